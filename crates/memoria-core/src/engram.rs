@@ -1,0 +1,62 @@
+use serde::{Deserialize, Serialize};
+
+use crate::EngramId;
+
+/// Which memory an engram lives in.
+///
+/// The Python package numbers them 1, 2 and 3; its 0 (`NULL`) is padding, which is never stored here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EngramKind {
+    /// Made in the present step.
+    Working,
+    /// Among the newest; found by comparison with the working memories.
+    ShortTerm,
+    /// Older; found only through its connections.
+    LongTerm,
+}
+
+/// What is known of one engram, apart from its vector.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Engram {
+    /// Its identity within the row.
+    pub id: EngramId,
+    /// The memory it lives in.
+    pub kind: EngramKind,
+    /// Steps it has left unless it is reminded: it dies in the step that brings this to 0 or below.
+    pub lifespan: f32,
+    /// Steps ([`adjust`](crate::Memoria::adjust) calls) lived through.
+    pub age: u64,
+    /// How often it fired: its own count on the diagonal of the co-firing counts.
+    pub fire_count: u32,
+}
+
+/// How many engrams of each kind a row holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EngramCounts {
+    /// Engrams in working memory.
+    pub working: usize,
+    /// Engrams in short-term memory.
+    pub short_term: usize,
+    /// Engrams in long-term memory.
+    pub long_term: usize,
+}
+
+impl EngramCounts {
+    /// Engrams of all kinds.
+    pub fn total(&self) -> usize {
+        self.working + self.short_term + self.long_term
+    }
+}
+
+/// A connection from one engram to another.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Connection {
+    /// The engram it leads to.
+    pub to: EngramId,
+    /// How often the two fired together.
+    pub cofire_count: u32,
+    /// The probability that `to` fires when the other does: the paper's edge weight, the count over
+    /// the other's own fire count.
+    pub weight: f32,
+}

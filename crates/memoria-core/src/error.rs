@@ -1,0 +1,147 @@
+use burn::backend::{DType, ExecutionError};
+
+use crate::EngramId;
+
+/// What a [`Memoria`](crate::Memoria) refuses, and why.
+///
+/// A refused call leaves the memory as it was; the exceptions say so.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MemoriaError {
+    /// A configuration value is out of its range.
+    #[error("`{field}` must be {expected}, got {got}")]
+    InvalidConfig {
+        /// The field of [`MemoriaConfig`](crate::MemoriaConfig).
+        field: &'static str,
+        /// The range it must lie in.
+        expected: &'static str,
+        /// The value given.
+        got: String,
+    },
+    /// A tensor has the wrong number of dimensions.
+    #[error("{tensor} must have {expected} dimensions, got {got:?}")]
+    WrongRank {
+        /// Which tensor.
+        tensor: &'static str,
+        /// The dimensions it must have, by name.
+        expected: &'static str,
+        /// The shape given.
+        got: Vec<usize>,
+    },
+    /// A dimension of a tensor that must not be zero is.
+    #[error("{tensor} has an empty {dimension} dimension: {got:?}")]
+    EmptyDimension {
+        /// Which tensor.
+        tensor: &'static str,
+        /// Which of its dimensions.
+        dimension: &'static str,
+        /// The shape given.
+        got: Vec<usize>,
+    },
+    /// A tensor does not fit the memory it was given to.
+    #[error("{tensor} must have {dimension} {expected}, got {got}")]
+    WrongDimension {
+        /// Which tensor.
+        tensor: &'static str,
+        /// Which of its dimensions.
+        dimension: &'static str,
+        /// The size fixed by the memory's first step.
+        expected: usize,
+        /// The size given.
+        got: usize,
+    },
+    /// A tensor has another float type than the memory.
+    #[error("{tensor} must be {expected:?} as the memory is, got {got:?}")]
+    WrongDType {
+        /// Which tensor.
+        tensor: &'static str,
+        /// The type fixed by the memory's first step.
+        expected: DType,
+        /// The type given.
+        got: DType,
+    },
+    /// A tensor lives on another device than the memory.
+    #[error("{tensor} must be on {expected} as the memory is, got {got}")]
+    WrongDevice {
+        /// Which tensor.
+        tensor: &'static str,
+        /// The device fixed by the memory's first step.
+        expected: String,
+        /// The device given.
+        got: String,
+    },
+    /// A working memory holds NaN or infinity, or is so large that its squared norm overflows.
+    ///
+    /// Noticed when the memory is next read, at no round trip of its own. Everything added since the
+    /// last [`remind`](crate::Memoria::remind) or [`state`](crate::Memoria::state) is withdrawn: the
+    /// memory is as it was before it.
+    #[error(
+        "working memory {position} of row {row} must be finite with a finite squared norm, got a squared norm of {squared_norm}; what was added with it is withdrawn"
+    )]
+    NonFiniteData {
+        /// The row of the batch.
+        row: usize,
+        /// Its place among what the row was given in that call.
+        position: usize,
+        /// What its squared norm came to.
+        squared_norm: f64,
+    },
+    /// A lifespan gain is NaN or infinite.
+    ///
+    /// For gains on a device it is noticed when the memory is next read: the memory is then as after
+    /// the remind that they answered, ready to be adjusted again, and what was added since is withdrawn.
+    #[error("the lifespan gain of engram {engram} in row {row} must be finite, got {got}")]
+    NonFiniteGain {
+        /// The row of the batch.
+        row: usize,
+        /// The engram it was meant for.
+        engram: EngramId,
+        /// The gain given.
+        got: f64,
+    },
+    /// Lifespan gains on the host have the wrong number of rows or the wrong length in one of them.
+    #[error("lifespan gains must have {expected} {what}, got {got}")]
+    WrongGainCount {
+        /// What is counted.
+        what: String,
+        /// How many there must be.
+        expected: usize,
+        /// How many were given.
+        got: usize,
+    },
+    /// [`adjust`](crate::Memoria::adjust) without a [`remind`](crate::Memoria::remind) since the last
+    /// one, or since a reset.
+    #[error("nothing to adjust: no remind since the last adjust or reset")]
+    NothingReminded,
+    /// [`adjust`](crate::Memoria::adjust) with a result that is not of this memory's last
+    /// [`remind`](crate::Memoria::remind).
+    #[error("this result is not of the memory's last remind, which is the one to adjust with")]
+    StaleReminded,
+    /// A row index is out of range.
+    #[error("row {got} does not exist: the memory has {rows} rows")]
+    RowOutOfRange {
+        /// The row asked for.
+        got: usize,
+        /// How many rows there are.
+        rows: usize,
+    },
+    /// The row has no living engram with this id.
+    #[error("row {row} has no living engram {engram}")]
+    NoSuchEngram {
+        /// The row of the batch.
+        row: usize,
+        /// The engram asked for.
+        engram: EngramId,
+    },
+    /// More engrams than 2³² − 1 at once.
+    #[error("the pool cannot hold {requested} engrams: at most {limit}")]
+    PoolFull {
+        /// How many were to be held.
+        requested: usize,
+        /// How many can be.
+        limit: usize,
+    },
+    /// The device failed while it was read.
+    #[error("reading from the device failed")]
+    Device(#[source] Box<ExecutionError>),
+}

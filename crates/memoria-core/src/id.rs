@@ -1,0 +1,28 @@
+use serde::{Deserialize, Serialize};
+
+/// The identity of an engram within its row: 0, 1, 2, … in the order of creation.
+///
+/// Never used again for another engram of the row, also not after a reset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct EngramId(pub u64);
+
+impl core::fmt::Display for EngramId {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// Where the vector of an engram lies in the pool, in rows of the pool's tensor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Slot(pub(crate) u32);
+
+/// Where an engram's bookkeeping lies in its row's table; used again after a death.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Entry(pub(crate) u32);
+
+impl Entry {
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+}

@@ -1,0 +1,47 @@
+use burn::backend::{Backend, DType, tensor::FloatTensor};
+
+use crate::{MemoriaError, id::Slot};
+
+/// Working memories that were written to the pool but not looked at yet: whether they are finite is
+/// known only to the device until it is next read.
+#[derive(Clone, Debug)]
+pub(crate) struct Incoming<B: Backend> {
+    /// Where they lie, row by row. A row that was reset since has none.
+    pub(crate) rows: Vec<Vec<Slot>>,
+    /// `[batch · n]`.
+    pub(crate) squared_norms: FloatTensor<B>,
+}
+
+impl<B: Backend> Incoming<B> {
+    /// Refuses vectors that are not finite, or whose distances would not be.
+    pub(crate) fn check(&self, squared_norms: &[f64], dtype: DType) -> Result<(), MemoriaError> {
+        let still_there = |row: usize| !self.rows[row].is_empty();
+        check_squared_norms(squared_norms, self.rows.len(), dtype, still_there)
+    }
+
+    pub(crate) fn slots(&self) -> impl Iterator<Item = Slot> {
+        self.rows.iter().flatten().copied()
+    }
+}
+
+/// Refuses vectors, of which each of `rows` has equally many, that are not finite, or whose distances
+/// would not be.
+pub(crate) fn check_squared_norms(
+    squared_norms: &[f64],
+    rows: usize,
+    dtype: DType,
+    matters: impl Fn(usize) -> bool,
+) -> Result<(), MemoriaError> {
+    let max = if dtype == DType::F64 { f64::MAX } else { f64::from(f32::MAX) };
+    for (row, norms) in squared_norms.chunks(squared_norms.len() / rows).enumerate() {
+        if !matters(row) {
+            continue;
+        }
+        // A squared distance is at most four times the larger squared norm. NaN is in no range.
+        if let Some(position) = norms.iter().position(|norm| !(0.0..max / 8.0).contains(norm)) {
+            let squared_norm = norms[position];
+            return Err(MemoriaError::NonFiniteData { row, position, squared_norm });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,86 @@
+//! The memory of Memoria: vectors called *engrams* that live in working, short-term and long-term
+//! memory, are wired together when they fire together, come back when they matter, and are
+//! forgotten when they never do.
+//!
+//! It implements Park & Bak, "Memoria: Resolving Fateful Forgetting Problem through
+//! Human-Inspired Memory Architecture" (ICML 2024, [arXiv 2310.03052](https://arxiv.org/abs/2310.03052)),
+//! without layers and without training: those are in `memoria-nn`. [`Memoria`] is generic over
+//! Burn's [`Backend`](burn::backend::Backend), so it works with a concrete backend, with a third
+//! party's, and with [`Dispatch`](burn::backend::Dispatch), which is what `burn::Tensor` is made of.
+//!
+//! # One step
+//!
+//! 1. [`add_working_memory`](Memoria::add_working_memory) appends new engrams to every row.
+//! 2. [`remind`](Memoria::remind) finds the engrams that matter now and fires them together with the
+//!    working ones.
+//! 3. [`adjust`](Memoria::adjust) extends the lives of the reminded, lets time pass and forgets.
+//!
+//! ```
+//! # #[cfg(feature = "flex")] {
+//! use burn::backend::{Flex, TensorData, ops::FloatTensorOps};
+//! use memoria_core::{LifespanGain, Memoria, MemoriaConfig};
+//!
+//! # fn main() -> Result<(), memoria_core::MemoriaError> {
+//! let device = Default::default();
+//! let config = MemoriaConfig::new(4, 16, 5, 3.0, 4);
+//! let mut memory = Memoria::<Flex>::new(config)?;
+//! for step in 0..4 {
+//!     let numbers: Vec<f32> = (0..2 * 8 * 64).map(|i| ((i * (step + 3)) as f32).sin()).collect();
+//!     let data = Flex::float_from_data(TensorData::new(numbers, [2, 8, 64]), &device);
+//!     memory.add_working_memory(data)?;
+//!     let reminded = memory.remind()?;
+//!     // Whoever attends to the reminded engrams decides how long they live on.
+//!     let gain = (0..2).map(|row| vec![1.5; reminded.ids(row).len()]).collect();
+//!     memory.adjust(&reminded, LifespanGain::Host(gain))?;
+//! }
+//! let state = memory.state()?;
+//! assert_eq!(state.row(0)?.counts().working, 0);
+//! # Ok(()) } main().unwrap(); }
+//! ```
+//!
+//! # Two planes
+//!
+//! Vectors stay on the device in one pool shared by all rows; everything else (identities, kinds,
+//! lifespans, the firing log, the search) is plain Rust on the host. A step reads from the device
+//! at most twice: short-term scores, then the scores of the long-term engrams that the walk found.
+//!
+//! # Where the paper leaves a choice
+//!
+//! - A [`remind`](Memoria::remind) may be repeated before [`adjust`](Memoria::adjust): every one of
+//!   them fires, and the last one's result is the one to adjust with.
+//! - Lifespans are `f32` and lose 1 a step with `f32`'s own arithmetic: above 2²⁴ a step is too small
+//!   to be felt, and such an engram does not die. A gain that would overflow stops at `f32::MAX`.
+//! - [`ltm_exploration`](MemoriaConfig::ltm_exploration) draws from the configured seed and the
+//!   number of times a row was reminded, so that a row draws in a batch what it would draw alone.
+//! - The rows of a batch share nothing; scores are computed row by row for that reason.
+
+mod calendar;
+mod config;
+mod costs;
+mod engram;
+mod error;
+mod exploration;
+mod firing_log;
+mod gain;
+mod id;
+mod incoming;
+mod lifespan;
+mod memoria;
+mod pool;
+mod ranking;
+mod reminded;
+mod row;
+mod scratch;
+mod search;
+mod state;
+mod walk;
+
+pub use config::{Correlation, MemoriaConfig};
+pub use costs::Costs;
+pub use engram::{Connection, Engram, EngramCounts, EngramKind};
+pub use error::MemoriaError;
+pub use gain::LifespanGain;
+pub use id::EngramId;
+pub use memoria::Memoria;
+pub use reminded::{Recollection, Reminded};
+pub use state::{RowState, State};

@@ -1,0 +1,110 @@
+//! What is refused before anything is done.
+
+use burn::backend::{Backend, TensorMetadata, tensor::FloatTensor};
+
+use super::Memoria;
+use crate::{LifespanGain, MemoriaError, Reminded};
+
+impl<B: Backend> Memoria<B> {
+    /// The dimensions of working memories, if they fit this memory.
+    pub(super) fn check_data(
+        &self,
+        tensor: &'static str,
+        data: &FloatTensor<B>,
+    ) -> Result<[usize; 3], MemoriaError> {
+        let got: Vec<usize> = data.shape().to_vec();
+        let &[batch, count, dim] = got.as_slice() else {
+            let expected = "[batch, n, hidden_dim]";
+            return Err(MemoriaError::WrongRank { tensor, expected, got });
+        };
+        for (dimension, size) in [("batch", batch), ("hidden", dim)] {
+            if size == 0 {
+                return Err(MemoriaError::EmptyDimension { tensor, dimension, got });
+            }
+        }
+        if let Some(pool) = &self.pool {
+            let fixed = [("batch", self.rows.len(), batch), ("hidden", pool.dim(), dim)];
+            for (dimension, expected, got) in fixed {
+                if expected != got {
+                    return Err(MemoriaError::WrongDimension { tensor, dimension, expected, got });
+                }
+            }
+            let (expected, got) = (pool.dtype(), data.dtype());
+            if expected != got {
+                return Err(MemoriaError::WrongDType { tensor, expected, got });
+            }
+            self.check_device(tensor, data)?;
+        }
+        Ok([batch, count, dim])
+    }
+
+    fn check_device(
+        &self,
+        tensor: &'static str,
+        data: &FloatTensor<B>,
+    ) -> Result<(), MemoriaError> {
+        match &self.pool {
+            Some(pool) if *pool.device() != data.device() => Err(MemoriaError::WrongDevice {
+                tensor,
+                expected: format!("{:?}", pool.device()),
+                got: format!("{:?}", data.device()),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn check_gain(
+        &self,
+        reminded: &Reminded<B>,
+        gain: &LifespanGain<B>,
+    ) -> Result<(), MemoriaError> {
+        match gain {
+            LifespanGain::Zero => Ok(()),
+            LifespanGain::Host(rows) => check_host_gain(reminded, rows),
+            LifespanGain::Device(gains) => {
+                let tensor = "lifespan gains";
+                let got: Vec<usize> = gains.shape().to_vec();
+                let &[batch, width] = got.as_slice() else {
+                    let expected = "[batch, reminded]";
+                    return Err(MemoriaError::WrongRank { tensor, expected, got });
+                };
+                let fixed =
+                    [("batch", reminded.batch(), batch), ("reminded", reminded.width(), width)];
+                for (dimension, expected, got) in fixed {
+                    if expected != got {
+                        return Err(MemoriaError::WrongDimension {
+                            tensor,
+                            dimension,
+                            expected,
+                            got,
+                        });
+                    }
+                }
+                self.check_device(tensor, gains)
+            }
+        }
+    }
+}
+
+fn check_host_gain<B: Backend>(
+    reminded: &Reminded<B>,
+    rows: &[Vec<f32>],
+) -> Result<(), MemoriaError> {
+    if rows.len() != reminded.batch() {
+        let (what, expected, got) = ("rows".into(), reminded.batch(), rows.len());
+        return Err(MemoriaError::WrongGainCount { what, expected, got });
+    }
+    for (row, gains) in rows.iter().enumerate() {
+        let ids = reminded.ids(row);
+        if gains.len() != ids.len() {
+            let what = format!("values in row {row}");
+            let (expected, got) = (ids.len(), gains.len());
+            return Err(MemoriaError::WrongGainCount { what, expected, got });
+        }
+        if let Some(place) = gains.iter().position(|gain| !gain.is_finite()) {
+            let (engram, got) = (ids[place], f64::from(gains[place]));
+            return Err(MemoriaError::NonFiniteGain { row, engram, got });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,135 @@
+use burn::backend::{Backend, tensor::FloatTensor};
+
+use crate::{
+    Connection, Engram, EngramCounts, EngramId, MemoriaError,
+    id::{Entry, Slot},
+    pool::Pool,
+    row::Row,
+    scratch::Counts,
+};
+
+/// A look into a memory, made by [`Memoria::state`](crate::Memoria::state).
+#[derive(Clone, Copy, Debug)]
+pub struct State<'a, B: Backend> {
+    pub(crate) rows: &'a [Row],
+    pub(crate) pool: Option<&'a Pool<B>>,
+}
+
+impl<'a, B: Backend> State<'a, B> {
+    /// Number of rows; 0 before the first step.
+    pub fn batch(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// A look into one row. Sorts the row's engrams by id.
+    ///
+    /// # Errors
+    ///
+    /// [`MemoriaError::RowOutOfRange`].
+    pub fn row(&self, row: usize) -> Result<RowState<'a, B>, MemoriaError> {
+        let out_of_range = MemoriaError::RowOutOfRange { got: row, rows: self.rows.len() };
+        let held = self.rows.get(row).ok_or(out_of_range)?;
+        let mut engrams: Vec<_> = held.living().map(|entry| (held.id(entry), entry)).collect();
+        engrams.sort_unstable();
+        Ok(RowState { row: held, index: row, pool: self.pool, engrams })
+    }
+}
+
+/// The living engrams of one row and their connections.
+#[derive(Clone, Debug)]
+pub struct RowState<'a, B: Backend> {
+    row: &'a Row,
+    index: usize,
+    pool: Option<&'a Pool<B>>,
+    engrams: Vec<(EngramId, Entry)>,
+}
+
+impl<B: Backend> RowState<'_, B> {
+    /// All engrams, in order of id.
+    pub fn engrams(&self) -> impl ExactSizeIterator<Item = Engram> {
+        self.engrams.iter().map(|&(_, entry)| self.row.engram(entry))
+    }
+
+    /// How many engrams there are of each kind.
+    pub fn counts(&self) -> EngramCounts {
+        self.row.counts()
+    }
+
+    /// One engram.
+    ///
+    /// # Errors
+    ///
+    /// [`MemoriaError::NoSuchEngram`] if no such engram lives in this row.
+    pub fn engram(&self, id: EngramId) -> Result<Engram, MemoriaError> {
+        Ok(self.row.engram(self.entry(id)?))
+    }
+
+    /// The vectors of some engrams, `[ids, hidden_dim]`, on the device; `None` for no ids.
+    ///
+    /// # Errors
+    ///
+    /// [`MemoriaError::NoSuchEngram`] if one of them does not live in this row.
+    pub fn vectors(&self, ids: &[EngramId]) -> Result<Option<FloatTensor<B>>, MemoriaError> {
+        let slot = |&id: &EngramId| Ok(self.row.slot(self.entry(id)?));
+        let slots = ids.iter().map(slot).collect::<Result<Vec<Slot>, MemoriaError>>()?;
+        Ok(self.pool.filter(|_| !slots.is_empty()).map(|pool| pool.select(&slots)))
+    }
+
+    /// How often two engrams fired together; for one engram twice, how often it fired.
+    ///
+    /// # Errors
+    ///
+    /// [`MemoriaError::NoSuchEngram`] if one of them does not live in this row.
+    pub fn cofire_count(&self, a: EngramId, b: EngramId) -> Result<u32, MemoriaError> {
+        let (a, b) = (self.entry(a)?, self.entry(b)?);
+        Ok(if a == b { self.row.fire_count(a) } else { self.row.firing_log().pair(a, b) })
+    }
+
+    /// The connection weight of the paper: the probability that `to` fires when `from` does, 0 if
+    /// `from` never fired.
+    ///
+    /// # Errors
+    ///
+    /// [`MemoriaError::NoSuchEngram`] if one of them does not live in this row.
+    pub fn connection_weight(&self, from: EngramId, to: EngramId) -> Result<f32, MemoriaError> {
+        let count = self.cofire_count(from, to)?;
+        Ok(weight(count, self.row.fire_count(self.entry(from)?)))
+    }
+
+    /// The connections of an engram to others, strongest first and of equal ones the smaller id, at
+    /// most `limit` of them.
+    ///
+    /// # Errors
+    ///
+    /// [`MemoriaError::NoSuchEngram`] if it does not live in this row.
+    pub fn strongest_connections(
+        &self,
+        from: EngramId,
+        limit: usize,
+    ) -> Result<Vec<Connection>, MemoriaError> {
+        let entry = self.entry(from)?;
+        let mut counts = Counts::default();
+        self.row.firing_log().count(entry, &mut counts);
+        let fire_count = self.row.fire_count(entry);
+        let connection = |(to, cofire_count)| Connection {
+            to: self.row.id(to),
+            cofire_count,
+            weight: weight(cofire_count, fire_count),
+        };
+        let mut connections: Vec<_> = counts.iter().map(connection).collect();
+        connections.sort_unstable_by_key(|c| (core::cmp::Reverse(c.cofire_count), c.to));
+        connections.truncate(limit);
+        Ok(connections)
+    }
+
+    fn entry(&self, id: EngramId) -> Result<Entry, MemoriaError> {
+        match self.engrams.binary_search_by_key(&id, |&(id, _)| id) {
+            Ok(at) => Ok(self.engrams[at].1),
+            Err(_) => Err(MemoriaError::NoSuchEngram { row: self.index, engram: id }),
+        }
+    }
+}
+
+fn weight(cofire_count: u32, fire_count: u32) -> f32 {
+    if fire_count == 0 { 0.0 } else { cofire_count as f32 / fire_count as f32 }
+}

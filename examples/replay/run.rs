@@ -1,0 +1,132 @@
+//! A trace through a memory.
+
+use burn::backend::{Backend, TensorData};
+use memoria::{EngramId, EngramKind, LifespanGain, Memoria, Recollection, RowState};
+use serde::Serialize;
+
+use crate::trace::{Step, Trace};
+
+/// What happened.
+#[derive(Debug, Serialize)]
+pub(crate) struct Replay {
+    /// Per step, per row.
+    pub(crate) steps: Vec<Vec<RowReplay>>,
+    /// Per row, `(i, j, count)` with i ≤ j for all pairs that fired together and live at the end.
+    pub(crate) cofire: Vec<Vec<(u64, u64, u32)>>,
+}
+
+/// One row of one step: its search, and its engrams after the adjustment.
+#[derive(Debug, Serialize)]
+pub(crate) struct RowReplay {
+    #[serde(flatten)]
+    pub(crate) recollection: Recollection,
+    pub(crate) alive: Vec<EngramId>,
+    /// One letter per engram: S or L.
+    pub(crate) kind: String,
+    pub(crate) lifespan: Vec<f32>,
+    pub(crate) age: Vec<u64>,
+    pub(crate) fire_count: Vec<u32>,
+    /// Over all living pairs, both orders and the diagonal.
+    pub(crate) cofire_sum: u64,
+}
+
+/// Runs every step of a trace on one device.
+///
+/// # Errors
+///
+/// A message that names the step.
+pub(crate) fn run<B: Backend>(trace: &Trace, device: &B::Device) -> Result<Replay, String> {
+    let mut memory = Memoria::<B>::new(trace.config).map_err(|error| error.to_string())?;
+    let mut steps = Vec::with_capacity(trace.steps.len());
+    for (index, step) in trace.steps.iter().enumerate() {
+        let rows = run_step(&mut memory, trace, step, device);
+        steps.push(rows.map_err(|error| format!("steps[{index}]: {error}"))?);
+    }
+    let state = memory.state().map_err(|error| error.to_string())?;
+    let rows = (0..state.batch()).map(|row| state.row(row).and_then(|row| cofire(&row)));
+    let cofire = rows.collect::<Result<_, _>>().map_err(|error| error.to_string())?;
+    Ok(Replay { steps, cofire })
+}
+
+fn run_step<B: Backend>(
+    memory: &mut Memoria<B>,
+    trace: &Trace,
+    step: &Step,
+    device: &B::Device,
+) -> Result<Vec<RowReplay>, String> {
+    if !step.reset_rows.is_empty() && memory.batch() > 0 {
+        memory.reset_rows(&step.reset_rows).map_err(|error| error.to_string())?;
+    }
+    let numbers: Vec<f32> = step.working_memory.iter().flatten().flatten().copied().collect();
+    let shape = [trace.batch, step.working_memory[0].len(), trace.dim];
+    if shape[1] > 0 {
+        let data = B::float_from_data(TensorData::new(numbers, shape), device);
+        memory.add_working_memory(data).map_err(|error| error.to_string())?;
+    }
+    let reminded = memory.remind().map_err(|error| error.to_string())?;
+    let gains = (0..reminded.batch()).map(|row| row_gains(&step.gain[row], reminded.ids(row), row));
+    let gains = gains.collect::<Result<Vec<_>, _>>()?;
+    memory.adjust(&reminded, LifespanGain::Host(gains)).map_err(|error| error.to_string())?;
+    let state = memory.state().map_err(|error| error.to_string())?;
+    let row = |(row, recollection): (usize, &Recollection)| {
+        let state = state.row(row).map_err(|error| error.to_string())?;
+        describe(&state, recollection.clone()).map_err(|error| error.to_string())
+    };
+    reminded.recollections().iter().enumerate().map(row).collect()
+}
+
+fn row_gains(gain: &[f32], ids: &[EngramId], row: usize) -> Result<Vec<f32>, String> {
+    let one = |id: &EngramId| {
+        let missing = || format!("gain[{row}] has no entry for engram {id}, which was reminded");
+        gain.get(id.0 as usize).copied().ok_or_else(missing)
+    };
+    ids.iter().map(one).collect()
+}
+
+fn describe<B: Backend>(
+    state: &RowState<'_, B>,
+    recollection: Recollection,
+) -> Result<RowReplay, memoria::MemoriaError> {
+    let mut row = RowReplay {
+        recollection,
+        alive: Vec::new(),
+        kind: String::new(),
+        lifespan: Vec::new(),
+        age: Vec::new(),
+        fire_count: Vec::new(),
+        cofire_sum: 0,
+    };
+    for engram in state.engrams() {
+        row.alive.push(engram.id);
+        row.kind.push(match engram.kind {
+            EngramKind::Working => 'W',
+            EngramKind::ShortTerm => 'S',
+            EngramKind::LongTerm => 'L',
+        });
+        row.lifespan.push(engram.lifespan);
+        row.age.push(engram.age);
+        row.fire_count.push(engram.fire_count);
+        let connections = state.strongest_connections(engram.id, usize::MAX)?;
+        row.cofire_sum += connections.iter().map(|c| u64::from(c.cofire_count)).sum::<u64>();
+        row.cofire_sum += u64::from(engram.fire_count);
+    }
+    Ok(row)
+}
+
+fn cofire<B: Backend>(
+    state: &RowState<'_, B>,
+) -> Result<Vec<(u64, u64, u32)>, memoria::MemoriaError> {
+    let mut pairs = Vec::new();
+    for engram in state.engrams() {
+        if engram.fire_count > 0 {
+            pairs.push((engram.id.0, engram.id.0, engram.fire_count));
+        }
+        for connection in state.strongest_connections(engram.id, usize::MAX)? {
+            if engram.id < connection.to {
+                pairs.push((engram.id.0, connection.to.0, connection.cofire_count));
+            }
+        }
+    }
+    pairs.sort_unstable();
+    Ok(pairs)
+}

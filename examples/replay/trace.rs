@@ -1,0 +1,84 @@
+//! The trace file format: what goes into a memory, step by step.
+
+use std::{fs, path::Path};
+
+use memoria::MemoriaConfig;
+use serde::Deserialize;
+
+/// A whole trace. What the file expects to come out is not part of it.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Trace {
+    pub(crate) config: MemoriaConfig,
+    pub(crate) batch: usize,
+    pub(crate) dim: usize,
+    pub(crate) steps: Vec<Step>,
+}
+
+/// One step.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Step {
+    /// `[batch][n][dim]`.
+    pub(crate) working_memory: Vec<Vec<Vec<f32>>>,
+    /// Rows to empty before the step.
+    #[serde(default)]
+    pub(crate) reset_rows: Vec<usize>,
+    /// `[batch][id]`: what an engram gains if it is reminded.
+    pub(crate) gain: Vec<Vec<f32>>,
+}
+
+impl Trace {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    ///
+    /// A message with the line and column, or the step and row, of the fault.
+    pub(crate) fn read(path: &Path) -> Result<Self, String> {
+        let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
+        let trace: Self = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+        trace.check()?;
+        Ok(trace)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        self.config.validate().map_err(|error| format!("config: {error}"))?;
+        if self.batch == 0 || self.dim == 0 {
+            return Err(format!(
+                "`batch` and `dim` must be above 0, got {} and {}",
+                self.batch, self.dim
+            ));
+        }
+        let steps = self.steps.iter().enumerate();
+        steps.map(|(index, step)| step.check(index, self.batch, self.dim)).collect()
+    }
+}
+
+impl Step {
+    fn check(&self, index: usize, batch: usize, dim: usize) -> Result<(), String> {
+        let place = format!("steps[{index}]");
+        expect_length(&format!("{place}.working_memory"), batch, self.working_memory.len())?;
+        expect_length(&format!("{place}.gain"), batch, self.gain.len())?;
+        let width = self.working_memory[0].len();
+        for (row, engrams) in self.working_memory.iter().enumerate() {
+            let place = format!("{place}.working_memory[{row}]");
+            expect_length(&place, width, engrams.len())?;
+            for (position, vector) in engrams.iter().enumerate() {
+                expect_length(&format!("{place}[{position}]"), dim, vector.len())?;
+            }
+        }
+        for (position, row) in self.reset_rows.iter().enumerate() {
+            if *row >= batch {
+                return Err(format!(
+                    "{place}.reset_rows[{position}] must be below {batch}, got {row}"
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn expect_length(place: &str, expected: usize, got: usize) -> Result<(), String> {
+    if expected == got {
+        return Ok(());
+    }
+    Err(format!("{place} must have {expected} entries, got {got}"))
+}
