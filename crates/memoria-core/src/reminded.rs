@@ -23,12 +23,18 @@ pub struct Recollection {
 pub struct Reminded<B: Backend> {
     pub(crate) data: Option<FloatTensor<B>>,
     pub(crate) rows: Vec<Recollection>,
+    pub(crate) working: Vec<Vec<EngramId>>,
     pub(crate) ticket: Option<u64>,
 }
 
 impl<B: Backend> Reminded<B> {
     pub(crate) fn nothing(batch: usize) -> Self {
-        Self { data: None, rows: vec![Recollection::default(); batch], ticket: None }
+        Self {
+            data: None,
+            rows: vec![Recollection::default(); batch],
+            working: vec![Vec::new(); batch],
+            ticket: None,
+        }
     }
 
     /// The vectors, `[batch, k, hidden_dim]`: row by row in order of id, then zeros up to the largest
@@ -60,6 +66,16 @@ impl<B: Backend> Reminded<B> {
     /// If the row is out of range.
     pub fn ids(&self, row: usize) -> &[EngramId] {
         &self.rows[row].reminded
+    }
+
+    /// The working engrams of a row that it was reminded with, oldest first; none for a
+    /// [`peek`](crate::Memoria::peek).
+    ///
+    /// # Panics
+    ///
+    /// If the row is out of range.
+    pub fn working(&self, row: usize) -> &[EngramId] {
+        &self.working[row]
     }
 
     /// How the rows came to be reminded.

@@ -133,12 +133,17 @@ impl<B: Backend> Memoria<B> {
             .zip(searches)
             .map(|(row, search)| search.reminded_slots(row))
             .collect();
+        let fired = |row: &Row| match ticket {
+            Some(_) => row.working().iter().map(|&entry| row.id(entry)).collect(),
+            None => Vec::new(),
+        };
+        let working = self.rows.iter().map(fired).collect();
         self.costs.control_plane += started.elapsed();
         let started = Instant::now();
         let width = slots.iter().map(Vec::len).max().unwrap_or(0);
         let pool = self.pool.as_ref().filter(|_| width > 0);
         let data = pool.map(|pool| pool.gather(&slots, width));
         self.costs.data_plane += started.elapsed();
-        Reminded { data, rows, ticket }
+        Reminded { data, rows, working, ticket }
     }
 }

@@ -1,0 +1,144 @@
+use burn::{
+    config::Config,
+    module::{Initializer, Module},
+    nn::{Dropout, DropoutConfig, Linear, LinearConfig},
+    tensor::{Bool, Device, Tensor, activation::softmax, assert_shape},
+};
+
+/// Added to nothing: scores of padding before the softmax. Representable in half precision.
+const MASKED: f64 = -1.0e4;
+
+/// Configuration of a [`MemoryAttention`].
+#[derive(Config, Debug)]
+pub struct MemoryAttentionConfig {
+    /// Size of hidden states and memories.
+    pub d_model: usize,
+    /// Number of heads; divides `d_model`.
+    pub n_heads: usize,
+    /// Dropout rate of the weights. Default: 0.1
+    #[config(default = 0.1)]
+    pub dropout: f64,
+    /// Initializer of the linear layers.
+    #[config(default = "Initializer::KaimingUniform{gain:1.0/f64::sqrt(3.0), fan_out_only:false}")]
+    pub initializer: Initializer,
+}
+
+/// Multi-head attention from hidden states to memories.
+///
+/// Unlike Burn's own attention modules it returns the weights before dropout, which lifespans are made
+/// of, and a row whose memories are all padding has a weighted sum of zero.
+///
+/// Should be created with [`MemoryAttentionConfig`].
+#[derive(Module, Debug)]
+pub struct MemoryAttention {
+    /// Hidden states to queries.
+    pub query: Linear,
+    /// Memories to keys.
+    pub key: Linear,
+    /// Memories to values.
+    pub value: Linear,
+    /// Weighted sums to hidden states.
+    pub output: Linear,
+    /// Dropout of the weights.
+    pub dropout: Dropout,
+    /// Number of heads.
+    pub n_heads: usize,
+}
+
+/// Input of [`MemoryAttention::forward`].
+#[derive(Clone, Debug)]
+pub struct MemoryAttentionInput {
+    /// `[batch, seq, d_model]`.
+    pub hidden: Tensor<3>,
+    /// `[batch, memories, d_model]`.
+    pub memories: Tensor<3>,
+    /// `[batch, memories]`, true for padding.
+    pub mask_pad: Option<Tensor<2, Bool>>,
+}
+
+/// Output of [`MemoryAttention::forward`].
+#[derive(Clone, Debug)]
+pub struct MemoryAttentionOutput {
+    /// `[batch, seq, d_model]`.
+    pub context: Tensor<3>,
+    /// Before dropout, `[batch, n_heads, seq, memories]`: they sum to 1 over the memories, or to 0 in a
+    /// row whose memories are all padding.
+    pub weights: Tensor<4>,
+}
+
+impl MemoryAttentionConfig {
+    /// Initializes a [`MemoryAttention`].
+    ///
+    /// # Panics
+    ///
+    /// If `n_heads` does not divide `d_model`.
+    pub fn init(&self, device: &Device) -> MemoryAttention {
+        assert!(
+            self.n_heads > 0 && self.d_model.is_multiple_of(self.n_heads),
+            "n_heads must divide d_model, got {} heads for {}",
+            self.n_heads,
+            self.d_model
+        );
+        let linear = || {
+            LinearConfig::new(self.d_model, self.d_model)
+                .with_initializer(self.initializer.clone())
+                .init(device)
+        };
+        MemoryAttention {
+            query: linear(),
+            key: linear(),
+            value: linear(),
+            output: linear(),
+            dropout: DropoutConfig::new(self.dropout).init(),
+            n_heads: self.n_heads,
+        }
+    }
+}
+
+impl MemoryAttentionInput {
+    /// Attends from `hidden` `[batch, seq, d_model]` to `memories` `[batch, memories, d_model]`.
+    pub fn new(hidden: Tensor<3>, memories: Tensor<3>) -> Self {
+        Self { hidden, memories, mask_pad: None }
+    }
+
+    /// Leaves out memories where `mask_pad` `[batch, memories]` is true.
+    pub fn mask_pad(mut self, mask_pad: Tensor<2, Bool>) -> Self {
+        self.mask_pad = Some(mask_pad);
+        self
+    }
+}
+
+impl MemoryAttention {
+    /// Attends to memories.
+    ///
+    /// # Panics
+    ///
+    /// If the shapes do not fit.
+    pub fn forward(&self, input: MemoryAttentionInput) -> MemoryAttentionOutput {
+        let MemoryAttentionInput { hidden, memories, mask_pad } = input;
+        let [batch, seq, d_model] = hidden.dims();
+        assert_shape!(memories, [batch, _, d_model]);
+        let query = self.heads(self.query.forward(hidden));
+        let key = self.heads(self.key.forward(memories.clone()));
+        let value = self.heads(self.value.forward(memories));
+        let scale = ((d_model / self.n_heads) as f64).sqrt();
+        let scores = query.matmul(key.swap_dims(2, 3)).div_scalar(scale);
+        let weights = match mask_pad {
+            None => softmax(scores, 3),
+            Some(mask) => {
+                let [_, memories] = mask.dims();
+                let mask = mask.reshape([batch, 1, 1, memories]).expand(scores.dims());
+                // The second fill is for rows without memories, whose softmax is uniform.
+                softmax(scores.mask_fill(mask.clone(), MASKED), 3).mask_fill(mask, 0.0)
+            }
+        };
+        let context = self.dropout.forward(weights.clone()).matmul(value);
+        let context = context.swap_dims(1, 2).reshape([batch, seq, d_model]);
+        MemoryAttentionOutput { context: self.output.forward(context), weights }
+    }
+
+    fn heads(&self, x: Tensor<3>) -> Tensor<4> {
+        let [batch, seq, d_model] = x.dims();
+        x.reshape([batch, seq, self.n_heads, d_model / self.n_heads]).swap_dims(1, 2)
+    }
+}
