@@ -1,6 +1,71 @@
-//! x
+//! Memoria for Burn: a human-inspired memory that lets any transformer remember beyond its context.
+//!
+//! A pure-Rust implementation of Park & Bak, "Memoria: Resolving Fateful Forgetting Problem through
+//! Human-Inspired Memory Architecture" (ICML 2024, [arXiv 2310.03052](https://arxiv.org/abs/2310.03052)),
+//! for [Burn](https://burn.dev). Vectors called *engrams* live in working, short-term and long-term
+//! memory; engrams that fire together are wired together; the network is reminded of the ones that
+//! matter now, and forgets the ones it never uses.
+//!
+//! This crate re-exports two others: the memory itself (`memoria-core`, at the root here) and the
+//! Burn modules around it (`memoria-nn`, as [`nn`]). Most users want [`nn::MemoriaLayer`], a layer to
+//! drop between two blocks of their own; those who build models attend with [`nn::MemoryAttention`]
+//! and keep an [`nn::MemoriaState`]; those below Burn's tensors use [`Memoria`].
+//!
+//! ```
+//! # #[cfg(feature = "flex")] {
+//! use burn::tensor::{Device, Distribution, Tensor};
+//! use memoria::{MemoriaConfig, nn::{MemoriaLayerConfig, MemoriaStateConfig}};
+//!
+//! # fn main() -> Result<(), memoria::MemoriaError> {
+//! let device = Device::flex();
+//! let layer = MemoriaLayerConfig::new(64, 4, 8).init(&device);
+//! let mut memory = MemoriaStateConfig::new(MemoriaConfig::new(8, 64, 10, 9.0, 8)).init()?;
+//! for _segment in 0..3 {
+//!     let hidden = Tensor::<3>::random([2, 16, 64], Distribution::Default, &device);
+//!     let hidden = layer.forward(hidden, &mut memory)?.hidden;
+//!     assert_eq!(hidden.dims(), [2, 16, 64]);
+//! }
+//! # Ok(()) } main().unwrap(); }
+//! ```
+//!
+//! # Glossary
+//!
+//! | here | paper | Python package |
+//! |---|---|---|
+//! | engram, [`Engram`] | engram *e* | a row of `Engrams` |
+//! | [`EngramKind`] | working, short-term, long-term memory | `EngramType` |
+//! | [`Memoria::add_working_memory`] | encoding | `Memoria.add_working_memory` |
+//! | [`Memoria::remind`] | retrieval and exploitation | `Memoria.remind` |
+//! | [`Memoria::adjust`] | extending lifespans, forgetting | `Memoria.adjust_lifespan_and_memories` |
+//! | [`Memoria::peek`] | – | – |
+//! | [`MemoriaConfig::num_reminded_stm`] | *N*ʳᵉᵐ of short-term memory | `num_reminded_stm` |
+//! | [`MemoriaConfig::stm_capacity`] | capacity of short-term memory | `stm_capacity` |
+//! | [`MemoriaConfig::ltm_search_depth`] | *N*ᵈᵉᵖᵗʰ | `ltm_search_depth` |
+//! | [`MemoriaConfig::initial_lifespan`] | initial lifespan | `initial_lifespan` |
+//! | [`MemoriaConfig::num_final_ltms`] | *N*ʳᵉᵐ of long-term memory | `num_final_ltms` |
+//! | [`MemoriaConfig::ltm_exploration`] | – | – |
+//! | [`Correlation`] | correlation of working memory and engram | – (fixed) |
+//! | [`RowState::cofire_count`] | *Count*(i, j) | `induce_counts` |
+//! | [`RowState::connection_weight`] | edge weight *E*(i → j), P(j fires ∣ i fires) | – |
+//! | [`nn::Abstractor`] | abstractor *f*ₐ | `Abstractor` of its experiments |
+//! | [`nn::MemoriaStateConfig::lifespan_extend_scale`] | α | `memoria_lifespan_extend_scale` |
+//! | [`nn::MemoriaStateConfig::bptt`] | – | – (as if 0) |
+//!
+//! # Features
+//!
+//! `flex` (default), `ndarray`, `wgpu`, `vulkan`, `metal`, `cuda` and `autodiff` are Burn's features of
+//! the same names.
+
 pub use memoria_core::{
     Connection, Correlation, Costs, Engram, EngramCounts, EngramId, EngramKind, LifespanGain,
     Memoria, MemoriaConfig, MemoriaError, Recollection, Reminded, RowState, State,
 };
-pub use memoria_nn as nn;
+
+/// Burn modules around a memory: abstractor, memory attention, and a layer that joins them.
+pub mod nn {
+    pub use memoria_nn::{
+        Abstractor, AbstractorConfig, MemoriaLayer, MemoriaLayerConfig, MemoriaLayerOutput,
+        MemoriaState, MemoriaStateConfig, MemoryAttention, MemoryAttentionConfig,
+        MemoryAttentionInput, MemoryAttentionOutput, Recall, RemindedMemories,
+    };
+}

@@ -5,6 +5,8 @@ use burn::{
     tensor::{Bool, Device, Tensor, activation::softmax, assert_shape},
 };
 
+use crate::identity::pass_on;
+
 /// Configuration of an [`Abstractor`].
 #[derive(Config, Debug)]
 pub struct AbstractorConfig {
@@ -17,9 +19,10 @@ pub struct AbstractorConfig {
     /// Initializer of the queries; by default normal with a deviation of 2 / √`d_model`, which lets
     /// their unscaled products with the keys differ without saturating the softmax.
     pub query_initializer: Option<Initializer>,
-    /// Initializer of the linear layers.
-    #[config(default = "Initializer::KaimingUniform{gain:1.0/f64::sqrt(3.0), fan_out_only:false}")]
-    pub initializer: Initializer,
+    /// Initializer of the linear layers. By default a memory starts as a weighted average of hidden
+    /// states: the values and the two last layers together as the identity, the keys as Burn's linear
+    /// layers are.
+    pub initializer: Option<Initializer>,
 }
 
 /// Condenses the hidden states of a segment into a fixed number of memories.
@@ -46,22 +49,32 @@ pub struct Abstractor {
 impl AbstractorConfig {
     /// Initializes an [`Abstractor`].
     pub fn init(&self, device: &Device) -> Abstractor {
-        let d_ff = self.d_ff.unwrap_or(4 * self.d_model);
+        let d_model = self.d_model;
+        let d_ff = self.d_ff.unwrap_or(4 * d_model);
         let linear = |d_input, d_output| {
-            LinearConfig::new(d_input, d_output)
-                .with_initializer(self.initializer.clone())
-                .init(device)
+            let config = LinearConfig::new(d_input, d_output);
+            match &self.initializer {
+                Some(initializer) => config.with_initializer(initializer.clone()),
+                None => config,
+            }
+            .init(device)
         };
-        let std = 2.0 / (self.d_model as f64).sqrt();
+        let std = 2.0 / (d_model as f64).sqrt();
         let queries =
             self.query_initializer.clone().unwrap_or(Initializer::Normal { mean: 0.0, std });
-        Abstractor {
-            query_embeddings: queries.init([1, self.num_memories, self.d_model], device),
-            key_transform: linear(self.d_model, self.d_model),
-            value_transform: linear(self.d_model, self.d_model),
-            feedforward: linear(self.d_model, d_ff),
-            output: linear(d_ff, self.d_model),
+        let mut abstractor = Abstractor {
+            query_embeddings: queries.init([1, self.num_memories, d_model], device),
+            key_transform: linear(d_model, d_model),
+            value_transform: linear(d_model, d_model),
+            feedforward: linear(d_model, d_ff),
+            output: linear(d_ff, d_model),
+        };
+        if self.initializer.is_none() {
+            abstractor.value_transform = pass_on(abstractor.value_transform);
+            abstractor.feedforward = pass_on(abstractor.feedforward);
+            abstractor.output = pass_on(abstractor.output);
         }
+        abstractor
     }
 }
 

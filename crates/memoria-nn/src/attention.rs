@@ -5,6 +5,8 @@ use burn::{
     tensor::{Bool, Device, Tensor, activation::softmax, assert_shape},
 };
 
+use crate::identity::pass_on;
+
 /// Added to nothing: scores of padding before the softmax. Representable in half precision.
 const MASKED: f64 = -1.0e4;
 
@@ -18,9 +20,9 @@ pub struct MemoryAttentionConfig {
     /// Dropout rate of the weights. Default: 0.1
     #[config(default = 0.1)]
     pub dropout: f64,
-    /// Initializer of the linear layers.
-    #[config(default = "Initializer::KaimingUniform{gain:1.0/f64::sqrt(3.0), fan_out_only:false}")]
-    pub initializer: Initializer,
+    /// Initializer of the linear layers. By default attention starts as a comparison of contents: the
+    /// queries and keys as the identity, the values and the output as Burn's linear layers are.
+    pub initializer: Option<Initializer>,
 }
 
 /// Multi-head attention from hidden states to memories.
@@ -80,13 +82,17 @@ impl MemoryAttentionConfig {
             self.d_model
         );
         let linear = || {
-            LinearConfig::new(self.d_model, self.d_model)
-                .with_initializer(self.initializer.clone())
-                .init(device)
+            let config = LinearConfig::new(self.d_model, self.d_model);
+            match &self.initializer {
+                Some(initializer) => config.with_initializer(initializer.clone()),
+                None => config,
+            }
+            .init(device)
         };
+        let compared = || if self.initializer.is_none() { pass_on(linear()) } else { linear() };
         MemoryAttention {
-            query: linear(),
-            key: linear(),
+            query: compared(),
+            key: compared(),
             value: linear(),
             output: linear(),
             dropout: DropoutConfig::new(self.dropout).init(),

@@ -32,6 +32,7 @@
 
 mod abstractor;
 mod attention;
+mod identity;
 mod layer;
 mod recall;
 mod state;

@@ -1,0 +1,67 @@
+//! The abstractor agrees with the reference implementation.
+
+use burn::{
+    module::Param,
+    nn::Linear,
+    tensor::{Device, Tensor, TensorData},
+};
+use memoria_nn::AbstractorConfig;
+use rstest::rstest;
+use serde_json::Value;
+
+fn numbers(value: &Value) -> Vec<f32> {
+    match value {
+        Value::Array(values) => values.iter().flat_map(numbers).collect(),
+        number => vec![number.as_f64().unwrap() as f32],
+    }
+}
+
+fn weight<const D: usize>(file: &Value, name: &str, device: &Device) -> Tensor<D> {
+    let weight = &file["weights"][name];
+    let shape: Vec<usize> = serde_json::from_value(weight["shape"].clone()).unwrap();
+    Tensor::from_data(TensorData::new(numbers(&weight["values"]), shape), device)
+}
+
+/// PyTorch keeps the weights of a linear layer as `[out, in]`.
+fn linear(file: &Value, name: &str, device: &Device) -> Linear {
+    let values = weight::<2>(file, &format!("{name}.weight"), device).transpose();
+    let bias = weight::<1>(file, &format!("{name}.bias"), device);
+    Linear { weight: Param::from_tensor(values), bias: Some(Param::from_tensor(bias)) }
+}
+
+#[rstest]
+#[case::flex(Device::flex())]
+#[allow(deprecated, reason = "a tested backend for as long as Burn ships it")]
+#[case::ndarray(Device::ndarray())]
+#[cfg_attr(feature = "wgpu", case::wgpu(Device::wgpu(burn::tensor::DeviceKind::Cpu)))]
+fn equals_the_reference(#[case] device: Device) {
+    let file: Value = serde_json::from_str(include_str!("data/abstractor.json")).unwrap();
+    let mut abstractor = AbstractorConfig::new(16, 5).init(&device);
+    abstractor.query_embeddings =
+        Param::from_tensor(weight::<3>(&file, "query_embeddings", &device));
+    abstractor.key_transform = linear(&file, "key_transform", &device);
+    abstractor.value_transform = linear(&file, "value_transform", &device);
+    abstractor.feedforward = linear(&file, "feedforward", &device);
+    abstractor.output = linear(&file, "output", &device);
+    let input = TensorData::new(numbers(&file["input"]), [3, 9, 16]);
+    let output = abstractor.forward(Tensor::from_data(input, &device), None);
+    assert_eq!(output.dims(), [3, 5, 16]);
+    let expected = numbers(&file["output"]);
+    for (got, expected) in output.into_data().iter::<f32>().zip(expected) {
+        assert!((got - expected).abs() < 1e-5, "{got} is not {expected}");
+    }
+}
+
+#[test]
+fn padding_takes_no_part() {
+    let device = Device::flex();
+    let abstractor = AbstractorConfig::new(16, 3).init(&device);
+    let distribution = burn::tensor::Distribution::Normal(0.0, 1.0);
+    let hidden = Tensor::<3>::random([2, 5, 16], distribution, &device);
+    let other = Tensor::cat(vec![hidden.clone(), hidden.clone() * 7.0], 1);
+    let mask: Vec<bool> = (0..20).map(|place| place % 10 >= 5).collect();
+    let mask = Tensor::from_data(TensorData::new(mask, [2, 10]), &device);
+    let expected = abstractor.forward(hidden, None).into_data();
+    let got = abstractor.forward(other, Some(mask)).into_data();
+    got.assert_approx_eq::<f32>(&expected, burn::tensor::Tolerance::absolute(1e-5));
+}

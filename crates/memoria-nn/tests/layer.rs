@@ -1,0 +1,226 @@
+//! The layer in a transformer: lifespans, records, inference, and Burn's own blocks around it.
+
+use burn::{
+    module::Module,
+    nn::transformer::{TransformerEncoder, TransformerEncoderConfig, TransformerEncoderInput},
+    optim::{AdamConfig, GradientsParams},
+    tensor::{DType, Device, Distribution, FloatDType, Tensor, TensorData},
+};
+use memoria_core::{EngramId, MemoriaConfig, MemoriaError};
+use memoria_nn::{
+    MemoriaLayer, MemoriaLayerConfig, MemoriaState, MemoriaStateConfig, MemoryAttentionConfig,
+    MemoryAttentionInput,
+};
+use rstest::rstest;
+
+const ALPHA: f32 = 2.5;
+
+fn memory(bptt: usize) -> MemoriaState {
+    let memoria = MemoriaConfig::new(4, 8, 5, 4.0, 4);
+    let config = MemoriaStateConfig::new(memoria).with_lifespan_extend_scale(ALPHA);
+    config.with_bptt(bptt).init().unwrap()
+}
+
+fn layer(device: &Device) -> MemoriaLayer {
+    MemoriaLayerConfig::new(16, 2, 3).with_dropout(0.5).init(device)
+}
+
+fn hidden(batch: usize, device: &Device) -> Tensor<3> {
+    Tensor::random([batch, 5, 16], Distribution::Normal(0.0, 1.0), device)
+}
+
+fn lifespan(memory: &mut MemoriaState, row: usize, id: EngramId) -> f32 {
+    memory.state().unwrap().row(row).unwrap().engram(id).map_or(0.0, |engram| engram.lifespan)
+}
+
+#[test]
+fn a_rows_gains_sum_to_alpha_times_what_it_was_reminded_of() {
+    let device = Device::flex();
+    let (layer, mut memory) = (layer(&device), memory(0));
+    let mut uneven = 0;
+    for step in 0..12 {
+        if step % 4 == 3 {
+            memory.reset_rows(&[1]).unwrap();
+        }
+        let input = hidden(3, &device);
+        let working = layer.abstractor.forward(input.clone(), None);
+        let recall = memory.recall(working).unwrap();
+        let before: Vec<Vec<f32>> = (0..3)
+            .map(|row| {
+                let ids = recall.ids(row);
+                ids.iter().map(|&id| lifespan(&mut memory, row, id)).collect()
+            })
+            .collect();
+        let output = layer.attend(input, recall);
+        memory.reinforce(&output.recall, output.weights.clone()).unwrap();
+        for (row, before) in before.iter().enumerate() {
+            let ids = output.recall.ids(row);
+            let after: f32 = ids.iter().map(|&id| lifespan(&mut memory, row, id) + 1.0).sum();
+            let gained = after - before.iter().sum::<f32>();
+            let expected = ALPHA * ids.len() as f32;
+            assert!((gained - expected).abs() < 1e-3, "step {step}, row {row}: {gained}");
+        }
+        uneven += usize::from(output.recall.ids(0).len() != output.recall.ids(1).len());
+    }
+    assert!(uneven > 0, "some batches must be uneven");
+}
+
+#[test]
+fn several_layers_share_the_gain() {
+    let device = Device::flex();
+    let (mut one, mut both) = (memory(0), memory(0));
+    let first = hidden(1, &device);
+    for memory in [&mut one, &mut both] {
+        let recall = memory.recall(first.clone()).unwrap();
+        memory.reinforce(&recall, None).unwrap();
+    }
+    let second = hidden(1, &device);
+    let (recall_one, recall_both) =
+        (one.recall(second.clone()).unwrap(), both.recall(second).unwrap());
+    let weights = |values: [f32; 4]| {
+        Tensor::<4>::from_data(TensorData::new(values.to_vec(), [1, 1, 1, 4]), &device)
+    };
+    one.reinforce(&recall_one, Some(weights([0.5, 0.25, 0.125, 0.125]))).unwrap();
+    let layers = [weights([1.0, 0.0, 0.0, 0.0]), weights([0.0, 0.5, 0.25, 0.25])];
+    both.reinforce(&recall_both, layers).unwrap();
+    for &id in recall_one.ids(0) {
+        assert_eq!(lifespan(&mut one, 0, id), lifespan(&mut both, 0, id));
+    }
+}
+
+#[test]
+fn weights_of_the_wrong_shape_are_refused_and_the_right_ones_accepted_after() {
+    let device = Device::flex();
+    let mut memory = memory(0);
+    let recall = memory.recall(hidden(2, &device)).unwrap();
+    memory.reinforce(&recall, None).unwrap();
+    let recall = memory.recall(hidden(2, &device)).unwrap();
+    let wrong = Tensor::<4>::ones([2, 1, 1, 3], &device);
+    let error = memory.reinforce(&recall, [wrong]).unwrap_err();
+    assert!(matches!(error, MemoriaError::WrongDimension { expected: 4, got: 3, .. }), "{error}");
+    memory.reinforce(&recall, [Tensor::<4>::ones([2, 1, 1, 4], &device)]).unwrap();
+    assert!(matches!(memory.reinforce(&recall, None), Err(MemoriaError::NothingReminded)));
+}
+
+#[test]
+fn a_row_with_nothing_reminded_gets_a_zero_sum() {
+    let device = Device::flex();
+    let attention = MemoryAttentionConfig::new(16, 4).init(&device);
+    let memories = Tensor::<3>::random([2, 3, 16], Distribution::Default, &device);
+    let padding = TensorData::new(vec![true, true, true, false, true, false], [2, 3]);
+    let input = MemoryAttentionInput::new(hidden(2, &device), memories)
+        .mask_pad(Tensor::from_data(padding, &device));
+    let output = attention.forward(input);
+    let sums: Vec<f32> = output.weights.sum_dim(3).into_data().iter().collect();
+    assert!(sums[..20].iter().all(|&sum| sum == 0.0));
+    assert!(sums[20..].iter().all(|&sum| (sum - 1.0).abs() < 1e-6));
+    // What is left of a zero sum is the bias of the output projection.
+    let bias = attention.output.bias.unwrap().val().reshape([1, 1, 16]).expand([1, 5, 16]);
+    output.context.narrow(0, 0, 1).into_data().assert_eq(&bias.into_data(), true);
+}
+
+#[test]
+fn peeking_changes_nothing_and_finds_what_forward_finds() {
+    let device = Device::flex();
+    let (layer, mut memory) = (layer(&device), memory(0));
+    for _ in 0..6 {
+        layer.forward(hidden(2, &device), &mut memory).unwrap();
+    }
+    let next = hidden(2, &device);
+    let peeked = layer.forward_peek(next.clone(), &mut memory).unwrap();
+    let again = layer.forward_peek(next.clone(), &mut memory).unwrap();
+    let output = layer.forward(next, &mut memory).unwrap();
+    for other in [again, output] {
+        assert_eq!(peeked.recall.recollections(), other.recall.recollections());
+        peeked.hidden.clone().into_data().assert_eq(&other.hidden.into_data(), true);
+    }
+}
+
+#[test]
+fn a_record_saved_and_loaded_gives_the_same_outputs() {
+    let device = Device::flex();
+    let first = layer(&device);
+    let path = std::env::temp_dir().join(format!("memoria-layer-{}.bpk", std::process::id()));
+    first.clone().save_file(&path).unwrap();
+    let second = layer(&device).load_file(&path);
+    let (mut memory_first, mut memory_second) = (memory(0), memory(0));
+    for _ in 0..5 {
+        let input = hidden(2, &device);
+        let a = first.forward(input.clone(), &mut memory_first).unwrap();
+        let b = second.forward(input, &mut memory_second).unwrap();
+        a.hidden.into_data().assert_eq(&b.hidden.into_data(), true);
+    }
+    // The record is read when its parameters are used.
+    std::fs::remove_file(&path).unwrap();
+}
+
+#[derive(Module, Debug)]
+struct Remembering {
+    below: TransformerEncoder,
+    memory: MemoriaLayer,
+    above: TransformerEncoder,
+}
+
+impl Remembering {
+    fn new(device: &Device) -> Self {
+        let blocks = || TransformerEncoderConfig::new(16, 32, 2, 1).with_dropout(0.0).init(device);
+        Self { below: blocks(), memory: layer(device), above: blocks() }
+    }
+
+    fn forward(&self, input: Tensor<3>, memory: &mut MemoriaState) -> Tensor<3> {
+        let hidden = self.below.forward(TransformerEncoderInput::new(input));
+        let hidden = self.memory.forward(hidden, memory).unwrap().hidden;
+        self.above.forward(TransformerEncoderInput::new(hidden))
+    }
+}
+
+/// Resident memory of this process in bytes.
+#[cfg(target_os = "linux")]
+fn resident() -> usize {
+    let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
+    4096 * pages.split(' ').nth(1).unwrap().parse::<usize>().unwrap()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn between_burns_own_blocks_a_thousand_training_steps_take_no_more_memory() {
+    let device = Device::flex().autodiff();
+    let mut model = Remembering::new(&device);
+    let mut optimizer = AdamConfig::new().init();
+    let mut memory = memory(3);
+    let mut early = 0;
+    for step in 0..1_000 {
+        let input = hidden(2, &device);
+        let output = model.forward(input.clone(), &mut memory);
+        if step % 2 == 1 {
+            let loss = (output - input).powi_scalar(2).mean();
+            let gradients = GradientsParams::from_grads(loss.backward(), &model);
+            assert!(gradients.len() > 20, "all parts of the model are trained");
+            model = optimizer.step(1e-3, model, gradients);
+            memory.detach();
+        }
+        if step == 199 {
+            early = resident();
+        }
+    }
+    let grown = resident().saturating_sub(early);
+    assert!(grown < 4 << 20, "grown by {grown} bytes in 800 steps");
+}
+
+#[rstest]
+fn half_precision_inference(#[values(FloatDType::F16, FloatDType::BF16)] dtype: FloatDType) {
+    let device = Device::flex();
+    let model = layer(&device);
+    let halve = |tensor: Tensor<3>| tensor.cast(dtype);
+    let mut memory = memory(0);
+    for _ in 0..6 {
+        let working = halve(model.abstractor.forward(hidden(2, &device), None));
+        let recall = memory.recall(working).unwrap();
+        if let Some(reminded) = &recall.reminded {
+            assert_eq!(reminded.data.dtype(), DType::from(dtype));
+        }
+        memory.reinforce(&recall, None).unwrap();
+    }
+    let state = memory.state().unwrap();
+    assert!(state.row(1).unwrap().counts().long_term > 0);
+}
