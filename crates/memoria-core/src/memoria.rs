@@ -104,7 +104,7 @@ impl<B: Backend> Memoria<B> {
         let pool = self.pool.get_or_insert_with(|| Pool::new(dim, dtype, device));
         let slots = pool.write(data.clone())?;
         let rows = slots.chunks(count).map(<[Slot]>::to_vec).collect();
-        self.incoming.push(Incoming { rows, squared_norms: squared_norms::<B>(data) });
+        self.incoming.push(Incoming { rows, count, squared_norms: squared_norms::<B>(data) });
         self.rows.resize_with(batch, Row::default);
         self.costs.data_plane += started.elapsed();
         Ok(())

@@ -81,6 +81,11 @@ impl Row {
         self.log.grow(self.table.len());
     }
 
+    /// Uses up identities for engrams that were gone before they were looked at.
+    pub(crate) fn skip_ids(&mut self, count: usize) {
+        self.next_id += count as u64;
+    }
+
     /// Fires `members`, all different, together.
     pub(crate) fn fire(&mut self, members: &[Entry], counts: &mut Counts) {
         for &entry in members {
