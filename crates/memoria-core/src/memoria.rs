@@ -106,6 +106,9 @@ impl<B: Backend> Memoria<B> {
         let rows = slots.chunks(count).map(<[Slot]>::to_vec).collect();
         self.incoming.push(Incoming { rows, count, squared_norms: squared_norms::<B>(data) });
         self.rows.resize_with(batch, Row::default);
+        if let Step::Reminded(open) | Step::Adjusted(open, _) = &mut self.step {
+            open.rows.resize(batch, Vec::new());
+        }
         self.costs.data_plane += started.elapsed();
         Ok(())
     }
