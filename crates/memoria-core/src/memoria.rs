@@ -139,7 +139,9 @@ impl<B: Backend> Memoria<B> {
 
         let started = Instant::now();
         for (row, search) in self.rows.iter_mut().zip(&searches) {
-            row.count_remind();
+            if !row.working().is_empty() {
+                row.count_remind();
+            }
             let mut members = row.working().to_vec();
             members.extend_from_slice(&search.reminded_stm);
             members.extend_from_slice(&search.reminded_ltm);
