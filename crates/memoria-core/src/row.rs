@@ -233,7 +233,8 @@ impl Row {
         }
     }
 
-    /// Takes everybody out of the calendar whose appointment is due, and returns those whose time is up.
+    /// Takes everybody out of the calendar whose appointment is due, and returns those whose time is up,
+    /// in order of id.
     fn due(&mut self) -> Vec<Entry> {
         let mut dead = Vec::new();
         while let Some((step, entries)) = self.calendar.next_due(self.steps) {
@@ -249,6 +250,8 @@ impl Row {
                 }
             }
         }
+        // The order of the dead decides the order of the long-term engrams that stay.
+        dead.sort_unstable_by_key(|&entry| self.id(entry));
         dead
     }
 
