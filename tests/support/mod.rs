@@ -1,5 +1,8 @@
 //! What the integration tests share.
 
+#[allow(dead_code, reason = "not every test needs all of a story")]
+pub(crate) mod story;
+
 use burn::tensor::Device;
 
 /// The devices that every guarantee is tested on, with the names of their backends.

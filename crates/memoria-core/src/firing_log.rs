@@ -199,10 +199,8 @@ mod tests {
             }
             log.forget(&dead.iter().map(|&i| Entry(i)).collect::<Vec<_>>());
             for &i in dead {
-                for j in 0..ENGRAMS as usize {
-                    matrix[i as usize][j] = 0;
-                    matrix[j][i as usize] = 0;
-                }
+                matrix[i as usize] = [0; ENGRAMS as usize];
+                matrix.iter_mut().for_each(|row| row[i as usize] = 0);
             }
             for i in 0..ENGRAMS {
                 log.count(Entry(i), &mut counts);

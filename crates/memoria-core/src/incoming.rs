@@ -8,6 +8,8 @@ use crate::{MemoriaError, id::Slot};
 pub(crate) struct Incoming<B: Backend> {
     /// Where they lie, row by row. A row that was reset since has none.
     pub(crate) rows: Vec<Vec<Slot>>,
+    /// How many every row was given, and numbers in any case.
+    pub(crate) count: usize,
     /// `[batch · n]`.
     pub(crate) squared_norms: FloatTensor<B>,
 }
@@ -19,8 +21,9 @@ impl<B: Backend> Incoming<B> {
         check_squared_norms(squared_norms, self.rows.len(), dtype, still_there)
     }
 
-    pub(crate) fn slots(&self) -> impl Iterator<Item = Slot> {
-        self.rows.iter().flatten().copied()
+    /// Whether all rows were reset since.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.iter().all(Vec::is_empty)
     }
 }
 

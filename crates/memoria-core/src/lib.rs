@@ -68,6 +68,8 @@ mod lifespan;
 mod memoria;
 mod pool;
 mod ranking;
+#[cfg(test)]
+mod reference;
 mod reminded;
 mod row;
 mod scratch;

@@ -104,8 +104,11 @@ impl<B: Backend> Memoria<B> {
         let pool = self.pool.get_or_insert_with(|| Pool::new(dim, dtype, device));
         let slots = pool.write(data.clone())?;
         let rows = slots.chunks(count).map(<[Slot]>::to_vec).collect();
-        self.incoming.push(Incoming { rows, squared_norms: squared_norms::<B>(data) });
+        self.incoming.push(Incoming { rows, count, squared_norms: squared_norms::<B>(data) });
         self.rows.resize_with(batch, Row::default);
+        if let Step::Reminded(open) | Step::Adjusted(open, _) = &mut self.step {
+            open.rows.resize(batch, Vec::new());
+        }
         self.costs.data_plane += started.elapsed();
         Ok(())
     }
@@ -136,7 +139,9 @@ impl<B: Backend> Memoria<B> {
 
         let started = Instant::now();
         for (row, search) in self.rows.iter_mut().zip(&searches) {
-            row.count_remind();
+            if !row.working().is_empty() {
+                row.count_remind();
+            }
             let mut members = row.working().to_vec();
             members.extend_from_slice(&search.reminded_stm);
             members.extend_from_slice(&search.reminded_ltm);

@@ -81,6 +81,11 @@ impl Row {
         self.log.grow(self.table.len());
     }
 
+    /// Uses up identities for engrams that were gone before they were looked at.
+    pub(crate) fn skip_ids(&mut self, count: usize) {
+        self.next_id += count as u64;
+    }
+
     /// Fires `members`, all different, together.
     pub(crate) fn fire(&mut self, members: &[Entry], counts: &mut Counts) {
         for &entry in members {
@@ -228,7 +233,8 @@ impl Row {
         }
     }
 
-    /// Takes everybody out of the calendar whose appointment is due, and returns those whose time is up.
+    /// Takes everybody out of the calendar whose appointment is due, and returns those whose time is up,
+    /// in order of id.
     fn due(&mut self) -> Vec<Entry> {
         let mut dead = Vec::new();
         while let Some((step, entries)) = self.calendar.next_due(self.steps) {
@@ -244,6 +250,8 @@ impl Row {
                 }
             }
         }
+        // The order of the dead decides the order of the long-term engrams that stay.
+        dead.sort_unstable_by_key(|&entry| self.id(entry));
         dead
     }
 

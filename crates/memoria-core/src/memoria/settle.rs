@@ -65,7 +65,11 @@ impl<B: Backend> Memoria<B> {
         }
         for incoming in core::mem::take(&mut self.incoming) {
             for (row, slots) in self.rows.iter_mut().zip(&incoming.rows) {
-                row.admit(slots, self.config.initial_lifespan);
+                if slots.is_empty() {
+                    row.skip_ids(incoming.count);
+                } else {
+                    row.admit(slots, self.config.initial_lifespan);
+                }
             }
         }
         self.costs.control_plane += started.elapsed();
@@ -96,7 +100,9 @@ impl<B: Backend> Memoria<B> {
                 open.forget(row);
             }
         }
-        self.incoming.retain(|incoming| incoming.slots().next().is_some());
+        for incoming in self.incoming.extract_if(.., |incoming| incoming.is_empty()) {
+            self.rows.iter_mut().for_each(|row| row.skip_ids(incoming.count));
+        }
     }
 
     fn check_norms(&self, norms: &[Vec<f64>]) -> Result<(), MemoriaError> {

@@ -1,0 +1,225 @@
+//! One row of a memory once more, slow and obvious: the judge of the fast one.
+//!
+//! A list of engrams in order of creation, a matrix of co-firing counts, scores in double precision
+//! straight from the formula, sorting for the best. With the fast one it shares the configuration,
+//! ids and kinds, and [`exploration::draw`].
+
+mod judged;
+mod sequences;
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::{Correlation, EngramId, EngramKind, MemoriaConfig, Recollection, exploration};
+
+/// Scores closer than this, relative to the largest distance involved, single precision may rank
+/// either way.
+const UNDECIDED: f64 = 1e-5;
+
+#[derive(Clone, Debug)]
+pub(crate) struct ReferenceEngram {
+    pub(crate) id: EngramId,
+    pub(crate) kind: EngramKind,
+    pub(crate) lifespan: f32,
+    pub(crate) age: u64,
+    pub(crate) vector: Vec<f32>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct ReferenceRow {
+    config: MemoriaConfig,
+    pub(crate) engrams: Vec<ReferenceEngram>,
+    cofired: HashMap<(EngramId, EngramId), u32>,
+    /// Long-term engrams as exploration numbers them: who becomes long-term goes to the end; where
+    /// one dies, the last one moves; of several that die together the smaller ids go first.
+    long_term: Vec<EngramId>,
+    /// Who was reminded and is still to be adjusted.
+    reminded: Vec<EngramId>,
+    next_id: u64,
+    reminds: u64,
+}
+
+impl ReferenceRow {
+    pub(crate) fn new(config: MemoriaConfig) -> Self {
+        Self {
+            config,
+            engrams: Vec::new(),
+            cofired: HashMap::new(),
+            long_term: Vec::new(),
+            reminded: Vec::new(),
+            next_id: 0,
+            reminds: 0,
+        }
+    }
+
+    pub(crate) fn add(&mut self, vectors: Vec<Vec<f32>>) {
+        for vector in vectors {
+            self.engrams.push(ReferenceEngram {
+                id: EngramId(self.next_id),
+                kind: EngramKind::Working,
+                lifespan: self.config.initial_lifespan,
+                age: 0,
+                vector,
+            });
+            self.next_id += 1;
+        }
+    }
+
+    /// `None`, and nothing happened, if single precision could rank otherwise.
+    pub(crate) fn remind(&mut self) -> Option<Recollection> {
+        let working = self.ids(EngramKind::Working);
+        let vectors: Vec<_> = working.iter().map(|&id| self.vector(id).to_vec()).collect();
+        let recollection = self.search(&vectors)?;
+        if !working.is_empty() {
+            self.reminds += 1;
+        }
+        let active: Vec<EngramId> =
+            working.into_iter().chain(recollection.reminded.clone()).collect();
+        for &i in &active {
+            for &j in &active {
+                *self.cofired.entry((i, j)).or_default() += 1;
+            }
+        }
+        self.reminded = recollection.reminded.clone();
+        Some(recollection)
+    }
+
+    /// What the vectors `working` remind of; `None` if single precision could rank otherwise.
+    pub(crate) fn search(&self, working: &[Vec<f32>]) -> Option<Recollection> {
+        if working.is_empty() {
+            return Some(Recollection::default());
+        }
+        let short_term = self.ids(EngramKind::ShortTerm);
+        let reminded_stm = self.best(short_term, working, self.config.num_reminded_stm)?;
+
+        let mut initial: BTreeSet<EngramId> = BTreeSet::new();
+        for &here in &reminded_stm {
+            initial.extend(self.strongest_ltm(here, &BTreeSet::new()));
+        }
+        let MemoriaConfig { seed, ltm_exploration, .. } = self.config;
+        let drawn = exploration::draw(seed, self.reminds, self.long_term.len(), ltm_exploration);
+        initial.extend(drawn.into_iter().map(|position| self.long_term[position]));
+
+        let mut visited = initial.clone();
+        let mut walkers = initial.clone();
+        for _ in 0..self.config.ltm_search_depth {
+            walkers =
+                walkers.iter().filter_map(|&here| self.strongest_ltm(here, &visited)).collect();
+            visited.extend(&walkers);
+        }
+        let found_ltm: Vec<EngramId> = visited.into_iter().collect();
+        let reminded_ltm = self.best(found_ltm.clone(), working, self.config.num_final_ltms)?;
+        let mut reminded = [reminded_stm.clone(), reminded_ltm.clone()].concat();
+        reminded.sort();
+        let initial_ltm = initial.into_iter().collect();
+        Some(Recollection { reminded_stm, initial_ltm, found_ltm, reminded_ltm, reminded })
+    }
+
+    /// With one gain per reminded engram, in order of id.
+    pub(crate) fn adjust(&mut self, gains: &[f32]) {
+        for (id, gain) in std::mem::take(&mut self.reminded).into_iter().zip(gains) {
+            let engram = self.engrams.iter_mut().find(|engram| engram.id == id).unwrap();
+            engram.lifespan = (engram.lifespan + gain).clamp(f32::MIN, f32::MAX);
+        }
+        for engram in &mut self.engrams {
+            engram.lifespan -= 1.0;
+            engram.age += 1;
+            if engram.kind == EngramKind::Working {
+                engram.kind = EngramKind::ShortTerm;
+            }
+        }
+        let mut too_many =
+            self.ids(EngramKind::ShortTerm).len().saturating_sub(self.config.stm_capacity);
+        for engram in &mut self.engrams {
+            if engram.kind == EngramKind::ShortTerm && too_many > 0 {
+                engram.kind = EngramKind::LongTerm;
+                self.long_term.push(engram.id);
+                too_many -= 1;
+            }
+        }
+        let dead: BTreeSet<EngramId> =
+            self.engrams.iter().filter(|e| e.lifespan <= 0.0).map(|e| e.id).collect();
+        for id in &dead {
+            if let Some(position) = self.long_term.iter().position(|other| other == id) {
+                self.long_term.swap_remove(position);
+            }
+        }
+        self.engrams.retain(|engram| !dead.contains(&engram.id));
+        self.cofired.retain(|(i, j), _| !dead.contains(i) && !dead.contains(j));
+    }
+
+    pub(crate) fn reset(&mut self) {
+        self.engrams.clear();
+        self.cofired.clear();
+        self.long_term.clear();
+        self.reminded.clear();
+    }
+
+    pub(crate) fn cofire_count(&self, i: EngramId, j: EngramId) -> u32 {
+        self.cofired.get(&(i, j)).copied().unwrap_or(0)
+    }
+
+    pub(crate) fn vector(&self, id: EngramId) -> &[f32] {
+        &self.engrams.iter().find(|engram| engram.id == id).unwrap().vector
+    }
+
+    pub(crate) fn ids(&self, kind: EngramKind) -> Vec<EngramId> {
+        self.engrams.iter().filter(|engram| engram.kind == kind).map(|engram| engram.id).collect()
+    }
+
+    fn strongest_ltm(&self, here: EngramId, visited: &BTreeSet<EngramId>) -> Option<EngramId> {
+        let (mut best, mut most) = (None, 0);
+        for engram in self.engrams.iter().filter(|e| e.kind == EngramKind::LongTerm) {
+            let count = self.cofire_count(here, engram.id);
+            if count > most && !visited.contains(&engram.id) {
+                (best, most) = (Some(engram.id), count);
+            }
+        }
+        best
+    }
+
+    /// The `k` with the highest scores, in order of id.
+    fn best(&self, from: Vec<EngramId>, working: &[Vec<f32>], k: usize) -> Option<Vec<EngramId>> {
+        let score = |&id: &EngramId| (id, self.score(self.vector(id), working));
+        let mut ranked: Vec<(EngramId, f64)> = from.iter().map(score).collect();
+        ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        if 0 < k && k < ranked.len() && !self.is_exact(&from, working) {
+            let distances = from
+                .iter()
+                .flat_map(|&id| working.iter().map(move |w| squared_distance(w, self.vector(id))));
+            let largest = distances.fold(1.0, f64::max);
+            if ranked[k - 1].1 - ranked[k].1 < UNDECIDED * largest {
+                return None;
+            }
+        }
+        ranked.truncate(k);
+        let mut best: Vec<EngramId> = ranked.into_iter().map(|(id, _)| id).collect();
+        best.sort();
+        Some(best)
+    }
+
+    /// The mean of the correlations, for the Gaussian its logarithm.
+    fn score(&self, engram: &[f32], working: &[Vec<f32>]) -> f64 {
+        let mean = |values: Vec<f64>| values.iter().sum::<f64>() / values.len() as f64;
+        let exponents: Vec<f64> = working.iter().map(|w| -squared_distance(w, engram)).collect();
+        match self.config.correlation {
+            Correlation::NegSquaredL2 => mean(exponents),
+            Correlation::Gaussian => {
+                let max = exponents.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+                max + mean(exponents.iter().map(|exponent| (exponent - max).exp()).collect()).ln()
+            }
+        }
+    }
+
+    /// Whether single precision computes these scores without any rounding, so that ties are ties.
+    fn is_exact(&self, from: &[EngramId], working: &[Vec<f32>]) -> bool {
+        let small_integer = |x: &f32| x.fract() == 0.0 && x.abs() <= 16.0;
+        let engrams = from.iter().flat_map(|&id| self.vector(id));
+        self.config.correlation == Correlation::NegSquaredL2
+            && working.len().is_power_of_two()
+            && working.iter().flatten().chain(engrams).all(small_integer)
+    }
+}
+
+fn squared_distance(a: &[f32], b: &[f32]) -> f64 {
+    a.iter().zip(b).map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2)).sum()
+}

@@ -1,0 +1,230 @@
+//! A memory and its judge, side by side.
+
+use burn::backend::{Flex, TensorData, ops::FloatTensorOps, tensor::FloatTensor};
+
+use super::ReferenceRow;
+use crate::{
+    EngramId, EngramKind, LifespanGain, Memoria, MemoriaConfig, MemoriaError, Recollection,
+    Reminded, RowState, pool::read,
+};
+
+/// How the gains of a step are handed over.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum GainKind {
+    Zero,
+    Host,
+    Device,
+}
+
+/// Single precision could rank otherwise than double: what follows cannot be judged.
+#[derive(Debug)]
+pub(crate) struct Undecided;
+
+/// Every operation goes to both; what they return is compared at once.
+pub(crate) struct Judged {
+    pub(crate) memory: Memoria<Flex>,
+    rows: Vec<ReferenceRow>,
+    dim: usize,
+    last: Option<Reminded<Flex>>,
+    is_open: bool,
+    ids_seen: Vec<Option<EngramId>>,
+}
+
+impl Judged {
+    pub(crate) fn new(config: MemoriaConfig, rows: usize, dim: usize) -> Self {
+        Self {
+            memory: Memoria::new(config).unwrap(),
+            rows: vec![ReferenceRow::new(config); rows],
+            dim,
+            last: None,
+            is_open: false,
+            ids_seen: vec![None; rows],
+        }
+    }
+
+    /// Adds `width` vectors to every row, made of `numbers` over and over.
+    pub(crate) fn add(&mut self, width: usize, numbers: &[f32]) {
+        let vectors = self.vectors(width, numbers);
+        self.memory.add_working_memory(self.tensor(&vectors)).unwrap();
+        for (row, vectors) in self.rows.iter_mut().zip(vectors) {
+            row.add(vectors);
+        }
+    }
+
+    pub(crate) fn remind(&mut self) -> Result<(), Undecided> {
+        let mut rows = self.rows.clone();
+        let expected: Option<Vec<_>> = rows.iter_mut().map(ReferenceRow::remind).collect();
+        let expected = expected.ok_or(Undecided)?;
+        self.rows = rows;
+        let got = self.memory.remind().unwrap();
+        self.check_reminded(&got, &expected);
+        (self.last, self.is_open) = (Some(got), true);
+        Ok(())
+    }
+
+    pub(crate) fn peek(&mut self, width: usize, numbers: &[f32]) -> Result<(), Undecided> {
+        let vectors = self.vectors(width, numbers);
+        let expected: Option<Vec<_>> =
+            self.rows.iter().zip(&vectors).map(|(row, vectors)| row.search(vectors)).collect();
+        let expected = expected.ok_or(Undecided)?;
+        let got = self.memory.peek(self.tensor(&vectors)).unwrap();
+        self.check_reminded(&got, &expected);
+        Ok(())
+    }
+
+    /// Adjusts with gains taken from `numbers` over and over. Padding gains NaN, which is ignored.
+    pub(crate) fn adjust(&mut self, kind: GainKind, numbers: &[f32]) {
+        let Some(reminded) = &self.last else { return };
+        let mut numbers = numbers.iter().copied().cycle();
+        let gains: Vec<Vec<f32>> = (0..reminded.batch())
+            .map(|row| numbers.by_ref().take(reminded.ids(row).len()).collect())
+            .collect();
+        let given = match kind {
+            GainKind::Zero => LifespanGain::Zero,
+            GainKind::Host => LifespanGain::Host(gains.clone()),
+            GainKind::Device => {
+                let width = reminded.width();
+                let padded = gains.iter().flat_map(|gains| {
+                    gains.iter().copied().chain(std::iter::repeat(f32::NAN)).take(width)
+                });
+                let data = TensorData::new(padded.collect::<Vec<_>>(), [gains.len(), width]);
+                LifespanGain::Device(Flex::float_from_data(data, &Default::default()))
+            }
+        };
+        let result = self.memory.adjust(reminded, given);
+        if !self.is_open {
+            assert!(matches!(result, Err(MemoriaError::NothingReminded)));
+            return;
+        }
+        result.unwrap();
+        self.is_open = false;
+        for (index, row) in self.rows.iter_mut().enumerate() {
+            match (kind, gains.get(index)) {
+                (GainKind::Zero, _) | (_, None) => row.adjust(&[]),
+                (_, Some(gains)) => row.adjust(gains),
+            }
+        }
+        let capacity = self.memory.config().stm_capacity;
+        let mut look = self.memory.clone();
+        let state = look.state().unwrap();
+        for row in 0..state.batch() {
+            let counts = state.row(row).unwrap().counts();
+            assert!(counts.short_term <= capacity && counts.working == 0, "{counts:?}");
+        }
+    }
+
+    pub(crate) fn reset(&mut self) {
+        self.memory.reset();
+        self.rows.iter_mut().for_each(ReferenceRow::reset);
+        self.is_open = false;
+    }
+
+    pub(crate) fn reset_rows(&mut self, rows: &[usize]) {
+        if self.memory.batch() == 0 {
+            return;
+        }
+        self.memory.reset_rows(rows).unwrap();
+        rows.iter().for_each(|&row| self.rows[row].reset());
+    }
+
+    /// Compares everything there is to know. Looks at a clone, so that gains and data that still wait
+    /// for the device go on waiting.
+    pub(crate) fn check_state(&mut self) {
+        let mut look = self.memory.clone();
+        let state = look.state().unwrap();
+        if state.batch() == 0 {
+            assert!(self.rows.iter().all(|row| row.engrams.is_empty()));
+            return;
+        }
+        assert_eq!(state.batch(), self.rows.len());
+        for (index, row) in self.rows.iter().enumerate() {
+            let state = state.row(index).unwrap();
+            check_row(&state, row);
+            let seen = &mut self.ids_seen[index];
+            let newest = state.engrams().map(|engram| engram.id).max();
+            let first_new = state.engrams().find(|e| e.age == 0).map(|engram| engram.id);
+            if let (Some(first_new), Some(seen)) = (first_new, *seen)
+                && state.engram(seen).is_err()
+            {
+                assert!(first_new > seen, "{first_new} comes after {seen}");
+            }
+            *seen = newest.max(*seen);
+        }
+    }
+
+    fn vectors(&self, width: usize, numbers: &[f32]) -> Vec<Vec<Vec<f32>>> {
+        let mut numbers = numbers.iter().copied().cycle();
+        let mut vector = || numbers.by_ref().take(self.dim).collect::<Vec<f32>>();
+        self.rows.iter().map(|_| (0..width).map(|_| vector()).collect()).collect()
+    }
+
+    fn tensor(&self, vectors: &[Vec<Vec<f32>>]) -> FloatTensor<Flex> {
+        let numbers: Vec<f32> = vectors.iter().flatten().flatten().copied().collect();
+        let shape = [vectors.len(), vectors[0].len(), self.dim];
+        Flex::float_from_data(TensorData::new(numbers, shape), &Default::default())
+    }
+
+    fn check_reminded(&self, got: &Reminded<Flex>, expected: &[Recollection]) {
+        if got.batch() == 0 {
+            assert!(expected.iter().all(|row| *row == Recollection::default()));
+            return;
+        }
+        assert_eq!(got.recollections(), expected);
+        let width = expected.iter().map(|row| row.reminded.len()).max().unwrap_or(0);
+        assert_eq!(got.width(), width);
+        let (mut numbers, mut padding) = (Vec::new(), Vec::new());
+        for (row, recollection) in self.rows.iter().zip(expected) {
+            for &id in &recollection.reminded {
+                numbers.extend(row.vector(id).iter().map(|&x| f64::from(x)));
+            }
+            let empty = width - recollection.reminded.len();
+            numbers.extend(std::iter::repeat_n(0.0, empty * self.dim));
+            padding.extend((0..width).map(|place| place >= recollection.reminded.len()));
+        }
+        assert_eq!(got.padding(), padding);
+        assert_eq!(got.data().is_some(), width > 0);
+        if let Some(data) = got.data().cloned() {
+            assert_eq!(read::<Flex>(vec![data]).unwrap()[0], numbers);
+        }
+    }
+}
+
+fn check_row(state: &RowState<'_, Flex>, row: &ReferenceRow) {
+    let ids: Vec<EngramId> = state.engrams().map(|engram| engram.id).collect();
+    assert_eq!(ids, row.engrams.iter().map(|engram| engram.id).collect::<Vec<_>>());
+    assert!(ids.is_sorted_by(|a, b| a < b));
+    for (got, expected) in state.engrams().zip(&row.engrams) {
+        let id = got.id;
+        assert_eq!(got.kind, expected.kind, "kind of {id}");
+        let lifespans = (got.lifespan.to_bits(), expected.lifespan.to_bits());
+        assert_eq!(lifespans.0, lifespans.1, "{} and {}", got.lifespan, expected.lifespan);
+        assert!(got.lifespan > 0.0, "{id} should be dead");
+        assert_eq!(got.age, expected.age, "age of {id}");
+        assert_eq!(got.fire_count, row.cofire_count(id, id), "fire count of {id}");
+        let mut connected = Vec::new();
+        for &other in &ids {
+            let count = state.cofire_count(id, other).unwrap();
+            assert_eq!(count, row.cofire_count(id, other), "{id} with {other}");
+            assert_eq!(count, state.cofire_count(other, id).unwrap());
+            assert!(count <= got.fire_count, "{id} with {other}");
+            if other != id && count > 0 {
+                connected.push((other, count));
+            }
+        }
+        connected.sort_by_key(|&(other, count)| (u32::MAX - count, other));
+        let strongest = state.strongest_connections(id, usize::MAX).unwrap();
+        let strongest: Vec<_> = strongest.iter().map(|c| (c.to, c.cofire_count)).collect();
+        assert_eq!(strongest, connected, "connections of {id}");
+    }
+    let counts = state.counts();
+    assert_eq!(counts.working, row.ids(EngramKind::Working).len());
+    assert_eq!(counts.short_term, row.ids(EngramKind::ShortTerm).len());
+    assert_eq!(counts.long_term, row.ids(EngramKind::LongTerm).len());
+    let vectors = state.vectors(&ids).unwrap();
+    assert_eq!(vectors.is_some(), !ids.is_empty());
+    if let Some(vectors) = vectors {
+        let expected: Vec<f64> =
+            row.engrams.iter().flat_map(|e| &e.vector).map(|&x| f64::from(x)).collect();
+        assert_eq!(read::<Flex>(vec![vectors]).unwrap()[0], expected);
+    }
+}

@@ -1,0 +1,195 @@
+//! Short random sequences of operations, and long ones in which engrams grow old.
+
+use proptest::{collection::vec, prelude::*, sample::select};
+
+use super::judged::{GainKind, Judged, Undecided};
+use crate::{Correlation, MemoriaConfig};
+
+#[derive(Clone, Debug)]
+enum Operation {
+    Add(usize, Vec<i16>),
+    Remind,
+    Adjust(GainKind, Vec<f32>),
+    /// The three above.
+    Step(usize, Vec<i16>, GainKind, Vec<f32>),
+    Peek(usize, Vec<i16>),
+    Reset,
+    ResetRows(Vec<usize>),
+}
+
+/// What numbers vectors are made of.
+#[derive(Clone, Copy, Debug)]
+enum Numbers {
+    /// Few small integers: vectors and distances are often equal, and always exact.
+    Integers,
+    /// Reals up to this.
+    Reals(f32),
+}
+
+impl Numbers {
+    fn of(self, raw: &[i16]) -> Vec<f32> {
+        let number = |&raw: &i16| match self {
+            Self::Integers => f32::from(raw.rem_euclid(5) - 2),
+            Self::Reals(scale) => f32::from(raw) / 1000.0 * scale,
+        };
+        raw.iter().map(number).collect()
+    }
+}
+
+fn perform(judged: &mut Judged, numbers: Numbers, op: &Operation) -> Result<(), Undecided> {
+    match op {
+        Operation::Add(width, raw) => judged.add(*width, &numbers.of(raw)),
+        Operation::Remind => judged.remind()?,
+        Operation::Adjust(kind, gains) => judged.adjust(*kind, gains),
+        Operation::Step(width, raw, kind, gains) => {
+            judged.add(*width, &numbers.of(raw));
+            judged.remind()?;
+            judged.check_state();
+            judged.adjust(*kind, gains);
+        }
+        Operation::Peek(width, raw) => judged.peek(*width, &numbers.of(raw))?,
+        Operation::Reset => judged.reset(),
+        Operation::ResetRows(rows) => judged.reset_rows(rows),
+    }
+    Ok(())
+}
+
+/// Runs operations until one of them cannot be judged; how many were.
+fn judge(
+    (config, numbers, rows, dim): (MemoriaConfig, Numbers, usize, usize),
+    operations: &[Operation],
+) -> usize {
+    let mut judged = Judged::new(config, rows, dim);
+    for (index, operation) in operations.iter().enumerate() {
+        if perform(&mut judged, numbers, operation).is_err() {
+            return index;
+        }
+        judged.check_state();
+    }
+    operations.len()
+}
+
+fn numbers() -> impl Strategy<Value = Vec<i16>> {
+    vec(-1000i16..1000, 97)
+}
+
+/// Powers of two most of the time, for which the mean of integers is exact.
+fn width() -> impl Strategy<Value = usize> {
+    select(vec![0, 1, 1, 2, 2, 2, 4, 4, 3])
+}
+
+fn gain_kind() -> impl Strategy<Value = GainKind> {
+    select(vec![GainKind::Zero, GainKind::Host, GainKind::Host, GainKind::Device, GainKind::Device])
+}
+
+fn gains() -> impl Strategy<Value = Vec<f32>> {
+    let some = select(vec![0.0, 0.5, 1.0, 1.5, 2.25, 4.0, 0.1, -0.25, -1.0, -3.0]);
+    let extreme = select(vec![16_777_215.0, 16_777_218.5, 1e9, f32::MAX, -1e9, f32::MIN, 1e-40]);
+    vec(prop_oneof![9 => some, 1 => extreme], 1..30)
+}
+
+fn operation(rows: usize) -> impl Strategy<Value = Operation> {
+    let step = (width(), numbers(), gain_kind(), gains());
+    prop_oneof![
+        4 => (width(), numbers()).prop_map(|(width, raw)| Operation::Add(width, raw)),
+        4 => Just(Operation::Remind),
+        3 => (gain_kind(), gains()).prop_map(|(kind, gains)| Operation::Adjust(kind, gains)),
+        12 => step.prop_map(|(width, raw, kind, gains)| Operation::Step(width, raw, kind, gains)),
+        2 => (width(), numbers()).prop_map(|(width, raw)| Operation::Peek(width, raw)),
+        1 => Just(Operation::Reset),
+        2 => vec(0..rows, 0..=rows).prop_map(Operation::ResetRows),
+    ]
+}
+
+fn config() -> impl Strategy<Value = MemoriaConfig> {
+    let lifespan = select(vec![0.5f32, 1.0, 2.0, 3.5, 6.0, 9.0]);
+    let sizes = (0..5usize, 0..7usize, 0..5usize, lifespan, 0..5usize);
+    let rest = (any::<bool>(), select(vec![0, 0, 1, 3]), any::<u64>());
+    (sizes, rest).prop_map(|(sizes, (gaussian, exploration, seed))| {
+        let config = MemoriaConfig::new(sizes.0, sizes.1, sizes.2, sizes.3, sizes.4);
+        let correlation = if gaussian { Correlation::Gaussian } else { Correlation::NegSquaredL2 };
+        config.with_correlation(correlation).with_ltm_exploration(exploration, seed)
+    })
+}
+
+/// Configuration, kind of numbers, rows, dimension.
+fn setting() -> impl Strategy<Value = (MemoriaConfig, Numbers, usize, usize)> {
+    let reals = || select(vec![Numbers::Reals(2.0), Numbers::Reals(60.0)]);
+    config().prop_flat_map(move |config| {
+        let numbers = match config.correlation {
+            // The mean of integers has no rounding, that of exponentials has.
+            Correlation::Gaussian => reals().boxed(),
+            Correlation::NegSquaredL2 => {
+                prop_oneof![3 => Just(Numbers::Integers), 1 => reals()].boxed()
+            }
+        };
+        (Just(config), numbers, 1..5usize, 1..4usize)
+    })
+}
+
+fn setting_and_operations()
+-> impl Strategy<Value = ((MemoriaConfig, Numbers, usize, usize), Vec<Operation>)> {
+    setting().prop_flat_map(|setting| {
+        let operations = vec(operation(setting.2), 1..30);
+        (Just(setting), operations)
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn any_sequence_of_operations_gives_what_the_reference_gives(
+        (setting, operations) in setting_and_operations()
+    ) {
+        judge(setting, &operations);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Few engrams that live for hundreds of steps and fire in most of them, so that their past moves
+    /// out of the firing log.
+    #[test]
+    fn long_lives_are_counted_like_the_reference_counts_them(
+        widths in vec(select(vec![1usize, 1, 2]), 250),
+        raw in vec(-1000i16..1000, 1013),
+        gains in vec(select(vec![0.0f32, 0.5, 1.0, 2.0, 5.0, 30.0, -1.0]), 401),
+        sizes in (3..7usize, 2..7usize, 1..6usize, 4..9usize),
+        reset in 100..200usize,
+    ) {
+        let (reminded, capacity, depth, final_ltms) = sizes;
+        let config = MemoriaConfig::new(reminded, capacity, depth, 2.0, final_ltms)
+            .with_ltm_exploration(1, 5);
+        let mut judged = Judged::new(config, 2, 3);
+        let numbers = Numbers::Integers.of(&raw);
+        for (step, &width) in widths.iter().enumerate() {
+            judged.add(width, &numbers[step * 3..]);
+            prop_assert!(judged.remind().is_ok(), "integers are always decided");
+            let kind = if step % 3 == 0 { GainKind::Host } else { GainKind::Device };
+            judged.adjust(kind, &gains[step..]);
+            if step % 10 == 9 {
+                judged.check_state();
+            }
+            if step == reset {
+                judged.reset_rows(&[1]);
+            }
+        }
+    }
+}
+
+/// The judge is worth something only where it can judge.
+#[test]
+fn most_operations_can_be_judged() {
+    use proptest::{strategy::ValueTree, test_runner::TestRunner};
+    let mut runner = TestRunner::deterministic();
+    let (mut judged, mut all) = (0, 0);
+    for _ in 0..200 {
+        let (setting, operations) =
+            setting_and_operations().new_tree(&mut runner).unwrap().current();
+        judged += judge(setting, &operations);
+        all += operations.len();
+    }
+    assert!(judged * 10 > all * 8, "{judged} of {all}");
+}

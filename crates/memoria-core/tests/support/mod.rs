@@ -1,0 +1,148 @@
+//! What the integration tests share.
+
+#![allow(dead_code, reason = "not every test uses all of it")]
+
+use burn::{
+    backend::{
+        Backend, Dispatch, TensorData,
+        ops::FloatTensorOps,
+        read_sync,
+        tensor::{Device, FloatTensor},
+    },
+    tensor::Device as AnyDevice,
+};
+use memoria_core::{Engram, LifespanGain, Memoria, MemoriaConfig, MemoriaError, Reminded};
+
+pub(crate) type Memory = Memoria<Dispatch>;
+
+/// The devices that refusals are tested on.
+pub(crate) fn device(name: &str) -> Device<Dispatch> {
+    #[allow(deprecated, reason = "a tested backend for as long as Burn ships it")]
+    let device = if name == "ndarray" { AnyDevice::ndarray() } else { AnyDevice::flex() };
+    device.as_dispatch().clone()
+}
+
+/// A tensor of the shape filled with numbers that depend on `seed` alone.
+pub(crate) fn tensor<const D: usize>(
+    seed: usize,
+    shape: [usize; D],
+    device: &Device<Dispatch>,
+) -> FloatTensor<Dispatch> {
+    let len = shape.iter().product();
+    let numbers = (0..len).map(|i| ((i * 7 + seed * 13) as f32 * 0.37).sin()).collect();
+    filled(numbers, shape, device)
+}
+
+pub(crate) fn filled<const D: usize>(
+    numbers: Vec<f32>,
+    shape: [usize; D],
+    device: &Device<Dispatch>,
+) -> FloatTensor<Dispatch> {
+    Dispatch::float_from_data(TensorData::new(numbers, shape), device)
+}
+
+fn config() -> MemoriaConfig {
+    MemoriaConfig::new(3, 6, 3, 3.0, 3).with_ltm_exploration(1, 11)
+}
+
+pub(crate) fn new() -> Memory {
+    Memoria::new(config()).unwrap()
+}
+
+/// Five steps old, of two rows and dimension 4.
+pub(crate) fn lived(device: &Device<Dispatch>) -> Memory {
+    let mut memory = new();
+    (0..5).for_each(|seed| step(&mut memory, seed, device));
+    memory
+}
+
+/// Lived, and reminded in its sixth step.
+pub(crate) fn reminded(device: &Device<Dispatch>) -> (Memory, Reminded<Dispatch>) {
+    let mut memory = lived(device);
+    memory.add_working_memory(tensor(50, [2, 3, 4], device)).unwrap();
+    let reminded = memory.remind().unwrap();
+    assert!(!reminded.ids(0).is_empty() && !reminded.ids(1).is_empty());
+    (memory, reminded)
+}
+
+/// Compares two memories now and through the next steps, the present one ended with `open`.
+pub(crate) fn go_on_alike(
+    memory: &mut Memory,
+    twin: &mut Memory,
+    open: Option<&Reminded<Dispatch>>,
+    device: &Device<Dispatch>,
+) {
+    assert_eq!(picture(memory).unwrap(), picture(twin).unwrap());
+    for memory in [&mut *memory, twin] {
+        if let Some(open) = open {
+            memory.adjust(open, LifespanGain::Host(host_gains(open, 2.0))).unwrap();
+        }
+    }
+    for seed in 100..104 {
+        assert_eq!(picture(memory).unwrap(), picture(twin).unwrap());
+        step(memory, seed, device);
+        step(twin, seed, device);
+    }
+    assert_eq!(picture(memory).unwrap(), picture(twin).unwrap());
+}
+
+/// Makes a call that must fail, and then compares with a twin that never made it.
+pub(crate) fn refused<T>(
+    mut memory: Memory,
+    open: Option<&Reminded<Dispatch>>,
+    device: &Device<Dispatch>,
+    call: impl FnOnce(&mut Memory) -> Result<T, MemoriaError>,
+) -> MemoriaError {
+    let mut twin = memory.clone();
+    let round_trips = memory.costs().round_trips;
+    let error = call(&mut memory).err().expect("the call should be refused");
+    assert_eq!(memory.costs().round_trips, round_trips, "a refusal waited for the device");
+    go_on_alike(&mut memory, &mut twin, open, device);
+    error
+}
+
+/// As many equal gains as the rows were reminded of engrams.
+pub(crate) fn host_gains(reminded: &Reminded<Dispatch>, gain: f32) -> Vec<Vec<f32>> {
+    (0..reminded.batch()).map(|row| vec![gain; reminded.ids(row).len()]).collect()
+}
+
+/// One whole step.
+pub(crate) fn step(memory: &mut Memory, seed: usize, device: &Device<Dispatch>) {
+    memory.add_working_memory(tensor(seed, [2, 3, 4], device)).unwrap();
+    let reminded = memory.remind().unwrap();
+    memory.adjust(&reminded, LifespanGain::Host(host_gains(&reminded, 1.5))).unwrap();
+}
+
+/// Everything there is to know of one row: engrams, connections, vectors.
+#[derive(Debug, PartialEq)]
+pub(crate) struct RowPicture {
+    engrams: Vec<Engram>,
+    connections: Vec<Vec<u32>>,
+    vectors: Vec<u32>,
+}
+
+/// Everything there is to know of a memory; the memory goes on as if nobody had looked.
+pub(crate) fn picture<B: Backend>(memory: &Memoria<B>) -> Result<Vec<RowPicture>, MemoriaError> {
+    let mut look = memory.clone();
+    let state = look.state()?;
+    let mut rows = Vec::new();
+    for row in 0..state.batch() {
+        let row = state.row(row)?;
+        let engrams: Vec<Engram> = row.engrams().collect();
+        let ids: Vec<_> = engrams.iter().map(|engram| engram.id).collect();
+        let mut connections = Vec::new();
+        for &id in &ids {
+            let counts = ids.iter().map(|&other| row.cofire_count(id, other));
+            connections.push(counts.collect::<Result<Vec<u32>, _>>()?);
+        }
+        let vectors = row.vectors(&ids)?.map(bits::<B>).unwrap_or_default();
+        rows.push(RowPicture { engrams, connections, vectors });
+    }
+    Ok(rows)
+}
+
+/// The numbers of a tensor, bit for bit.
+pub(crate) fn bits<B: Backend>(tensor: FloatTensor<B>) -> Vec<u32> {
+    let data = read_sync(B::float_into_data(tensor)).unwrap();
+    data.iter::<f32>().map(f32::to_bits).collect()
+}

@@ -1,0 +1,61 @@
+//! A row remembers in a batch, of any size and with any neighbours, what it would remember alone.
+
+mod support;
+
+use burn::backend::Dispatch;
+use memoria::{Correlation, MemoriaConfig};
+use rstest::rstest;
+use support::{
+    devices,
+    story::{Size, Story},
+};
+
+/// Compares every row in every step with the same row alone, on every backend. Not one difference in
+/// ids, kinds, counts, or any bit of a lifespan or vector is allowed.
+fn rows_are_alone(story: &Story) {
+    for (name, device) in devices() {
+        let device = device.as_dispatch();
+        let together = story.tell::<Dispatch>(device);
+        let mut reminded_ltm = 0;
+        for row in 0..story.rows() {
+            let alone = story.alone(row).tell::<Dispatch>(device);
+            for (step, (together, alone)) in together.iter().zip(&alone).enumerate() {
+                // Before the first working memories there are no rows.
+                let (together, alone) = (together.get(row), alone.first());
+                assert_eq!(together, alone, "{name}, row {row}, step {step}");
+                reminded_ltm += alone.map_or(0, |page| page.recollection.reminded_ltm.len());
+            }
+        }
+        assert!(reminded_ltm > 0, "{name}: the story does not reach long-term memory");
+    }
+}
+
+#[rstest]
+fn a_row_does_not_feel_its_neighbours(
+    #[values(Correlation::NegSquaredL2, Correlation::Gaussian)] correlation: Correlation,
+    #[values(0, 2)] exploration: usize,
+    #[values((1, 8, 30), (2, 33, 40), (5, 17, 60), (9, 96, 30), (4, 64, 50))] size: (
+        usize,
+        usize,
+        usize,
+    ),
+) {
+    let (rows, dim, steps) = size;
+    let config = MemoriaConfig::new(6, 14, 4, 4.0, 7)
+        .with_correlation(correlation)
+        .with_ltm_exploration(exploration, 99);
+    let size = Size { rows, dim, steps, width: 7 };
+    for seed in 0..3 {
+        rows_are_alone(&Story::random(1000 * seed + dim as u64, size, config));
+    }
+}
+
+/// Near the sizes of the paper's experiments.
+#[rstest]
+fn a_row_does_not_feel_its_neighbours_at_full_size(
+    #[values(Correlation::NegSquaredL2, Correlation::Gaussian)] correlation: Correlation,
+) {
+    let config = MemoriaConfig::new(50, 400, 10, 9.0, 50).with_correlation(correlation);
+    let size = Size { rows: 3, dim: 256, steps: 25, width: 50 };
+    rows_are_alone(&Story::random(4, size, config));
+}
