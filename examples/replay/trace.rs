@@ -47,8 +47,8 @@ impl Trace {
                 self.batch, self.dim
             ));
         }
-        let steps = self.steps.iter().enumerate();
-        steps.map(|(index, step)| step.check(index, self.batch, self.dim)).collect()
+        let mut steps = self.steps.iter().enumerate();
+        steps.try_for_each(|(index, step)| step.check(index, self.batch, self.dim))
     }
 }
 

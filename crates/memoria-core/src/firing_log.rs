@@ -251,10 +251,8 @@ mod tests {
             log.forget(&dead.iter().map(|&i| Entry(i)).collect::<Vec<_>>());
             for &i in dead {
                 long_term[i as usize] = false;
-                for j in 0..ENGRAMS as usize {
-                    matrix[i as usize][j] = 0;
-                    matrix[j][i as usize] = 0;
-                }
+                matrix[i as usize].fill(0);
+                matrix.iter_mut().for_each(|row| row[i as usize] = 0);
             }
             for i in 0..ENGRAMS {
                 let row = row_of(|counts| log.count(Entry(i), counts));
