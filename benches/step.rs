@@ -15,7 +15,7 @@ use burn::{
     backend::{Dispatch, tensor::FloatTensor},
     tensor::{Device, Tensor, TensorData},
 };
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use memoria::{Costs, LifespanGain, Memoria, MemoriaConfig, Reminded};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -95,7 +95,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// Runs all steps of a workload and measures the second half of them.
 fn measure(workload: &Workload, device: DeviceChoice) -> Result<Measurement, Box<dyn Error>> {
-    let name = format!("{device:?}").to_lowercase();
+    let name = device.to_possible_value().map(|value| value.get_name().to_owned());
     let device = device.device();
     let mut rng = ChaCha8Rng::seed_from_u64(0);
     let mut memory = Memoria::<Dispatch>::new(workload.config())?;
@@ -121,7 +121,7 @@ fn measure(workload: &Workload, device: DeviceChoice) -> Result<Measurement, Box
     Ok(Measurement {
         workload: workload.name.clone(),
         system: "burn-memoria",
-        device: name,
+        device: name.unwrap_or_default(),
         ms_per_step: rounded(1e3 * median(&mut times)),
         engrams_per_row: rows.into_iter().max().unwrap_or(0),
         peak_rss_mb: peak_rss_mb(),
