@@ -4,6 +4,9 @@
 //! log keeps its factor: per firing its living members, per engram the firings it took part in. Firing
 //! costs |A|; a row of C costs the sizes of the firings that the engram took part in.
 //!
+//! The search only ever asks for the long-term columns of a row, which are few among those that fired
+//! lately. So a firing lists its long-term members once more, and counting them touches nobody else.
+//!
 //! An engram that fires again and again would make its row ever longer to count. When counting it
 //! would touch many times more members than it has distinct partners, its past is moved out of the log
 //! into explicit counts with those partners. So the log does not grow with the age of survivors.
@@ -18,13 +21,21 @@ const MIN_MOVED: usize = 512;
 /// Co-firing counts of one row's engrams. The diagonal (fire counts) is not kept here.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FiringLog {
-    firings: Vec<Vec<Entry>>,
+    firings: Vec<Firing>,
     unused: Vec<u32>,
     engrams: Vec<History>,
 }
 
 #[derive(Clone, Debug, Default)]
+struct Firing {
+    members: Vec<Entry>,
+    /// Those of the members that are long-term.
+    long_term: Vec<Entry>,
+}
+
+#[derive(Clone, Debug, Default)]
 struct History {
+    is_long_term: bool,
     /// Firings of the log it took part in.
     firings: Vec<u32>,
     /// Counts that are no longer in the log, by partner; each stands with both partners.
@@ -51,11 +62,14 @@ impl FiringLog {
         let firing = match self.unused.pop() {
             Some(firing) => firing,
             None => {
-                self.firings.push(Vec::new());
+                self.firings.push(Firing::default());
                 (self.firings.len() - 1) as u32
             }
         };
-        self.firings[firing as usize] = members.to_vec();
+        let engrams = &self.engrams;
+        let long_term = members.iter().filter(|member| engrams[member.index()].is_long_term);
+        self.firings[firing as usize] =
+            Firing { members: members.to_vec(), long_term: long_term.copied().collect() };
         for &member in members {
             let history = &mut self.engrams[member.index()];
             history.firings.push(firing);
@@ -69,17 +83,46 @@ impl FiringLog {
         }
     }
 
+    /// Tells that an engram has become long-term.
+    pub(crate) fn promote(&mut self, entry: Entry) {
+        let history = &mut self.engrams[entry.index()];
+        history.is_long_term = true;
+        for &firing in &history.firings {
+            self.firings[firing as usize].long_term.push(entry);
+        }
+    }
+
     /// Counts how often everyone fired together with `entry`, itself excluded.
     ///
     /// Costs the sizes of the firings of the log it took part in, plus its moved partners.
     pub(crate) fn count(&self, entry: Entry, counts: &mut Counts) {
+        self.count_among(entry, counts, |_| true, |firing| &firing.members);
+    }
+
+    /// As [`count`](Self::count), of the long-term engrams only.
+    ///
+    /// Costs the long-term members of the firings of the log it took part in, plus its moved partners.
+    pub(crate) fn count_long_term(&self, entry: Entry, counts: &mut Counts) {
+        let is_long_term = |partner: Entry| self.engrams[partner.index()].is_long_term;
+        self.count_among(entry, counts, is_long_term, |firing| &firing.long_term);
+    }
+
+    fn count_among(
+        &self,
+        entry: Entry,
+        counts: &mut Counts,
+        wanted: impl Fn(Entry) -> bool,
+        wanted_members: impl Fn(&Firing) -> &[Entry],
+    ) {
         counts.clear(self.engrams.len());
         let history = &self.engrams[entry.index()];
         for &(partner, count) in &history.moved {
-            counts.add(partner, count);
+            if wanted(partner) {
+                counts.add(partner, count);
+            }
         }
         for &firing in &history.firings {
-            for &member in &self.firings[firing as usize] {
+            for &member in wanted_members(&self.firings[firing as usize]) {
                 if member != entry {
                     counts.add(member, 1);
                 }
@@ -113,7 +156,9 @@ impl FiringLog {
         let mut sorted = dead.to_vec();
         sorted.sort_unstable();
         for firing in touched {
-            self.firings[firing as usize].retain(|entry| sorted.binary_search(entry).is_err());
+            let Firing { members, long_term } = &mut self.firings[firing as usize];
+            members.retain(|entry| sorted.binary_search(entry).is_err());
+            long_term.retain(|entry| sorted.binary_search(entry).is_err());
             self.drop_if_lonely(firing);
         }
     }
@@ -122,7 +167,7 @@ impl FiringLog {
         self.count(entry, counts);
         let history = &mut self.engrams[entry.index()];
         let firings = &self.firings;
-        history.length = history.firings.iter().map(|&f| firings[f as usize].len()).sum();
+        history.length = history.firings.iter().map(|&f| firings[f as usize].members.len()).sum();
         history.limit = MOVE_AT * counts.len();
         if history.length > history.limit.max(MIN_MOVED) {
             self.move_out(entry, counts);
@@ -140,21 +185,22 @@ impl FiringLog {
         history.moved = moved;
         history.length = 0;
         for firing in core::mem::take(&mut history.firings) {
-            let members = &mut self.firings[firing as usize];
-            if let Some(at) = members.iter().position(|&member| member == entry) {
-                members.swap_remove(at);
+            let Firing { members, long_term } = &mut self.firings[firing as usize];
+            for list in [members, long_term] {
+                if let Some(at) = list.iter().position(|&member| member == entry) {
+                    list.swap_remove(at);
+                }
             }
             self.drop_if_lonely(firing);
         }
     }
 
     fn drop_if_lonely(&mut self, firing: u32) {
-        let members = &mut self.firings[firing as usize];
-        if members.len() < 2 {
-            if let Some(last) = members.pop() {
+        if self.firings[firing as usize].members.len() < 2 {
+            let dropped = core::mem::take(&mut self.firings[firing as usize]);
+            for last in dropped.members {
                 self.engrams[last.index()].firings.retain(|&other| other != firing);
             }
-            *members = Vec::new();
             self.unused.push(firing);
         }
     }
@@ -182,11 +228,13 @@ mod tests {
 
     const ENGRAMS: u32 = 12;
 
-    fn check_against_matrix(rounds: &[(Vec<u32>, Vec<u32>)]) {
+    /// Rounds of engrams that fire, one that becomes long-term, and engrams that die.
+    fn check_against_matrix(rounds: &[(Vec<u32>, u32, Vec<u32>)]) {
         let (mut log, mut counts) = (FiringLog::default(), Counts::default());
         log.grow(ENGRAMS as usize);
         let mut matrix = [[0u32; ENGRAMS as usize]; ENGRAMS as usize];
-        for (fired, dead) in rounds {
+        let mut long_term = [false; ENGRAMS as usize];
+        for (fired, promoted, dead) in rounds {
             let members: Vec<Entry> = fired.iter().map(|&i| Entry(i)).collect();
             // Many times over, so that pasts are moved out of the log.
             for _ in 0..20 {
@@ -197,24 +245,37 @@ mod tests {
                     }
                 }
             }
+            if !core::mem::replace(&mut long_term[*promoted as usize], true) {
+                log.promote(Entry(*promoted));
+            }
             log.forget(&dead.iter().map(|&i| Entry(i)).collect::<Vec<_>>());
             for &i in dead {
-                matrix[i as usize] = [0; ENGRAMS as usize];
+                long_term[i as usize] = false;
+                matrix[i as usize].fill(0);
                 matrix.iter_mut().for_each(|row| row[i as usize] = 0);
             }
             for i in 0..ENGRAMS {
-                log.count(Entry(i), &mut counts);
-                let mut row = [0u32; ENGRAMS as usize];
-                for (entry, count) in counts.iter() {
-                    row[entry.index()] = count;
-                }
+                let row = row_of(|counts| log.count(Entry(i), counts));
+                let long_term_row = row_of(|counts| log.count_long_term(Entry(i), counts));
                 for j in (0..ENGRAMS).filter(|&j| j != i) {
                     let expected = matrix[i as usize][j as usize];
                     assert_eq!(row[j as usize], expected, "row {i}, column {j}");
+                    let long_term = if long_term[j as usize] { expected } else { 0 };
+                    assert_eq!(long_term_row[j as usize], long_term, "long-term {i}, {j}");
                     assert_eq!(log.pair(Entry(i), Entry(j)), expected, "pair {i}, {j}");
                 }
             }
         }
+    }
+
+    fn row_of(count: impl FnOnce(&mut Counts)) -> [u32; ENGRAMS as usize] {
+        let mut counts = Counts::default();
+        count(&mut counts);
+        let mut row = [0; ENGRAMS as usize];
+        for (entry, count) in counts.iter() {
+            row[entry.index()] = count;
+        }
+        row
     }
 
     fn some_engrams() -> impl Strategy<Value = Vec<u32>> {
@@ -224,16 +285,19 @@ mod tests {
     proptest! {
         #[test]
         fn equals_the_matrix(
-            rounds in proptest::collection::vec((some_engrams(), some_engrams()), 1..30)
+            rounds in proptest::collection::vec((some_engrams(), 0..ENGRAMS, some_engrams()), 1..30)
         ) {
             check_against_matrix(&rounds);
         }
 
         #[test]
         fn equals_the_matrix_with_survivors(
-            rounds in proptest::collection::vec((some_engrams(), 0..4u32), 1..40)
+            rounds in proptest::collection::vec((some_engrams(), 0..ENGRAMS, 0..4u32), 1..40)
         ) {
-            let rounds: Vec<_> = rounds.into_iter().map(|(fired, dead)| (fired, vec![dead])).collect();
+            let rounds: Vec<_> = rounds
+                .into_iter()
+                .map(|(fired, promoted, dead)| (fired, promoted, vec![dead]))
+                .collect();
             check_against_matrix(&rounds);
         }
     }
@@ -247,7 +311,7 @@ mod tests {
                 (0..40).filter(|i| (step >> (i % 7)) & 1 == 0).map(Entry).collect();
             log.fire(&members, &mut counts);
         }
-        let logged: usize = log.firings.iter().map(Vec::len).sum();
+        let logged: usize = log.firings.iter().map(|firing| firing.members.len()).sum();
         assert!(logged < 40 * MIN_MOVED.max(MOVE_AT * 40), "{logged} members in the log");
     }
 }

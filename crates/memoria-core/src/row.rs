@@ -117,6 +117,7 @@ impl Row {
             let Some(entry) = self.short_term.pop_front() else { break };
             self.table[entry.index()].place = Place::LongTerm(self.long_term.len() as u32);
             self.long_term.push(entry);
+            self.log.promote(entry);
         }
         let dead = self.due();
         self.forget(&dead)
@@ -196,10 +197,6 @@ impl Row {
 
     pub(crate) fn fire_count(&self, entry: Entry) -> u32 {
         self.table[entry.index()].fire_count
-    }
-
-    pub(crate) fn is_long_term(&self, entry: Entry) -> bool {
-        matches!(self.table[entry.index()].place, Place::LongTerm(_))
     }
 
     /// The entry of a living engram that was at `entry`, if it is still that one.

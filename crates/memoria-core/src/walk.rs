@@ -34,7 +34,7 @@ impl Row {
     /// All engrams visited in `depth` steps from `start`: every walker moves to the strongest
     /// unvisited connection, all choosing before any marks; walkers that meet become one.
     ///
-    /// Costs one count of the firing log per walker and step.
+    /// Costs one count of the firing log's long-term members per walker and step.
     pub(crate) fn walk(
         &self,
         start: &[Entry],
@@ -75,10 +75,10 @@ impl Row {
         counts: &mut Counts,
         allowed: impl Fn(Entry) -> bool,
     ) -> Option<Entry> {
-        self.firing_log().count(here, counts);
+        self.firing_log().count_long_term(here, counts);
         counts
             .iter()
-            .filter(|&(entry, _)| self.is_long_term(entry) && allowed(entry))
+            .filter(|&(entry, _)| allowed(entry))
             .max_by(|a, b| a.1.cmp(&b.1).then_with(|| self.id(b.0).cmp(&self.id(a.0))))
             .map(|(entry, _)| entry)
     }
