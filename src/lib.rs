@@ -61,6 +61,11 @@ pub use memoria_core::{
     Memoria, MemoriaConfig, MemoriaError, Recollection, Reminded, RowState, State,
 };
 
+/// The README's code, as a test.
+#[cfg(all(doctest, feature = "flex"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 /// Burn modules around a memory: abstractor, memory attention, and a layer that joins them.
 pub mod nn {
     pub use memoria_nn::{

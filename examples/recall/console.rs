@@ -1,5 +1,7 @@
 //! Progress for output that is not a terminal: a line per epoch. On a terminal Burn shows its dashboard.
 
+use std::collections::BTreeMap;
+
 use burn::train::{
     logger::{EvaluationProgressLogger, TrainingProgressLogger},
     metric::MetricDefinition,
@@ -13,12 +15,13 @@ use burn::train::{
 pub(crate) struct ConsoleRenderer {
     name: String,
     epochs: usize,
-    latest: Vec<String>,
+    metrics: Vec<MetricDefinition>,
+    latest: BTreeMap<String, f64>,
 }
 
 impl ConsoleRenderer {
     pub(crate) fn new(name: String) -> Self {
-        Self { name, epochs: 0, latest: Vec::new() }
+        Self { name, epochs: 0, metrics: Vec::new(), latest: BTreeMap::new() }
     }
 }
 
@@ -26,12 +29,10 @@ impl MetricsRendererTraining for ConsoleRenderer {
     fn update_train(&mut self, _state: MetricState) {}
 
     fn update_valid(&mut self, state: MetricState) {
-        if let MetricState::Numeric(entry, _) = state {
-            let text = entry.serialized_entry.formatted;
-            let metric = text.split_whitespace().next().unwrap_or_default().to_owned();
-            self.latest.retain(|line| !line.starts_with(&metric));
-            self.latest.push(text);
-            self.latest.sort();
+        if let MetricState::Numeric(entry, Some(value)) = state
+            && let Some(metric) = self.metrics.iter().find(|m| m.metric_id == entry.metric_id)
+        {
+            self.latest.insert(metric.name.to_string(), value.current());
         }
     }
 }
@@ -42,7 +43,9 @@ impl TrainingProgressLogger for ConsoleRenderer {
     }
 
     fn update_epoch(&mut self, epoch: usize) {
-        println!("{}: epoch {epoch} of {}: {}", self.name, self.epochs, self.latest.join(", "));
+        let values: Vec<String> =
+            self.latest.iter().map(|(metric, value)| format!("{metric} {value:.3}")).collect();
+        println!("{}: epoch {epoch} of {}: {}", self.name, self.epochs, values.join(", "));
     }
 
     fn start_split(&mut self, _split: &str, _items: usize) {}
@@ -77,5 +80,7 @@ impl MetricsRendererEvaluation for ConsoleRenderer {
 impl MetricsRenderer for ConsoleRenderer {
     fn manual_close(&mut self) {}
 
-    fn register_metric(&mut self, _definition: MetricDefinition) {}
+    fn register_metric(&mut self, definition: MetricDefinition) {
+        self.metrics.push(definition);
+    }
 }

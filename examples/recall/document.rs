@@ -1,9 +1,9 @@
 //! Documents that tell facts and ask for them later.
 //!
-//! A document has several segments. Each tells one fact, a key and its value, somewhere among filler,
-//! and ends with a question mark and a key told in an earlier segment; the answer is that key's value.
-//! No key is told twice in a document. The first segment has nothing to ask for: its question is for a
-//! key of its own and does not count.
+//! A document has several segments. Each tells one fact, a key and its value, between filler, and ends
+//! with a question mark and a key told in an earlier segment; the answer is that key's value. No key is
+//! told twice in a document. The first segment has nothing to ask for: it asks for its own key, which
+//! does not count.
 
 use rand::{Rng, RngExt, SeedableRng, seq::index};
 use rand_chacha::ChaCha8Rng;
@@ -58,9 +58,7 @@ impl DocumentSizes {
         let mut tokens: Vec<usize> = (0..self.segment_length - 2)
             .map(|_| filler + rng.random_range(0..self.fillers))
             .collect();
-        let place = rng.random_range(0..tokens.len() - 1);
-        tokens[place] = fact.0;
-        tokens[place + 1] = self.keys + fact.1;
+        tokens[1..3].copy_from_slice(&[fact.0, self.keys + fact.1]);
         tokens.extend([question_mark, asked]);
         tokens.into_iter().map(|token| token as i64).collect()
     }

@@ -23,9 +23,27 @@ pub(crate) fn on_ctrl_c() -> io::Result<Interrupter> {
     let handle = interrupter.clone();
     thread::spawn(move || {
         while !pressed.load(Ordering::Relaxed) {
+            #[cfg(unix)]
+            keep_signals();
             thread::sleep(Duration::from_millis(50));
         }
         handle.stop(Some("Ctrl-C"));
     });
     Ok(interrupter)
+}
+
+/// Burn's dashboard puts the terminal into raw mode, in which Ctrl-C is but a key; this makes it a signal
+/// again.
+#[cfg(unix)]
+fn keep_signals() {
+    use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+
+    let stdin = rustix::stdio::stdin();
+    if let Ok(mut terminal) = tcgetattr(stdin)
+        && !terminal.local_modes.contains(LocalModes::ISIG)
+    {
+        terminal.local_modes.insert(LocalModes::ISIG);
+        // Where it fails, the dashboard's own key to stop is left.
+        let _ = tcsetattr(stdin, OptionalActions::Now, &terminal);
+    }
 }

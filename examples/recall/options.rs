@@ -58,7 +58,7 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 64, help_heading = "Model")]
     pub(crate) d_model: usize,
     /// Heads of every attention.
-    #[arg(long, default_value_t = 4, help_heading = "Model")]
+    #[arg(long, default_value_t = 2, help_heading = "Model")]
     pub(crate) heads: usize,
     /// Blocks below the memory.
     #[arg(long, default_value_t = 1, help_heading = "Model")]
@@ -68,19 +68,19 @@ pub(crate) struct Options {
     pub(crate) upper: usize,
 
     /// Memories made of a segment.
-    #[arg(long, default_value_t = 4, help_heading = "Memory")]
+    #[arg(long, default_value_t = 2, help_heading = "Memory")]
     pub(crate) memories: usize,
     /// Short-term engrams reminded per step.
-    #[arg(long, default_value_t = 12, help_heading = "Memory")]
+    #[arg(long, default_value_t = 8, help_heading = "Memory")]
     pub(crate) num_reminded_stm: usize,
     /// Short-term engrams kept.
-    #[arg(long, default_value_t = 64, help_heading = "Memory")]
+    #[arg(long, default_value_t = 8, help_heading = "Memory")]
     pub(crate) stm_capacity: usize,
     /// Steps of the walk through long-term memory.
     #[arg(long, default_value_t = 5, help_heading = "Memory")]
     pub(crate) ltm_search_depth: usize,
     /// Long-term engrams reminded per step, at most.
-    #[arg(long, default_value_t = 4, help_heading = "Memory")]
+    #[arg(long, default_value_t = 8, help_heading = "Memory")]
     pub(crate) num_final_ltms: usize,
     /// Lifespan of a new engram in steps.
     #[arg(long, default_value_t = 16.0, help_heading = "Memory")]
@@ -99,13 +99,13 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 100, help_heading = "Training")]
     pub(crate) epoch_steps: usize,
     /// Epochs at most.
-    #[arg(long, default_value_t = 40, help_heading = "Training")]
+    #[arg(long, default_value_t = 10, help_heading = "Training")]
     pub(crate) epochs: usize,
     /// Epochs after which a run that no longer improves may stop; only controls do.
-    #[arg(long, default_value_t = 6, help_heading = "Training")]
+    #[arg(long, default_value_t = 5, help_heading = "Training")]
     pub(crate) patience: usize,
     /// Adam's learning rate.
-    #[arg(long, default_value_t = 1e-3, help_heading = "Training")]
+    #[arg(long, default_value_t = 5e-4, help_heading = "Training")]
     pub(crate) learning_rate: f64,
     /// Fresh documents that each model is tested on, per length.
     #[arg(long, default_value_t = 1024, help_heading = "Training")]
@@ -142,7 +142,7 @@ impl Options {
                 .ok_or(format!("--{name} must be at least {least}, got {got}"))
         };
         at_least("segments", self.segments, 2)?;
-        at_least("segment-length", self.segment_length, 4)?;
+        at_least("segment-length", self.segment_length, 5)?;
         at_least("keys", self.keys, 4 * self.segments)?;
         at_least("values", self.values, 2)?;
         at_least("fillers", self.fillers, 1)?;
