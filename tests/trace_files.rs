@@ -1,0 +1,59 @@
+//! A malformed trace file is refused with the place of the fault.
+
+#[path = "../examples/replay/run.rs"]
+#[allow(dead_code, reason = "only whether it runs matters here")]
+mod run;
+#[path = "../examples/replay/trace.rs"]
+mod trace;
+
+use burn::backend::Flex;
+use rstest::rstest;
+
+const TRACE: &str = r#"{
+  "config": {"num_reminded_stm": 1, "stm_capacity": 2, "ltm_search_depth": 1,
+             "initial_lifespan": 3, "num_final_ltms": 1},
+  "batch": 1, "dim": 2,
+  "steps": [
+    {"working_memory": [[[1, 2], [3, 4]]], "gain": [[0.5, 0.5]]},
+    {"working_memory": [[[5, 6]]], "reset_rows": [], "gain": [[0.5, 0.5, 0.5]]}
+  ]
+}"#;
+
+/// What a trace file with this text gives.
+fn replay(name: &str, text: &str) -> Result<run::Replay, String> {
+    let path = std::env::temp_dir().join(format!("memoria-{}-{name}.json", std::process::id()));
+    std::fs::write(&path, text).unwrap();
+    let trace = trace::Trace::read(&path);
+    std::fs::remove_file(&path).unwrap();
+    run::run::<Flex>(&trace?, &Default::default())
+}
+
+#[test]
+fn a_sound_file_is_replayed() {
+    let replay = replay("sound", TRACE).unwrap();
+    assert_eq!(replay.steps[1][0].alive.len(), 3);
+}
+
+#[rstest]
+#[case::cut_off(&TRACE[..TRACE.len() - 3], "", "line 8")]
+#[case::misspelt("stm_capacity", "stm_capazity", "unknown field `stm_capazity`")]
+#[case::no_number("[3, 4]", "[3, true]", "line 6")]
+#[case::missing(r#""gain": [[0.5, 0.5]]"#, r#""grain": [[0.5, 0.5]]"#, "missing field `gain`")]
+#[case::lifespan("lifespan\": 3", "lifespan\": 0", "config: `initial_lifespan`")]
+#[case::no_rows("\"batch\": 1", "\"batch\": 0", "`batch` and `dim` must be above 0")]
+#[case::rows("\"batch\": 1", "\"batch\": 2", "steps[0].working_memory must have 2 entries, got 1")]
+#[case::vector("[3, 4]", "[3]", "steps[0].working_memory[0][1] must have 2 entries, got 1")]
+#[case::reset("[], \"gain\"", "[7], \"gain\"", "steps[1].reset_rows[0] must be below 1, got 7")]
+#[case::gain("[[0.5, 0.5, 0.5]]", "[[]]", "steps[1]: gain[0] has no entry for engram")]
+#[case::infinite("[5, 6]", "[5, 1e38]", "steps[1]: working memory 0 of row 0 must be finite")]
+fn a_malformed_one_is_refused_with_the_place(
+    #[case] what: &str,
+    #[case] instead: &str,
+    #[case] place: &str,
+) {
+    // A case without a replacement is a whole file.
+    let text = if instead.is_empty() { what.to_owned() } else { TRACE.replace(what, instead) };
+    let name: String = place.chars().filter(char::is_ascii_alphanumeric).collect();
+    let error = replay(&name, &text).unwrap_err();
+    assert!(error.contains(place), "{error}");
+}
