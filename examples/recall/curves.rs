@@ -26,11 +26,12 @@ pub(crate) fn draw(
         .margin(16)
         .x_label_area_size(44)
         .y_label_area_size(56)
-        .build_cartesian_2d(0.0..steps, 0.0..1.0)?;
+        .build_cartesian_2d(0.0..steps, 0.0..1.02)?;
     chart
         .configure_mesh()
         .x_desc("training steps")
         .y_desc("accuracy on documents not trained on")
+        .x_label_formatter(&|x| format!("{x:.0}"))
         .y_label_formatter(&|y| format!("{:.0} %", y * 100.0))
         .light_line_style(WHITE)
         .draw()?;
