@@ -34,6 +34,14 @@ fn a_sound_file_is_replayed() {
     assert_eq!(replay.steps[1][0].alive.len(), 3);
 }
 
+#[test]
+fn a_file_may_begin_with_nothing() {
+    let text = TRACE.replace("[[[1, 2], [3, 4]]]", "[[]]");
+    let replay = replay("nothing", &text).unwrap();
+    assert_eq!(replay.steps[0].len(), 1);
+    assert_eq!(replay.steps[1][0].alive.len(), 1);
+}
+
 #[rstest]
 #[case::cut_off(&TRACE[..TRACE.len() - 3], "", "line 8")]
 #[case::misspelt("stm_capacity", "stm_capazity", "unknown field `stm_capazity`")]

@@ -59,7 +59,8 @@ fn run_step<B: Backend>(
     }
     let numbers: Vec<f32> = step.working_memory.iter().flatten().flatten().copied().collect();
     let shape = [trace.batch, step.working_memory[0].len(), trace.dim];
-    if shape[1] > 0 {
+    // The first step fixes the batch even if it brings nothing.
+    if shape[1] > 0 || memory.batch() == 0 {
         let data = B::float_from_data(TensorData::new(numbers, shape), device);
         memory.add_working_memory(data).map_err(|error| error.to_string())?;
     }

@@ -96,15 +96,14 @@ impl<B: Backend> Memoria<B> {
     pub fn add_working_memory(&mut self, data: FloatTensor<B>) -> Result<(), MemoriaError> {
         let started = Instant::now();
         let [batch, count, dim] = self.check_data("working memory", &data)?;
-        if count == 0 {
-            return Ok(());
-        }
         let (dtype, device) = (data.dtype(), data.device());
-        let data = B::float_reshape(B::float_detach(data), Shape::new([batch * count, dim]));
         let pool = self.pool.get_or_insert_with(|| Pool::new(dim, dtype, device));
-        let slots = pool.write(data.clone())?;
-        let rows = slots.chunks(count).map(<[Slot]>::to_vec).collect();
-        self.incoming.push(Incoming { rows, count, squared_norms: squared_norms::<B>(data) });
+        if count > 0 {
+            let data = B::float_reshape(B::float_detach(data), Shape::new([batch * count, dim]));
+            let slots = pool.write(data.clone())?;
+            let rows = slots.chunks(count).map(<[Slot]>::to_vec).collect();
+            self.incoming.push(Incoming { rows, count, squared_norms: squared_norms::<B>(data) });
+        }
         self.rows.resize_with(batch, Row::default);
         if let Step::Reminded(open) | Step::Adjusted(open, _) = &mut self.step {
             open.rows.resize(batch, Vec::new());
