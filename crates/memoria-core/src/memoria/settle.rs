@@ -42,24 +42,22 @@ impl<B: Backend> Memoria<B> {
     /// asked for. Refuses what is not finite, and then changes nothing but what the error says.
     pub(super) fn settle_with(&mut self, read: &[Vec<f64>]) -> Result<(), MemoriaError> {
         let started = Instant::now();
-        let (gains, norms) = match &self.step {
-            Step::Adjusted(..) => read.split_first().map(|(gains, norms)| (Some(gains), norms)),
-            _ => Some((None, read)),
-        }
-        .unwrap_or((None, read));
+        let (gains, norms) = match (&self.step, read.split_first()) {
+            (Step::Adjusted(..), Some((gains, norms))) => (Some(gains), norms),
+            _ => (None, read),
+        };
         if let Err(error) = self.check_norms(norms) {
             self.withdraw();
             return Err(error);
         }
-        if let (Step::Adjusted(open, _), Some(gains)) = (&self.step, gains) {
-            if let Err(error) = check_gains(open, gains) {
-                self.step = Step::Reminded(open.clone());
+        if let Some(gains) = gains
+            && let Step::Adjusted(open, _) = core::mem::replace(&mut self.step, Step::Begun)
+        {
+            if let Err(error) = check_gains(&open, gains) {
+                self.step = Step::Reminded(open);
                 self.withdraw();
                 return Err(error);
             }
-            let Step::Adjusted(open, _) = core::mem::replace(&mut self.step, Step::Begun) else {
-                return Ok(());
-            };
             let width = open.width();
             self.close(&open, |row, place| gains[row * width + place] as f32);
         }
