@@ -5,6 +5,7 @@
 
 #[path = "../examples/support/device.rs"]
 mod device;
+mod support;
 
 use std::{
     error::Error,
@@ -16,13 +17,14 @@ use burn::{
     tensor::{Device, Tensor, TensorData},
 };
 use clap::{Parser, ValueEnum};
-use memoria::{Costs, LifespanGain, Memoria, MemoriaConfig, Reminded};
+use memoria::{Costs, EngramCounts, LifespanGain, Memoria, MemoriaConfig, Recollection, Reminded};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use serde::{Deserialize, Serialize};
 
 use device::DeviceChoice;
+use support::{median, memory_bandwidth, milliseconds, peak_resident_mib, rounded};
 
 /// Steps of a workload that is run only to see that it runs.
 const QUICK_STEPS: usize = 4;
@@ -71,6 +73,9 @@ struct Measurement {
     engrams_per_row: usize,
     /// Of the process so far; `null` where the system does not tell.
     peak_rss_mb: Option<u64>,
+    /// What the bytes that a step must touch take at the bandwidth of this machine's memory.
+    floor_ms: Option<f64>,
+    times_floor: Option<f64>,
     data_plane_share: f64,
     control_plane_share: f64,
     round_trips_per_step: f64,
@@ -84,17 +89,25 @@ fn main() -> Result<(), Box<dyn Error>> {
             options.workloads.iter().any(|part| workload.name.contains(part.as_str()))
         });
     }
+    let is_quick = options.quick || !options.bench;
+    // What a device of its own has for bandwidth is not known here.
+    let bandwidth = (options.device.is_host() && !is_quick).then(memory_bandwidth);
     for mut workload in workloads {
-        if options.quick || !options.bench {
+        if is_quick {
             workload.steps = workload.steps.min(QUICK_STEPS);
         }
-        println!("{}", serde_json::to_string(&measure(&workload, options.device)?)?);
+        let measured = measure(&workload, options.device, bandwidth)?;
+        println!("{}", serde_json::to_string(&measured)?);
     }
     Ok(())
 }
 
 /// Runs all steps of a workload and measures the second half of them.
-fn measure(workload: &Workload, device: DeviceChoice) -> Result<Measurement, Box<dyn Error>> {
+fn measure(
+    workload: &Workload,
+    device: DeviceChoice,
+    bandwidth: Option<f64>,
+) -> Result<Measurement, Box<dyn Error>> {
     let name = device.to_possible_value().map(|value| value.get_name().to_owned());
     let device = device.device();
     let mut rng = ChaCha8Rng::seed_from_u64(0);
@@ -102,29 +115,39 @@ fn measure(workload: &Workload, device: DeviceChoice) -> Result<Measurement, Box
     let measured_from = workload.steps / 2;
     let mut before = Costs::default();
     let mut times = Vec::with_capacity(workload.steps - measured_from);
+    let mut long_term_touched = 0;
     for step in 0..workload.steps {
         // The gains of one step are read in the next: those of the step before come in here, and
         // those of the last step do not, so that as many are counted as there are steps.
         if step == measured_from {
             before = memory.costs();
         }
-        let time = run_step(&mut memory, workload, &mut rng, &device)?;
+        let (time, reminded) = run_step(&mut memory, workload, &mut rng, &device)?;
         if step >= measured_from {
             times.push(time);
+            long_term_touched += vectors_of_found_and_reminded(&reminded, workload);
         }
     }
     let costs = memory.costs();
     let (steps, total) = (times.len() as f64, times.iter().sum::<Duration>().as_secs_f64());
     let state = memory.state()?;
-    let rows = (0..state.batch()).map(|row| Ok(state.row(row)?.counts().total()));
+    let rows = (0..state.batch()).map(|row| Ok(state.row(row)?.counts()));
     let rows = rows.collect::<Result<Vec<_>, memoria::MemoriaError>>()?;
+    let scored = rows.iter().map(|row| row.short_term).filter(|&n| n > workload.num_reminded_stm);
+    let vectors = workload.batch * workload.n + scored.sum::<usize>();
+    let vectors = vectors as f64 + long_term_touched as f64 / steps;
+    let floor =
+        bandwidth.map(|bandwidth| vectors * (workload.dim * size_of::<f32>()) as f64 / bandwidth);
+    let time = median(&times);
     Ok(Measurement {
         workload: workload.name.clone(),
         system: "burn-memoria",
         device: name.unwrap_or_default(),
-        ms_per_step: rounded(1e3 * median(&mut times)),
-        engrams_per_row: rows.into_iter().max().unwrap_or(0),
-        peak_rss_mb: peak_rss_mb(),
+        ms_per_step: milliseconds(time),
+        engrams_per_row: rows.iter().map(EngramCounts::total).max().unwrap_or(0),
+        peak_rss_mb: peak_resident_mib(),
+        floor_ms: floor.map(milliseconds),
+        times_floor: floor.map(|floor| rounded(time / floor)),
         data_plane_share: rounded((costs.data_plane - before.data_plane).as_secs_f64() / total),
         control_plane_share: rounded(
             (costs.control_plane - before.control_plane).as_secs_f64() / total,
@@ -133,13 +156,13 @@ fn measure(workload: &Workload, device: DeviceChoice) -> Result<Measurement, Box
     })
 }
 
-/// One step and the time it took, without the making of working memories and gains.
+/// One step: the time it took, without the making of working memories and gains, and its result.
 fn run_step(
     memory: &mut Memoria<Dispatch>,
     workload: &Workload,
     rng: &mut ChaCha8Rng,
     device: &Device,
-) -> Result<Duration, Box<dyn Error>> {
+) -> Result<(Duration, Reminded<Dispatch>), Box<dyn Error>> {
     let data = workload.working_memory(rng, device);
     device.sync()?;
     let started = Instant::now();
@@ -153,7 +176,18 @@ fn run_step(
     let started = Instant::now();
     memory.adjust(&reminded, gains)?;
     device.sync()?;
-    Ok(recalling + started.elapsed())
+    Ok((recalling + started.elapsed(), reminded))
+}
+
+/// How many vectors the found and the reminded engrams of a step are: those found are read where the
+/// best of them are to be chosen, those reminded are read and written out.
+fn vectors_of_found_and_reminded(reminded: &Reminded<Dispatch>, workload: &Workload) -> usize {
+    let of_row = |row: &Recollection| {
+        let is_scored = row.found_ltm.len() > workload.num_final_ltms;
+        let found = if is_scored { row.found_ltm.len() } else { 0 };
+        found + 2 * row.reminded.len()
+    };
+    reminded.recollections().iter().map(of_row).sum()
 }
 
 impl Workload {
@@ -197,22 +231,4 @@ impl Workload {
         let gains = Tensor::<2>::from_data(TensorData::new(gains, [batch, width]), device);
         LifespanGain::Device(gains.into_dispatch())
     }
-}
-
-/// In seconds.
-fn median(times: &mut [Duration]) -> f64 {
-    times.sort_unstable();
-    let (low, high) = (times[(times.len() - 1) / 2], times[times.len() / 2]);
-    (low + high).as_secs_f64() / 2.0
-}
-
-fn rounded(number: f64) -> f64 {
-    (1e3 * number).round() / 1e3
-}
-
-fn peak_rss_mb() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kilobytes: u64 = peak.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kilobytes / 1024)
 }

@@ -58,7 +58,8 @@
 
 pub use memoria_core::{
     Connection, Correlation, Costs, Engram, EngramCounts, EngramId, EngramKind, LifespanGain,
-    Memoria, MemoriaConfig, MemoriaError, Recollection, Reminded, RowState, State,
+    Memoria, MemoriaConfig, MemoriaError, MemoryUse, Recollection, Reminded, RowState, State,
+    Storage,
 };
 
 /// The README's code, as a test.

@@ -22,6 +22,12 @@ pub(crate) enum DeviceChoice {
 }
 
 impl DeviceChoice {
+    /// Whether it computes in the host's memory.
+    #[allow(dead_code, reason = "not every program asks")]
+    pub(crate) fn is_host(self) -> bool {
+        matches!(self, Self::Flex | Self::Ndarray)
+    }
+
     pub(crate) fn device(self) -> Device {
         match self {
             Self::Flex => Device::flex(),

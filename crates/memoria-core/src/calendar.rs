@@ -26,6 +26,14 @@ impl Calendar {
         }
         Some(first.remove_entry())
     }
+
+    /// Bytes set aside.
+    pub(crate) fn bytes(&self) -> usize {
+        let day = |entries: &Vec<Entry>| {
+            size_of::<(u64, Vec<Entry>)>() + entries.capacity() * size_of::<Entry>()
+        };
+        self.days.values().map(day).sum()
+    }
 }
 
 #[cfg(test)]

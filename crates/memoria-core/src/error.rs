@@ -133,13 +133,22 @@ pub enum MemoriaError {
         /// The engram asked for.
         engram: EngramId,
     },
-    /// More engrams than 2³² − 1 at once.
+    /// More engrams than 2³¹ − 2 at once.
     #[error("the pool cannot hold {requested} engrams: at most {limit}")]
     PoolFull {
         /// How many were to be held.
         requested: usize,
         /// How many can be.
         limit: usize,
+    },
+    /// The vectors would take more memory than there is, or than [the limit that was
+    /// set](crate::Memoria::with_memory_limit).
+    #[error("the vectors need {requested} bytes in all, only {available} are available to them")]
+    OutOfMemory {
+        /// Bytes that all vectors would take.
+        requested: u64,
+        /// Bytes that they may take.
+        available: u64,
     },
     /// The device failed while it was read.
     #[error("reading from the device failed")]

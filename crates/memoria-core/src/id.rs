@@ -13,9 +13,15 @@ impl core::fmt::Display for EngramId {
     }
 }
 
-/// Where the vector of an engram lies in the pool, in rows of the pool's tensor.
+/// Where the vector of an engram lies in the pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Slot(pub(crate) u32);
+
+impl Slot {
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
 
 /// Where an engram's bookkeeping lies in its row's table; used again after a death.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,4 +31,11 @@ impl Entry {
     pub(crate) fn index(self) -> usize {
         self.0 as usize
     }
+}
+
+/// An engram by identity and entry; ordered by identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Member {
+    pub(crate) id: EngramId,
+    pub(crate) entry: Entry,
 }

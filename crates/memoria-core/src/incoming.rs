@@ -1,24 +1,29 @@
-use burn::backend::{Backend, DType, tensor::FloatTensor};
+use burn::backend::{Backend, DType, TensorData, tensor::FloatTensor};
 
-use crate::{MemoriaError, id::Slot};
+use crate::{MemoriaError, id::Slot, pool::Pool};
 
-/// Working memories that were written to the pool but not looked at yet: whether they are finite is
+/// Working memories that have slots in the pool but were not looked at yet: whether they are finite is
 /// known only to the device until it is next read.
 #[derive(Clone, Debug)]
 pub(crate) struct Incoming<B: Backend> {
-    /// Where they lie, row by row. A row that was reset since has none.
+    /// Their slots, row by row. A row that was reset since has none.
     pub(crate) rows: Vec<Vec<Slot>>,
     /// How many every row was given, and numbers in any case.
     pub(crate) count: usize,
-    /// `[batch · n]`.
-    pub(crate) squared_norms: FloatTensor<B>,
+    /// What the pool wants to be read of them.
+    pub(crate) to_read: FloatTensor<B>,
 }
 
 impl<B: Backend> Incoming<B> {
     /// Refuses vectors that are not finite, or whose distances would not be.
-    pub(crate) fn check(&self, squared_norms: &[f64], dtype: DType) -> Result<(), MemoriaError> {
+    pub(crate) fn check(&self, pool: &Pool<B>, read: &TensorData) -> Result<(), MemoriaError> {
         let still_there = |row: usize| !self.rows[row].is_empty();
-        check_squared_norms(squared_norms, self.rows.len(), dtype, still_there)
+        check_squared_norms(&pool.squared_norms(read), self.rows.len(), pool.dtype(), still_there)
+    }
+
+    /// The slot of every vector, in their order.
+    pub(crate) fn slots(&self) -> impl Iterator<Item = Option<Slot>> {
+        self.rows.iter().flat_map(|row| (0..self.count).map(|place| row.get(place).copied()))
     }
 
     /// Whether all rows were reset since.

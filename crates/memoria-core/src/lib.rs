@@ -40,9 +40,10 @@
 //!
 //! # Two planes
 //!
-//! Vectors stay on the device in one pool shared by all rows; everything else (identities, kinds,
-//! lifespans, the firing log, the search) is plain Rust on the host. A step reads from the device
-//! at most twice: short-term scores, then the scores of the long-term engrams that the walk found.
+//! Vectors lie in one pool shared by all rows, [on the device or on the host](Storage); everything else
+//! (identities, kinds, lifespans, the firing log, the search) is plain Rust on the host. A step reads
+//! from the device at most twice: short-term scores, then the scores of the long-term engrams that the
+//! walk found. With vectors on the host it reads once: the new working memories.
 //!
 //! # Where the paper leaves a choice
 //!
@@ -54,6 +55,8 @@
 //!   number of times a row was reminded, so that a row draws in a batch what it would draw alone.
 //! - The rows of a batch share nothing; scores are computed row by row for that reason.
 
+mod available_memory;
+mod bit_set;
 mod calendar;
 mod config;
 mod costs;
@@ -66,8 +69,10 @@ mod id;
 mod incoming;
 mod lifespan;
 mod memoria;
+mod memory_use;
 mod pool;
 mod ranking;
+mod records;
 #[cfg(test)]
 mod reference;
 mod reminded;
@@ -75,6 +80,8 @@ mod row;
 mod scratch;
 mod search;
 mod state;
+mod storage;
+mod table;
 mod walk;
 
 pub use config::{Correlation, MemoriaConfig};
@@ -84,5 +91,7 @@ pub use error::MemoriaError;
 pub use gain::LifespanGain;
 pub use id::EngramId;
 pub use memoria::Memoria;
+pub use memory_use::MemoryUse;
 pub use reminded::{Recollection, Reminded};
 pub use state::{RowState, State};
+pub use storage::Storage;

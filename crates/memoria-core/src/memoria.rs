@@ -1,5 +1,6 @@
 mod checks;
 mod recall;
+mod rows;
 mod settle;
 
 use std::{
@@ -7,17 +8,17 @@ use std::{
     time::Instant,
 };
 
-use burn::backend::{Backend, Shape, Slice, TensorMetadata, tensor::FloatTensor};
+use burn::backend::{Backend, Shape, TensorMetadata, tensor::FloatTensor};
 
 use crate::{
-    Costs, LifespanGain, MemoriaConfig, MemoriaError, Reminded, State,
-    id::Slot,
-    incoming::{Incoming, check_squared_norms},
-    pool::{Pool, squared_norms},
+    Costs, LifespanGain, MemoriaConfig, MemoriaError, MemoryUse, Reminded, State, Storage,
+    id::{Member, Slot},
+    incoming::Incoming,
+    pool::Pool,
     reminded::OpenStep,
     row::Row,
-    walk::WalkScratch,
 };
+use rows::for_each_row;
 
 /// A memory of independent rows, one per sequence of a batch.
 ///
@@ -27,12 +28,14 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Memoria<B: Backend> {
     config: MemoriaConfig,
+    storage: Storage,
+    /// Bytes that the vectors may take.
+    memory_limit: Option<u64>,
     /// Made by the first working memories, which fix batch, dimension, float type and device.
     pool: Option<Pool<B>>,
     rows: Vec<Row>,
     incoming: Vec<Incoming<B>>,
     step: Step<B>,
-    scratch: WalkScratch,
     costs: Costs,
 }
 
@@ -57,13 +60,29 @@ impl<B: Backend> Memoria<B> {
         config.validate()?;
         Ok(Self {
             config,
+            storage: Storage::Auto,
+            memory_limit: None,
             pool: None,
             rows: Vec::new(),
             incoming: Vec::new(),
             step: Step::Begun,
-            scratch: WalkScratch::default(),
             costs: Costs::default(),
         })
+    }
+
+    /// Chooses where the vectors are kept, for a memory that has none yet.
+    pub fn with_storage(mut self, storage: Storage) -> Self {
+        self.storage = storage;
+        self
+    }
+
+    /// Limits the bytes that the vectors may take in all rows, for a memory that has none yet.
+    ///
+    /// Whether or not there is a limit, a memory on the host looks at what is available there before it
+    /// grows by much. What a GPU has left is not known to it: set a limit.
+    pub fn with_memory_limit(mut self, bytes: u64) -> Self {
+        self.memory_limit = Some(bytes);
+        self
     }
 
     /// The configuration.
@@ -81,28 +100,47 @@ impl<B: Backend> Memoria<B> {
         self.costs
     }
 
+    /// What the memory takes at present. Costs a look at every firing of the log.
+    pub fn memory_use(&self) -> MemoryUse {
+        let pool = self.pool.as_ref();
+        let rows = self.rows.iter().map(|row| size_of::<Row>() + row.bytes()).sum::<usize>();
+        MemoryUse {
+            vectors: pool.map_or(0, Pool::bytes) as u64,
+            bookkeeping: (rows + pool.map_or(0, Pool::bookkeeping_bytes)) as u64,
+        }
+    }
+
     /// Appends `n` working engrams to every row; `data` is `[batch, n, hidden_dim]`.
     ///
     /// The vectors are stored detached from any autodiff graph, in the float type they come in. May be
     /// called several times in a step, with any `n`. Costs batch · n · hidden_dim numbers written; no
-    /// device round trip: whether they are finite shows when the memory is next read.
+    /// device round trip: whether they are finite shows when the memory is next read, and vectors that
+    /// are kept [on the host](Storage::Host) are read then, too.
     ///
     /// # Errors
     ///
     /// [`MemoriaError::WrongRank`]; [`MemoriaError::EmptyDimension`] for an empty batch or hidden
     /// dimension; [`MemoriaError::WrongDimension`], [`MemoriaError::WrongDType`] or
     /// [`MemoriaError::WrongDevice`] if it does not fit what the first call fixed;
-    /// [`MemoriaError::PoolFull`].
+    /// [`MemoriaError::PoolFull`] or [`MemoriaError::OutOfMemory`].
     pub fn add_working_memory(&mut self, data: FloatTensor<B>) -> Result<(), MemoriaError> {
         let started = Instant::now();
         let [batch, count, dim] = self.check_data("working memory", &data)?;
         let (dtype, device) = (data.dtype(), data.device());
-        let pool = self.pool.get_or_insert_with(|| Pool::new(dim, dtype, device));
-        if count > 0 {
+        let mut pool = match self.pool.take() {
+            Some(pool) => pool,
+            None => Pool::new(dim, dtype, device, self.storage, self.memory_limit),
+        };
+        let taken = pool.take(batch * count);
+        if taken.is_ok() || !self.rows.is_empty() {
+            self.pool = Some(pool);
+        }
+        let (slots, pool) = (taken?, self.pool.as_mut());
+        if let Some(pool) = pool.filter(|_| count > 0) {
             let data = B::float_reshape(B::float_detach(data), Shape::new([batch * count, dim]));
-            let slots = pool.write(data.clone())?;
+            let to_read = pool.write(&slots, data);
             let rows = slots.chunks(count).map(<[Slot]>::to_vec).collect();
-            self.incoming.push(Incoming { rows, count, squared_norms: squared_norms::<B>(data) });
+            self.incoming.push(Incoming { rows, count, to_read });
         }
         self.rows.resize_with(batch, Row::default);
         if let Step::Reminded(open) | Step::Adjusted(open, _) = &mut self.step {
@@ -126,30 +164,27 @@ impl<B: Backend> Memoria<B> {
     /// [`MemoriaError::NonFiniteData`] or [`MemoriaError::NonFiniteGain`] if what was given since the
     /// last read turns out not to be finite; [`MemoriaError::Device`].
     pub fn remind(&mut self) -> Result<Reminded<B>, MemoriaError> {
-        let working = self.working_vectors();
-        let question = self.ask(working);
+        // On the host scores are there at once, but vectors have to be read before; on the device
+        // scores are read together with everything else.
+        let is_on_host = self.pool.as_ref().is_some_and(Pool::is_on_host);
+        if is_on_host {
+            self.settle()?;
+        }
+        let queries = self.working_queries();
+        let mut question = self.ask(queries);
         let mut tensors = self.unsettled();
         let settling = tensors.len();
-        tensors.extend(question.scores());
+        tensors.extend(question.to_read());
         let mut read = self.read(tensors)?;
-        let scores = read.split_off(settling);
+        question.has_read(read.split_off(settling));
         self.settle_with(&read)?;
-        let searches = self.answer(&question, scores)?;
+        let searches = self.answer(question)?;
 
         let started = Instant::now();
-        for (row, search) in self.rows.iter_mut().zip(&searches) {
-            if !row.working().is_empty() {
-                row.count_remind();
-            }
-            let mut members = row.working().to_vec();
-            members.extend_from_slice(&search.reminded_stm);
-            members.extend_from_slice(&search.reminded_ltm);
-            row.fire(&members, &mut self.scratch.counts);
-        }
+        for_each_row(&mut self.rows, &searches, true, |row, search| search.fire(row));
         static TICKETS: AtomicU64 = AtomicU64::new(0);
         let ticket = TICKETS.fetch_add(1, Ordering::Relaxed);
-        let rows =
-            self.rows.iter().zip(&searches).map(|(row, search)| search.reminded_with_ids(row));
+        let rows = searches.iter().map(|search| search.reminded().collect::<Vec<Member>>());
         self.step = Step::Reminded(OpenStep::new(ticket, rows.collect()));
         self.costs.control_plane += started.elapsed();
         Ok(self.reminded(&searches, Some(ticket)))
@@ -170,20 +205,8 @@ impl<B: Backend> Memoria<B> {
         if count == 0 {
             return Ok(Reminded::nothing(batch));
         }
-        let dtype = query.dtype();
         let vectors = B::float_reshape(B::float_detach(query), Shape::new([batch * count, dim]));
-        let row_vectors = |row: usize| {
-            let place = [Slice::from(row * count..(row + 1) * count), Slice::from(0..dim)];
-            Some(B::float_slice(vectors.clone(), &place))
-        };
-        // Before the first working memories there is nobody to compare with.
-        let question = self.ask((0..self.rows.len()).map(row_vectors).collect());
-        let mut tensors = vec![squared_norms::<B>(vectors.clone())];
-        tensors.extend(question.scores());
-        let mut read = self.read(tensors)?;
-        let scores = read.split_off(1);
-        check_squared_norms(&read[0], batch, dtype, |_| true)?;
-        let searches = self.answer(&question, scores)?;
+        let searches = self.search_for(vectors, batch)?;
         if searches.is_empty() {
             return Ok(Reminded::nothing(batch));
         }

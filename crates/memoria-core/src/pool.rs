@@ -1,45 +1,77 @@
-//! The data plane: engram vectors on the device, and the few operations that touch them.
+//! The data plane: the vectors of engrams, and the few operations that touch them.
+
+mod device;
+mod host;
+mod number;
+mod slots;
 
 use burn::backend::{
-    Backend, DType, FloatDType, IntDType, Shape, Slice, TensorData, TensorMetadata,
-    TensorPrimitive, get_or_init_device_settings,
+    Backend, DType, Shape, Slice, TensorData, TensorMetadata, TensorPrimitive,
     ops::TransactionPrimitive,
     read_sync,
-    tensor::{Device, FloatTensor, IndexingUpdateOp, IntTensor},
+    tensor::{Device, FloatTensor},
 };
 
-use crate::{Correlation, MemoriaError, id::Slot};
+use crate::{
+    Correlation, MemoriaError, Storage, available_memory::available_memory, id::Slot,
+    storage::computes_on_host,
+};
+use device::DeviceVectors;
+pub(crate) use device::squared_norms;
+use host::{HostQuery, HostVectors};
+use slots::Slots;
 
-/// Slot 0 stays zero: padding is gathered from it.
-const PADDING: Slot = Slot(0);
-const INITIAL_SLOTS: usize = 64;
-const MAX_SLOTS: usize = i32::MAX as usize;
+/// Growth is compared with the memory available whenever it passes a multiple of this.
+const LOOKED_AT_EVERY: usize = 1 << 26;
 
-/// One tensor `[slots, dim]` shared by all rows; a slot is used again when its engram is gone.
+/// The vectors of all rows; a slot is used again when its engram is gone.
 #[derive(Clone, Debug)]
 pub(crate) struct Pool<B: Backend> {
-    /// Always there; taken out only while it is written, so that it is written in place.
-    vectors: Option<FloatTensor<B>>,
-    vacant: Vec<Slot>,
-    used: usize,
-    slots: usize,
+    vectors: Vectors<B>,
+    slots: Slots,
     dim: usize,
     dtype: DType,
     device: Device<B>,
+    /// In bytes.
+    limit: Option<u64>,
+}
+
+#[derive(Clone, Debug)]
+enum Vectors<B: Backend> {
+    Device(DeviceVectors<B>),
+    Host(HostVectors),
+}
+
+/// What candidates are compared with.
+#[derive(Clone, Debug)]
+pub(crate) enum Query<B: Backend> {
+    /// Vectors `[n, dim]`.
+    Device(FloatTensor<B>),
+    Host(HostQuery),
+}
+
+/// Numbers that were asked for.
+#[derive(Clone, Debug)]
+pub(crate) enum Numbers<B: Backend> {
+    /// Still to be read.
+    OnDevice(FloatTensor<B>),
+    Here(Vec<f64>),
 }
 
 impl<B: Backend> Pool<B> {
-    pub(crate) fn new(dim: usize, dtype: DType, device: Device<B>) -> Self {
-        let vectors = B::float_zeros(Shape::new([INITIAL_SLOTS, dim]), &device, dtype.into());
-        Self {
-            vectors: Some(vectors),
-            vacant: Vec::new(),
-            used: 1,
-            slots: INITIAL_SLOTS,
-            dim,
-            dtype,
-            device,
-        }
+    pub(crate) fn new(
+        dim: usize,
+        dtype: DType,
+        device: Device<B>,
+        storage: Storage,
+        limit: Option<u64>,
+    ) -> Self {
+        let vectors = if storage.is_host::<B>(&device) {
+            Vectors::Host(HostVectors::new(dim, dtype))
+        } else {
+            Vectors::Device(DeviceVectors::new(dim, dtype, device.clone()))
+        };
+        Self { vectors, slots: Slots::default(), dim, dtype, device, limit }
     }
 
     pub(crate) fn dim(&self) -> usize {
@@ -54,184 +86,289 @@ impl<B: Backend> Pool<B> {
         &self.device
     }
 
-    /// Writes vectors `[n, dim]` and tells where. Reads and writes n · dim numbers; now and then the
-    /// pool doubles, which copies it.
-    pub(crate) fn write(&mut self, vectors: FloatTensor<B>) -> Result<Vec<Slot>, MemoriaError> {
-        let count = vectors.shape()[0];
-        let fresh = count.saturating_sub(self.vacant.len());
-        if self.used + fresh > MAX_SLOTS {
-            let requested = self.used - 1 - self.vacant.len() + count;
-            return Err(MemoriaError::PoolFull { requested, limit: MAX_SLOTS - 1 });
+    pub(crate) fn is_on_host(&self) -> bool {
+        matches!(self.vectors, Vectors::Host(_))
+    }
+
+    /// Takes slots and makes room for their vectors. If there is none, everything stays as it was.
+    pub(crate) fn take(&mut self, count: usize) -> Result<Vec<Slot>, MemoriaError> {
+        let needed = self.slots.needed(count)?;
+        self.check_memory(needed)?;
+        match &mut self.vectors {
+            Vectors::Device(vectors) => vectors.reserve(needed),
+            Vectors::Host(vectors) => vectors.reserve(needed)?,
         }
-        if self.used + fresh > self.slots {
-            self.grow((self.used + fresh).next_power_of_two().min(MAX_SLOTS));
-        }
-        let mut slots = self.vacant.split_off(self.vacant.len() - (count - fresh));
-        slots.extend((self.used..self.used + fresh).map(|slot| Slot(slot as u32)));
-        self.used += fresh;
-        let indices = self.indices(&slots);
-        let pool = self.vectors.take().expect("the pool is there between writes");
-        let written = B::float_select_assign(pool, 0, indices, vectors, IndexingUpdateOp::Assign);
-        self.vectors = Some(written);
-        Ok(slots)
+        Ok(self.slots.take(count))
     }
 
     /// Makes slots available again.
     pub(crate) fn release(&mut self, slots: impl IntoIterator<Item = Slot>) {
-        self.vacant.extend(slots);
+        self.slots.release(slots);
     }
 
-    /// Scores of `candidates` against the vectors `working` `[n, dim]`, `[candidates]`; higher is more
-    /// alike, and only the order within one call means something. Neither may be empty.
-    ///
-    /// The mean over w of −‖w − e‖² is −‖w̄ − e‖² plus a constant, so that the candidates are read once.
-    /// Under [`Correlation::Gaussian`] it is the log-sum-exp over w of −‖w − e‖², with everything
-    /// measured from w̄ so that nothing cancels. Every operation has the shape of this one row: its
-    /// result does not depend on the row's neighbours.
+    /// Writes new vectors `[slots, dim]` if they are kept where they are, and returns what has to be
+    /// read of them: their squared norms, or on the host the vectors, still to be
+    /// [written](Self::write_read).
+    pub(crate) fn write(&mut self, slots: &[Slot], vectors: FloatTensor<B>) -> FloatTensor<B> {
+        match &mut self.vectors {
+            Vectors::Host(_) => vectors,
+            Vectors::Device(pool) => {
+                pool.write(slots, vectors.clone());
+                squared_norms::<B>(vectors)
+            }
+        }
+    }
+
+    /// Squared norms from what was [to be read](Self::write).
+    pub(crate) fn squared_norms(&self, read: &TensorData) -> Vec<f64> {
+        match &self.vectors {
+            Vectors::Host(vectors) => vectors.squared_norms(read),
+            Vectors::Device(_) => read.iter::<f64>().collect(),
+        }
+    }
+
+    /// Writes vectors that have been read, if they are not written yet.
+    pub(crate) fn write_read(
+        &mut self,
+        slots: impl Iterator<Item = Option<Slot>>,
+        read: &TensorData,
+    ) {
+        if let Vectors::Host(vectors) = &mut self.vectors {
+            vectors.write(slots, read);
+        }
+    }
+
+    /// The query for the vectors in `slots`, at least one.
+    pub(crate) fn query(&self, slots: &[Slot], correlation: Correlation) -> Query<B> {
+        match &self.vectors {
+            Vectors::Device(vectors) => {
+                Query::Device(vectors.select(slots.iter().map(|&slot| Some(slot))))
+            }
+            Vectors::Host(vectors) => Query::Host(vectors.query(slots, correlation)),
+        }
+    }
+
+    /// The query for some of the vectors `[n, dim]`, which on the host have been read.
+    pub(crate) fn query_of(
+        &self,
+        vectors: &FloatTensor<B>,
+        read: Option<&TensorData>,
+        range: core::ops::Range<usize>,
+        correlation: Correlation,
+    ) -> Query<B> {
+        match (&self.vectors, read) {
+            (Vectors::Host(host), Some(read)) => {
+                Query::Host(host.query_of(read, range, correlation))
+            }
+            _ => {
+                let place = [Slice::from(range), Slice::from(0..self.dim)];
+                Query::Device(B::float_slice(vectors.clone(), &place))
+            }
+        }
+    }
+
+    /// Scores of `candidates`; higher is more alike, and only the order within one call means
+    /// something. A score depends on nothing but the query and the candidate. There must be candidates.
     pub(crate) fn scores(
         &self,
-        working: FloatTensor<B>,
+        query: &Query<B>,
         candidates: &[Slot],
         correlation: Correlation,
-    ) -> FloatTensor<B> {
-        let working = widen::<B>(working);
-        let mean = B::float_mean_dim(working.clone(), 0);
-        let away = B::float_sub(widen::<B>(self.select(candidates)), mean.clone());
-        let distances = B::float_sum_dim(square::<B>(away.clone()), 1);
-        let scores = match correlation {
-            Correlation::NegSquaredL2 => B::float_neg(distances),
-            Correlation::Gaussian => {
-                let working = B::float_sub(working, mean);
-                let spread =
-                    B::float_swap_dims(B::float_sum_dim(square::<B>(working.clone()), 1), 0, 1);
-                let products = B::float_matmul(away, B::float_swap_dims(working, 0, 1));
-                let products = B::float_mul_scalar(products, 2.0.into());
-                let logits = B::float_sub(B::float_sub(products, distances), spread);
-                log_sum_exp::<B>(logits)
+    ) -> Numbers<B> {
+        match (&self.vectors, query) {
+            (Vectors::Device(vectors), Query::Device(working)) => {
+                Numbers::OnDevice(vectors.scores(working.clone(), candidates, correlation))
             }
-        };
-        B::float_reshape(scores, Shape::new([candidates.len()]))
+            (Vectors::Host(vectors), Query::Host(query)) => {
+                Numbers::Here(vectors.scores(query, candidates))
+            }
+            _ => unreachable!("a query is made by the pool that answers it"),
+        }
     }
 
     /// Vectors as `[rows, width, dim]`; rows shorter than `width`, which is above 0, end in zeros.
     pub(crate) fn gather(&self, rows: &[Vec<Slot>], width: usize) -> FloatTensor<B> {
-        let mut slots = Vec::with_capacity(rows.len() * width);
-        for row in rows {
-            slots.extend_from_slice(row);
-            slots.extend(std::iter::repeat_n(PADDING, width - row.len()));
-        }
-        B::float_reshape(self.select(&slots), Shape::new([rows.len(), width, self.dim]))
-    }
-
-    fn grow(&mut self, slots: usize) {
-        let zeros = B::float_zeros(Shape::new([slots, self.dim]), &self.device, self.dtype.into());
-        let old = self.vectors.take().expect("the pool is there between writes");
-        let place = [Slice::from(0..self.slots), Slice::from(0..self.dim)];
-        self.vectors = Some(B::float_slice_assign(zeros, &place, old));
-        self.slots = slots;
+        let padded = rows.iter().flat_map(|row| {
+            let padding = std::iter::repeat_n(None, width - row.len());
+            row.iter().map(|&slot| Some(slot)).chain(padding)
+        });
+        let vectors = self.vectors_in(rows.len() * width, padded);
+        B::float_reshape(vectors, Shape::new([rows.len(), width, self.dim]))
     }
 
     /// Vectors `[slots, dim]`; at least one.
     pub(crate) fn select(&self, slots: &[Slot]) -> FloatTensor<B> {
-        let vectors = self.vectors.clone().expect("the pool is there between writes");
-        B::float_select(vectors, 0, self.indices(slots))
+        self.vectors_in(slots.len(), slots.iter().map(|&slot| Some(slot)))
     }
 
-    fn indices(&self, slots: &[Slot]) -> IntTensor<B> {
-        let shape = [slots.len()];
-        // Backends disagree on the integers they index with; this is the one they make by default.
-        let data = match get_or_init_device_settings::<B>(&self.device).int_dtype {
-            IntDType::I64 => TensorData::new(slots.iter().map(|s| i64::from(s.0)).collect(), shape),
-            _ => TensorData::new(slots.iter().map(|s| s.0 as i32).collect(), shape),
+    /// Bytes set aside for vectors.
+    pub(crate) fn bytes(&self) -> usize {
+        match &self.vectors {
+            Vectors::Device(vectors) => vectors.bytes(),
+            Vectors::Host(vectors) => vectors.bytes(),
+        }
+    }
+
+    /// Bytes set aside for everything else.
+    pub(crate) fn bookkeeping_bytes(&self) -> usize {
+        self.slots.bytes()
+    }
+
+    fn vectors_in(
+        &self,
+        count: usize,
+        slots: impl Iterator<Item = Option<Slot>>,
+    ) -> FloatTensor<B> {
+        match &self.vectors {
+            Vectors::Device(vectors) => vectors.select(slots),
+            Vectors::Host(vectors) => {
+                let data = vectors.gather(count, slots);
+                let tensor = B::float_from_data(data, &self.device);
+                if tensor.dtype() == self.dtype {
+                    return tensor;
+                }
+                B::float_cast(tensor, self.dtype.into())
+            }
+        }
+    }
+
+    /// Refuses to grow to so many slots if there is no memory for them.
+    fn check_memory(&self, slots: usize) -> Result<(), MemoriaError> {
+        let held = self.bytes();
+        let (requested, is_here) = match &self.vectors {
+            Vectors::Host(vectors) => (vectors.bytes_of(slots), true),
+            Vectors::Device(vectors) => {
+                let requested = vectors.bytes_of(vectors.slots_for(slots));
+                (requested, computes_on_host::<B>(&self.device))
+            }
         };
-        B::int_from_data(data, &self.device)
+        if requested <= held {
+            return Ok(());
+        }
+        let requested = requested as u64;
+        let refuse = |available| Err(MemoriaError::OutOfMemory { requested, available });
+        if let Some(limit) = self.limit.filter(|&limit| requested > limit) {
+            return refuse(limit);
+        }
+        let steps = |bytes| bytes / LOOKED_AT_EVERY;
+        if is_here && steps(requested as usize) > steps(held) {
+            // A tensor is copied when it grows: the old one stays until then.
+            let kept = if self.is_on_host() { held as u64 } else { 0 };
+            if let Some(free) = available_memory()
+                && requested > free.saturating_add(kept)
+            {
+                return refuse(free + kept);
+            }
+        }
+        Ok(())
     }
-}
-
-/// Squared norms of vectors `[n, dim]`, `[n]`, in at least single precision.
-pub(crate) fn squared_norms<B: Backend>(vectors: FloatTensor<B>) -> FloatTensor<B> {
-    let count = vectors.shape()[0];
-    let norms = B::float_sum_dim(square::<B>(widen::<B>(vectors)), 1);
-    B::float_reshape(norms, Shape::new([count]))
 }
 
 /// Waits for the device and reads tensors to the host: the one place where a memory does so.
 pub(crate) fn read<B: Backend>(
     tensors: Vec<FloatTensor<B>>,
-) -> Result<Vec<Vec<f64>>, MemoriaError> {
+) -> Result<Vec<TensorData>, MemoriaError> {
     let mut transaction = TransactionPrimitive::<B>::new(vec![], vec![], vec![], vec![]);
     for tensor in tensors {
         transaction.register_float(TensorPrimitive::Float(tensor));
     }
     let read = read_sync(transaction.execute_async());
-    let data = read.map_err(|error| MemoriaError::Device(Box::new(error)))?;
-    Ok(data.iter().map(|data| data.iter::<f64>().collect()).collect())
-}
-
-/// In at least single precision, which scores are computed in.
-fn widen<B: Backend>(tensor: FloatTensor<B>) -> FloatTensor<B> {
-    match tensor.dtype() {
-        DType::F64 | DType::F32 => tensor,
-        _ => B::float_cast(tensor, FloatDType::F32),
-    }
-}
-
-fn square<B: Backend>(tensor: FloatTensor<B>) -> FloatTensor<B> {
-    B::float_mul(tensor.clone(), tensor)
-}
-
-/// Over the last dimension of `[n, m]`, as `[n, 1]`.
-fn log_sum_exp<B: Backend>(logits: FloatTensor<B>) -> FloatTensor<B> {
-    let max = B::float_max_dim(logits.clone(), 1);
-    let sum = B::float_sum_dim(B::float_exp(B::float_sub(logits, max.clone())), 1);
-    B::float_add(B::float_log(sum), max)
+    read.map_err(|error| MemoriaError::Device(Box::new(error)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use burn::backend::{Flex, ops::FloatTensorOps};
+    use burn::{
+        backend::{Flex, ops::FloatTensorOps},
+        tensor::{bf16, f16},
+    };
+    use rstest::rstest;
 
-    fn tensor(values: &[f32], dim: usize) -> FloatTensor<Flex> {
+    fn tensor(values: &[f32], dim: usize, dtype: DType) -> FloatTensor<Flex> {
         let data = TensorData::new(values.to_vec(), [values.len() / dim, dim]);
-        Flex::float_from_data(data, &Default::default())
+        Flex::float_from_data(data.convert_dtype(dtype), &Default::default())
     }
 
-    fn pool(values: &[f32], dim: usize) -> (Pool<Flex>, Vec<Slot>) {
-        let mut pool = Pool::new(dim, DType::F32, Default::default());
-        let slots = pool.write(tensor(values, dim)).unwrap();
-        (pool, slots)
+    fn pool(dim: usize, dtype: DType, storage: Storage) -> Pool<Flex> {
+        Pool::new(dim, dtype, Default::default(), storage, None)
     }
 
-    #[test]
-    fn growing_keeps_what_was_written() {
-        let values: Vec<f32> = (0..600).map(|i| i as f32).collect();
-        let (mut pool, mut slots) = pool(&values[..90], 3);
-        slots.extend(pool.write(tensor(&values[90..], 3)).unwrap());
-        let read = read::<Flex>(vec![pool.gather(&[slots], 200)]).unwrap();
-        assert!(read[0].iter().zip(&values).all(|(&a, &b)| a == f64::from(b)));
+    fn add(pool: &mut Pool<Flex>, values: &[f32]) -> Vec<Slot> {
+        let slots = pool.take(values.len() / pool.dim).unwrap();
+        let to_read = pool.write(&slots, tensor(values, pool.dim, pool.dtype));
+        let read = read::<Flex>(vec![to_read]).unwrap();
+        pool.write_read(slots.iter().map(|&slot| Some(slot)), &read[0]);
+        let square = |&x: &f32| f64::from(x).powi(2);
+        let norms = values.chunks(pool.dim).map(|v| v.iter().map(square).sum::<f64>());
+        for (got, expected) in pool.squared_norms(&read[0]).into_iter().zip(norms) {
+            assert!((got - expected).abs() <= 1e-4 * expected);
+        }
+        slots
     }
 
-    #[test]
-    fn slots_are_used_again_and_padding_stays_zero() {
-        let (mut pool, slots) = pool(&[1.0; 12], 3);
+    fn numbers(tensor: FloatTensor<Flex>) -> Vec<f64> {
+        read::<Flex>(vec![tensor]).unwrap()[0].iter().collect()
+    }
+
+    fn scores(
+        pool: &Pool<Flex>,
+        query: &Query<Flex>,
+        of: &[Slot],
+        correlation: Correlation,
+    ) -> Vec<f64> {
+        match pool.scores(query, of, correlation) {
+            Numbers::Here(scores) => scores,
+            Numbers::OnDevice(scores) => numbers(scores),
+        }
+    }
+
+    #[rstest]
+    fn growing_keeps_what_was_written(
+        #[values(Storage::Device, Storage::Host)] storage: Storage,
+        #[values(DType::F32, DType::F64, DType::F16, DType::BF16)] dtype: DType,
+        #[values(3, 1 << 17)] dim: usize,
+    ) {
+        let mut pool = pool(dim, dtype, storage);
+        let values: Vec<f32> = (0..12 * dim).map(|i| (i % 250) as f32).collect();
+        let mut slots = add(&mut pool, &values[..4 * dim]);
+        slots.extend(add(&mut pool, &values[4 * dim..]));
+        let gathered = pool.gather(&[slots], 12);
+        assert_eq!(gathered.dtype(), dtype);
+        assert!(numbers(gathered).iter().zip(&values).all(|(&a, &b)| a == f64::from(b)));
+        let width = dtype.size() * dim;
+        assert!((13 * width..200 * width.max(1 << 14)).contains(&pool.bytes()), "{}", pool.bytes());
+    }
+
+    #[rstest]
+    fn slots_are_used_again_and_padding_stays_zero(
+        #[values(Storage::Device, Storage::Host)] storage: Storage,
+    ) {
+        let mut pool = pool(3, DType::F32, storage);
+        let slots = add(&mut pool, &[1.0; 12]);
         pool.release(slots[1..3].iter().copied());
-        let again = pool.write(tensor(&[2.0; 9], 3)).unwrap();
+        let again = add(&mut pool, &[2.0; 9]);
         assert_eq!(again.iter().filter(|slot| slots.contains(slot)).count(), 2);
-        assert!(!again.contains(&PADDING));
-        let read = read::<Flex>(vec![pool.gather(&[again[..1].to_vec(), vec![]], 2)]).unwrap();
-        assert_eq!(read[0], [2.0, 2.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
+        let gathered = numbers(pool.gather(&[again[..1].to_vec(), vec![]], 2));
+        assert_eq!(gathered, [2.0, 2.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
     }
 
-    #[test]
-    fn scores_are_the_mean_correlation_up_to_a_constant() {
+    #[rstest]
+    fn scores_are_the_mean_correlation_up_to_a_constant(
+        #[values(Storage::Device, Storage::Host)] storage: Storage,
+        #[values(Correlation::NegSquaredL2, Correlation::Gaussian)] correlation: Correlation,
+    ) {
         let values = [0.5, 1.0, -1.0, 2.0, 0.0, 0.0, 3.0, 1.0, -2.0, 0.5, 7.0, -9.0];
-        let (pool, slots) = pool(&values, 2);
+        let mut pool = pool(2, DType::F32, storage);
+        let slots = add(&mut pool, &values);
         let at = |i: usize| [f64::from(values[2 * i]), f64::from(values[2 * i + 1])];
         let d2 = |a: [f64; 2], b: [f64; 2]| (a[0] - b[0]).powi(2) + (a[1] - b[1]).powi(2);
-        for correlation in [Correlation::NegSquaredL2, Correlation::Gaussian] {
-            let scores = pool.scores(pool.select(&slots[..2]), &slots[2..], correlation);
-            let scores = read::<Flex>(vec![scores]).unwrap().remove(0);
+        let stored = pool.query(&slots[..2], correlation);
+        let vectors = tensor(&values, 2, DType::F32);
+        let data = (storage == Storage::Host).then(|| vectors.clone().into_data());
+        let given = pool.query_of(&vectors, data.as_ref(), 0..2, correlation);
+        for query in [stored, given] {
+            let scores = scores(&pool, &query, &slots[2..], correlation);
             let expected = |e: usize| match correlation {
                 Correlation::NegSquaredL2 => -(d2(at(0), at(e)) + d2(at(1), at(e))) / 2.0,
                 Correlation::Gaussian => {
@@ -245,11 +382,73 @@ mod tests {
         }
     }
 
-    #[test]
-    fn distant_engrams_neither_underflow_nor_tie_under_the_gaussian() {
-        let (pool, slots) = pool(&[0.0, 0.1, 1000.0, 1001.0, 999.0], 1);
-        let scores = pool.scores(pool.select(&slots[..2]), &slots[2..], Correlation::Gaussian);
-        let scores = read::<Flex>(vec![scores]).unwrap().remove(0);
+    #[rstest]
+    fn distant_engrams_neither_underflow_nor_tie_under_the_gaussian(
+        #[values(Storage::Device, Storage::Host)] storage: Storage,
+    ) {
+        let mut pool = pool(1, DType::F32, storage);
+        let slots = add(&mut pool, &[0.0, 0.1, 1000.0, 1001.0, 999.0]);
+        let query = pool.query(&slots[..2], Correlation::Gaussian);
+        let scores = scores(&pool, &query, &slots[2..], Correlation::Gaussian);
         assert!(scores[2] > scores[0] && scores[0] > scores[1], "{scores:?}");
+    }
+
+    /// However many candidates there are, and however many threads share them.
+    #[test]
+    fn a_score_depends_on_nothing_but_the_query_and_the_candidate() {
+        let mut pool = pool(100, DType::F32, Storage::Host);
+        let values: Vec<f32> = (0..400_000).map(|i| (i as f32 * 0.37).sin()).collect();
+        let slots = add(&mut pool, &values);
+        let query = pool.query(&slots[..7], Correlation::NegSquaredL2);
+        let all = scores(&pool, &query, &slots, Correlation::NegSquaredL2);
+        for (place, slot) in slots.iter().enumerate().step_by(61) {
+            let alone = scores(&pool, &query, &[*slot], Correlation::NegSquaredL2);
+            assert_eq!(alone[0].to_bits(), all[place].to_bits());
+        }
+    }
+
+    #[rstest]
+    fn half_precision_takes_half_the_memory(
+        #[values(Storage::Device, Storage::Host)] storage: Storage,
+    ) {
+        let bytes = |dtype| {
+            let mut pool = pool(256, dtype, storage);
+            add(&mut pool, &vec![1.5; 256 * 20_000]);
+            pool.bytes() as f64
+        };
+        let full = bytes(DType::F32);
+        for half in [bytes(DType::F16), bytes(DType::BF16)] {
+            assert!((0.49..0.51).contains(&(half / full)), "{half} of {full}");
+        }
+        assert_eq!((size_of::<f16>(), size_of::<bf16>()), (2, 2));
+    }
+
+    #[rstest]
+    fn more_memory_than_may_be_taken_is_refused_and_nothing_is_lost(
+        #[values(Storage::Device, Storage::Host)] storage: Storage,
+    ) {
+        let mut pool: Pool<Flex> =
+            Pool::new(4, DType::F32, Default::default(), storage, Some(64 * 16));
+        let slots = add(&mut pool, &[3.0; 40]);
+        let refused = pool.take(100);
+        let Err(MemoriaError::OutOfMemory { requested, available }) = refused else {
+            panic!("{refused:?}");
+        };
+        assert!(requested >= 111 * 16 && available == 64 * 16, "{requested}, {available}");
+        assert_eq!(numbers(pool.select(&slots)), [3.0; 40]);
+        assert!(pool.take(50).is_ok());
+    }
+
+    #[rstest]
+    fn more_memory_than_the_machine_has_is_refused_before_it_is_taken(
+        #[values(Storage::Device, Storage::Host)] storage: Storage,
+    ) {
+        let mut pool = pool(1 << 20, DType::F32, storage);
+        let refused = pool.take(1 << 27);
+        let Err(MemoriaError::OutOfMemory { requested, available }) = refused else {
+            panic!("{refused:?}");
+        };
+        assert!(requested >= 1 << 49 && available < requested, "{requested}, {available}");
+        assert!(pool.take(2).is_ok());
     }
 }

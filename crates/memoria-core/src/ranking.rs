@@ -2,19 +2,18 @@
 
 use core::cmp::Ordering;
 
-use crate::EngramId;
+use crate::id::Member;
 
 /// A candidate with its score.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Scored<T> {
-    pub(crate) item: T,
-    pub(crate) id: EngramId,
+pub(crate) struct Scored {
+    pub(crate) member: Member,
     pub(crate) score: f64,
 }
 
 /// Keeps the `k` candidates with the highest scores; of equal ones those with the smaller ids. The
 /// order of what is left is unspecified. Costs the number of candidates.
-pub(crate) fn keep_best<T>(candidates: &mut Vec<Scored<T>>, k: usize) {
+pub(crate) fn keep_best(candidates: &mut Vec<Scored>, k: usize) {
     if k == 0 {
         candidates.clear();
     } else if k < candidates.len() {
@@ -23,14 +22,15 @@ pub(crate) fn keep_best<T>(candidates: &mut Vec<Scored<T>>, k: usize) {
     }
 }
 
-fn best_first<T>(a: &Scored<T>, b: &Scored<T>) -> Ordering {
+fn best_first(a: &Scored, b: &Scored) -> Ordering {
     // Adding 0.0 makes the two zeros equal.
-    (b.score + 0.0).total_cmp(&(a.score + 0.0)).then(a.id.cmp(&b.id))
+    (b.score + 0.0).total_cmp(&(a.score + 0.0)).then(a.member.cmp(&b.member))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{EngramId, id::Entry};
     use rstest::rstest;
 
     #[rstest]
@@ -43,10 +43,13 @@ mod tests {
     fn best_and_then_oldest(#[case] scores: &[f64], #[case] k: usize, #[case] expected: &[u64]) {
         let mut candidates: Vec<_> = (0..)
             .zip(scores)
-            .map(|(id, &score)| Scored { item: (), id: EngramId(id), score })
+            .map(|(id, &score)| Scored {
+                member: Member { id: EngramId(id), entry: Entry(0) },
+                score,
+            })
             .collect();
         keep_best(&mut candidates, k);
-        let mut ids: Vec<u64> = candidates.iter().map(|c| c.id.0).collect();
+        let mut ids: Vec<u64> = candidates.iter().map(|c| c.member.id.0).collect();
         ids.sort_unstable();
         assert_eq!(ids, expected);
     }

@@ -1,7 +1,7 @@
 use burn::backend::{Backend, tensor::FloatTensor};
 use serde::{Deserialize, Serialize};
 
-use crate::{EngramId, id::Entry};
+use crate::{EngramId, id::Member};
 
 /// How one row came to be reminded: every stage of the search, with ids in ascending order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,11 +98,11 @@ impl<B: Backend> Reminded<B> {
 pub(crate) struct OpenStep {
     pub(crate) ticket: u64,
     width: usize,
-    pub(crate) rows: Vec<Vec<(Entry, EngramId)>>,
+    pub(crate) rows: Vec<Vec<Member>>,
 }
 
 impl OpenStep {
-    pub(crate) fn new(ticket: u64, rows: Vec<Vec<(Entry, EngramId)>>) -> Self {
+    pub(crate) fn new(ticket: u64, rows: Vec<Vec<Member>>) -> Self {
         let width = rows.iter().map(Vec::len).max().unwrap_or(0);
         Self { ticket, width, rows }
     }

@@ -3,48 +3,26 @@
 use std::collections::VecDeque;
 
 use crate::{
-    Engram, EngramCounts, EngramId, EngramKind,
+    Engram, EngramCounts, EngramId,
     calendar::Calendar,
     firing_log::FiringLog,
-    id::{Entry, Slot},
+    id::{Entry, Member, Slot},
     lifespan::Lifespan,
-    scratch::Counts,
+    records::{Day, Place, Record, Records},
+    scratch::{Counts, Scratch},
+    table::Table,
 };
-
-/// No appointment in the calendar.
-const NEVER: u64 = u64::MAX;
-
-#[derive(Clone, Debug)]
-struct Record {
-    id: EngramId,
-    born: u64,
-    appointment: u64,
-    lifespan: Lifespan,
-    slot: Slot,
-    fire_count: u32,
-    place: Place,
-}
-
-/// Which memory an engram lives in, and where there if that must be known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
-    Vacant,
-    Working,
-    ShortTerm,
-    /// With its position in the list of long-term engrams.
-    LongTerm(u32),
-}
 
 /// One independent sequence: its engrams, their order, their deaths and their connections.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Row {
-    table: Vec<Record>,
-    vacant: Vec<Entry>,
-    working: Vec<Entry>,
-    short_term: VecDeque<Entry>,
-    long_term: Vec<Entry>,
+    records: Records,
+    working: Vec<Member>,
+    short_term: VecDeque<Member>,
+    long_term: Table<Entry>,
     calendar: Calendar,
     log: FiringLog,
+    pub(crate) scratch: Scratch,
     next_id: u64,
     steps: u64,
     reminds: u64,
@@ -54,31 +32,21 @@ impl Row {
     /// Adds working engrams whose vectors lie in `slots`.
     pub(crate) fn admit(&mut self, slots: &[Slot], initial_lifespan: f32) {
         for &slot in slots {
-            let lifespan = Lifespan::new(initial_lifespan, self.steps);
-            let record = Record {
-                id: EngramId(self.next_id),
+            let id = EngramId(self.next_id);
+            self.next_id += 1;
+            let entry = self.records.add(Record {
+                id,
                 born: self.steps,
-                appointment: NEVER,
-                lifespan,
+                lifespan: Lifespan::new(initial_lifespan, self.steps),
+                appointment: None,
                 slot,
                 fire_count: 0,
-                place: Place::Working,
-            };
-            self.next_id += 1;
-            let entry = match self.vacant.pop() {
-                Some(entry) => {
-                    self.table[entry.index()] = record;
-                    entry
-                }
-                None => {
-                    self.table.push(record);
-                    Entry((self.table.len() - 1) as u32)
-                }
-            };
-            self.working.push(entry);
+                place: Place::WORKING,
+            });
+            self.working.push(Member { id, entry });
             self.keep_appointment(entry);
         }
-        self.log.grow(self.table.len());
+        self.log.grow(self.records.len());
     }
 
     /// Uses up identities for engrams that were gone before they were looked at.
@@ -86,13 +54,18 @@ impl Row {
         self.next_id += count as u64;
     }
 
-    /// Fires `members`, all different, together.
-    pub(crate) fn fire(&mut self, members: &[Entry], counts: &mut Counts) {
-        for &entry in members {
-            let record = &mut self.table[entry.index()];
+    /// Fires the working engrams together with what they reminded of, each in order of id.
+    pub(crate) fn fire(&mut self, reminded_ltm: &[Member], reminded_stm: &[Member]) {
+        if !self.working.is_empty() {
+            self.reminds += 1;
+        }
+        // Who is long-term was made before who is short-term, and that before the present step.
+        let members = [reminded_ltm, reminded_stm, &self.working].concat();
+        for member in &members {
+            let record = self.records.get_mut(member.entry);
             record.fire_count = record.fire_count.saturating_add(1);
         }
-        self.log.fire(members, counts);
+        self.log.fire(&members, reminded_ltm.len(), &self.records, &mut self.scratch);
     }
 
     /// Applies gains, lets a step pass, moves engrams on and forgets those with no time left.
@@ -105,19 +78,19 @@ impl Row {
         stm_capacity: usize,
     ) -> Vec<Slot> {
         for (entry, gain) in gains {
-            self.table[entry.index()].lifespan.extend(gain, self.steps);
+            self.records.get_mut(entry).lifespan.extend(gain, self.steps);
             self.keep_appointment(entry);
         }
         self.steps += 1;
-        for entry in core::mem::take(&mut self.working) {
-            self.table[entry.index()].place = Place::ShortTerm;
-            self.short_term.push_back(entry);
+        for member in core::mem::take(&mut self.working) {
+            self.records.get_mut(member.entry).place = Place::SHORT_TERM;
+            self.short_term.push_back(member);
         }
         while self.short_term.len() > stm_capacity {
-            let Some(entry) = self.short_term.pop_front() else { break };
-            self.table[entry.index()].place = Place::LongTerm(self.long_term.len() as u32);
+            let Some(Member { entry, .. }) = self.short_term.pop_front() else { break };
+            self.records.get_mut(entry).place = Place::long_term(self.long_term.len());
             self.long_term.push(entry);
-            self.log.promote(entry);
+            self.log.promote(entry, &self.records, &mut self.scratch.counts);
         }
         let dead = self.due();
         self.forget(&dead)
@@ -125,7 +98,7 @@ impl Row {
 
     /// Forgets everybody; identities go on from where they were. Returns the slots left.
     pub(crate) fn clear(&mut self) -> Vec<Slot> {
-        let slots = self.living().map(|entry| self.slot(entry)).collect();
+        let slots = self.living().map(|member| self.slot(member.entry)).collect();
         *self = Self {
             next_id: self.next_id,
             steps: self.steps,
@@ -135,40 +108,44 @@ impl Row {
         slots
     }
 
-    pub(crate) fn count_remind(&mut self) {
-        self.reminds += 1;
-    }
-
     /// How often the row was reminded.
     pub(crate) fn reminds(&self) -> u64 {
         self.reminds
     }
 
     /// Engrams made in the present step, oldest first.
-    pub(crate) fn working(&self) -> &[Entry] {
+    pub(crate) fn working(&self) -> &[Member] {
         &self.working
     }
 
     /// Short-term engrams, oldest first.
-    pub(crate) fn short_term(&self) -> impl ExactSizeIterator<Item = Entry> {
+    pub(crate) fn short_term(&self) -> impl ExactSizeIterator<Item = Member> {
         self.short_term.iter().copied()
     }
 
     /// Who will be short-term after [`adjust`](Self::adjust), some of whom may die in it.
-    pub(crate) fn next_short_term(&self, stm_capacity: usize) -> impl Iterator<Item = Entry> {
+    pub(crate) fn next_short_term(&self, stm_capacity: usize) -> impl Iterator<Item = Member> {
         let leaving = (self.short_term.len() + self.working.len()).saturating_sub(stm_capacity);
         self.short_term.iter().chain(&self.working).copied().skip(leaving)
     }
 
-    /// Long-term engrams, in an order that depends on nothing but what happened in this row.
-    pub(crate) fn long_term(&self) -> &[Entry] {
-        &self.long_term
+    /// How many engrams are long-term.
+    pub(crate) fn long_term_len(&self) -> usize {
+        self.long_term.len()
+    }
+
+    /// The long-term engram at a position, which depends on nothing but what happened in this row.
+    pub(crate) fn long_term_at(&self, position: usize) -> Member {
+        self.records.member(self.long_term[position])
     }
 
     /// All living engrams, in no particular order.
-    pub(crate) fn living(&self) -> impl Iterator<Item = Entry> {
-        let entries = (0..self.table.len() as u32).map(Entry);
-        entries.filter(|entry| self.table[entry.index()].place != Place::Vacant)
+    pub(crate) fn living(&self) -> impl Iterator<Item = Member> {
+        self.records.living()
+    }
+
+    pub(crate) fn lives(&self, member: Member) -> bool {
+        self.records.lives(member)
     }
 
     pub(crate) fn counts(&self) -> EngramCounts {
@@ -179,102 +156,101 @@ impl Row {
         }
     }
 
-    pub(crate) fn table_len(&self) -> usize {
-        self.table.len()
+    /// The strongest connection to a long-term engram that was not visited.
+    pub(crate) fn strongest_ltm(&mut self, here: Member) -> Option<Member> {
+        let first = self.short_term.front().or(self.working.first());
+        let youngest = first.map_or(EngramId(self.next_id), |member| member.id);
+        self.log.strongest_ltm(here.entry, youngest, &self.records, &mut self.scratch)
     }
 
-    pub(crate) fn firing_log(&self) -> &FiringLog {
-        &self.log
+    /// How often two different engrams fired together.
+    pub(crate) fn cofire_count(&self, a: Member, b: Member) -> u32 {
+        self.log.pair(a, b)
     }
 
-    pub(crate) fn id(&self, entry: Entry) -> EngramId {
-        self.table[entry.index()].id
+    /// How often everyone else fired together with an engram.
+    pub(crate) fn cofire_counts(&self, of: Member) -> Vec<(Member, u32)> {
+        let mut counts = Counts::default();
+        self.log.count(of.entry, &self.records, &mut counts);
+        counts.iter().map(|(entry, count)| (self.records.member(entry), count)).collect()
     }
 
     pub(crate) fn slot(&self, entry: Entry) -> Slot {
-        self.table[entry.index()].slot
+        self.records.get(entry).slot
     }
 
     pub(crate) fn fire_count(&self, entry: Entry) -> u32 {
-        self.table[entry.index()].fire_count
-    }
-
-    /// The entry of a living engram that was at `entry`, if it is still that one.
-    pub(crate) fn is_living(&self, entry: Entry, id: EngramId) -> bool {
-        self.table.get(entry.index()).is_some_and(|r| r.place != Place::Vacant && r.id == id)
+        self.records.get(entry).fire_count
     }
 
     pub(crate) fn engram(&self, entry: Entry) -> Engram {
-        let record = &self.table[entry.index()];
-        Engram {
-            id: record.id,
-            kind: match record.place {
-                Place::Vacant | Place::Working => EngramKind::Working,
-                Place::ShortTerm => EngramKind::ShortTerm,
-                Place::LongTerm(_) => EngramKind::LongTerm,
-            },
-            lifespan: record.lifespan.at(self.steps),
-            age: self.steps - record.born,
-            fire_count: record.fire_count,
-        }
+        self.records.engram(entry, self.steps)
+    }
+
+    /// Bytes set aside.
+    pub(crate) fn bytes(&self) -> usize {
+        (self.working.capacity() + self.short_term.capacity()) * size_of::<Member>()
+            + self.records.bytes()
+            + self.long_term.bytes()
+            + self.calendar.bytes()
+            + self.log.bytes()
+            + self.scratch.bytes()
     }
 
     /// Makes sure that the engram is looked at in the step it dies in, or earlier.
     fn keep_appointment(&mut self, entry: Entry) {
-        let record = &mut self.table[entry.index()];
-        if let Some(death) = record.lifespan.death()
-            && death < record.appointment
-        {
-            record.appointment = death;
+        let record = self.records.get_mut(entry);
+        let Some(death) = record.lifespan.death(self.steps) else { return };
+        if record.appointment.is_none_or(|day| death - self.steps < day.after(self.steps)) {
+            record.appointment = Some(Day::of(death));
             self.calendar.schedule(death, entry);
         }
     }
 
     /// Takes everybody out of the calendar whose appointment is due, and returns those whose time is up,
     /// in order of id.
-    fn due(&mut self) -> Vec<Entry> {
+    fn due(&mut self) -> Vec<Member> {
         let mut dead = Vec::new();
         while let Some((step, entries)) = self.calendar.next_due(self.steps) {
             for entry in entries {
-                let record = &mut self.table[entry.index()];
-                if record.place == Place::Vacant || record.appointment != step {
+                let record = self.records.get_mut(entry);
+                if record.place == Place::VACANT || record.appointment != Some(Day::of(step)) {
                     continue;
                 }
-                record.appointment = NEVER;
-                match record.lifespan.death() {
-                    Some(death) if death <= self.steps => dead.push(entry),
+                record.appointment = None;
+                match record.lifespan.death(self.steps) {
+                    Some(death) if death <= self.steps => dead.push(self.records.member(entry)),
                     _ => self.keep_appointment(entry),
                 }
             }
         }
         // The order of the dead decides the order of the long-term engrams that stay.
-        dead.sort_unstable_by_key(|&entry| self.id(entry));
+        dead.sort_unstable();
         dead
     }
 
-    fn forget(&mut self, dead: &[Entry]) -> Vec<Slot> {
+    fn forget(&mut self, dead: &[Member]) -> Vec<Slot> {
         if dead.is_empty() {
             return Vec::new();
         }
-        self.log.forget(dead);
+        self.log.forget(dead, &mut self.scratch);
         let mut short_term_died = false;
-        for &entry in dead {
-            match core::mem::replace(&mut self.table[entry.index()].place, Place::Vacant) {
-                Place::LongTerm(position) => {
-                    self.long_term.swap_remove(position as usize);
-                    if let Some(moved) = self.long_term.get(position as usize) {
-                        self.table[moved.index()].place = Place::LongTerm(position);
+        for member in dead {
+            let place = self.records.vacate(member.entry);
+            match place.position() {
+                Some(position) => {
+                    self.long_term.swap_remove(position);
+                    if let Some(&moved) = self.long_term.get(position) {
+                        self.records.get_mut(moved).place = place;
                     }
                 }
-                Place::ShortTerm => short_term_died = true,
-                Place::Working | Place::Vacant => {}
+                None => short_term_died = true,
             }
         }
         if short_term_died {
-            let table = &self.table;
-            self.short_term.retain(|entry| table[entry.index()].place == Place::ShortTerm);
+            let records = &self.records;
+            self.short_term.retain(|&member| records.lives(member));
         }
-        self.vacant.extend_from_slice(dead);
-        dead.iter().map(|&entry| self.slot(entry)).collect()
+        dead.iter().map(|member| self.slot(member.entry)).collect()
     }
 }

@@ -1,6 +1,23 @@
 //! Reusable counters and marks over a row's table, cleared in the time they were used for.
 
-use crate::id::Entry;
+use crate::{bit_set::BitSet, id::Entry};
+
+/// What a row's search and firing work with.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Scratch {
+    pub(crate) counts: Counts,
+    pub(crate) visited: Marks,
+    pub(crate) touched: Marks,
+    pub(crate) noted: Marks,
+}
+
+impl Scratch {
+    /// Bytes set aside.
+    pub(crate) fn bytes(&self) -> usize {
+        let marks = [&self.visited, &self.touched, &self.noted];
+        self.counts.bytes() + marks.map(Marks::bytes).into_iter().sum::<usize>()
+    }
+}
 
 /// Counts per engram, with the engrams counted.
 #[derive(Clone, Debug, Default)]
@@ -16,7 +33,10 @@ impl Counts {
             self.counts[entry.index()] = 0;
         }
         if self.counts.len() < len {
-            self.counts.resize(len, 0);
+            // A little ahead, so that growing engram by engram does not move it each time.
+            let room = len.max(self.counts.len() + self.counts.len() / 16);
+            self.counts.reserve_exact(room - self.counts.len());
+            self.counts.resize(room, 0);
         }
     }
 
@@ -28,50 +48,51 @@ impl Counts {
         *held = held.saturating_add(count);
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.counted.len()
+    pub(crate) fn get(&self, entry: Entry) -> u32 {
+        self.counts[entry.index()]
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Entry, u32)> {
         self.counted.iter().map(|&entry| (entry, self.counts[entry.index()]))
     }
+
+    fn bytes(&self) -> usize {
+        self.counts.capacity() * size_of::<u32>() + self.counted.capacity() * size_of::<Entry>()
+    }
 }
 
-/// A set of engrams.
+/// A set of engrams that remembers whom to clear.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Marks {
-    marked: Vec<bool>,
+    marked: BitSet,
     entries: Vec<Entry>,
 }
 
 impl Marks {
-    /// Empties it and makes room for a table of `len` entries.
-    pub(crate) fn clear(&mut self, len: usize) {
+    pub(crate) fn clear(&mut self) {
         for entry in self.entries.drain(..) {
-            self.marked[entry.index()] = false;
-        }
-        if self.marked.len() < len {
-            self.marked.resize(len, false);
+            self.marked.remove(entry);
         }
     }
 
     /// Marks an engram; whether it was not marked before.
     pub(crate) fn insert(&mut self, entry: Entry) -> bool {
-        let mark = &mut self.marked[entry.index()];
-        if !*mark {
-            *mark = true;
+        let is_new = self.marked.insert(entry);
+        if is_new {
             self.entries.push(entry);
-            return true;
         }
-        false
+        is_new
     }
 
     pub(crate) fn contains(&self, entry: Entry) -> bool {
-        self.marked[entry.index()]
+        self.marked.contains(entry)
     }
 
-    /// The marked engrams in the order they were marked.
-    pub(crate) fn entries(&self) -> &[Entry] {
-        &self.entries
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    fn bytes(&self) -> usize {
+        self.marked.bytes() + self.entries.capacity() * size_of::<Entry>()
     }
 }

@@ -2,10 +2,9 @@ use burn::backend::{Backend, tensor::FloatTensor};
 
 use crate::{
     Connection, Engram, EngramCounts, EngramId, MemoriaError,
-    id::{Entry, Slot},
+    id::{Member, Slot},
     pool::Pool,
     row::Row,
-    scratch::Counts,
 };
 
 /// A look into a memory, made by [`Memoria::state`](crate::Memoria::state).
@@ -29,7 +28,7 @@ impl<'a, B: Backend> State<'a, B> {
     pub fn row(&self, row: usize) -> Result<RowState<'a, B>, MemoriaError> {
         let out_of_range = MemoriaError::RowOutOfRange { got: row, rows: self.rows.len() };
         let held = self.rows.get(row).ok_or(out_of_range)?;
-        let mut engrams: Vec<_> = held.living().map(|entry| (held.id(entry), entry)).collect();
+        let mut engrams: Vec<Member> = held.living().collect();
         engrams.sort_unstable();
         Ok(RowState { row: held, index: row, pool: self.pool, engrams })
     }
@@ -41,13 +40,13 @@ pub struct RowState<'a, B: Backend> {
     row: &'a Row,
     index: usize,
     pool: Option<&'a Pool<B>>,
-    engrams: Vec<(EngramId, Entry)>,
+    engrams: Vec<Member>,
 }
 
 impl<B: Backend> RowState<'_, B> {
     /// All engrams, in order of id.
     pub fn engrams(&self) -> impl ExactSizeIterator<Item = Engram> {
-        self.engrams.iter().map(|&(_, entry)| self.row.engram(entry))
+        self.engrams.iter().map(|member| self.row.engram(member.entry))
     }
 
     /// How many engrams there are of each kind.
@@ -61,7 +60,7 @@ impl<B: Backend> RowState<'_, B> {
     ///
     /// [`MemoriaError::NoSuchEngram`] if no such engram lives in this row.
     pub fn engram(&self, id: EngramId) -> Result<Engram, MemoriaError> {
-        Ok(self.row.engram(self.entry(id)?))
+        Ok(self.row.engram(self.member(id)?.entry))
     }
 
     /// The vectors of some engrams, `[ids, hidden_dim]`, on the device; `None` for no ids.
@@ -70,7 +69,7 @@ impl<B: Backend> RowState<'_, B> {
     ///
     /// [`MemoriaError::NoSuchEngram`] if one of them does not live in this row.
     pub fn vectors(&self, ids: &[EngramId]) -> Result<Option<FloatTensor<B>>, MemoriaError> {
-        let slot = |&id: &EngramId| Ok(self.row.slot(self.entry(id)?));
+        let slot = |&id: &EngramId| Ok(self.row.slot(self.member(id)?.entry));
         let slots = ids.iter().map(slot).collect::<Result<Vec<Slot>, MemoriaError>>()?;
         Ok(self.pool.filter(|_| !slots.is_empty()).map(|pool| pool.select(&slots)))
     }
@@ -81,8 +80,8 @@ impl<B: Backend> RowState<'_, B> {
     ///
     /// [`MemoriaError::NoSuchEngram`] if one of them does not live in this row.
     pub fn cofire_count(&self, a: EngramId, b: EngramId) -> Result<u32, MemoriaError> {
-        let (a, b) = (self.entry(a)?, self.entry(b)?);
-        Ok(if a == b { self.row.fire_count(a) } else { self.row.firing_log().pair(a, b) })
+        let (a, b) = (self.member(a)?, self.member(b)?);
+        Ok(if a == b { self.row.fire_count(a.entry) } else { self.row.cofire_count(a, b) })
     }
 
     /// The connection weight of the paper: the probability that `to` fires when `from` does, 0 if
@@ -93,7 +92,7 @@ impl<B: Backend> RowState<'_, B> {
     /// [`MemoriaError::NoSuchEngram`] if one of them does not live in this row.
     pub fn connection_weight(&self, from: EngramId, to: EngramId) -> Result<f32, MemoriaError> {
         let count = self.cofire_count(from, to)?;
-        Ok(weight(count, self.row.fire_count(self.entry(from)?)))
+        Ok(weight(count, self.row.fire_count(self.member(from)?.entry)))
     }
 
     /// The connections of an engram to others, strongest first and of equal ones the smaller id, at
@@ -107,24 +106,23 @@ impl<B: Backend> RowState<'_, B> {
         from: EngramId,
         limit: usize,
     ) -> Result<Vec<Connection>, MemoriaError> {
-        let entry = self.entry(from)?;
-        let mut counts = Counts::default();
-        self.row.firing_log().count(entry, &mut counts);
-        let fire_count = self.row.fire_count(entry);
-        let connection = |(to, cofire_count)| Connection {
-            to: self.row.id(to),
+        let from = self.member(from)?;
+        let fire_count = self.row.fire_count(from.entry);
+        let connection = |(to, cofire_count): (Member, u32)| Connection {
+            to: to.id,
             cofire_count,
             weight: weight(cofire_count, fire_count),
         };
-        let mut connections: Vec<_> = counts.iter().map(connection).collect();
+        let counts = self.row.cofire_counts(from);
+        let mut connections: Vec<_> = counts.into_iter().map(connection).collect();
         connections.sort_unstable_by_key(|c| (core::cmp::Reverse(c.cofire_count), c.to));
         connections.truncate(limit);
         Ok(connections)
     }
 
-    fn entry(&self, id: EngramId) -> Result<Entry, MemoriaError> {
-        match self.engrams.binary_search_by_key(&id, |&(id, _)| id) {
-            Ok(at) => Ok(self.engrams[at].1),
+    fn member(&self, id: EngramId) -> Result<Member, MemoriaError> {
+        match self.engrams.binary_search_by_key(&id, |member| member.id) {
+            Ok(at) => Ok(self.engrams[at]),
             Err(_) => Err(MemoriaError::NoSuchEngram { row: self.index, engram: id }),
         }
     }

@@ -1,18 +1,18 @@
 //! What waits for the device, and what becomes of it once it is read.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use burn::backend::{Backend, tensor::FloatTensor};
+use burn::backend::{Backend, TensorData, tensor::FloatTensor};
 
-use super::{Memoria, Step};
-use crate::{MemoriaError, pool::read, reminded::OpenStep};
+use super::{Memoria, Step, rows::for_each_row};
+use crate::{MemoriaError, id::Member, pool::read, reminded::OpenStep};
 
 impl<B: Backend> Memoria<B> {
     /// Reads tensors, waiting for the device once; for no tensors not at all.
     pub(super) fn read(
         &mut self,
         tensors: Vec<FloatTensor<B>>,
-    ) -> Result<Vec<Vec<f64>>, MemoriaError> {
+    ) -> Result<Vec<TensorData>, MemoriaError> {
         if tensors.is_empty() {
             return Ok(Vec::new());
         }
@@ -23,14 +23,15 @@ impl<B: Backend> Memoria<B> {
         read
     }
 
-    /// What has to be read before the memory can be looked at: gains first, then squared norms.
+    /// What has to be read before the memory can be looked at: gains first, then what is
+    /// incoming.
     pub(super) fn unsettled(&self) -> Vec<FloatTensor<B>> {
         let gains = match &self.step {
             Step::Adjusted(_, gains) => Some(gains.clone()),
             _ => None,
         };
-        let norms = self.incoming.iter().map(|incoming| incoming.squared_norms.clone());
-        gains.into_iter().chain(norms).collect()
+        let incoming = self.incoming.iter().map(|incoming| incoming.to_read.clone());
+        gains.into_iter().chain(incoming).collect()
     }
 
     pub(super) fn settle(&mut self) -> Result<(), MemoriaError> {
@@ -40,20 +41,22 @@ impl<B: Backend> Memoria<B> {
 
     /// Finishes an adjustment and admits what was added, with what [`unsettled`](Self::unsettled)
     /// asked for. Refuses what is not finite, and then changes nothing but what the error says.
-    pub(super) fn settle_with(&mut self, read: &[Vec<f64>]) -> Result<(), MemoriaError> {
+    pub(super) fn settle_with(&mut self, read: &[TensorData]) -> Result<(), MemoriaError> {
         let started = Instant::now();
-        let (gains, norms) = match (&self.step, read.split_first()) {
-            (Step::Adjusted(..), Some((gains, norms))) => (Some(gains), norms),
+        let mut writing = Duration::ZERO;
+        let (gains, incoming) = match (&self.step, read.split_first()) {
+            (Step::Adjusted(..), Some((gains, incoming))) => (Some(gains), incoming),
             _ => (None, read),
         };
-        if let Err(error) = self.check_norms(norms) {
+        if let Err(error) = self.check_incoming(incoming) {
             self.withdraw();
             return Err(error);
         }
         if let Some(gains) = gains
             && let Step::Adjusted(open, _) = core::mem::replace(&mut self.step, Step::Begun)
         {
-            if let Err(error) = check_gains(&open, gains) {
+            let gains: Vec<f64> = gains.iter().collect();
+            if let Err(error) = check_gains(&open, &gains) {
                 self.step = Step::Reminded(open);
                 self.withdraw();
                 return Err(error);
@@ -61,7 +64,13 @@ impl<B: Backend> Memoria<B> {
             let width = open.width();
             self.close(&open, |row, place| gains[row * width + place] as f32);
         }
-        for incoming in core::mem::take(&mut self.incoming) {
+        for (incoming, read) in core::mem::take(&mut self.incoming).into_iter().zip(incoming) {
+            if let Some(pool) = &mut self.pool {
+                let started = Instant::now();
+                pool.write_read(incoming.slots(), read);
+                self.costs.data_plane += started.elapsed();
+                writing += started.elapsed();
+            }
             for (row, slots) in self.rows.iter_mut().zip(&incoming.rows) {
                 if slots.is_empty() {
                     row.skip_ids(incoming.count);
@@ -70,19 +79,21 @@ impl<B: Backend> Memoria<B> {
                 }
             }
         }
-        self.costs.control_plane += started.elapsed();
+        self.costs.control_plane += started.elapsed().saturating_sub(writing);
         Ok(())
     }
 
     /// Ends a step in every row, with the gain of each reminded engram by row and place.
-    pub(super) fn close(&mut self, open: &OpenStep, gain: impl Fn(usize, usize) -> f32) {
-        for (index, (row, reminded)) in self.rows.iter_mut().zip(&open.rows).enumerate() {
-            let gains =
-                reminded.iter().enumerate().map(|(place, &(entry, _))| (entry, gain(index, place)));
-            let left = row.adjust(gains, self.config.stm_capacity);
-            if let Some(pool) = &mut self.pool {
-                pool.release(left);
-            }
+    pub(super) fn close(&mut self, open: &OpenStep, gain: impl Fn(usize, usize) -> f32 + Sync) {
+        let stm_capacity = self.config.stm_capacity;
+        let rows: Vec<_> = open.rows.iter().enumerate().collect();
+        let left = for_each_row(&mut self.rows, &rows, true, |row, &(index, reminded)| {
+            let gains = reminded.iter().enumerate();
+            let gains = gains.map(|(place, member)| (member.entry, gain(index, place)));
+            row.adjust(gains, stm_capacity)
+        });
+        if let Some(pool) = &mut self.pool {
+            pool.release(left.into_iter().flatten());
         }
     }
 
@@ -103,12 +114,10 @@ impl<B: Backend> Memoria<B> {
         }
     }
 
-    fn check_norms(&self, norms: &[Vec<f64>]) -> Result<(), MemoriaError> {
+    fn check_incoming(&self, read: &[TensorData]) -> Result<(), MemoriaError> {
         let Some(pool) = &self.pool else { return Ok(()) };
-        self.incoming
-            .iter()
-            .zip(norms)
-            .try_for_each(|(incoming, norms)| incoming.check(norms, pool.dtype()))
+        let mut incoming = self.incoming.iter().zip(read);
+        incoming.try_for_each(|(incoming, read)| incoming.check(pool, read))
     }
 
     fn withdraw(&mut self) {
@@ -121,7 +130,7 @@ impl<B: Backend> Memoria<B> {
 fn check_gains(open: &OpenStep, gains: &[f64]) -> Result<(), MemoriaError> {
     let width = open.width();
     for (row, reminded) in open.rows.iter().enumerate() {
-        for (place, &(_, engram)) in reminded.iter().enumerate() {
+        for (place, &Member { id: engram, .. }) in reminded.iter().enumerate() {
             let got = gains[row * width + place];
             if !(got as f32).is_finite() {
                 return Err(MemoriaError::NonFiniteGain { row, engram, got });

@@ -1,0 +1,189 @@
+//! Whether a step costs the same however many engrams are stored, and what an engram takes.
+//!
+//! One row is filled by running steps whose gains keep everybody alive. Prints one JSON object per line:
+//! one for each number of long-term engrams, with the steps taken since the one before. `README.md`
+//! tells what is measured and how.
+
+#[path = "../examples/support/device.rs"]
+mod device;
+mod support;
+
+use std::{
+    error::Error,
+    time::{Duration, Instant},
+};
+
+use burn::{
+    backend::{Dispatch, tensor::FloatTensor},
+    tensor::{Device, FloatDType, Tensor, TensorData},
+};
+use clap::{Parser, ValueEnum};
+use memoria::{LifespanGain, Memoria, MemoriaConfig, Reminded, Storage};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, StandardNormal};
+use serde::Serialize;
+
+use device::DeviceChoice;
+use support::{median, milliseconds, resident_bytes, rounded};
+
+/// Working memories per step.
+const WIDTH: usize = 64;
+/// Steps that are timed at each size.
+const TIMED: usize = 200;
+/// In steps: long enough for any run.
+const GAIN: f32 = 1e6;
+
+/// Times a step of memories of very different sizes.
+#[derive(Parser)]
+struct Options {
+    /// Numbers of long-term engrams, ascending.
+    #[arg(long, value_delimiter = ',', default_value = "10000,100000,1000000")]
+    engrams: Vec<usize>,
+    /// Dimensions of the vectors.
+    #[arg(long, value_delimiter = ',', default_value = "64,256")]
+    dims: Vec<usize>,
+    /// The float type of the vectors.
+    #[arg(long, value_enum, default_value = "f32")]
+    float: Float,
+    /// Where to compute.
+    #[arg(long, value_enum, default_value = "flex")]
+    device: DeviceChoice,
+    /// Where the vectors are.
+    #[arg(long, value_enum, default_value = "auto")]
+    storage: Place,
+    /// Small sizes, to see that they run.
+    #[arg(long)]
+    quick: bool,
+    /// What cargo passes to a benchmark that it does not run as a test.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Float {
+    F32,
+    F16,
+    Bf16,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Place {
+    Auto,
+    Device,
+    Host,
+}
+
+/// What is printed of a memory of one size.
+#[derive(Serialize)]
+struct Measurement {
+    dim: usize,
+    long_term_engrams: usize,
+    steps: usize,
+    ms_per_step: f64,
+    /// Of all steps since the last size, those of the growth included.
+    slowest_ms: f64,
+    slowest_to_median: f64,
+    /// The time of a step beside that at the first size.
+    times_first: f64,
+    bookkeeping_bytes_per_engram: f64,
+    vector_bytes_per_engram: f64,
+    /// What became resident since before the first step, all of it; `null` where the system does not
+    /// tell.
+    resident_bytes_per_engram: Option<f64>,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut options = Options::parse();
+    if options.quick || !options.bench {
+        options.engrams = vec![1_000, 3_000];
+    }
+    for &dim in &options.dims {
+        fill(dim, &options)?;
+    }
+    Ok(())
+}
+
+/// Fills a row, and prints a measurement at each size.
+fn fill(dim: usize, options: &Options) -> Result<(), Box<dyn Error>> {
+    let device = options.device.device();
+    let mut rng = ChaCha8Rng::seed_from_u64(0);
+    // Everybody is reminded in the step after its own, and gains enough for good.
+    let config = MemoriaConfig::new(WIDTH, WIDTH, 10, 3.0, WIDTH);
+    let storage = match options.storage {
+        Place::Auto => Storage::Auto,
+        Place::Device => Storage::Device,
+        Place::Host => Storage::Host,
+    };
+    let mut memory = Memoria::<Dispatch>::new(config)?.with_storage(storage);
+    let resident_before = resident_bytes();
+    let mut first = None;
+    let (mut steps, mut long_term) = (0, 0);
+    for &engrams in &options.engrams {
+        let mut times = Vec::new();
+        while long_term < engrams || times.len() < TIMED {
+            let data = working_memory(dim, options.float, &mut rng, &device);
+            let (time, reminded) = step(&mut memory, data, &device)?;
+            times.push(time);
+            steps += 1;
+            // Nobody dies, so that only those of the last two steps are not long-term.
+            long_term = WIDTH * (steps - 1usize);
+            drop(reminded);
+        }
+        let memory_use = memory.memory_use();
+        let living = memory.state()?.row(0)?.counts();
+        assert_eq!(living.long_term, long_term, "everybody is to stay alive");
+        let timed = &times[times.len() - TIMED..];
+        let time = median(timed);
+        let slowest = times.iter().max().map_or(0.0, Duration::as_secs_f64);
+        let per_engram = |bytes: u64| rounded(bytes as f64 / living.total() as f64);
+        let since = |before: u64| Some(per_engram(resident_bytes()?.saturating_sub(before)));
+        let measured = Measurement {
+            dim,
+            long_term_engrams: living.long_term,
+            steps,
+            ms_per_step: milliseconds(time),
+            slowest_ms: milliseconds(slowest),
+            slowest_to_median: rounded(slowest / time),
+            times_first: rounded(time / *first.get_or_insert(time)),
+            bookkeeping_bytes_per_engram: per_engram(memory_use.bookkeeping),
+            vector_bytes_per_engram: per_engram(memory_use.vectors),
+            resident_bytes_per_engram: resident_before.and_then(since),
+        };
+        println!("{}", serde_json::to_string(&measured)?);
+    }
+    Ok(())
+}
+
+/// One step and the time it took.
+fn step(
+    memory: &mut Memoria<Dispatch>,
+    data: FloatTensor<Dispatch>,
+    device: &Device,
+) -> Result<(Duration, Reminded<Dispatch>), Box<dyn Error>> {
+    device.sync()?;
+    let started = Instant::now();
+    memory.add_working_memory(data)?;
+    let reminded = memory.remind()?;
+    let gains = LifespanGain::Host(vec![vec![GAIN; reminded.ids(0).len()]]);
+    memory.adjust(&reminded, gains)?;
+    device.sync()?;
+    Ok((started.elapsed(), reminded))
+}
+
+/// Standard normal numbers, `[1, WIDTH, dim]`.
+fn working_memory(
+    dim: usize,
+    float: Float,
+    rng: &mut ChaCha8Rng,
+    device: &Device,
+) -> FloatTensor<Dispatch> {
+    let numbers: Vec<f32> = StandardNormal.sample_iter(rng).take(WIDTH * dim).collect();
+    let tensor = Tensor::<3>::from_data(TensorData::new(numbers, [1, WIDTH, dim]), device);
+    let float = match float {
+        Float::F32 => return tensor.into_dispatch(),
+        Float::F16 => FloatDType::F16,
+        Float::Bf16 => FloatDType::BF16,
+    };
+    tensor.cast(float).into_dispatch()
+}

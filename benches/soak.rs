@@ -1,0 +1,138 @@
+//! Whether a step costs the same however long the memory has lived.
+//!
+//! Two rows, never reset: a few engrams are reminded in most steps and live throughout, the others come
+//! and go. Prints one JSON object per line, for every thousandth part or so of the run. `README.md`
+//! tells what is measured and how.
+
+mod support;
+
+use std::{
+    collections::HashMap,
+    error::Error,
+    time::{Duration, Instant},
+};
+
+use burn::{
+    backend::Dispatch,
+    tensor::{Device, Tensor, TensorData},
+};
+use clap::Parser;
+use memoria::{EngramId, LifespanGain, Memoria, MemoriaConfig, Reminded};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, StandardNormal};
+use serde::Serialize;
+
+use support::{median, milliseconds, resident_bytes, rounded};
+
+const ROWS: usize = 2;
+/// Working memories per row and step.
+const WIDTH: usize = 16;
+const DIM: usize = 64;
+/// Steps before the first that count, and steps that are summed up.
+const WINDOW: usize = 1_000;
+/// What the reminded gain on average, in steps.
+const MEAN_GAIN: f32 = 2.0;
+
+/// Runs a memory for very long.
+#[derive(Parser)]
+struct Options {
+    #[arg(long, default_value_t = 100_000)]
+    steps: usize,
+    /// A few steps, to see that they run.
+    #[arg(long)]
+    quick: bool,
+    /// What cargo passes to a benchmark that it does not run as a test.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+/// What is printed of a window of steps.
+#[derive(Serialize)]
+struct Measurement {
+    steps: usize,
+    ms_per_step: f64,
+    /// The time of a step beside that of the second window.
+    times_second_window: f64,
+    engrams_per_row: usize,
+    /// Engrams of the first row that were reminded in most steps of the window.
+    reminded_in_most: usize,
+    oldest_age: u64,
+    bookkeeping_kib: f64,
+    /// `null` where the system does not tell.
+    resident_mib: Option<f64>,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let options = Options::parse();
+    let is_quick = options.quick || !options.bench;
+    let (steps, window) = if is_quick { (60, 20) } else { (options.steps, WINDOW) };
+    let device = Device::flex();
+    let mut rng = ChaCha8Rng::seed_from_u64(0);
+    let mut memory = Memoria::<Dispatch>::new(MemoriaConfig::new(WIDTH, 128, 6, 9.0, WIDTH))?;
+    let mut second = None;
+    for index in 0..steps / window {
+        let mut times = Vec::with_capacity(window);
+        let mut reminded_how_often: HashMap<EngramId, usize> = HashMap::new();
+        for _ in 0..window {
+            let (time, reminded) = step(&mut memory, &mut rng, &device)?;
+            times.push(time);
+            for &id in reminded.ids(0) {
+                *reminded_how_often.entry(id).or_default() += 1;
+            }
+        }
+        let time = median(&times);
+        if index == 1 {
+            second = Some(time);
+        }
+        // The first windows, the last one, and some between.
+        let is_told = index < 3 || index + 1 == steps / window || (index + 1) % 20 == 0;
+        if !is_told && !is_quick {
+            continue;
+        }
+        let memory_use = memory.memory_use();
+        let state = memory.state()?;
+        let row = state.row(0)?;
+        let most = reminded_how_often.values().filter(|&&often| 2 * often > window).count();
+        let measured = Measurement {
+            steps: (index + 1) * window,
+            ms_per_step: milliseconds(time),
+            times_second_window: rounded(time / second.unwrap_or(time)),
+            engrams_per_row: row.counts().total(),
+            reminded_in_most: most,
+            oldest_age: row.engrams().map(|engram| engram.age).max().unwrap_or(0),
+            bookkeeping_kib: rounded(memory_use.bookkeeping as f64 / 1024.0),
+            resident_mib: resident_bytes().map(|bytes| rounded(bytes as f64 / (1 << 20) as f64)),
+        };
+        println!("{}", serde_json::to_string(&measured)?);
+    }
+    Ok(())
+}
+
+/// One step and the time it took, without the making of working memories and gains.
+fn step(
+    memory: &mut Memoria<Dispatch>,
+    rng: &mut ChaCha8Rng,
+    device: &Device,
+) -> Result<(Duration, Reminded<Dispatch>), Box<dyn Error>> {
+    let numbers: Vec<f32> =
+        StandardNormal.sample_iter(&mut *rng).take(ROWS * WIDTH * DIM).collect();
+    let data = Tensor::<3>::from_data(TensorData::new(numbers, [ROWS, WIDTH, DIM]), device);
+    let started = Instant::now();
+    memory.add_working_memory(data.into_dispatch())?;
+    let reminded = memory.remind()?;
+    let recalling = started.elapsed();
+    let width = reminded.width();
+    let gains: Vec<f32> =
+        (0..ROWS * width).map(|_| MEAN_GAIN * 2.0 * rng.random::<f32>()).collect();
+    let gains = match width {
+        0 => LifespanGain::Zero,
+        _ => {
+            let data = TensorData::new(gains, [ROWS, width]);
+            LifespanGain::Device(Tensor::<2>::from_data(data, device).into_dispatch())
+        }
+    };
+    let started = Instant::now();
+    memory.adjust(&reminded, gains)?;
+    Ok((recalling + started.elapsed(), reminded))
+}

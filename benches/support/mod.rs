@@ -1,0 +1,66 @@
+//! What the benchmarks share.
+
+#![allow(dead_code, reason = "not every benchmark uses all of it")]
+
+use std::{
+    hint::black_box,
+    num::NonZeroUsize,
+    thread,
+    time::{Duration, Instant},
+};
+
+/// In seconds.
+pub(crate) fn median(times: &[Duration]) -> f64 {
+    let mut times = times.to_vec();
+    times.sort_unstable();
+    match times.len() {
+        0 => 0.0,
+        len => (times[(len - 1) / 2] + times[len / 2]).as_secs_f64() / 2.0,
+    }
+}
+
+/// In milliseconds, to a thousandth.
+pub(crate) fn milliseconds(seconds: f64) -> f64 {
+    rounded(1e3 * seconds)
+}
+
+pub(crate) fn rounded(number: f64) -> f64 {
+    (1e3 * number).round() / 1e3
+}
+
+/// Bytes of memory that are resident at present; `None` where the system does not tell.
+pub(crate) fn resident_bytes() -> Option<u64> {
+    status_kilobytes("VmRSS:").map(|kilobytes| 1024 * kilobytes)
+}
+
+/// The most that was ever resident, in MiB.
+pub(crate) fn peak_resident_mib() -> Option<u64> {
+    status_kilobytes("VmHWM:").map(|kilobytes| kilobytes / 1024)
+}
+
+fn status_kilobytes(field: &str) -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let value = status.lines().find_map(|line| line.strip_prefix(field))?;
+    value.trim().strip_suffix("kB")?.trim().parse().ok()
+}
+
+/// Bytes per second that all cores together copy from one part of memory to another, those read and
+/// those written: the best of several passes.
+pub(crate) fn memory_bandwidth() -> f64 {
+    const BYTES: usize = 1 << 28;
+    let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let from = vec![1u8; BYTES];
+    let mut to = vec![0u8; BYTES];
+    let share = BYTES.div_ceil(threads);
+    let pass = |to: &mut [u8]| {
+        let started = Instant::now();
+        thread::scope(|scope| {
+            for (from, to) in from.chunks(share).zip(to.chunks_mut(share)) {
+                scope.spawn(move || black_box(to).copy_from_slice(black_box(from)));
+            }
+        });
+        started.elapsed()
+    };
+    let best = (0..6).map(|_| pass(&mut to)).min().unwrap_or_default();
+    2.0 * BYTES as f64 / best.as_secs_f64()
+}

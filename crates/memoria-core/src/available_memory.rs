@@ -1,0 +1,25 @@
+use sysinfo::{MemoryRefreshKind, System};
+
+/// Bytes of memory that a program could still get: what the machine has available, or what is left of
+/// the limit that the system has set, for example for a container. `None` where that is not known.
+pub(crate) fn available_memory() -> Option<u64> {
+    let mut system = System::new();
+    system.refresh_memory_specifics(MemoryRefreshKind::nothing().with_ram());
+    let available = match system.cgroup_limits() {
+        Some(limits) => limits.free_memory.min(system.available_memory()),
+        None => system.available_memory(),
+    };
+    (available > 0).then_some(available)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_running_machine_has_some() {
+        let available = available_memory().unwrap();
+        assert!((1 << 20..1 << 50).contains(&available), "{available}");
+    }
+}

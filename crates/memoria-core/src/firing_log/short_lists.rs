@@ -1,0 +1,204 @@
+//! Millions of short lists in few allocations.
+
+/// The lengths that room is set aside for.
+const SIZES: [usize; 10] = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32];
+/// Rooms per piece of memory.
+const PIECE: usize = 256;
+
+/// A list kept in [`ShortLists`].
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ShortList {
+    at: u32,
+    len: u32,
+}
+
+impl ShortList {
+    /// No list is longer.
+    pub(crate) const MAX: usize = SIZES[SIZES.len() - 1];
+
+    pub(crate) fn len(&self) -> usize {
+        self.len as usize
+    }
+
+    /// Which of the sizes it has room for; an empty list has no room.
+    fn class(&self) -> Option<usize> {
+        (self.len > 0).then(|| SIZES.partition_point(|&size| size < self.len()))
+    }
+}
+
+/// The items of short lists. A list has room for the least of a few lengths that it fits in; the room
+/// it leaves is used again by the next list of that length.
+#[derive(Clone, Debug)]
+pub(crate) struct ShortLists {
+    rooms: [Rooms; SIZES.len()],
+}
+
+/// All rooms of one size. They lie in pieces that do not move, so that a new one costs no copying of
+/// the others.
+#[derive(Clone, Debug)]
+struct Rooms {
+    size: usize,
+    pieces: Vec<Vec<u32>>,
+    count: usize,
+    vacant: Vec<u32>,
+}
+
+impl ShortLists {
+    pub(crate) fn get(&self, list: ShortList) -> &[u32] {
+        match list.class() {
+            Some(class) => &self.rooms[class].room(list.at)[..list.len()],
+            None => &[],
+        }
+    }
+
+    /// Appends an item to a list shorter than [`ShortList::MAX`].
+    pub(crate) fn push(&mut self, list: &mut ShortList, item: u32) {
+        self.resize(list, list.len + 1);
+        self.get_mut(*list)[list.len() - 1] = item;
+    }
+
+    /// Takes an item out, if it is there; the others may change their order.
+    pub(crate) fn remove(&mut self, list: &mut ShortList, item: u32) {
+        let items = self.get_mut(*list);
+        if let Some(place) = items.iter().position(|&other| other == item) {
+            items[place] = items[items.len() - 1];
+            self.resize(list, list.len - 1);
+        }
+    }
+
+    /// Empties a list and returns what it held.
+    pub(crate) fn take(&mut self, list: &mut ShortList) -> Vec<u32> {
+        let items = self.get(*list).to_vec();
+        self.resize(list, 0);
+        items
+    }
+
+    fn get_mut(&mut self, list: ShortList) -> &mut [u32] {
+        match list.class() {
+            Some(class) => &mut self.rooms[class].room_mut(list.at)[..list.len()],
+            None => &mut [],
+        }
+    }
+
+    /// Moves a list to where the new length fits, with the items that both lengths have.
+    fn resize(&mut self, list: &mut ShortList, len: u32) {
+        let old = *list;
+        list.len = len;
+        if old.class() == list.class() {
+            return;
+        }
+        if let Some(class) = list.class() {
+            let mut kept = [0; ShortList::MAX];
+            let both = old.len.min(len) as usize;
+            kept[..both].copy_from_slice(&self.get(old)[..both]);
+            list.at = self.rooms[class].set_aside();
+            self.get_mut(*list)[..both].copy_from_slice(&kept[..both]);
+        }
+        if let Some(class) = old.class() {
+            self.rooms[class].vacant.push(old.at);
+        }
+    }
+
+    /// Bytes set aside.
+    pub(crate) fn bytes(&self) -> usize {
+        let in_pieces = |rooms: &Rooms| rooms.pieces.iter().map(Vec::capacity).sum::<usize>();
+        let numbers = |rooms: &Rooms| in_pieces(rooms) + rooms.vacant.capacity();
+        self.rooms.iter().map(numbers).sum::<usize>() * size_of::<u32>()
+    }
+}
+
+impl Default for ShortLists {
+    fn default() -> Self {
+        let rooms = |size| Rooms { size, pieces: Vec::new(), count: 0, vacant: Vec::new() };
+        Self { rooms: SIZES.map(rooms) }
+    }
+}
+
+impl Rooms {
+    /// Finds or makes a room, whatever is in it.
+    fn set_aside(&mut self) -> u32 {
+        if let Some(at) = self.vacant.pop() {
+            return at;
+        }
+        let at = self.count;
+        if at == self.pieces.len() * PIECE {
+            let capacity = if self.pieces.is_empty() { 0 } else { PIECE * self.size };
+            self.pieces.push(Vec::with_capacity(capacity));
+        }
+        let piece = &mut self.pieces[at / PIECE];
+        piece.resize(piece.len() + self.size, 0);
+        self.count += 1;
+        at as u32
+    }
+
+    fn room(&self, at: u32) -> &[u32] {
+        &self.pieces[at as usize / PIECE][at as usize % PIECE * self.size..]
+    }
+
+    fn room_mut(&mut self, at: u32) -> &mut [u32] {
+        &mut self.pieces[at as usize / PIECE][at as usize % PIECE * self.size..]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[derive(Clone, Debug)]
+    enum Change {
+        Push(usize, u32),
+        Remove(usize, u32),
+        Take(usize),
+    }
+
+    fn change() -> impl Strategy<Value = Change> {
+        prop_oneof![
+            8 => (0..9usize, 0..5u32).prop_map(|(list, item)| Change::Push(list, item)),
+            2 => (0..9usize, 0..5u32).prop_map(|(list, item)| Change::Remove(list, item)),
+            1 => (0..9usize).prop_map(Change::Take),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn hold_what_vectors_hold(changes in proptest::collection::vec(change(), 1..500)) {
+            let mut lists = ShortLists::default();
+            let mut handles = [ShortList::default(); 9];
+            let mut vectors = vec![Vec::new(); 9];
+            for change in changes {
+                match change {
+                    Change::Push(list, item) if vectors[list].len() < ShortList::MAX => {
+                        lists.push(&mut handles[list], item);
+                        vectors[list].push(item);
+                    }
+                    Change::Push(..) => {}
+                    Change::Remove(list, item) => {
+                        lists.remove(&mut handles[list], item);
+                        if let Some(place) = vectors[list].iter().position(|&i| i == item) {
+                            vectors[list].swap_remove(place);
+                        }
+                    }
+                    Change::Take(list) => {
+                        prop_assert_eq!(lists.take(&mut handles[list]), vectors[list].clone());
+                        vectors[list].clear();
+                    }
+                }
+                for (handle, vector) in handles.iter().zip(&vectors) {
+                    prop_assert_eq!(lists.get(*handle), &vector[..]);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn rooms_are_used_again() {
+        let mut lists = ShortLists::default();
+        for _ in 0..1000 {
+            let mut list = ShortList::default();
+            (0..20).for_each(|item| lists.push(&mut list, item));
+            lists.take(&mut list);
+        }
+        assert!(lists.bytes() < 4000, "{} bytes", lists.bytes());
+    }
+}

@@ -1,0 +1,10 @@
+use serde::{Deserialize, Serialize};
+
+/// What a memory takes at present, in bytes that are set aside.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemoryUse {
+    /// For vectors: in use, waiting for new engrams, or of engrams that are gone.
+    pub vectors: u64,
+    /// For everything else: identities, lifespans, the firing log, what the search works with.
+    pub bookkeeping: u64,
+}

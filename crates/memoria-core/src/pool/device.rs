@@ -1,0 +1,146 @@
+//! Vectors in one tensor on the device.
+
+use burn::backend::{
+    Backend, DType, FloatDType, IntDType, Shape, Slice, TensorData, TensorMetadata,
+    get_or_init_device_settings,
+    tensor::{Device, FloatTensor, IndexingUpdateOp, IntTensor},
+};
+
+use crate::{Correlation, id::Slot};
+
+/// Stays zero: padding is gathered from it.
+const PADDING: Slot = Slot(0);
+const INITIAL_SLOTS: usize = 64;
+
+/// One tensor `[slots, dim]`.
+#[derive(Clone, Debug)]
+pub(super) struct DeviceVectors<B: Backend> {
+    /// Always there; taken out only while it is written, so that it is written in place.
+    vectors: Option<FloatTensor<B>>,
+    slots: usize,
+    dim: usize,
+    dtype: DType,
+    device: Device<B>,
+}
+
+impl<B: Backend> DeviceVectors<B> {
+    pub(super) fn new(dim: usize, dtype: DType, device: Device<B>) -> Self {
+        let shape = Shape::new([INITIAL_SLOTS, dim]);
+        let vectors = Some(B::float_zeros(shape, &device, dtype.into()));
+        Self { vectors, slots: INITIAL_SLOTS, dim, dtype, device }
+    }
+
+    /// Slots there will be room for after [`reserve`](Self::reserve).
+    pub(super) fn slots_for(&self, slots: usize) -> usize {
+        if slots > self.slots { slots.next_power_of_two() } else { self.slots }
+    }
+
+    /// Makes room for so many slots in all. At least doubles if it grows, and then copies all vectors
+    /// on the device.
+    pub(super) fn reserve(&mut self, slots: usize) {
+        let slots = self.slots_for(slots);
+        if slots > self.slots {
+            let shape = Shape::new([slots, self.dim]);
+            let zeros = B::float_zeros(shape, &self.device, self.dtype.into());
+            let place = [Slice::from(0..self.slots), Slice::from(0..self.dim)];
+            self.vectors = Some(B::float_slice_assign(zeros, &place, self.take()));
+            self.slots = slots;
+        }
+    }
+
+    /// Writes vectors `[slots, dim]`.
+    pub(super) fn write(&mut self, slots: &[Slot], vectors: FloatTensor<B>) {
+        let (indices, pool) = (self.indices(slots), self.take());
+        let written = B::float_select_assign(pool, 0, indices, vectors, IndexingUpdateOp::Assign);
+        self.vectors = Some(written);
+    }
+
+    /// Vectors `[slots, dim]`, zeros where there is no slot; at least one.
+    pub(super) fn select(&self, slots: impl Iterator<Item = Option<Slot>>) -> FloatTensor<B> {
+        let slots: Vec<Slot> = slots.map(|slot| slot.unwrap_or(PADDING)).collect();
+        let vectors = self.vectors.clone().expect("the pool is there between writes");
+        B::float_select(vectors, 0, self.indices(&slots))
+    }
+
+    /// Scores of `candidates` against the vectors `working` `[n, dim]`, `[candidates]`.
+    ///
+    /// The mean over w of −‖w − e‖² is −‖w̄ − e‖² plus a constant, so that the candidates are read once.
+    /// Under [`Correlation::Gaussian`] it is the log-sum-exp over w of −‖w − e‖², with everything
+    /// measured from w̄ so that nothing cancels. Every operation has the shape of this one row: its
+    /// result does not depend on the row's neighbours.
+    pub(super) fn scores(
+        &self,
+        working: FloatTensor<B>,
+        candidates: &[Slot],
+        correlation: Correlation,
+    ) -> FloatTensor<B> {
+        let working = widen::<B>(working);
+        let mean = B::float_mean_dim(working.clone(), 0);
+        let candidates_there = candidates.iter().map(|&slot| Some(slot));
+        let away = B::float_sub(widen::<B>(self.select(candidates_there)), mean.clone());
+        let distances = B::float_sum_dim(square::<B>(away.clone()), 1);
+        let scores = match correlation {
+            Correlation::NegSquaredL2 => B::float_neg(distances),
+            Correlation::Gaussian => {
+                let working = B::float_sub(working, mean);
+                let spread =
+                    B::float_swap_dims(B::float_sum_dim(square::<B>(working.clone()), 1), 0, 1);
+                let products = B::float_matmul(away, B::float_swap_dims(working, 0, 1));
+                let products = B::float_mul_scalar(products, 2.0.into());
+                let logits = B::float_sub(B::float_sub(products, distances), spread);
+                log_sum_exp::<B>(logits)
+            }
+        };
+        B::float_reshape(scores, Shape::new([candidates.len()]))
+    }
+
+    /// Bytes set aside.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes_of(self.slots)
+    }
+
+    /// Bytes that so many slots take.
+    pub(super) fn bytes_of(&self, slots: usize) -> usize {
+        slots * self.dim * self.dtype.size()
+    }
+
+    fn take(&mut self) -> FloatTensor<B> {
+        self.vectors.take().expect("the pool is there between writes")
+    }
+
+    fn indices(&self, slots: &[Slot]) -> IntTensor<B> {
+        let shape = [slots.len()];
+        // Backends disagree on the integers they index with; this is the one they make by default.
+        let data = match get_or_init_device_settings::<B>(&self.device).int_dtype {
+            IntDType::I64 => TensorData::new(slots.iter().map(|s| i64::from(s.0)).collect(), shape),
+            _ => TensorData::new(slots.iter().map(|s| s.0 as i32).collect(), shape),
+        };
+        B::int_from_data(data, &self.device)
+    }
+}
+
+/// Squared norms of vectors `[n, dim]`, `[n]`, in at least single precision.
+pub(crate) fn squared_norms<B: Backend>(vectors: FloatTensor<B>) -> FloatTensor<B> {
+    let count = vectors.shape()[0];
+    let norms = B::float_sum_dim(square::<B>(widen::<B>(vectors)), 1);
+    B::float_reshape(norms, Shape::new([count]))
+}
+
+/// In at least single precision, which scores are computed in.
+fn widen<B: Backend>(tensor: FloatTensor<B>) -> FloatTensor<B> {
+    match tensor.dtype() {
+        DType::F64 | DType::F32 => tensor,
+        _ => B::float_cast(tensor, FloatDType::F32),
+    }
+}
+
+fn square<B: Backend>(tensor: FloatTensor<B>) -> FloatTensor<B> {
+    B::float_mul(tensor.clone(), tensor)
+}
+
+/// Over the last dimension of `[n, m]`, as `[n, 1]`.
+fn log_sum_exp<B: Backend>(logits: FloatTensor<B>) -> FloatTensor<B> {
+    let max = B::float_max_dim(logits.clone(), 1);
+    let sum = B::float_sum_dim(B::float_exp(B::float_sub(logits, max.clone())), 1);
+    B::float_add(B::float_log(sum), max)
+}

@@ -1,0 +1,287 @@
+//! Vectors in the host's memory.
+
+use burn::{
+    backend::{DType, TensorData},
+    tensor::{bf16, f16},
+};
+use rayon::prelude::*;
+
+use super::number::{Number, Wide, squared_distance};
+use crate::{Correlation, MemoriaError, id::Slot};
+
+/// Bytes per piece: small enough that setting one aside is not felt.
+const PIECE_BYTES: usize = 1 << 20;
+/// Below as many numbers one thread is faster than several.
+const SHARED_ABOVE: usize = 1 << 17;
+
+/// Vectors of one float type, by slot.
+#[derive(Clone, Debug)]
+pub(super) enum HostVectors {
+    F16(Vectors<f16>),
+    BF16(Vectors<bf16>),
+    F32(Vectors<f32>),
+    F64(Vectors<f64>),
+}
+
+/// Does the same for vectors of every float type.
+macro_rules! for_any {
+    ($any:expr, $vectors:ident => $result:expr) => {
+        match $any {
+            HostVectors::F16($vectors) => $result,
+            HostVectors::BF16($vectors) => $result,
+            HostVectors::F32($vectors) => $result,
+            HostVectors::F64($vectors) => $result,
+        }
+    };
+}
+
+/// What candidates are compared with, in double precision: the mean of the working memories for
+/// [`Correlation::NegSquaredL2`], all of them for [`Correlation::Gaussian`].
+#[derive(Clone, Debug)]
+pub(crate) struct HostQuery {
+    vectors: Vec<Vec<f64>>,
+}
+
+impl HostVectors {
+    pub(super) fn new(dim: usize, dtype: DType) -> Self {
+        match dtype {
+            DType::F16 => Self::F16(Vectors::new(dim)),
+            DType::BF16 => Self::BF16(Vectors::new(dim)),
+            DType::F64 => Self::F64(Vectors::new(dim)),
+            _ => Self::F32(Vectors::new(dim)),
+        }
+    }
+
+    /// Sets memory aside for so many slots in all.
+    pub(super) fn reserve(&mut self, slots: usize) -> Result<(), MemoriaError> {
+        for_any!(self, vectors => vectors.reserve(slots))
+    }
+
+    /// Squared norms of vectors, one after the other in `data`.
+    pub(super) fn squared_norms(&self, data: &TensorData) -> Vec<f64> {
+        for_any!(self, vectors => vectors.squared_norms(&numbers_of(data)))
+    }
+
+    /// Writes vectors, one after the other in `data`; those without a slot are passed over.
+    pub(super) fn write(&mut self, slots: impl Iterator<Item = Option<Slot>>, data: &TensorData) {
+        for_any!(self, vectors => {
+            let numbers = numbers_of(data);
+            for (slot, vector) in slots.zip(numbers.chunks_exact(vectors.dim)) {
+                if let Some(slot) = slot {
+                    vectors.set(slot, vector);
+                }
+            }
+        });
+    }
+
+    /// The query for the vectors in `slots`.
+    pub(super) fn query(&self, slots: &[Slot], correlation: Correlation) -> HostQuery {
+        for_any!(self, vectors => {
+            HostQuery::new(slots.iter().map(|&slot| vectors.get(slot)), correlation)
+        })
+    }
+
+    /// The query for vectors one after the other in `data`, of which `range` are meant.
+    pub(super) fn query_of(
+        &self,
+        data: &TensorData,
+        range: core::ops::Range<usize>,
+        correlation: Correlation,
+    ) -> HostQuery {
+        for_any!(self, vectors => vectors.query_of(&numbers_of(data), range, correlation))
+    }
+
+    pub(super) fn scores(&self, query: &HostQuery, candidates: &[Slot]) -> Vec<f64> {
+        for_any!(self, vectors => vectors.scores(query, candidates))
+    }
+
+    /// Vectors one after the other, zeros where there is no slot.
+    pub(super) fn gather(
+        &self,
+        count: usize,
+        slots: impl Iterator<Item = Option<Slot>>,
+    ) -> TensorData {
+        for_any!(self, vectors => {
+            let mut gathered = Vec::with_capacity(count * vectors.dim);
+            for slot in slots {
+                match slot {
+                    Some(slot) => gathered.extend_from_slice(vectors.get(slot)),
+                    None => gathered.resize(gathered.len() + vectors.dim, Default::default()),
+                }
+            }
+            TensorData::new(gathered, [count, vectors.dim])
+        })
+    }
+
+    /// Bytes set aside.
+    pub(super) fn bytes(&self) -> usize {
+        for_any!(self, vectors => vectors.bytes())
+    }
+
+    /// Bytes that so many slots would take.
+    pub(super) fn bytes_of(&self, slots: usize) -> usize {
+        for_any!(self, vectors => vectors.bytes_of(slots))
+    }
+}
+
+/// Vectors by slot, in pieces that never move.
+#[derive(Clone, Debug)]
+pub(super) struct Vectors<N> {
+    pieces: Vec<Vec<N>>,
+    dim: usize,
+    /// Slots per piece: two to this power.
+    shift: u32,
+}
+
+impl<N: Number> Vectors<N> {
+    fn new(dim: usize) -> Self {
+        let slots = (PIECE_BYTES / (dim * size_of::<N>())).max(1);
+        Self { pieces: Vec::new(), dim, shift: slots.ilog2() }
+    }
+
+    fn get(&self, slot: Slot) -> &[N] {
+        let (piece, place) = self.locate(slot);
+        &self.pieces[piece][place..place + self.dim]
+    }
+
+    fn set(&mut self, slot: Slot, vector: &[N]) {
+        let (piece, place) = self.locate(slot);
+        let piece = &mut self.pieces[piece];
+        match piece.len().cmp(&place) {
+            core::cmp::Ordering::Equal => piece.extend_from_slice(vector),
+            order => {
+                if order.is_lt() || piece.len() < place + vector.len() {
+                    piece.resize(place + vector.len(), N::default());
+                }
+                piece[place..place + vector.len()].copy_from_slice(vector);
+            }
+        }
+    }
+
+    /// Which piece a slot lies in, and from which number on.
+    fn locate(&self, slot: Slot) -> (usize, usize) {
+        let place = slot.index() & ((1 << self.shift) - 1);
+        (slot.index() >> self.shift, place * self.dim)
+    }
+
+    fn reserve(&mut self, slots: usize) -> Result<(), MemoriaError> {
+        let full = self.dim << self.shift;
+        let wanted = slots * self.dim;
+        while self.pieces.len() * full < wanted {
+            let mut piece = Vec::new();
+            // The first piece grows as any vector does: a small memory takes little.
+            if !self.pieces.is_empty() {
+                piece.try_reserve_exact(full).map_err(|_| self.out_of_memory(slots))?;
+            }
+            self.pieces.push(piece);
+        }
+        if let Some(first) = self.pieces.first_mut() {
+            let room = wanted.next_power_of_two().min(full);
+            if room > first.capacity() && first.try_reserve_exact(room - first.len()).is_err() {
+                return Err(self.out_of_memory(slots));
+            }
+        }
+        Ok(())
+    }
+
+    fn out_of_memory(&self, slots: usize) -> MemoriaError {
+        let available = self.bytes() as u64;
+        MemoriaError::OutOfMemory { requested: self.bytes_of(slots) as u64, available }
+    }
+
+    fn squared_norms(&self, numbers: &[N]) -> Vec<f64> {
+        let zero = vec![N::Wide::default(); self.dim];
+        let mut buffer = Vec::new();
+        let norm = |vector| squared_distance(N::widen(vector, &mut buffer), &zero).into();
+        pulp::Arch::new().dispatch(|| numbers.chunks_exact(self.dim).map(norm).collect())
+    }
+
+    fn scores(&self, query: &HostQuery, candidates: &[Slot]) -> Vec<f64> {
+        let wide = |vector: &Vec<f64>| vector.iter().map(|&x| N::Wide::from_f64(x)).collect();
+        let query: Vec<Vec<N::Wide>> = query.vectors.iter().map(wide).collect();
+        let numbers = candidates.len() * query.len() * self.dim;
+        if numbers <= SHARED_ABOVE {
+            return self.scores_of(&query, candidates);
+        }
+        let share = candidates.len().div_ceil(rayon::current_num_threads());
+        let scored = candidates.par_chunks(share).map(|some| self.scores_of(&query, some));
+        scored.collect::<Vec<_>>().concat()
+    }
+
+    fn scores_of(&self, query: &[Vec<N::Wide>], candidates: &[Slot]) -> Vec<f64> {
+        let mut scores = Vec::with_capacity(candidates.len());
+        let mut buffer = Vec::new();
+        let mut exponents = vec![0.0f64; query.len()];
+        pulp::Arch::new().dispatch(
+            #[inline(always)]
+            || {
+                for &slot in candidates {
+                    let vector = N::widen(self.get(slot), &mut buffer);
+                    for (exponent, query) in exponents.iter_mut().zip(query) {
+                        *exponent = -squared_distance(vector, query).into();
+                    }
+                    scores.push(log_sum_exp(&exponents));
+                }
+            },
+        );
+        scores
+    }
+
+    fn query_of(
+        &self,
+        numbers: &[N],
+        range: core::ops::Range<usize>,
+        correlation: Correlation,
+    ) -> HostQuery {
+        let wanted = &numbers[range.start * self.dim..range.end * self.dim];
+        HostQuery::new(wanted.chunks_exact(self.dim), correlation)
+    }
+
+    fn bytes(&self) -> usize {
+        self.pieces.iter().map(|piece| piece.capacity() * size_of::<N>()).sum()
+    }
+
+    fn bytes_of(&self, slots: usize) -> usize {
+        slots * self.dim * size_of::<N>()
+    }
+}
+
+impl HostQuery {
+    fn new<'a, N: Number>(
+        vectors: impl ExactSizeIterator<Item = &'a [N]>,
+        correlation: Correlation,
+    ) -> Self {
+        let doubled = |vector: &'a [N]| vector.iter().map(|x| x.to_f64());
+        let vectors = match correlation {
+            Correlation::Gaussian => vectors.map(|vector| doubled(vector).collect()).collect(),
+            Correlation::NegSquaredL2 => {
+                let count = vectors.len() as f64;
+                let mut mean = Vec::new();
+                for vector in vectors {
+                    mean.resize(vector.len(), 0.0f64);
+                    mean.iter_mut().zip(doubled(vector)).for_each(|(sum, x)| *sum += x);
+                }
+                mean.iter_mut().for_each(|sum| *sum /= count);
+                vec![mean]
+            }
+        };
+        Self { vectors }
+    }
+}
+
+/// The logarithm of the sum of exponentials; of a single one the number itself.
+fn log_sum_exp(exponents: &[f64]) -> f64 {
+    if let [only] = exponents {
+        return *only;
+    }
+    let max = exponents.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    max + exponents.iter().map(|exponent| (exponent - max).exp()).sum::<f64>().ln()
+}
+
+/// The numbers of `data` in the type that is stored, converted only if they have another.
+fn numbers_of<N: Number>(data: &TensorData) -> std::borrow::Cow<'_, [N]> {
+    match data.as_slice::<N>() {
+        Ok(numbers) => numbers.into(),
+        Err(_) => data.iter::<N>().collect(),
+    }
+}

@@ -1,0 +1,79 @@
+//! Which slots of the pool are taken.
+
+use crate::{MemoriaError, id::Slot};
+
+/// Slots are numbered by 31 bits, which every backend can index with; slot 0 is never given out.
+const MAX_SLOTS: usize = i32::MAX as usize;
+
+/// Gives out slots and takes them back.
+#[derive(Clone, Debug)]
+pub(super) struct Slots {
+    vacant: Vec<Slot>,
+    used: usize,
+}
+
+impl Default for Slots {
+    fn default() -> Self {
+        Self { vacant: Vec::new(), used: 1 }
+    }
+}
+
+impl Slots {
+    /// Slots that the pool must have room for to give out `count` more, slot 0 included.
+    pub(super) fn needed(&self, count: usize) -> Result<usize, MemoriaError> {
+        let needed = self.used + count.saturating_sub(self.vacant.len());
+        if needed > MAX_SLOTS {
+            let requested = self.used - 1 - self.vacant.len() + count;
+            return Err(MemoriaError::PoolFull { requested, limit: MAX_SLOTS - 1 });
+        }
+        Ok(needed)
+    }
+
+    /// Gives out slots, of which [`needed`](Self::needed) has told that there is room.
+    pub(super) fn take(&mut self, count: usize) -> Vec<Slot> {
+        let again = count.min(self.vacant.len());
+        let mut slots = self.vacant.split_off(self.vacant.len() - again);
+        let fresh = count - again;
+        slots.extend((self.used..self.used + fresh).map(|slot| Slot(slot as u32)));
+        self.used += fresh;
+        slots
+    }
+
+    pub(super) fn release(&mut self, slots: impl IntoIterator<Item = Slot>) {
+        self.vacant.extend(slots);
+    }
+
+    /// Bytes set aside.
+    pub(super) fn bytes(&self) -> usize {
+        self.vacant.capacity() * size_of::<Slot>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_are_used_again_and_zero_is_not() {
+        let mut slots = Slots::default();
+        let first = slots.take(5);
+        assert!(!first.contains(&Slot(0)));
+        slots.release(first[1..4].iter().copied());
+        assert_eq!(slots.needed(4).unwrap(), 7);
+        let mut second = slots.take(4);
+        second.sort();
+        assert_eq!(second, [Slot(2), Slot(3), Slot(4), Slot(6)]);
+    }
+
+    #[test]
+    fn more_than_can_be_numbered_is_refused() {
+        let slots = Slots { vacant: vec![Slot(3)], used: 11 };
+        assert_eq!(slots.needed(MAX_SLOTS - 10).unwrap(), MAX_SLOTS);
+        match slots.needed(MAX_SLOTS - 9) {
+            Err(MemoriaError::PoolFull { requested, limit }) => {
+                assert_eq!((requested, limit), (MAX_SLOTS, MAX_SLOTS - 1));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}

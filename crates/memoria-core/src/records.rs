@@ -1,0 +1,141 @@
+//! What a row keeps of each of its engrams.
+
+use core::num::NonZeroU32;
+
+use crate::{
+    Engram, EngramId, EngramKind,
+    id::{Entry, Member, Slot},
+    lifespan::Lifespan,
+    table::Table,
+};
+
+/// What is kept of one engram.
+#[derive(Clone, Debug)]
+pub(crate) struct Record {
+    pub(crate) id: EngramId,
+    pub(crate) born: u64,
+    pub(crate) lifespan: Lifespan,
+    /// The day of the calendar on which it is looked at next.
+    pub(crate) appointment: Option<Day>,
+    pub(crate) slot: Slot,
+    pub(crate) fire_count: u32,
+    pub(crate) place: Place,
+}
+
+const _: () = assert!(size_of::<Record>() == 40, "millions of these are kept");
+
+/// A step by its low half, never zero: steps that are not far apart differ, but for one pair of
+/// neighbours in 2³².
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Day(NonZeroU32);
+
+impl Day {
+    pub(crate) fn of(step: u64) -> Self {
+        Self(NonZeroU32::new(step as u32).unwrap_or(NonZeroU32::MAX))
+    }
+
+    /// Steps from `now` until then.
+    pub(crate) fn after(self, now: u64) -> u64 {
+        u64::from(self.0.get().wrapping_sub(now as u32))
+    }
+}
+
+/// Which memory an engram lives in, and where there if that must be known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place(u32);
+
+impl Place {
+    /// The entry waits for its next engram.
+    pub(crate) const VACANT: Self = Self(u32::MAX);
+    pub(crate) const WORKING: Self = Self(u32::MAX - 1);
+    pub(crate) const SHORT_TERM: Self = Self(u32::MAX - 2);
+
+    /// In long-term memory, at a position of the row's list.
+    pub(crate) fn long_term(position: usize) -> Self {
+        Self(position as u32)
+    }
+
+    /// The position in the list of long-term engrams.
+    pub(crate) fn position(self) -> Option<usize> {
+        (self.0 < Self::SHORT_TERM.0).then_some(self.0 as usize)
+    }
+}
+
+/// The records of a row by entry. An entry is used again when its engram is gone.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Records {
+    table: Table<Record>,
+    vacant: Vec<Entry>,
+}
+
+impl Records {
+    /// Entries in use or waiting.
+    pub(crate) fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    pub(crate) fn add(&mut self, record: Record) -> Entry {
+        match self.vacant.pop() {
+            Some(entry) => {
+                self.table[entry.index()] = record;
+                entry
+            }
+            None => {
+                self.table.push(record);
+                Entry((self.table.len() - 1) as u32)
+            }
+        }
+    }
+
+    /// Gives up an entry; returns the place its engram had.
+    pub(crate) fn vacate(&mut self, entry: Entry) -> Place {
+        self.vacant.push(entry);
+        core::mem::replace(&mut self.get_mut(entry).place, Place::VACANT)
+    }
+
+    pub(crate) fn get(&self, entry: Entry) -> &Record {
+        &self.table[entry.index()]
+    }
+
+    pub(crate) fn get_mut(&mut self, entry: Entry) -> &mut Record {
+        &mut self.table[entry.index()]
+    }
+
+    pub(crate) fn member(&self, entry: Entry) -> Member {
+        Member { id: self.get(entry).id, entry }
+    }
+
+    /// Whether this engram still lives.
+    pub(crate) fn lives(&self, member: Member) -> bool {
+        let here = |record: &Record| record.id == member.id && record.place != Place::VACANT;
+        self.table.get(member.entry.index()).is_some_and(here)
+    }
+
+    /// All living engrams, in no particular order.
+    pub(crate) fn living(&self) -> impl Iterator<Item = Member> {
+        let members = (0..self.table.len() as u32).map(|entry| self.member(Entry(entry)));
+        members.filter(|member| self.get(member.entry).place != Place::VACANT)
+    }
+
+    /// What is known of an engram at step `now`.
+    pub(crate) fn engram(&self, entry: Entry, now: u64) -> Engram {
+        let record = self.get(entry);
+        let kind = match record.place {
+            Place::WORKING | Place::VACANT => EngramKind::Working,
+            Place::SHORT_TERM => EngramKind::ShortTerm,
+            _ => EngramKind::LongTerm,
+        };
+        Engram {
+            id: record.id,
+            kind,
+            lifespan: record.lifespan.at(now),
+            age: now - record.born,
+            fire_count: record.fire_count,
+        }
+    }
+
+    /// Bytes set aside.
+    pub(crate) fn bytes(&self) -> usize {
+        self.table.bytes() + self.vacant.capacity() * size_of::<Entry>()
+    }
+}
