@@ -150,7 +150,7 @@ pub enum MemoriaError {
         /// Bytes that they may take.
         available: u64,
     },
-    /// The device failed while it was read.
+    /// The device failed while it was read. What was added since the last read is withdrawn.
     #[error("reading from the device failed")]
     Device(#[source] Box<ExecutionError>),
 }

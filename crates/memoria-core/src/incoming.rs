@@ -10,8 +10,9 @@ pub(crate) struct Incoming<B: Backend> {
     pub(crate) rows: Vec<Vec<Slot>>,
     /// How many every row was given, and numbers in any case.
     pub(crate) count: usize,
-    /// What the pool wants to be read of them.
-    pub(crate) to_read: FloatTensor<B>,
+    /// What the pool wants to be read of them; gone once it is being read, so that whoever reads it is
+    /// its only owner and need not copy it.
+    pub(crate) to_read: Option<FloatTensor<B>>,
 }
 
 impl<B: Backend> Incoming<B> {

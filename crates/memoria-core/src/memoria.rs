@@ -138,7 +138,7 @@ impl<B: Backend> Memoria<B> {
         let (slots, pool) = (taken?, self.pool.as_mut());
         if let Some(pool) = pool.filter(|_| count > 0) {
             let data = B::float_reshape(B::float_detach(data), Shape::new([batch * count, dim]));
-            let to_read = pool.write(&slots, data);
+            let to_read = Some(pool.write(&slots, data));
             let rows = slots.chunks(count).map(<[Slot]>::to_vec).collect();
             self.incoming.push(Incoming { rows, count, to_read });
         }

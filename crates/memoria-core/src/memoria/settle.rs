@@ -8,7 +8,8 @@ use super::{Memoria, Step, rows::for_each_row};
 use crate::{MemoriaError, id::Member, pool::read, reminded::OpenStep};
 
 impl<B: Backend> Memoria<B> {
-    /// Reads tensors, waiting for the device once; for no tensors not at all.
+    /// Reads tensors, waiting for the device once; for no tensors not at all. If that fails, what was
+    /// incoming is withdrawn.
     pub(super) fn read(
         &mut self,
         tensors: Vec<FloatTensor<B>>,
@@ -20,22 +21,26 @@ impl<B: Backend> Memoria<B> {
         let read = read::<B>(tensors);
         self.costs.round_trips += 1;
         self.costs.data_plane += started.elapsed();
+        if read.is_err() {
+            self.withdraw();
+        }
         read
     }
 
-    /// What has to be read before the memory can be looked at: gains first, then what is
+    /// Takes what has to be read before the memory can be looked at: gains first, then what is
     /// incoming.
-    pub(super) fn unsettled(&self) -> Vec<FloatTensor<B>> {
+    pub(super) fn unsettled(&mut self) -> Vec<FloatTensor<B>> {
         let gains = match &self.step {
             Step::Adjusted(_, gains) => Some(gains.clone()),
             _ => None,
         };
-        let incoming = self.incoming.iter().map(|incoming| incoming.to_read.clone());
+        let incoming = self.incoming.iter_mut().filter_map(|incoming| incoming.to_read.take());
         gains.into_iter().chain(incoming).collect()
     }
 
     pub(super) fn settle(&mut self) -> Result<(), MemoriaError> {
-        let read = self.read(self.unsettled())?;
+        let tensors = self.unsettled();
+        let read = self.read(tensors)?;
         self.settle_with(&read)
     }
 
