@@ -30,7 +30,7 @@ use crate::{
     table::Table,
 };
 use short_lists::{ShortList, ShortLists};
-use strongest::{Answer, Strongest};
+use strongest::{Answer, Partners, Strongest};
 use veteran::Veteran;
 
 /// Who takes part in more firings than this is a veteran.
@@ -110,8 +110,11 @@ impl FiringLog {
 
     /// Tells that an engram has become long-term, after all that are older.
     pub(crate) fn promote(&mut self, entry: Entry, records: &Records, counts: &mut Counts) {
-        for at in 0..self.listed(entry).len() {
-            let firing = self.listed(entry)[at];
+        let listed = match self.veterans.get(&entry) {
+            Some(veteran) if self.is_veteran.contains(entry) => &veteran.firings[..],
+            _ => self.items.get(self.lists[entry.index()]),
+        };
+        for &firing in listed {
             self.firings[firing as usize].long_term += 1;
         }
         if self.veterans.is_empty() {
@@ -342,6 +345,7 @@ impl FiringLog {
         partners.iter().for_each(|member| {
             fired.insert(member.entry);
         });
+        let partners = Partners { members: partners, marks: fired };
         for &here in members.iter().filter(|member| self.is_veteran.contains(member.entry)) {
             let veteran = self.veterans.get_mut(&here.entry);
             let Some(mut strongest) = veteran.and_then(|veteran| veteran.strongest.take()) else {
@@ -352,7 +356,7 @@ impl FiringLog {
                 false => self.lists[with.entry.index()].len() as u32,
             };
             let exact = |with| self.pair(here, with);
-            strongest.fired_with(here, partners, fired, noted, records, at_most, exact);
+            strongest.fired_with(here, partners, noted, records, at_most, exact);
             if let Some(veteran) = self.veterans.get_mut(&here.entry) {
                 veteran.strongest = Some(strongest);
             }

@@ -82,6 +82,7 @@ mod search;
 mod state;
 mod storage;
 mod table;
+mod threads;
 mod walk;
 
 pub use config::{Correlation, MemoriaConfig};

@@ -17,6 +17,7 @@ use crate::{
     pool::Pool,
     reminded::OpenStep,
     row::Row,
+    threads::share,
 };
 use rows::for_each_row;
 
@@ -164,6 +165,18 @@ impl<B: Backend> Memoria<B> {
     /// [`MemoriaError::NonFiniteData`] or [`MemoriaError::NonFiniteGain`] if what was given since the
     /// last read turns out not to be finite; [`MemoriaError::Device`].
     pub fn remind(&mut self) -> Result<Reminded<B>, MemoriaError> {
+        match &self.pool {
+            // Devices order their work by the thread it comes from: that must stay the same.
+            Some(pool) if pool.is_on_host() => {
+                let engrams: usize = self.rows.iter().map(|row| row.counts().total()).sum();
+                share(engrams * pool.dim(), || self.remind_here())
+            }
+            _ => self.remind_here(),
+        }
+    }
+
+    /// [`remind`](Self::remind), on this thread.
+    fn remind_here(&mut self) -> Result<Reminded<B>, MemoriaError> {
         // On the host scores are there at once, but vectors have to be read before; on the device
         // scores are read together with everything else.
         let is_on_host = self.pool.as_ref().is_some_and(Pool::is_on_host);

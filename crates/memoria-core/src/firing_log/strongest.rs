@@ -39,6 +39,14 @@ pub(crate) struct Strongest {
     room: usize,
 }
 
+/// The long-term engrams that have just fired together.
+#[derive(Clone, Copy)]
+pub(crate) struct Partners<'a> {
+    pub(crate) members: &'a [Member],
+    /// The same, as a set.
+    pub(crate) marks: &'a Marks,
+}
+
 /// What can be said of the strongest connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
@@ -86,8 +94,7 @@ impl Strongest {
     pub(crate) fn fired_with(
         &mut self,
         here: Member,
-        partners: &[Member],
-        in_partners: &Marks,
+        partners: Partners<'_>,
         noted: &mut Marks,
         records: &Records,
         at_most: impl Fn(Member) -> u32,
@@ -95,12 +102,12 @@ impl Strongest {
     ) {
         noted.clear();
         for connection in &mut self.kept {
-            if in_partners.contains(connection.to.entry) && records.lives(connection.to) {
+            if partners.marks.contains(connection.to.entry) && records.lives(connection.to) {
                 connection.count = connection.count.saturating_add(1);
                 noted.insert(connection.to.entry);
             }
         }
-        for &partner in partners.iter().filter(|&&partner| partner != here) {
+        for &partner in partners.members.iter().filter(|&&partner| partner != here) {
             if !noted.contains(partner.entry) && self.may_outrank(partner, at_most(partner)) {
                 self.kept.push(Connection { to: partner, count: exact(partner) });
             }

@@ -2,20 +2,18 @@
 
 use rayon::prelude::*;
 
-use crate::row::Row;
-
-/// Rows with fewer engrams than this are not worth another thread.
-const SHARED_ABOVE: usize = 256;
+use crate::{row::Row, threads::is_shared};
 
 /// Calls `each` with every row and its item. Rows share nothing, so that who computes them, and in
-/// which order, makes no difference; several threads take part if they `may`, and if the rows are large.
+/// which order, makes no difference; several threads take part if they `may` and if work is
+/// [shared](is_shared).
 pub(super) fn for_each_row<T: Sync, R: Send>(
     rows: &mut [Row],
     items: &[T],
     may: bool,
     each: impl Fn(&mut Row, &T) -> R + Sync,
 ) -> Vec<R> {
-    if may && rows.len() > 1 && rows.iter().all(|row| row.counts().total() >= SHARED_ABOVE) {
+    if may && rows.len() > 1 && is_shared() {
         rows.par_iter_mut().zip(items).map(|(row, item)| each(row, item)).collect()
     } else {
         rows.iter_mut().zip(items).map(|(row, item)| each(row, item)).collect()

@@ -7,12 +7,12 @@ use burn::{
 use rayon::prelude::*;
 
 use super::number::{Number, Wide, squared_distance};
-use crate::{Correlation, MemoriaError, id::Slot};
+use crate::{Correlation, MemoriaError, id::Slot, threads::is_shared};
 
 /// Bytes per piece: small enough that setting one aside is not felt.
 const PIECE_BYTES: usize = 1 << 20;
-/// Below as many numbers one thread is faster than several.
-const SHARED_ABOVE: usize = 1 << 17;
+/// Fewer numbers than this are not worth sharing.
+const SHARED_ABOVE: usize = 1 << 16;
 
 /// Vectors of one float type, by slot.
 #[derive(Clone, Debug)]
@@ -200,7 +200,7 @@ impl<N: Number> Vectors<N> {
         let wide = |vector: &Vec<f64>| vector.iter().map(|&x| N::Wide::from_f64(x)).collect();
         let query: Vec<Vec<N::Wide>> = query.vectors.iter().map(wide).collect();
         let numbers = candidates.len() * query.len() * self.dim;
-        if numbers <= SHARED_ABOVE {
+        if numbers <= SHARED_ABOVE || !is_shared() {
             return self.scores_of(&query, candidates);
         }
         let share = candidates.len().div_ceil(rayon::current_num_threads());
