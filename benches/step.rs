@@ -37,6 +37,9 @@ struct Options {
     /// Where to compute.
     #[arg(long, value_enum, default_value = "flex")]
     device: DeviceChoice,
+    /// Steps to take, instead of the workload's own number.
+    #[arg(long)]
+    steps: Option<usize>,
     /// A few steps of each, to see that they run.
     #[arg(long)]
     quick: bool,
@@ -96,6 +99,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         if is_quick {
             workload.steps = workload.steps.min(QUICK_STEPS);
         }
+        workload.steps = options.steps.unwrap_or(workload.steps);
         let measured = measure(&workload, options.device, bandwidth)?;
         println!("{}", serde_json::to_string(&measured)?);
     }

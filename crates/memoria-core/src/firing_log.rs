@@ -21,6 +21,8 @@ mod veteran;
 
 use std::collections::HashMap;
 
+use rustc_hash::FxHashMap;
+
 use crate::{
     EngramId,
     bit_set::BitSet,
@@ -108,35 +110,52 @@ impl FiringLog {
         }
     }
 
-    /// Tells that an engram has become long-term, after all that are older.
-    pub(crate) fn promote(&mut self, entry: Entry, records: &Records, counts: &mut Counts) {
-        let listed = match self.veterans.get(&entry) {
-            Some(veteran) if self.is_veteran.contains(entry) => &veteran.firings[..],
-            _ => self.items.get(self.lists[entry.index()]),
-        };
-        for &firing in listed {
-            self.firings[firing as usize].long_term += 1;
+    /// Tells that engrams have become long-term, in order of id and after all that are older.
+    pub(crate) fn promote(&mut self, promoted: &[Member], records: &Records, counts: &mut Counts) {
+        for member in promoted {
+            let listed = match self.veterans.get(&member.entry) {
+                Some(veteran) if self.is_veteran.contains(member.entry) => &veteran.firings[..],
+                _ => self.items.get(self.lists[member.entry.index()]),
+            };
+            for &firing in listed {
+                self.firings[firing as usize].long_term += 1;
+            }
         }
         if self.veterans.is_empty() {
             return;
         }
-        counts.clear(records.len());
-        for &firing in self.listed(entry) {
-            for &member in &self.firings[firing as usize].members {
-                if member != entry && self.is_veteran.contains(member) {
-                    counts.add(member, 1);
+        // Those who took part in the same few firings have fired with the same veterans as often.
+        let (veterans, mut alike): (Vec<Member>, Vec<Member>) =
+            promoted.iter().partition(|member| self.is_veteran.contains(member.entry));
+        alike.sort_unstable_by(|a, b| self.listed(a.entry).cmp(self.listed(b.entry)));
+        let groups = alike.chunk_by(|a, b| self.listed(a.entry) == self.listed(b.entry));
+        let groups: Vec<&[Member]> = groups.chain(veterans.chunks(1)).collect();
+        for group in groups {
+            let [first, ..] = group else { continue };
+            self.count_veterans(*first, records, counts);
+            for (entry, count) in counts.iter() {
+                let veteran = self.veterans.get_mut(&entry);
+                if let Some(strongest) = veteran.and_then(|veteran| veteran.strongest.as_mut()) {
+                    group.iter().for_each(|&to| strongest.promoted(to, count, records));
                 }
             }
         }
-        if let Some(promoted) = self.veterans.get(&entry) {
-            promoted.ties(records).for_each(|(with, count)| counts.add(with.entry, count));
-        }
-        let promoted = records.member(entry);
-        for (entry, count) in counts.iter() {
-            let veteran = self.veterans.get_mut(&entry);
-            if let Some(strongest) = veteran.and_then(|veteran| veteran.strongest.as_mut()) {
-                strongest.promoted(promoted, count, records);
+    }
+
+    /// Counts how often the veterans fired together with an engram, itself excluded.
+    fn count_veterans(&self, member: Member, records: &Records, counts: &mut Counts) {
+        counts.clear(records.len());
+        let firings =
+            self.listed(member.entry).iter().map(|&firing| &self.firings[firing as usize]);
+        for firing in firings.filter(|firing| firing.recruits < firing.members.len() as u32) {
+            for &other in &firing.members {
+                if other != member.entry && self.is_veteran.contains(other) {
+                    counts.add(other, 1);
+                }
             }
+        }
+        if let Some(veteran) = self.veteran(member.entry) {
+            veteran.ties(records).for_each(|(with, count)| counts.add(with.entry, count));
         }
     }
 
@@ -155,22 +174,45 @@ impl FiringLog {
         }
     }
 
-    /// The long-term engram that fired with `here` most often, of those not in `scratch.visited`; of
-    /// equal ones that with the smallest id. Long-term are those with ids below `youngest`.
+    /// For each of some engrams, none of them long-term unless visited, the long-term one that fired with
+    /// it most often, of those not in `scratch.visited`; of equal ones that with the smallest id. Those
+    /// without any are passed over. Long-term are those with ids below `youngest`.
     ///
-    /// Costs the long-term members of the few firings that `here` took part in. For a veteran it costs
-    /// the connections it keeps, about twice as many as were visited; now and then they are made anew,
-    /// which costs a count of its row.
-    pub(crate) fn strongest_ltm(
+    /// Costs the long-term members of the few firings that an engram took part in, once for all engrams
+    /// that took part in the same. For a veteran it costs the connections it keeps, about twice as many as
+    /// were visited; now and then they are made anew, which costs a count of its row.
+    pub(crate) fn strongest_ltms(
+        &mut self,
+        from: &[Member],
+        youngest: EngramId,
+        records: &Records,
+        scratch: &mut Scratch,
+    ) -> Vec<Member> {
+        let (veterans, recruits): (Vec<Member>, Vec<Member>) =
+            from.iter().partition(|member| self.is_veteran.contains(member.entry));
+        let mut found: Vec<Member> = veterans
+            .into_iter()
+            .filter_map(|here| self.strongest_of_veteran(here.entry, youngest, records, scratch))
+            .collect();
+        let mut known: FxHashMap<&[u32], Option<Member>> = FxHashMap::default();
+        found.extend(recruits.into_iter().filter_map(|here| {
+            let firings = self.listed(here.entry);
+            *known
+                .entry(firings)
+                .or_insert_with(|| self.strongest_of_firings(firings, records, scratch))
+        }));
+        found
+    }
+
+    /// As [`strongest_ltms`](Self::strongest_ltms), for a veteran.
+    fn strongest_of_veteran(
         &mut self,
         here: Entry,
         youngest: EngramId,
         records: &Records,
         scratch: &mut Scratch,
     ) -> Option<Member> {
-        let Some(veteran) = self.veteran(here) else {
-            return self.strongest_of_few(here, records, scratch);
-        };
+        let veteran = self.veteran(here)?;
         let Scratch { counts, visited, .. } = scratch;
         if let Some(strongest) = &veteran.strongest
             && let Answer::Known(found) = strongest.unvisited(visited, records)
@@ -193,24 +235,39 @@ impl FiringLog {
         found
     }
 
-    /// As [`strongest_ltm`](Self::strongest_ltm), for an engram that is not a veteran.
-    fn strongest_of_few(
+    /// The long-term engram that took part in most of some firings, of those not in `scratch.visited`.
+    fn strongest_of_firings(
         &self,
-        here: Entry,
+        firings: &[u32],
         records: &Records,
         scratch: &mut Scratch,
     ) -> Option<Member> {
-        let Scratch { counts, visited, .. } = scratch;
-        let firings = self.listed(here);
-        counts.clear(records.len());
-        self.count_long_term(here, firings, counts);
-        let unvisited = counts.iter().filter(|&(entry, _)| !visited.contains(entry));
-        let most = unvisited.map(|(_, count)| count).max()?;
-        // Members come in order of id: of each firing the first one will do.
-        let wanted = |&&entry: &&Entry| counts.get(entry) == most && !visited.contains(entry);
-        let first =
-            |&firing: &u32| self.firings[firing as usize].long_term().iter().find(wanted).copied();
-        firings.iter().filter_map(first).map(|entry| records.member(entry)).min()
+        let Scratch { tally, visited, .. } = scratch;
+        let long_term = |&firing: &u32| self.firings[firing as usize].long_term();
+        if let [only] = firings {
+            let first = long_term(only).iter().find(|&&entry| !visited.contains(entry));
+            return first.map(|&entry| records.member(entry));
+        }
+        tally.begin(records.len(), firings.len() as u32);
+        let mut strongest: Option<(u32, Member)> = None;
+        for firing in firings {
+            // Counts only grow, so that the strongest of all is the strongest of some firing when that has
+            // been counted. Members come in order of id: in one firing the first of equals will do.
+            let mut most = strongest.map_or(0, |(count, _)| count - 1);
+            let mut with_most = None;
+            for &entry in long_term(firing) {
+                let count = tally.add(entry);
+                if count > most && !visited.contains(entry) {
+                    (most, with_most) = (count, Some(entry));
+                }
+            }
+            if let Some(member) = with_most.map(|entry| records.member(entry))
+                && strongest.is_none_or(|(count, of)| most > count || member.id < of.id)
+            {
+                strongest = Some((most, member));
+            }
+        }
+        strongest.map(|(_, member)| member)
     }
 
     fn count_long_term(&self, here: Entry, firings: &[u32], counts: &mut Counts) {
@@ -481,12 +538,14 @@ mod tests {
             }
         }
 
-        fn promote(&mut self) {
-            if let Some(member) = self.living.get(self.long_term) {
+        fn promote(&mut self, count: usize) {
+            let until = self.living.len().min(self.long_term + count);
+            let promoted = &self.living[self.long_term..until];
+            for member in promoted {
                 self.records.get_mut(member.entry).place = Place::long_term(0);
-                self.log.promote(member.entry, &self.records, &mut self.scratch.counts);
-                self.long_term += 1;
             }
+            self.log.promote(promoted, &self.records, &mut self.scratch.counts);
+            self.long_term = until;
         }
 
         /// Forgets those of the living whose bit is set.
@@ -523,25 +582,52 @@ mod tests {
                 assert!(counted.keys().all(|&e| living.iter().any(|m| m.entry == e)), "the dead");
                 self.check_strongest(here);
             }
+            self.check_strongest_together();
         }
 
         /// From an engram to its strongest, next strongest, and so on until there is none.
         fn check_strongest(&mut self, here: Member) {
-            let youngest = self.living.get(self.long_term).map_or(self.born, |member| member.id.0);
-            let mut left: Vec<Member> = self.living[..self.long_term].to_vec();
-            left.retain(|&member| member != here && self.expected(here, member) > 0);
-            self.scratch.visited.clear();
+            let mut visited = vec![here];
             loop {
-                let expected = left.iter().copied().max_by_key(|&member| {
-                    (self.expected(here, member), core::cmp::Reverse(member.id))
-                });
-                let (records, scratch) = (&self.records, &mut self.scratch);
-                let got = self.log.strongest_ltm(here.entry, EngramId(youngest), records, scratch);
-                assert_eq!(got, expected, "from {here:?}");
-                let Some(found) = got else { return };
-                self.scratch.visited.insert(found.entry);
-                left.retain(|&member| member != found);
+                let expected = self.expected_strongest(here, &visited);
+                assert_eq!(self.strongest(&[here], &visited), Vec::from_iter(expected), "{here:?}");
+                let Some(found) = expected else { return };
+                visited.push(found);
             }
+        }
+
+        /// From everybody at once, with some of the long-term engrams visited.
+        fn check_strongest_together(&mut self) {
+            let visited: Vec<Member> = self.living[..self.long_term].to_vec();
+            for visited in [&visited[..], &visited[visited.len() / 2..]] {
+                let from: Vec<Member> = [visited, &self.living[self.long_term..]].concat().to_vec();
+                let strongest =
+                    from.iter().filter_map(|&here| self.expected_strongest(here, visited));
+                let mut expected: Vec<Member> = strongest.collect();
+                let mut got = self.strongest(&from, visited);
+                expected.sort_unstable();
+                got.sort_unstable();
+                assert_eq!(got, expected, "from {from:?}");
+            }
+        }
+
+        fn strongest(&mut self, from: &[Member], visited: &[Member]) -> Vec<Member> {
+            let youngest = self.living.get(self.long_term).map_or(self.born, |member| member.id.0);
+            let (records, scratch) = (&self.records, &mut self.scratch);
+            scratch.visited.clear();
+            visited.iter().for_each(|member| {
+                scratch.visited.insert(member.entry);
+            });
+            self.log.strongest_ltms(from, EngramId(youngest), records, scratch)
+        }
+
+        fn expected_strongest(&self, here: Member, visited: &[Member]) -> Option<Member> {
+            let candidates = self.living[..self.long_term].iter().copied();
+            let connected = candidates.filter(|&member| {
+                member != here && !visited.contains(&member) && self.expected(here, member) > 0
+            });
+            connected
+                .max_by_key(|&member| (self.expected(here, member), core::cmp::Reverse(member.id)))
         }
     }
 
@@ -558,7 +644,7 @@ mod tests {
             for (born, firings, promoted, dead, mercy) in rounds {
                 judged.bear(born);
                 firings.into_iter().for_each(|bits| judged.fire(bits));
-                (0..promoted).for_each(|_| judged.promote());
+                judged.promote(promoted);
                 // Most of the time few die, so that some grow old.
                 let rotated = (1..=2 * u32::from(mercy)).fold(dead, |bits, by| bits & dead.rotate_left(7 * by));
                 judged.forget(rotated);
@@ -572,7 +658,7 @@ mod tests {
     fn the_log_does_not_grow_with_the_age_of_survivors() {
         let mut judged = Judged::default();
         judged.bear(30);
-        (0..30).for_each(|_| judged.promote());
+        judged.promote(30);
         let mut sizes = Vec::new();
         for step in 0..20_000u64 {
             judged.bear(1);

@@ -16,8 +16,18 @@ pub(crate) struct Incoming<B: Backend> {
 }
 
 impl<B: Backend> Incoming<B> {
+    /// Writes what has been read if the pool waits for it, and refuses vectors that are not finite, or
+    /// whose distances would not be. Those are written, too: nobody looks at their slots.
+    pub(crate) fn write(&self, pool: &mut Pool<B>, read: &TensorData) -> Result<(), MemoriaError> {
+        let limit = squared_norm_limit(pool.dtype());
+        match pool.write_read(self.slots(), read, limit) {
+            Some(true) => Ok(()),
+            _ => self.check(pool, read),
+        }
+    }
+
     /// Refuses vectors that are not finite, or whose distances would not be.
-    pub(crate) fn check(&self, pool: &Pool<B>, read: &TensorData) -> Result<(), MemoriaError> {
+    fn check(&self, pool: &Pool<B>, read: &TensorData) -> Result<(), MemoriaError> {
         let still_there = |row: usize| !self.rows[row].is_empty();
         check_squared_norms(&pool.squared_norms(read), self.rows.len(), pool.dtype(), still_there)
     }
@@ -41,16 +51,23 @@ pub(crate) fn check_squared_norms(
     dtype: DType,
     matters: impl Fn(usize) -> bool,
 ) -> Result<(), MemoriaError> {
-    let max = if dtype == DType::F64 { f64::MAX } else { f64::from(f32::MAX) };
+    let limit = squared_norm_limit(dtype);
     for (row, norms) in squared_norms.chunks(squared_norms.len() / rows).enumerate() {
         if !matters(row) {
             continue;
         }
-        // A squared distance is at most four times the larger squared norm. NaN is in no range.
-        if let Some(position) = norms.iter().position(|norm| !(0.0..max / 8.0).contains(norm)) {
+        // NaN is in no range.
+        if let Some(position) = norms.iter().position(|norm| !(0.0..limit).contains(norm)) {
             let squared_norm = norms[position];
             return Err(MemoriaError::NonFiniteData { row, position, squared_norm });
         }
     }
     Ok(())
+}
+
+/// Squared norms that are not below this are refused: a squared distance is at most four times the
+/// larger squared norm.
+fn squared_norm_limit(dtype: DType) -> f64 {
+    let max = if dtype == DType::F64 { f64::MAX } else { f64::from(f32::MAX) };
+    max / 8.0
 }

@@ -1,4 +1,5 @@
 mod checks;
+mod here;
 mod recall;
 mod rows;
 mod settle;
@@ -17,8 +18,10 @@ use crate::{
     pool::Pool,
     reminded::OpenStep,
     row::Row,
+    search::Search,
     threads::share,
 };
+use recall::working_query;
 use rows::for_each_row;
 
 /// A memory of independent rows, one per sequence of a batch.
@@ -179,9 +182,11 @@ impl<B: Backend> Memoria<B> {
     fn remind_here(&mut self) -> Result<Reminded<B>, MemoriaError> {
         // On the host scores are there at once, but vectors have to be read before; on the device
         // scores are read together with everything else.
-        let is_on_host = self.pool.as_ref().is_some_and(Pool::is_on_host);
-        if is_on_host {
+        if self.pool.as_ref().is_some_and(Pool::is_on_host) {
             self.settle()?;
+            let query = working_query(self.config.correlation);
+            let searches = self.search_here(query, true);
+            return Ok(self.opened(&searches));
         }
         let queries = self.working_queries();
         let mut question = self.ask(queries);
@@ -195,12 +200,17 @@ impl<B: Backend> Memoria<B> {
 
         let started = Instant::now();
         for_each_row(&mut self.rows, &searches, true, |row, search| search.fire(row));
+        self.costs.control_plane += started.elapsed();
+        Ok(self.opened(&searches))
+    }
+
+    /// Opens the step of what was searched and has fired: the next thing to come is its adjustment.
+    fn opened(&mut self, searches: &[Search]) -> Reminded<B> {
         static TICKETS: AtomicU64 = AtomicU64::new(0);
         let ticket = TICKETS.fetch_add(1, Ordering::Relaxed);
         let rows = searches.iter().map(|search| search.reminded().collect::<Vec<Member>>());
         self.step = Step::Reminded(OpenStep::new(ticket, rows.collect()));
-        self.costs.control_plane += started.elapsed();
-        Ok(self.reminded(&searches, Some(ticket)))
+        self.reminded(searches, Some(ticket))
     }
 
     /// What [`remind`](Self::remind) would find for the working memories `query`

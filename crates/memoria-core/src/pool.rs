@@ -58,6 +58,24 @@ pub(crate) enum Numbers<B: Backend> {
     Here(Vec<f64>),
 }
 
+impl<B: Backend> Numbers<B> {
+    /// The numbers, unless they still have to be read.
+    pub(crate) fn here(&self) -> Option<&[f64]> {
+        match self {
+            Self::Here(numbers) => Some(numbers),
+            Self::OnDevice(_) => None,
+        }
+    }
+
+    /// The tensor that has to be read, if there is one.
+    pub(crate) fn on_device(&self) -> Option<FloatTensor<B>> {
+        match self {
+            Self::OnDevice(numbers) => Some(numbers.clone()),
+            Self::Here(_) => None,
+        }
+    }
+}
+
 impl<B: Backend> Pool<B> {
     pub(crate) fn new(
         dim: usize,
@@ -127,14 +145,17 @@ impl<B: Backend> Pool<B> {
         }
     }
 
-    /// Writes vectors that have been read, if they are not written yet.
+    /// Writes vectors that have been read, if they are not written yet. Returns whether the squared
+    /// norms of those written are below `limit`, if it looked at them.
     pub(crate) fn write_read(
         &mut self,
         slots: impl Iterator<Item = Option<Slot>>,
         read: &TensorData,
-    ) {
-        if let Vectors::Host(vectors) = &mut self.vectors {
-            vectors.write(slots, read);
+        limit: f64,
+    ) -> Option<bool> {
+        match &mut self.vectors {
+            Vectors::Host(vectors) => Some(vectors.write(slots, read, limit)),
+            Vectors::Device(_) => None,
         }
     }
 
@@ -298,7 +319,8 @@ mod tests {
         let slots = pool.take(values.len() / pool.dim).unwrap();
         let to_read = pool.write(&slots, tensor(values, pool.dim, pool.dtype));
         let read = read::<Flex>(vec![to_read]).unwrap();
-        pool.write_read(slots.iter().map(|&slot| Some(slot)), &read[0]);
+        let there = slots.iter().map(|&slot| Some(slot));
+        assert_ne!(pool.write_read(there, &read[0], f64::INFINITY), Some(false));
         let square = |&x: &f32| f64::from(x).powi(2);
         let norms = values.chunks(pool.dim).map(|v| v.iter().map(square).sum::<f64>());
         for (got, expected) in pool.squared_norms(&read[0]).into_iter().zip(norms) {

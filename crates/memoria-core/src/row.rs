@@ -86,12 +86,13 @@ impl Row {
             self.records.get_mut(member.entry).place = Place::SHORT_TERM;
             self.short_term.push_back(member);
         }
-        while self.short_term.len() > stm_capacity {
-            let Some(Member { entry, .. }) = self.short_term.pop_front() else { break };
+        let leaving = self.short_term.len().saturating_sub(stm_capacity);
+        let promoted: Vec<Member> = self.short_term.drain(..leaving).collect();
+        for &Member { entry, .. } in &promoted {
             self.records.get_mut(entry).place = Place::long_term(self.long_term.len());
             self.long_term.push(entry);
-            self.log.promote(entry, &self.records, &mut self.scratch.counts);
         }
+        self.log.promote(&promoted, &self.records, &mut self.scratch.counts);
         let dead = self.due();
         self.forget(&dead)
     }
@@ -156,11 +157,12 @@ impl Row {
         }
     }
 
-    /// The strongest connection to a long-term engram that was not visited.
-    pub(crate) fn strongest_ltm(&mut self, here: Member) -> Option<Member> {
+    /// Where the strongest connections of some engrams, none of them long-term unless visited, lead to
+    /// among the long-term engrams that were not visited.
+    pub(crate) fn strongest_ltms(&mut self, from: &[Member]) -> Vec<Member> {
         let first = self.short_term.front().or(self.working.first());
         let youngest = first.map_or(EngramId(self.next_id), |member| member.id);
-        self.log.strongest_ltm(here.entry, youngest, &self.records, &mut self.scratch)
+        self.log.strongest_ltms(from, youngest, &self.records, &mut self.scratch)
     }
 
     /// How often two different engrams fired together.

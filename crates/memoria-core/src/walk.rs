@@ -7,8 +7,7 @@ impl Row {
     /// fired with it most often. In order of id.
     pub(crate) fn initial_ltms(&mut self, reminded_stm: &[Member]) -> Vec<Member> {
         self.scratch.visited.clear();
-        let strongest = |&here: &Member| self.strongest_ltm(here);
-        let mut initial: Vec<Member> = reminded_stm.iter().filter_map(strongest).collect();
+        let mut initial = self.strongest_ltms(reminded_stm);
         initial.sort_unstable();
         initial.dedup();
         initial
@@ -18,7 +17,8 @@ impl Row {
     /// unvisited connection, all choosing before any marks; walkers that meet become one. In order of
     /// id.
     ///
-    /// Costs one look for the strongest connection per walker and step.
+    /// Costs a look for the strongest connection per step and walker, or several walkers that took part in
+    /// the same firings.
     pub(crate) fn walk(&mut self, start: &[Member], depth: usize) -> Vec<Member> {
         self.scratch.visited.clear();
         let mut walkers: Vec<Member> = start.to_vec();
@@ -28,7 +28,7 @@ impl Row {
             if walkers.is_empty() {
                 break;
             }
-            walkers = walkers.iter().filter_map(|&here| self.strongest_ltm(here)).collect();
+            walkers = self.strongest_ltms(&walkers);
             walkers.retain(|walker| self.scratch.visited.insert(walker.entry));
             visited.extend_from_slice(&walkers);
         }

@@ -6,7 +6,7 @@ use burn::backend::{Backend, TensorData, TensorMetadata, tensor::FloatTensor};
 
 use super::{Memoria, Step, rows::for_each_row};
 use crate::{
-    MemoriaError, Recollection, Reminded,
+    Correlation, MemoriaError, Recollection, Reminded,
     id::Slot,
     incoming::check_squared_norms,
     pool::{Numbers, Pool, Query, squared_norms},
@@ -29,11 +29,7 @@ struct RowQuestion<B: Backend> {
 impl<B: Backend> Question<B> {
     /// The scores that have to be read.
     pub(super) fn to_read(&self) -> Vec<FloatTensor<B>> {
-        let on_device = |row: &RowQuestion<B>| match &row.scores {
-            Some(Numbers::OnDevice(scores)) => Some(scores.clone()),
-            _ => None,
-        };
-        self.rows.iter().filter_map(on_device).collect()
+        self.rows.iter().filter_map(|row| row.scores.as_ref()?.on_device()).collect()
     }
 
     /// Takes the scores that have been read, in their order.
@@ -44,6 +40,16 @@ impl<B: Backend> Question<B> {
                 row.scores = read.next().map(|data| Numbers::Here(data.iter().collect()));
             }
         }
+    }
+}
+
+/// The query for what a row has in working memory, everything settled.
+pub(super) fn working_query<B: Backend>(
+    correlation: Correlation,
+) -> impl Fn(&Pool<B>, usize, &Row) -> Option<Query<B>> {
+    move |pool, _, row| {
+        let slots: Vec<Slot> = row.working().iter().map(|member| row.slot(member.entry)).collect();
+        (!slots.is_empty()).then(|| pool.query(&slots, correlation))
     }
 }
 
@@ -71,7 +77,7 @@ impl<B: Backend> Memoria<B> {
     pub(super) fn ask(&mut self, queries: Vec<Option<Query<B>>>) -> Question<B> {
         let started = Instant::now();
         let Some(pool) = &self.pool else { return Question { rows: Vec::new() } };
-        let (config, is_on_host) = (self.config, pool.is_on_host());
+        let config = self.config;
         let adjusted = matches!(self.step, Step::Adjusted(..));
         let ask = |row: &mut Row, query: &Option<Query<B>>| {
             let candidates = match query {
@@ -86,7 +92,8 @@ impl<B: Backend> Memoria<B> {
                 wanted.map(|query| pool.scores(query, &candidates.slots, config.correlation));
             (candidates, scores)
         };
-        let asked = for_each_row(&mut self.rows, &queries, is_on_host, ask);
+        // Devices order their work by the thread it comes from.
+        let asked = for_each_row(&mut self.rows, &queries, false, ask);
         let rows = queries
             .into_iter()
             .zip(asked)
@@ -104,52 +111,37 @@ impl<B: Backend> Memoria<B> {
         let begin = |row: &mut Row, question: &RowQuestion<B>| match question.query {
             None => Search::default(),
             Some(_) => {
-                let scores = match &question.scores {
-                    Some(Numbers::Here(scores)) => Some(&scores[..]),
-                    _ => None,
-                };
+                let scores = question.scores.as_ref().and_then(Numbers::here);
                 Search::begin(row, &question.candidates, scores, &config)
             }
         };
         let mut searches = for_each_row(&mut self.rows, &question.rows, true, begin);
         self.costs.control_plane += started.elapsed();
 
-        let mut scores = self.ask_for_ltms(&searches, &question);
-        let on_device = |scores: &Option<Numbers<B>>| match scores {
-            Some(Numbers::OnDevice(scores)) => Some(scores.clone()),
-            _ => None,
-        };
-        let mut read = self.read(scores.iter().filter_map(on_device).collect())?.into_iter();
+        let scores = self.ask_for_ltms(&searches, &question);
+        let mut read = self.read(scores)?.into_iter();
         let started = Instant::now();
-        for (search, scores) in searches.iter_mut().zip(&mut scores) {
-            match scores.take() {
-                None => {}
-                Some(Numbers::Here(scores)) => search.choose(&scores, &config),
-                Some(Numbers::OnDevice(_)) => {
-                    let scores: Vec<f64> =
-                        read.next().map(|data| data.iter().collect()).unwrap_or_default();
-                    search.choose(&scores, &config);
-                }
-            }
+        for search in searches.iter_mut().filter(|search| search.is_undecided(&config)) {
+            let scores: Vec<f64> =
+                read.next().map(|data| data.iter().collect()).unwrap_or_default();
+            search.choose(&scores, &config);
         }
         self.costs.control_plane += started.elapsed();
         Ok(searches)
     }
 
     /// The scores of the long-term engrams that were found, where there are too many of them.
-    fn ask_for_ltms(
-        &mut self,
-        searches: &[Search],
-        question: &Question<B>,
-    ) -> Vec<Option<Numbers<B>>> {
+    fn ask_for_ltms(&mut self, searches: &[Search], question: &Question<B>) -> Vec<FloatTensor<B>> {
         let started = Instant::now();
         let Some(pool) = &self.pool else { return Vec::new() };
-        let (config, is_on_host) = (self.config, pool.is_on_host());
-        let pairs: Vec<_> = searches.iter().zip(&question.rows).collect();
-        let scores = for_each_row(&mut self.rows, &pairs, is_on_host, |row, (search, question)| {
-            let query = question.query.as_ref().filter(|_| search.is_undecided(&config))?;
-            Some(pool.scores(query, &search.found_slots(row), config.correlation))
-        });
+        let config = self.config;
+        let rows = self.rows.iter().zip(searches).zip(&question.rows);
+        let undecided = rows.filter(|((_, search), _)| search.is_undecided(&config));
+        let ask = |((row, search), question): ((&Row, &Search), &RowQuestion<B>)| {
+            let query = question.query.as_ref()?;
+            pool.scores(query, &search.found_slots(row), config.correlation).on_device()
+        };
+        let scores = undecided.filter_map(ask).collect();
         self.costs.data_plane += started.elapsed();
         scores
     }
@@ -160,41 +152,29 @@ impl<B: Backend> Memoria<B> {
         vectors: FloatTensor<B>,
         batch: usize,
     ) -> Result<Vec<Search>, MemoriaError> {
-        let dtype = vectors.dtype();
-        let is_on_host = self.pool.as_ref().is_some_and(Pool::is_on_host);
-        let data = match is_on_host {
-            true => self.read(vec![vectors.clone()])?.pop(),
-            false => None,
-        };
-        let mut question = self.ask(self.queries_of(&vectors, data.as_ref(), batch));
-        let norms = match (&self.pool, &data) {
-            (Some(pool), Some(data)) => pool.squared_norms(data),
-            _ => {
-                let mut tensors = vec![squared_norms::<B>(vectors)];
-                tensors.extend(question.to_read());
-                let mut read = self.read(tensors)?;
-                question.has_read(read.split_off(1));
-                read[0].iter().collect()
-            }
-        };
+        let (dtype, count) = (vectors.dtype(), vectors.shape()[0] / batch);
+        let range = |row: usize| row * count..(row + 1) * count;
+        let correlation = self.config.correlation;
+        if self.pool.as_ref().is_some_and(Pool::is_on_host) {
+            let read = self.read(vec![vectors.clone()])?;
+            let norms = self.pool.as_ref().map(|pool| pool.squared_norms(&read[0]));
+            check_squared_norms(&norms.unwrap_or_default(), batch, dtype, |_| true)?;
+            let query = |pool: &Pool<B>, row, _: &Row| {
+                Some(pool.query_of(&vectors, Some(&read[0]), range(row), correlation))
+            };
+            return Ok(self.search_here(query, false));
+        }
+        let query = |pool: &Pool<B>, row| pool.query_of(&vectors, None, range(row), correlation);
+        let queries = |pool: &Pool<B>| (0..batch).map(|row| Some(query(pool, row))).collect();
+        let queries = self.pool.as_ref().map(queries).unwrap_or_default();
+        let mut question = self.ask(queries);
+        let mut tensors = vec![squared_norms::<B>(vectors)];
+        tensors.extend(question.to_read());
+        let mut read = self.read(tensors)?;
+        question.has_read(read.split_off(1));
+        let norms: Vec<f64> = read[0].iter().collect();
         check_squared_norms(&norms, batch, dtype, |_| true)?;
         self.answer(question)
-    }
-
-    /// One query for each row, of vectors `[batch · n, dim]`; none if there is nobody to compare with.
-    fn queries_of(
-        &self,
-        vectors: &FloatTensor<B>,
-        read: Option<&TensorData>,
-        batch: usize,
-    ) -> Vec<Option<Query<B>>> {
-        let Some(pool) = &self.pool else { return Vec::new() };
-        let count = vectors.shape()[0] / batch;
-        let query = |row: usize| {
-            let range = row * count..(row + 1) * count;
-            Some(pool.query_of(vectors, read, range, self.config.correlation))
-        };
-        (0..self.rows.len()).map(query).collect()
     }
 
     /// The vectors and ids of what was found.

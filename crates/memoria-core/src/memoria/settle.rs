@@ -1,6 +1,6 @@
 //! What waits for the device, and what becomes of it once it is read.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use burn::backend::{Backend, TensorData, tensor::FloatTensor};
 
@@ -48,15 +48,16 @@ impl<B: Backend> Memoria<B> {
     /// asked for. Refuses what is not finite, and then changes nothing but what the error says.
     pub(super) fn settle_with(&mut self, read: &[TensorData]) -> Result<(), MemoriaError> {
         let started = Instant::now();
-        let mut writing = Duration::ZERO;
         let (gains, incoming) = match (&self.step, read.split_first()) {
             (Step::Adjusted(..), Some((gains, incoming))) => (Some(gains), incoming),
             _ => (None, read),
         };
-        if let Err(error) = self.check_incoming(incoming) {
+        if let Err(error) = self.write_incoming(incoming) {
             self.withdraw();
             return Err(error);
         }
+        self.costs.data_plane += started.elapsed();
+        let started = Instant::now();
         if let Some(gains) = gains
             && let Step::Adjusted(open, _) = core::mem::replace(&mut self.step, Step::Begun)
         {
@@ -69,13 +70,7 @@ impl<B: Backend> Memoria<B> {
             let width = open.width();
             self.close(&open, |row, place| gains[row * width + place] as f32);
         }
-        for (incoming, read) in core::mem::take(&mut self.incoming).into_iter().zip(incoming) {
-            if let Some(pool) = &mut self.pool {
-                let started = Instant::now();
-                pool.write_read(incoming.slots(), read);
-                self.costs.data_plane += started.elapsed();
-                writing += started.elapsed();
-            }
+        for incoming in core::mem::take(&mut self.incoming) {
             for (row, slots) in self.rows.iter_mut().zip(&incoming.rows) {
                 if slots.is_empty() {
                     row.skip_ids(incoming.count);
@@ -84,7 +79,7 @@ impl<B: Backend> Memoria<B> {
                 }
             }
         }
-        self.costs.control_plane += started.elapsed().saturating_sub(writing);
+        self.costs.control_plane += started.elapsed();
         Ok(())
     }
 
@@ -119,10 +114,10 @@ impl<B: Backend> Memoria<B> {
         }
     }
 
-    fn check_incoming(&self, read: &[TensorData]) -> Result<(), MemoriaError> {
-        let Some(pool) = &self.pool else { return Ok(()) };
+    fn write_incoming(&mut self, read: &[TensorData]) -> Result<(), MemoriaError> {
+        let Some(pool) = &mut self.pool else { return Ok(()) };
         let mut incoming = self.incoming.iter().zip(read);
-        incoming.try_for_each(|(incoming, read)| incoming.check(pool, read))
+        incoming.try_for_each(|(incoming, read)| incoming.write(pool, read))
     }
 
     fn withdraw(&mut self) {

@@ -6,13 +6,15 @@ use burn::{
 };
 use rayon::prelude::*;
 
-use super::number::{Number, Wide, squared_distance};
+use super::number::{ABREAST, Number, Wide};
 use crate::{Correlation, MemoriaError, id::Slot, threads::is_shared};
 
 /// Bytes per piece: small enough that setting one aside is not felt.
 const PIECE_BYTES: usize = 1 << 20;
 /// Fewer numbers than this are not worth sharing.
 const SHARED_ABOVE: usize = 1 << 16;
+/// Numbers that are gathered at once.
+const BLOCK: usize = 64;
 
 /// Vectors of one float type, by slot.
 #[derive(Clone, Debug)]
@@ -62,16 +64,15 @@ impl HostVectors {
         for_any!(self, vectors => vectors.squared_norms(&numbers_of(data)))
     }
 
-    /// Writes vectors, one after the other in `data`; those without a slot are passed over.
-    pub(super) fn write(&mut self, slots: impl Iterator<Item = Option<Slot>>, data: &TensorData) {
-        for_any!(self, vectors => {
-            let numbers = numbers_of(data);
-            for (slot, vector) in slots.zip(numbers.chunks_exact(vectors.dim)) {
-                if let Some(slot) = slot {
-                    vectors.set(slot, vector);
-                }
-            }
-        });
+    /// Writes vectors, one after the other in `data`; those without a slot are passed over. Returns
+    /// whether the squared norms of all that were written are below `limit`.
+    pub(super) fn write(
+        &mut self,
+        slots: impl Iterator<Item = Option<Slot>>,
+        data: &TensorData,
+        limit: f64,
+    ) -> bool {
+        for_any!(self, vectors => vectors.write(slots, &numbers_of(data), limit))
     }
 
     /// The query for the vectors in `slots`.
@@ -101,16 +102,8 @@ impl HostVectors {
         count: usize,
         slots: impl Iterator<Item = Option<Slot>>,
     ) -> TensorData {
-        for_any!(self, vectors => {
-            let mut gathered = Vec::with_capacity(count * vectors.dim);
-            for slot in slots {
-                match slot {
-                    Some(slot) => gathered.extend_from_slice(vectors.get(slot)),
-                    None => gathered.resize(gathered.len() + vectors.dim, Default::default()),
-                }
-            }
-            TensorData::new(gathered, [count, vectors.dim])
-        })
+        let slots: Vec<Option<Slot>> = slots.collect();
+        for_any!(self, vectors => TensorData::new(vectors.gather(&slots), [count, vectors.dim]))
     }
 
     /// Bytes set aside.
@@ -144,18 +137,65 @@ impl<N: Number> Vectors<N> {
         &self.pieces[piece][place..place + self.dim]
     }
 
-    fn set(&mut self, slot: Slot, vector: &[N]) {
-        let (piece, place) = self.locate(slot);
-        let piece = &mut self.pieces[piece];
-        match piece.len().cmp(&place) {
-            core::cmp::Ordering::Equal => piece.extend_from_slice(vector),
-            order => {
-                if order.is_lt() || piece.len() < place + vector.len() {
-                    piece.resize(place + vector.len(), N::default());
-                }
-                piece[place..place + vector.len()].copy_from_slice(vector);
+    /// Writes `numbers`, a vector for each slot or none; whether the squared norms of those written are
+    /// below `limit`.
+    fn write(
+        &mut self,
+        slots: impl Iterator<Item = Option<Slot>>,
+        numbers: &[N],
+        limit: f64,
+    ) -> bool {
+        let vectors = slots.zip(numbers.chunks_exact(self.dim));
+        let mut vectors: Vec<(Slot, &[N])> =
+            vectors.filter_map(|(slot, vector)| Some((slot?, vector))).collect();
+        // By piece, and within a piece in the order it grows in.
+        vectors.sort_unstable_by_key(|&(slot, _)| slot);
+        let (dim, shift) = (self.dim, self.shift);
+        let piece_of = |slot: Slot| slot.index() >> shift;
+        let write = |piece: &mut Vec<N>, vectors: &[(Slot, &[N])]| {
+            let zero = vec![N::Wide::default(); dim];
+            let mut buffer = Vec::new();
+            vectors.iter().fold(true, |below, &(slot, vector)| {
+                set(piece, (slot.index() & ((1 << shift) - 1)) * dim, vector);
+                let [norm] = N::Wide::squared_distances([N::widen(vector, &mut buffer)], &zero);
+                below & (0.0..limit).contains(&norm)
+            })
+        };
+        let mut of_pieces = vectors.chunk_by(|a, b| piece_of(a.0) == piece_of(b.0)).peekable();
+        let pieces = self.pieces.iter_mut().enumerate().filter_map(|(index, piece)| {
+            let vectors = of_pieces.next_if(|vectors| piece_of(vectors[0].0) == index)?;
+            Some((piece, vectors))
+        });
+        if vectors.len() * dim <= SHARED_ABOVE || !is_shared() {
+            return pieces.fold(true, |below, (piece, vectors)| below & write(piece, vectors));
+        }
+        let pieces: Vec<_> = pieces.collect();
+        pieces
+            .into_par_iter()
+            .map(|(piece, vectors)| write(piece, vectors))
+            .reduce(|| true, |a, b| a & b)
+    }
+
+    /// Vectors one after the other, zeros where there is no slot.
+    fn gather(&self, slots: &[Option<Slot>]) -> Vec<N> {
+        let numbers = slots.len() * self.dim;
+        if numbers > SHARED_ABOVE && is_shared() && self.dim.is_multiple_of(BLOCK) {
+            let blocks_each = self.dim / BLOCK;
+            let block = |index: usize| match slots[index / blocks_each] {
+                Some(slot) => self.get(slot).as_chunks::<BLOCK>().0[index % blocks_each],
+                None => [N::default(); BLOCK],
+            };
+            let blocks = (0..slots.len() * blocks_each).into_par_iter().map(block);
+            return blocks.collect::<Vec<[N; BLOCK]>>().into_flattened();
+        }
+        let mut gathered = Vec::with_capacity(numbers);
+        for slot in slots {
+            match slot {
+                Some(slot) => gathered.extend_from_slice(self.get(*slot)),
+                None => gathered.resize(gathered.len() + self.dim, N::default()),
             }
         }
+        gathered
     }
 
     /// Which piece a slot lies in, and from which number on.
@@ -192,8 +232,11 @@ impl<N: Number> Vectors<N> {
     fn squared_norms(&self, numbers: &[N]) -> Vec<f64> {
         let zero = vec![N::Wide::default(); self.dim];
         let mut buffer = Vec::new();
-        let norm = |vector| squared_distance(N::widen(vector, &mut buffer), &zero).into();
-        pulp::Arch::new().dispatch(|| numbers.chunks_exact(self.dim).map(norm).collect())
+        let norm = |vector| {
+            let [norm] = N::Wide::squared_distances([N::widen(vector, &mut buffer)], &zero);
+            norm
+        };
+        numbers.chunks_exact(self.dim).map(norm).collect()
     }
 
     fn scores(&self, query: &HostQuery, candidates: &[Slot]) -> Vec<f64> {
@@ -210,21 +253,27 @@ impl<N: Number> Vectors<N> {
 
     fn scores_of(&self, query: &[Vec<N::Wide>], candidates: &[Slot]) -> Vec<f64> {
         let mut scores = Vec::with_capacity(candidates.len());
-        let mut buffer = Vec::new();
-        let mut exponents = vec![0.0f64; query.len()];
-        pulp::Arch::new().dispatch(
-            #[inline(always)]
-            || {
-                for &slot in candidates {
-                    let vector = N::widen(self.get(slot), &mut buffer);
-                    for (exponent, query) in exponents.iter_mut().zip(query) {
-                        *exponent = -squared_distance(vector, query).into();
-                    }
-                    scores.push(log_sum_exp(&exponents));
-                }
-            },
-        );
+        let (together, rest) = candidates.as_chunks::<ABREAST>();
+        together.iter().for_each(|&slots| scores.extend(self.scores_abreast(query, slots)));
+        rest.iter().for_each(|&slot| scores.extend(self.scores_abreast(query, [slot])));
         scores
+    }
+
+    fn scores_abreast<const K: usize>(&self, query: &[Vec<N::Wide>], slots: [Slot; K]) -> [f64; K] {
+        let mut buffers = [const { Vec::new() }; K];
+        let mut vectors = [&[][..]; K];
+        for ((vector, buffer), slot) in vectors.iter_mut().zip(&mut buffers).zip(slots) {
+            *vector = N::widen(self.get(slot), buffer);
+        }
+        if let [only] = query {
+            return N::Wide::squared_distances(vectors, only).map(|distance| -distance);
+        }
+        let mut exponents = [const { Vec::new() }; K];
+        for query in query {
+            let distances = N::Wide::squared_distances(vectors, query);
+            exponents.iter_mut().zip(distances).for_each(|(all, distance)| all.push(-distance));
+        }
+        exponents.map(|exponents| log_sum_exp(&exponents))
     }
 
     fn query_of(
@@ -269,11 +318,19 @@ impl HostQuery {
     }
 }
 
-/// The logarithm of the sum of exponentials; of a single one the number itself.
-fn log_sum_exp(exponents: &[f64]) -> f64 {
-    if let [only] = exponents {
-        return *only;
+/// Writes a vector into a piece that may have to grow for it.
+fn set<N: Number>(piece: &mut Vec<N>, place: usize, vector: &[N]) {
+    if piece.len() == place {
+        return piece.extend_from_slice(vector);
     }
+    if piece.len() < place + vector.len() {
+        piece.resize(place + vector.len(), N::default());
+    }
+    piece[place..place + vector.len()].copy_from_slice(vector);
+}
+
+/// The logarithm of the sum of exponentials.
+fn log_sum_exp(exponents: &[f64]) -> f64 {
     let max = exponents.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     max + exponents.iter().map(|exponent| (exponent - max).exp()).sum::<f64>().ln()
 }

@@ -5,9 +5,12 @@ use burn::{
     tensor::{bf16, f16},
 };
 use half::slice::HalfFloatSliceExt;
+use wide::{f32x8, f64x4};
 
 /// Numbers added up side by side. Fixed, so that every machine rounds alike.
 const LANES: usize = 16;
+/// Vectors compared side by side: the memory's answers to several of them are awaited together.
+pub(super) const ABREAST: usize = 4;
 
 /// A float type that is stored.
 pub(super) trait Number: Element + Default {
@@ -56,69 +59,79 @@ impl Number for bf16 {
 
 /// A float type that is computed with.
 pub(super) trait Wide: Copy + Default + Send + Sync + Into<f64> {
-    /// The square of the difference, added to a sum.
-    fn add_square(sum: Self, a: Self, b: Self) -> Self;
-
-    fn add(self, other: Self) -> Self;
+    /// ‖v − query‖² of each vector, which does not depend on the others.
+    fn squared_distances<const N: usize>(vectors: [&[Self]; N], query: &[Self]) -> [f64; N];
 
     fn from_f64(number: f64) -> Self;
 }
 
-impl Wide for f32 {
-    #[inline(always)]
-    fn add_square(sum: f32, a: f32, b: f32) -> f32 {
-        sum + (a - b) * (a - b)
-    }
+macro_rules! impl_wide {
+    ($number:ty, $block:ty, $width:literal) => {
+        impl Wide for $number {
+            #[inline]
+            fn squared_distances<const N: usize>(
+                vectors: [&[Self]; N],
+                query: &[Self],
+            ) -> [f64; N] {
+                let (chunks, rest) = query.as_chunks::<LANES>();
+                let of_vectors =
+                    vectors.map(|vector| &vector.as_chunks::<LANES>().0[..chunks.len()]);
+                let mut sums = [[<$block>::ZERO; LANES / $width]; N];
+                for (at, query) in chunks.iter().enumerate() {
+                    for (sums, chunks) in sums.iter_mut().zip(of_vectors) {
+                        add_squares(sums, &chunks[at], query);
+                    }
+                }
+                if !rest.is_empty() {
+                    let padded = |vector: &[Self]| {
+                        let mut padded = [0.0; LANES];
+                        let rest = &vector[chunks.len() * LANES..];
+                        padded[..rest.len()].copy_from_slice(rest);
+                        padded
+                    };
+                    for (sums, vector) in sums.iter_mut().zip(vectors) {
+                        add_squares(sums, &padded(vector), &padded(query));
+                    }
+                }
+                return sums.map(total);
 
-    #[inline(always)]
-    fn add(self, other: f32) -> f32 {
-        self + other
-    }
+                #[inline(always)]
+                fn add_squares(
+                    sums: &mut [$block; LANES / $width],
+                    vector: &[$number; LANES],
+                    query: &[$number; LANES],
+                ) {
+                    let blocks = vector.as_chunks::<$width>().0.iter().zip(query.as_chunks().0);
+                    for (sum, (&vector, &query)) in sums.iter_mut().zip(blocks) {
+                        let difference = <$block>::from(vector) - <$block>::from(query);
+                        *sum += difference * difference;
+                    }
+                }
 
-    fn from_f64(number: f64) -> f32 {
-        number as f32
-    }
-}
+                #[inline(always)]
+                fn total(sums: [$block; LANES / $width]) -> f64 {
+                    let sum: [$number; $width] =
+                        sums.into_iter().reduce(|a, b| a + b).unwrap_or_default().to_array();
+                    let halves = |sum: &[$number]| -> $number {
+                        match sum {
+                            [a, b, c, d, e, f, g, h] => ((a + e) + (c + g)) + ((b + f) + (d + h)),
+                            [a, b, c, d] => (a + c) + (b + d),
+                            _ => sum.iter().sum(),
+                        }
+                    };
+                    halves(&sum).into()
+                }
+            }
 
-impl Wide for f64 {
-    #[inline(always)]
-    fn add_square(sum: f64, a: f64, b: f64) -> f64 {
-        sum + (a - b) * (a - b)
-    }
-
-    #[inline(always)]
-    fn add(self, other: f64) -> f64 {
-        self + other
-    }
-
-    fn from_f64(number: f64) -> f64 {
-        number
-    }
-}
-
-/// ‖a − b‖².
-#[inline(always)]
-pub(super) fn squared_distance<W: Wide>(a: &[W], b: &[W]) -> W {
-    let (a_chunks, a_rest) = a.as_chunks::<LANES>();
-    let (b_chunks, b_rest) = b.as_chunks::<LANES>();
-    let mut sums = [W::default(); LANES];
-    for (a, b) in a_chunks.iter().zip(b_chunks) {
-        for lane in 0..LANES {
-            sums[lane] = W::add_square(sums[lane], a[lane], b[lane]);
+            fn from_f64(number: f64) -> Self {
+                number as $number
+            }
         }
-    }
-    for (lane, (&a, &b)) in a_rest.iter().zip(b_rest).enumerate() {
-        sums[lane] = W::add_square(sums[lane], a, b);
-    }
-    let mut width = LANES / 2;
-    while width > 0 {
-        for lane in 0..width {
-            sums[lane] = sums[lane].add(sums[lane + width]);
-        }
-        width /= 2;
-    }
-    sums[0]
+    };
 }
+
+impl_wide!(f32, f32x8, 8);
+impl_wide!(f64, f64x4, 4);
 
 #[cfg(test)]
 mod tests {
@@ -127,11 +140,19 @@ mod tests {
 
     #[rstest]
     fn distances_are_what_they_are(#[values(1, 15, 16, 17, 100, 768)] dim: usize) {
-        let a: Vec<f32> = (0..dim).map(|i| (i as f32).sin()).collect();
-        let b: Vec<f32> = (0..dim).map(|i| (i as f32 * 0.7).cos()).collect();
-        let exact: f64 =
-            a.iter().zip(&b).map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2)).sum();
-        assert!((f64::from(squared_distance(&a, &b)) - exact).abs() < 1e-6 * exact);
+        let vector = |by: f32| (0..dim).map(|i| (i as f32 * by).cos()).collect::<Vec<f32>>();
+        let (query, vectors) = (vector(1.0), [vector(0.7), vector(0.3), vector(1.1)]);
+        let wide = |vector: &[f32]| vector.iter().map(|&x| f64::from(x)).collect::<Vec<f64>>();
+        let together = f32::squared_distances([0, 1, 2].map(|i| &vectors[i][..]), &query);
+        for (vector, together) in vectors.iter().zip(together) {
+            let exact: f64 =
+                wide(vector).iter().zip(wide(&query)).map(|(a, b)| (a - b).powi(2)).sum();
+            let [alone] = f32::squared_distances([vector], &query);
+            assert!((alone - exact).abs() <= 1e-6 * exact, "{alone} != {exact}");
+            assert_eq!(alone.to_bits(), together.to_bits(), "whoever it is computed with");
+            let [double] = f64::squared_distances([&wide(vector)], &wide(&query));
+            assert!((double - exact).abs() <= 1e-14 * exact, "{double} != {exact}");
+        }
     }
 
     #[test]
