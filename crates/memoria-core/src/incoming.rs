@@ -18,9 +18,14 @@ pub(crate) struct Incoming<B: Backend> {
 impl<B: Backend> Incoming<B> {
     /// Writes what has been read if the pool waits for it, and refuses vectors that are not finite, or
     /// whose distances would not be. Those are written, too: nobody looks at their slots.
-    pub(crate) fn write(&self, pool: &mut Pool<B>, read: &TensorData) -> Result<(), MemoriaError> {
+    pub(crate) fn write(
+        &self,
+        pool: &mut Pool<B>,
+        read: &TensorData,
+        may_share: bool,
+    ) -> Result<(), MemoriaError> {
         let limit = squared_norm_limit(pool.dtype());
-        match pool.write_read(self.slots(), read, limit) {
+        match pool.write_read(self.slots(), read, limit, may_share) {
             Some(true) => Ok(()),
             _ => self.check(pool, read),
         }

@@ -19,7 +19,7 @@ use crate::{
     reminded::OpenStep,
     row::Row,
     search::Search,
-    threads::share,
+    threads::are_worth_sharing,
 };
 use recall::working_query;
 use rows::for_each_row;
@@ -168,24 +168,14 @@ impl<B: Backend> Memoria<B> {
     /// [`MemoriaError::NonFiniteData`] or [`MemoriaError::NonFiniteGain`] if what was given since the
     /// last read turns out not to be finite; [`MemoriaError::Device`].
     pub fn remind(&mut self) -> Result<Reminded<B>, MemoriaError> {
-        match &self.pool {
-            // Devices order their work by the thread it comes from: that must stay the same.
-            Some(pool) if pool.is_on_host() => {
-                let engrams: usize = self.rows.iter().map(|row| row.counts().total()).sum();
-                share(engrams * pool.dim(), || self.remind_here())
-            }
-            _ => self.remind_here(),
-        }
-    }
-
-    /// [`remind`](Self::remind), on this thread.
-    fn remind_here(&mut self) -> Result<Reminded<B>, MemoriaError> {
         // On the host scores are there at once, but vectors have to be read before; on the device
         // scores are read together with everything else.
         if self.pool.as_ref().is_some_and(Pool::is_on_host) {
-            self.settle()?;
+            let tensors = self.unsettled();
+            let read = self.read(tensors)?;
+            let due = self.due(&read)?;
             let query = working_query(self.config.correlation);
-            let searches = self.search_here(query, true);
+            let searches = self.search_here(Some(&due), query);
             return Ok(self.opened(&searches));
         }
         let queries = self.working_queries();
@@ -199,9 +189,16 @@ impl<B: Backend> Memoria<B> {
         let searches = self.answer(question)?;
 
         let started = Instant::now();
-        for_each_row(&mut self.rows, &searches, true, |row, search| search.fire(row));
+        let is_shared = self.is_shared();
+        for_each_row(&mut self.rows, is_shared, |row, index| searches[index].fire(row));
         self.costs.control_plane += started.elapsed();
         Ok(self.opened(&searches))
+    }
+
+    /// Whether the memory is large enough for several threads to work on it.
+    fn is_shared(&self) -> bool {
+        let engrams: usize = self.rows.iter().map(|row| row.counts().total()).sum();
+        are_worth_sharing(engrams * self.pool.as_ref().map_or(0, Pool::dim))
     }
 
     /// Opens the step of what was searched and has fired: the next thing to come is its adjustment.

@@ -152,9 +152,10 @@ impl<B: Backend> Pool<B> {
         slots: impl Iterator<Item = Option<Slot>>,
         read: &TensorData,
         limit: f64,
+        may_share: bool,
     ) -> Option<bool> {
         match &mut self.vectors {
-            Vectors::Host(vectors) => Some(vectors.write(slots, read, limit)),
+            Vectors::Host(vectors) => Some(vectors.write(slots, read, limit, may_share)),
             Vectors::Device(_) => None,
         }
     }
@@ -190,36 +191,43 @@ impl<B: Backend> Pool<B> {
 
     /// Scores of `candidates`; higher is more alike, and only the order within one call means
     /// something. A score depends on nothing but the query and the candidate. There must be candidates.
+    /// Several threads of the host take part only if they `may_share` the work.
     pub(crate) fn scores(
         &self,
         query: &Query<B>,
         candidates: &[Slot],
         correlation: Correlation,
+        may_share: bool,
     ) -> Numbers<B> {
         match (&self.vectors, query) {
             (Vectors::Device(vectors), Query::Device(working)) => {
                 Numbers::OnDevice(vectors.scores(working.clone(), candidates, correlation))
             }
             (Vectors::Host(vectors), Query::Host(query)) => {
-                Numbers::Here(vectors.scores(query, candidates))
+                Numbers::Here(vectors.scores(query, candidates, may_share))
             }
             _ => unreachable!("a query is made by the pool that answers it"),
         }
     }
 
     /// Vectors as `[rows, width, dim]`; rows shorter than `width`, which is above 0, end in zeros.
-    pub(crate) fn gather(&self, rows: &[Vec<Slot>], width: usize) -> FloatTensor<B> {
+    pub(crate) fn gather(
+        &self,
+        rows: &[Vec<Slot>],
+        width: usize,
+        may_share: bool,
+    ) -> FloatTensor<B> {
         let padded = rows.iter().flat_map(|row| {
             let padding = std::iter::repeat_n(None, width - row.len());
             row.iter().map(|&slot| Some(slot)).chain(padding)
         });
-        let vectors = self.vectors_in(rows.len() * width, padded);
+        let vectors = self.vectors_in(rows.len() * width, padded, may_share);
         B::float_reshape(vectors, Shape::new([rows.len(), width, self.dim]))
     }
 
     /// Vectors `[slots, dim]`; at least one.
     pub(crate) fn select(&self, slots: &[Slot]) -> FloatTensor<B> {
-        self.vectors_in(slots.len(), slots.iter().map(|&slot| Some(slot)))
+        self.vectors_in(slots.len(), slots.iter().map(|&slot| Some(slot)), false)
     }
 
     /// Bytes set aside for vectors.
@@ -239,11 +247,12 @@ impl<B: Backend> Pool<B> {
         &self,
         count: usize,
         slots: impl Iterator<Item = Option<Slot>>,
+        may_share: bool,
     ) -> FloatTensor<B> {
         match &self.vectors {
             Vectors::Device(vectors) => vectors.select(slots),
             Vectors::Host(vectors) => {
-                let data = vectors.gather(count, slots);
+                let data = vectors.gather(count, slots, may_share);
                 let tensor = B::float_from_data(data, &self.device);
                 if tensor.dtype() == self.dtype {
                     return tensor;
@@ -320,7 +329,7 @@ mod tests {
         let to_read = pool.write(&slots, tensor(values, pool.dim, pool.dtype));
         let read = read::<Flex>(vec![to_read]).unwrap();
         let there = slots.iter().map(|&slot| Some(slot));
-        assert_ne!(pool.write_read(there, &read[0], f64::INFINITY), Some(false));
+        assert_ne!(pool.write_read(there, &read[0], f64::INFINITY, true), Some(false));
         let square = |&x: &f32| f64::from(x).powi(2);
         let norms = values.chunks(pool.dim).map(|v| v.iter().map(square).sum::<f64>());
         for (got, expected) in pool.squared_norms(&read[0]).into_iter().zip(norms) {
@@ -339,7 +348,7 @@ mod tests {
         of: &[Slot],
         correlation: Correlation,
     ) -> Vec<f64> {
-        match pool.scores(query, of, correlation) {
+        match pool.scores(query, of, correlation, true) {
             Numbers::Here(scores) => scores,
             Numbers::OnDevice(scores) => numbers(scores),
         }
@@ -355,7 +364,7 @@ mod tests {
         let values: Vec<f32> = (0..12 * dim).map(|i| (i % 250) as f32).collect();
         let mut slots = add(&mut pool, &values[..4 * dim]);
         slots.extend(add(&mut pool, &values[4 * dim..]));
-        let gathered = pool.gather(&[slots], 12);
+        let gathered = pool.gather(&[slots], 12, true);
         assert_eq!(gathered.dtype(), dtype);
         assert!(numbers(gathered).iter().zip(&values).all(|(&a, &b)| a == f64::from(b)));
         let width = dtype.size() * dim;
@@ -371,7 +380,7 @@ mod tests {
         pool.release(slots[1..3].iter().copied());
         let again = add(&mut pool, &[2.0; 9]);
         assert_eq!(again.iter().filter(|slot| slots.contains(slot)).count(), 2);
-        let gathered = numbers(pool.gather(&[again[..1].to_vec(), vec![]], 2));
+        let gathered = numbers(pool.gather(&[again[..1].to_vec(), vec![]], 2, true));
         assert_eq!(gathered, [2.0, 2.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
     }
 

@@ -1,17 +1,68 @@
-//! When work is shared among threads.
+//! When and how work is shared among threads.
 
-/// Numbers in a memory below which waking other threads, a tenth of a millisecond, costs more than they
-/// save.
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Numbers in a memory below which waking other threads, some hundredths of a millisecond, costs more than
+/// they save.
 const SHARED_ABOVE: usize = 1 << 21;
 
-/// Does something with a memory of so many numbers, in a way that lets [parts of it](is_shared) be
-/// shared if the memory is large.
-pub(crate) fn share<R: Send>(numbers: usize, work: impl FnOnce() -> R + Send) -> R {
-    // Inside the pool the threads are awake, and what shares its work goes on with its own part.
-    if numbers > SHARED_ABOVE { rayon::scope(|_| work()) } else { work() }
+/// Whether work on so many numbers is worth sharing.
+pub(crate) fn are_worth_sharing(numbers: usize) -> bool {
+    numbers > SHARED_ABOVE
 }
 
-/// Whether this is a thread that can share its work at little cost.
-pub(crate) fn is_shared() -> bool {
-    rayon::current_thread_index().is_some()
+/// Calls `each` with every item and returns the results in the items' order.
+///
+/// The calling thread works, too: it takes one item after the other, and so do other threads as soon as
+/// they are awake. No item is waited for that nobody works on.
+pub(crate) fn share<T: Send, R: Send>(
+    items: impl ExactSizeIterator<Item = T> + Send,
+    each: impl Fn(T) -> R + Sync,
+) -> Vec<R> {
+    let count = items.len();
+    let helpers = rayon::current_num_threads().min(count).saturating_sub(1);
+    if helpers == 0 {
+        return items.map(each).collect();
+    }
+    let waiting = Mutex::new(items.enumerate());
+    let done = Mutex::new(Vec::with_capacity(count));
+    let work = || {
+        loop {
+            let next = locked(&waiting).next();
+            let Some((place, item)) = next else { return };
+            let result = each(item);
+            locked(&done).push((place, result));
+        }
+    };
+    rayon::in_place_scope(|scope| {
+        (0..helpers).for_each(|_| scope.spawn(|_| work()));
+        work();
+    });
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.sort_unstable_by_key(|&(place, _)| place);
+    done.into_iter().map(|(_, result)| result).collect()
+}
+
+/// A panic while the lock is held is passed on by the threads' scope: nobody sees what it left.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_come_in_the_items_order() {
+        for count in [0, 1, 2, 1000] {
+            let squares = share(0..count, |i| i * i);
+            assert_eq!(squares, (0..count).map(|i| i * i).collect::<Vec<usize>>());
+        }
+    }
+
+    #[test]
+    fn a_panic_is_passed_on() {
+        let result = std::panic::catch_unwind(|| share(0..9, |i| assert_ne!(i, 7)));
+        assert!(result.is_err());
+    }
 }

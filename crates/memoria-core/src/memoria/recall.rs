@@ -79,7 +79,8 @@ impl<B: Backend> Memoria<B> {
         let Some(pool) = &self.pool else { return Question { rows: Vec::new() } };
         let config = self.config;
         let adjusted = matches!(self.step, Step::Adjusted(..));
-        let ask = |row: &mut Row, query: &Option<Query<B>>| {
+        let ask = |row: &mut Row, index: usize| {
+            let query = &queries[index];
             let candidates = match query {
                 None => Candidates::default(),
                 Some(_) if adjusted => {
@@ -88,12 +89,12 @@ impl<B: Backend> Memoria<B> {
                 Some(_) => Candidates::new(row, row.short_term()),
             };
             let wanted = query.as_ref().filter(|_| candidates.need_scores(&config));
-            let scores =
-                wanted.map(|query| pool.scores(query, &candidates.slots, config.correlation));
+            let scores = wanted
+                .map(|query| pool.scores(query, &candidates.slots, config.correlation, false));
             (candidates, scores)
         };
         // Devices order their work by the thread it comes from.
-        let asked = for_each_row(&mut self.rows, &queries, false, ask);
+        let asked = for_each_row(&mut self.rows, false, ask);
         let rows = queries
             .into_iter()
             .zip(asked)
@@ -108,14 +109,15 @@ impl<B: Backend> Memoria<B> {
     pub(super) fn answer(&mut self, question: Question<B>) -> Result<Vec<Search>, MemoriaError> {
         let started = Instant::now();
         let config = self.config;
-        let begin = |row: &mut Row, question: &RowQuestion<B>| match question.query {
-            None => Search::default(),
-            Some(_) => {
+        let begin = |row: &mut Row, index: usize| match &question.rows[index] {
+            RowQuestion { query: None, .. } => Search::default(),
+            question => {
                 let scores = question.scores.as_ref().and_then(Numbers::here);
                 Search::begin(row, &question.candidates, scores, &config)
             }
         };
-        let mut searches = for_each_row(&mut self.rows, &question.rows, true, begin);
+        let is_shared = self.is_shared();
+        let mut searches = for_each_row(&mut self.rows, is_shared, begin);
         self.costs.control_plane += started.elapsed();
 
         let scores = self.ask_for_ltms(&searches, &question);
@@ -139,7 +141,7 @@ impl<B: Backend> Memoria<B> {
         let undecided = rows.filter(|((_, search), _)| search.is_undecided(&config));
         let ask = |((row, search), question): ((&Row, &Search), &RowQuestion<B>)| {
             let query = question.query.as_ref()?;
-            pool.scores(query, &search.found_slots(row), config.correlation).on_device()
+            pool.scores(query, &search.found_slots(row), config.correlation, false).on_device()
         };
         let scores = undecided.filter_map(ask).collect();
         self.costs.data_plane += started.elapsed();
@@ -162,7 +164,7 @@ impl<B: Backend> Memoria<B> {
             let query = |pool: &Pool<B>, row, _: &Row| {
                 Some(pool.query_of(&vectors, Some(&read[0]), range(row), correlation))
             };
-            return Ok(self.search_here(query, false));
+            return Ok(self.search_here(None, query));
         }
         let query = |pool: &Pool<B>, row| pool.query_of(&vectors, None, range(row), correlation);
         let queries = |pool: &Pool<B>| (0..batch).map(|row| Some(query(pool, row))).collect();
@@ -194,9 +196,10 @@ impl<B: Backend> Memoria<B> {
         let working = self.rows.iter().map(fired).collect();
         self.costs.control_plane += started.elapsed();
         let started = Instant::now();
+        let is_shared = self.is_shared();
         let width = slots.iter().map(Vec::len).max().unwrap_or(0);
         let pool = self.pool.as_ref().filter(|_| width > 0);
-        let data = pool.map(|pool| pool.gather(&slots, width));
+        let data = pool.map(|pool| pool.gather(&slots, width, is_shared));
         self.costs.data_plane += started.elapsed();
         Reminded { data, rows, working, ticket }
     }

@@ -5,7 +5,14 @@ use std::time::Instant;
 use burn::backend::{Backend, TensorData, tensor::FloatTensor};
 
 use super::{Memoria, Step, rows::for_each_row};
-use crate::{MemoriaError, id::Member, pool::read, reminded::OpenStep};
+use crate::{
+    MemoriaConfig, MemoriaError,
+    id::{Member, Slot},
+    incoming::Incoming,
+    pool::read,
+    reminded::OpenStep,
+    row::Row,
+};
 
 impl<B: Backend> Memoria<B> {
     /// Reads tensors, waiting for the device once; for no tensors not at all. If that fails, what was
@@ -38,15 +45,29 @@ impl<B: Backend> Memoria<B> {
         gains.into_iter().chain(incoming).collect()
     }
 
+    /// Settles everything that can be settled.
     pub(super) fn settle(&mut self) -> Result<(), MemoriaError> {
         let tensors = self.unsettled();
         let read = self.read(tensors)?;
         self.settle_with(&read)
     }
 
-    /// Finishes an adjustment and admits what was added, with what [`unsettled`](Self::unsettled)
-    /// asked for. Refuses what is not finite, and then changes nothing but what the error says.
+    /// Settles with what [`unsettled`](Self::unsettled) asked for.
     pub(super) fn settle_with(&mut self, read: &[TensorData]) -> Result<(), MemoriaError> {
+        let due = self.due(read)?;
+        let started = Instant::now();
+        let config = self.config;
+        let settle = |row: &mut Row, index| due.settle(row, index, &config);
+        let is_shared = self.is_shared();
+        let left = for_each_row(&mut self.rows, is_shared, settle);
+        self.release(left);
+        self.costs.control_plane += started.elapsed();
+        Ok(())
+    }
+
+    /// What the rows have to do, with what [`unsettled`](Self::unsettled) asked for. Refuses what is not
+    /// finite, and then changes nothing but what the error says.
+    pub(super) fn due(&mut self, read: &[TensorData]) -> Result<Due<B>, MemoriaError> {
         let started = Instant::now();
         let (gains, incoming) = match (&self.step, read.split_first()) {
             (Step::Adjusted(..), Some((gains, incoming))) => (Some(gains), incoming),
@@ -58,6 +79,7 @@ impl<B: Backend> Memoria<B> {
         }
         self.costs.data_plane += started.elapsed();
         let started = Instant::now();
+        let mut closing = None;
         if let Some(gains) = gains
             && let Step::Adjusted(open, _) = core::mem::replace(&mut self.step, Step::Begun)
         {
@@ -67,31 +89,24 @@ impl<B: Backend> Memoria<B> {
                 self.withdraw();
                 return Err(error);
             }
-            let width = open.width();
-            self.close(&open, |row, place| gains[row * width + place] as f32);
-        }
-        for incoming in core::mem::take(&mut self.incoming) {
-            for (row, slots) in self.rows.iter_mut().zip(&incoming.rows) {
-                if slots.is_empty() {
-                    row.skip_ids(incoming.count);
-                } else {
-                    row.admit(slots, self.config.initial_lifespan);
-                }
-            }
+            closing = Some((open, gains));
         }
         self.costs.control_plane += started.elapsed();
-        Ok(())
+        Ok(Due { closing, incoming: core::mem::take(&mut self.incoming) })
     }
 
     /// Ends a step in every row, with the gain of each reminded engram by row and place.
     pub(super) fn close(&mut self, open: &OpenStep, gain: impl Fn(usize, usize) -> f32 + Sync) {
         let stm_capacity = self.config.stm_capacity;
-        let rows: Vec<_> = open.rows.iter().enumerate().collect();
-        let left = for_each_row(&mut self.rows, &rows, true, |row, &(index, reminded)| {
-            let gains = reminded.iter().enumerate();
-            let gains = gains.map(|(place, member)| (member.entry, gain(index, place)));
-            row.adjust(gains, stm_capacity)
+        let is_shared = self.is_shared();
+        let left = for_each_row(&mut self.rows, is_shared, |row, index| {
+            close_row(row, &open.rows[index], |place| gain(index, place), stm_capacity)
         });
+        self.release(left);
+    }
+
+    /// Makes slots that the dead have left available again.
+    pub(super) fn release(&mut self, left: Vec<Vec<Slot>>) {
         if let Some(pool) = &mut self.pool {
             pool.release(left.into_iter().flatten());
         }
@@ -115,9 +130,10 @@ impl<B: Backend> Memoria<B> {
     }
 
     fn write_incoming(&mut self, read: &[TensorData]) -> Result<(), MemoriaError> {
+        let is_shared = self.is_shared();
         let Some(pool) = &mut self.pool else { return Ok(()) };
         let mut incoming = self.incoming.iter().zip(read);
-        incoming.try_for_each(|(incoming, read)| incoming.write(pool, read))
+        incoming.try_for_each(|(incoming, read)| incoming.write(pool, read, is_shared))
     }
 
     fn withdraw(&mut self) {
@@ -125,6 +141,45 @@ impl<B: Backend> Memoria<B> {
             pool.release(self.incoming.drain(..).flat_map(|incoming| incoming.rows).flatten());
         }
     }
+}
+
+/// What every row has to do before it can be looked at, all of it checked.
+pub(super) struct Due<B: Backend> {
+    /// The step to end, with the gain of every place, row by row.
+    closing: Option<(OpenStep, Vec<f64>)>,
+    /// Who is to be admitted.
+    incoming: Vec<Incoming<B>>,
+}
+
+impl<B: Backend> Due<B> {
+    /// Does it in one row. Returns the slots that the dead leave.
+    pub(super) fn settle(&self, row: &mut Row, index: usize, config: &MemoriaConfig) -> Vec<Slot> {
+        let left = match &self.closing {
+            None => Vec::new(),
+            Some((open, gains)) => {
+                let gain = |place| gains[index * open.width() + place] as f32;
+                close_row(row, &open.rows[index], gain, config.stm_capacity)
+            }
+        };
+        for incoming in &self.incoming {
+            match &incoming.rows[index][..] {
+                [] => row.skip_ids(incoming.count),
+                slots => row.admit(slots, config.initial_lifespan),
+            }
+        }
+        left
+    }
+}
+
+/// Ends a step in a row, with the gain of each reminded engram by place.
+fn close_row(
+    row: &mut Row,
+    reminded: &[Member],
+    gain: impl Fn(usize) -> f32,
+    stm_capacity: usize,
+) -> Vec<Slot> {
+    let gains = reminded.iter().enumerate().map(|(place, member)| (member.entry, gain(place)));
+    row.adjust(gains, stm_capacity)
 }
 
 fn check_gains(open: &OpenStep, gains: &[f64]) -> Result<(), MemoriaError> {

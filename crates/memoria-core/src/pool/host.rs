@@ -4,17 +4,18 @@ use burn::{
     backend::{DType, TensorData},
     tensor::{bf16, f16},
 };
-use rayon::prelude::*;
 
 use super::number::{ABREAST, Number, Wide};
-use crate::{Correlation, MemoriaError, id::Slot, threads::is_shared};
+use crate::{Correlation, MemoriaError, id::Slot, threads::share};
 
 /// Bytes per piece: small enough that setting one aside is not felt.
 const PIECE_BYTES: usize = 1 << 20;
 /// Fewer numbers than this are not worth sharing.
 const SHARED_ABOVE: usize = 1 << 16;
-/// Numbers that are gathered at once.
-const BLOCK: usize = 64;
+/// Candidates that a thread scores before it looks for more.
+const SCORED_AT_ONCE: usize = 16 * ABREAST;
+/// Vectors that a thread gathers before it looks for more.
+const GATHERED_AT_ONCE: usize = 32;
 
 /// Vectors of one float type, by slot.
 #[derive(Clone, Debug)]
@@ -71,8 +72,9 @@ impl HostVectors {
         slots: impl Iterator<Item = Option<Slot>>,
         data: &TensorData,
         limit: f64,
+        may_share: bool,
     ) -> bool {
-        for_any!(self, vectors => vectors.write(slots, &numbers_of(data), limit))
+        for_any!(self, vectors => vectors.write(slots, &numbers_of(data), limit, may_share))
     }
 
     /// The query for the vectors in `slots`.
@@ -92,8 +94,13 @@ impl HostVectors {
         for_any!(self, vectors => vectors.query_of(&numbers_of(data), range, correlation))
     }
 
-    pub(super) fn scores(&self, query: &HostQuery, candidates: &[Slot]) -> Vec<f64> {
-        for_any!(self, vectors => vectors.scores(query, candidates))
+    pub(super) fn scores(
+        &self,
+        query: &HostQuery,
+        candidates: &[Slot],
+        may_share: bool,
+    ) -> Vec<f64> {
+        for_any!(self, vectors => vectors.scores(query, candidates, may_share))
     }
 
     /// Vectors one after the other, zeros where there is no slot.
@@ -101,9 +108,10 @@ impl HostVectors {
         &self,
         count: usize,
         slots: impl Iterator<Item = Option<Slot>>,
+        may_share: bool,
     ) -> TensorData {
         let slots: Vec<Option<Slot>> = slots.collect();
-        for_any!(self, vectors => TensorData::new(vectors.gather(&slots), [count, vectors.dim]))
+        for_any!(self, vectors => TensorData::new(vectors.gather(&slots, may_share), [count, vectors.dim]))
     }
 
     /// Bytes set aside.
@@ -144,6 +152,7 @@ impl<N: Number> Vectors<N> {
         slots: impl Iterator<Item = Option<Slot>>,
         numbers: &[N],
         limit: f64,
+        may_share: bool,
     ) -> bool {
         let vectors = slots.zip(numbers.chunks_exact(self.dim));
         let mut vectors: Vec<(Slot, &[N])> =
@@ -166,27 +175,29 @@ impl<N: Number> Vectors<N> {
             let vectors = of_pieces.next_if(|vectors| piece_of(vectors[0].0) == index)?;
             Some((piece, vectors))
         });
-        if vectors.len() * dim <= SHARED_ABOVE || !is_shared() {
-            return pieces.fold(true, |below, (piece, vectors)| below & write(piece, vectors));
-        }
-        let pieces: Vec<_> = pieces.collect();
-        pieces
-            .into_par_iter()
-            .map(|(piece, vectors)| write(piece, vectors))
-            .reduce(|| true, |a, b| a & b)
+        let written: Vec<bool> = if may_share && vectors.len() * dim > SHARED_ABOVE {
+            let pieces: Vec<_> = pieces.collect();
+            share(pieces.into_iter(), |(piece, vectors)| write(piece, vectors))
+        } else {
+            pieces.map(|(piece, vectors)| write(piece, vectors)).collect()
+        };
+        written.into_iter().all(|is_below| is_below)
     }
 
     /// Vectors one after the other, zeros where there is no slot.
-    fn gather(&self, slots: &[Option<Slot>]) -> Vec<N> {
+    fn gather(&self, slots: &[Option<Slot>], may_share: bool) -> Vec<N> {
         let numbers = slots.len() * self.dim;
-        if numbers > SHARED_ABOVE && is_shared() && self.dim.is_multiple_of(BLOCK) {
-            let blocks_each = self.dim / BLOCK;
-            let block = |index: usize| match slots[index / blocks_each] {
-                Some(slot) => self.get(slot).as_chunks::<BLOCK>().0[index % blocks_each],
-                None => [N::default(); BLOCK],
-            };
-            let blocks = (0..slots.len() * blocks_each).into_par_iter().map(block);
-            return blocks.collect::<Vec<[N; BLOCK]>>().into_flattened();
+        if may_share && numbers > SHARED_ABOVE {
+            let mut gathered = vec![N::default(); numbers];
+            let parts = gathered.chunks_mut(GATHERED_AT_ONCE * self.dim);
+            share(parts.zip(slots.chunks(GATHERED_AT_ONCE)), |(part, slots)| {
+                for (vector, slot) in part.chunks_exact_mut(self.dim).zip(slots) {
+                    if let Some(slot) = slot {
+                        vector.copy_from_slice(self.get(*slot));
+                    }
+                }
+            });
+            return gathered;
         }
         let mut gathered = Vec::with_capacity(numbers);
         for slot in slots {
@@ -239,16 +250,14 @@ impl<N: Number> Vectors<N> {
         numbers.chunks_exact(self.dim).map(norm).collect()
     }
 
-    fn scores(&self, query: &HostQuery, candidates: &[Slot]) -> Vec<f64> {
+    fn scores(&self, query: &HostQuery, candidates: &[Slot], may_share: bool) -> Vec<f64> {
         let wide = |vector: &Vec<f64>| vector.iter().map(|&x| N::Wide::from_f64(x)).collect();
         let query: Vec<Vec<N::Wide>> = query.vectors.iter().map(wide).collect();
         let numbers = candidates.len() * query.len() * self.dim;
-        if numbers <= SHARED_ABOVE || !is_shared() {
+        if !may_share || numbers <= SHARED_ABOVE {
             return self.scores_of(&query, candidates);
         }
-        let share = candidates.len().div_ceil(rayon::current_num_threads());
-        let scored = candidates.par_chunks(share).map(|some| self.scores_of(&query, some));
-        scored.collect::<Vec<_>>().concat()
+        share(candidates.chunks(SCORED_AT_ONCE), |some| self.scores_of(&query, some)).concat()
     }
 
     fn scores_of(&self, query: &[Vec<N::Wide>], candidates: &[Slot]) -> Vec<f64> {

@@ -9,7 +9,9 @@ use wide::{f32x8, f64x4};
 
 /// Numbers added up side by side. Fixed, so that every machine rounds alike.
 const LANES: usize = 16;
-/// Vectors compared side by side: the memory's answers to several of them are awaited together.
+/// Numbers of a vector that are looked at before the next vector's turn.
+const BLOCK: usize = 4 * LANES;
+/// Vectors compared side by side, block by block: the memory's answers to all of them are awaited together.
 pub(super) const ABREAST: usize = 4;
 
 /// A float type that is stored.
@@ -73,39 +75,44 @@ macro_rules! impl_wide {
                 vectors: [&[Self]; N],
                 query: &[Self],
             ) -> [f64; N] {
-                let (chunks, rest) = query.as_chunks::<LANES>();
-                let of_vectors =
-                    vectors.map(|vector| &vector.as_chunks::<LANES>().0[..chunks.len()]);
+                let (blocks, rest) = query.as_chunks::<BLOCK>();
+                let of_vectors = vectors.map(|vector| &vector.as_chunks().0[..blocks.len()]);
                 let mut sums = [[<$block>::ZERO; LANES / $width]; N];
-                for (at, query) in chunks.iter().enumerate() {
-                    for (sums, chunks) in sums.iter_mut().zip(of_vectors) {
-                        add_squares(sums, &chunks[at], query);
+                for (at, query) in blocks.iter().enumerate() {
+                    for (sums, blocks) in sums.iter_mut().zip(of_vectors) {
+                        *sums = add_squares(*sums, &blocks[at], query);
                     }
                 }
                 if !rest.is_empty() {
                     let padded = |vector: &[Self]| {
-                        let mut padded = [0.0; LANES];
-                        let rest = &vector[chunks.len() * LANES..];
+                        let mut padded = [0.0; BLOCK];
+                        let rest = &vector[blocks.len() * BLOCK..];
                         padded[..rest.len()].copy_from_slice(rest);
                         padded
                     };
                     for (sums, vector) in sums.iter_mut().zip(vectors) {
-                        add_squares(sums, &padded(vector), &padded(query));
+                        *sums = add_squares(*sums, &padded(vector), &padded(query));
                     }
                 }
                 return sums.map(total);
 
                 #[inline(always)]
                 fn add_squares(
-                    sums: &mut [$block; LANES / $width],
-                    vector: &[$number; LANES],
-                    query: &[$number; LANES],
-                ) {
-                    let blocks = vector.as_chunks::<$width>().0.iter().zip(query.as_chunks().0);
-                    for (sum, (&vector, &query)) in sums.iter_mut().zip(blocks) {
-                        let difference = <$block>::from(vector) - <$block>::from(query);
-                        *sum += difference * difference;
+                    mut sums: [$block; LANES / $width],
+                    vector: &[$number; BLOCK],
+                    query: &[$number; BLOCK],
+                ) -> [$block; LANES / $width] {
+                    let chunks =
+                        vector.as_chunks::<LANES>().0.iter().zip(query.as_chunks::<LANES>().0);
+                    for (vector, query) in chunks {
+                        let (vector, query) = (vector.as_chunks::<$width>().0, query.as_chunks().0);
+                        for lane in 0..LANES / $width {
+                            let difference =
+                                <$block>::from(vector[lane]) - <$block>::from(query[lane]);
+                            sums[lane] += difference * difference;
+                        }
                     }
+                    sums
                 }
 
                 #[inline(always)]
