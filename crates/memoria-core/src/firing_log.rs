@@ -304,18 +304,18 @@ impl FiringLog {
         for index in touched {
             let firing = &mut self.firings[index as usize];
             let had_recruits = firing.recruits > 0;
-            let (mut place, mut long_term) = (0, 0);
-            let old_long_term = firing.long_term;
-            let mut gone_recruits = 0;
-            let is_veteran = &self.is_veteran;
+            let long_term = firing.long_term;
+            let (mut place, mut gone_long_term, mut gone_recruits) = (0, 0, 0);
             firing.members.retain(|&entry| {
-                let stays = !is_dead.contains(entry);
-                long_term += u32::from(stays && place < old_long_term);
-                gone_recruits += u32::from(!stays && !is_veteran.contains(entry));
+                let dies = is_dead.contains(entry);
+                if dies {
+                    gone_long_term += u32::from(place < long_term);
+                    gone_recruits += u32::from(!self.is_veteran.contains(entry));
+                }
                 place += 1;
-                stays
+                !dies
             });
-            firing.long_term = long_term;
+            firing.long_term -= gone_long_term;
             firing.recruits -= gone_recruits;
             if firing.members.len() < 2 {
                 self.drop_firing(index, had_recruits);

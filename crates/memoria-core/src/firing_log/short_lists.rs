@@ -2,6 +2,19 @@
 
 /// The lengths that room is set aside for.
 const SIZES: [usize; 10] = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32];
+/// For each length, which of the sizes it fits in.
+const CLASSES: [u8; ShortList::MAX + 1] = {
+    let mut classes = [0; ShortList::MAX + 1];
+    let (mut len, mut class) = (1, 0);
+    while len <= ShortList::MAX {
+        if len > SIZES[class] {
+            class += 1;
+        }
+        classes[len] = class as u8;
+        len += 1;
+    }
+    classes
+};
 /// Rooms per piece of memory.
 const PIECE: usize = 256;
 
@@ -22,7 +35,7 @@ impl ShortList {
 
     /// Which of the sizes it has room for; an empty list has no room.
     fn class(&self) -> Option<usize> {
-        (self.len > 0).then(|| SIZES.partition_point(|&size| size < self.len()))
+        (self.len > 0).then(|| usize::from(CLASSES[self.len()]))
     }
 }
 

@@ -4,6 +4,7 @@ use burn::{
     backend::{DType, TensorData},
     tensor::{bf16, f16},
 };
+use rayon::prelude::*;
 
 use super::number::{ABREAST, Number, Wide};
 use crate::{Correlation, MemoriaError, id::Slot, threads::share};
@@ -14,8 +15,6 @@ const PIECE_BYTES: usize = 1 << 20;
 const SHARED_ABOVE: usize = 1 << 16;
 /// Candidates that a thread scores before it looks for more.
 const SCORED_AT_ONCE: usize = 16 * ABREAST;
-/// Vectors that a thread gathers before it looks for more.
-const GATHERED_AT_ONCE: usize = 32;
 
 /// Vectors of one float type, by slot.
 #[derive(Clone, Debug)]
@@ -188,16 +187,12 @@ impl<N: Number> Vectors<N> {
     fn gather(&self, slots: &[Option<Slot>], may_share: bool) -> Vec<N> {
         let numbers = slots.len() * self.dim;
         if may_share && numbers > SHARED_ABOVE {
-            let mut gathered = vec![N::default(); numbers];
-            let parts = gathered.chunks_mut(GATHERED_AT_ONCE * self.dim);
-            share(parts.zip(slots.chunks(GATHERED_AT_ONCE)), |(part, slots)| {
-                for (vector, slot) in part.chunks_exact_mut(self.dim).zip(slots) {
-                    if let Some(slot) = slot {
-                        vector.copy_from_slice(self.get(*slot));
-                    }
-                }
-            });
-            return gathered;
+            // Several threads fill a vector without its being zeroed before only if it is one of arrays.
+            match self.dim {
+                dim if dim.is_multiple_of(64) => return self.gather_blocks::<64>(slots),
+                dim if dim.is_multiple_of(8) => return self.gather_blocks::<8>(slots),
+                _ => {}
+            }
         }
         let mut gathered = Vec::with_capacity(numbers);
         for slot in slots {
@@ -207,6 +202,17 @@ impl<N: Number> Vectors<N> {
             }
         }
         gathered
+    }
+
+    /// As [`gather`](Self::gather), in blocks of so many numbers, which divide the dimension.
+    fn gather_blocks<const BLOCK: usize>(&self, slots: &[Option<Slot>]) -> Vec<N> {
+        let blocks_each = self.dim / BLOCK;
+        let block = |index: usize| match slots[index / blocks_each] {
+            Some(slot) => self.get(slot).as_chunks::<BLOCK>().0[index % blocks_each],
+            None => [N::default(); BLOCK],
+        };
+        let blocks = (0..slots.len() * blocks_each).into_par_iter().map(block);
+        blocks.collect::<Vec<[N; BLOCK]>>().into_flattened()
     }
 
     /// Which piece a slot lies in, and from which number on.
