@@ -62,6 +62,17 @@ pub use memoria_core::{
     Storage,
 };
 
+/// Whole transformers with a memory, and their weights: GPT-2, BERT and RoBERTa. Feature `models`.
+#[cfg(feature = "models")]
+pub mod models {
+    pub use memoria_models::{
+        Activation, ClassifierOutput, Encoder, EncoderConfig, EncoderEmbeddings, EncoderKind,
+        EncoderLayer, EncoderOutput, Gpt2, Gpt2Attention, Gpt2Block, Gpt2Cache, Gpt2Config,
+        Gpt2LmHead, Gpt2MemoryAttention, Gpt2Mlp, Gpt2Output, LoadReport, MemoryConfig, ModelError,
+        ModelInput, ModelMemory, Pretrained, SelfAttention, SequenceClassifier, model_type,
+    };
+}
+
 /// The README's code, as a test.
 #[cfg(all(doctest, feature = "flex"))]
 #[doc = include_str!("../README.md")]
@@ -72,6 +83,6 @@ pub mod nn {
     pub use memoria_nn::{
         Abstractor, AbstractorConfig, MemoriaLayer, MemoriaLayerConfig, MemoriaLayerOutput,
         MemoriaState, MemoriaStateConfig, MemoryAttention, MemoryAttentionConfig,
-        MemoryAttentionInput, MemoryAttentionOutput, Recall, RemindedMemories,
+        MemoryAttentionInput, MemoryAttentionOutput, Recall, RemindedMemories, attend_to_memories,
     };
 }
