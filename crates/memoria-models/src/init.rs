@@ -52,8 +52,8 @@ impl Normal {
         let first_bias =
             first.bias.map_or_else(|| Tensor::zeros([d_first], device), |bias| bias.val());
         Linear {
-            weight: Param::from_tensor(Tensor::cat(vec![weight, further], 1)),
-            bias: Some(Param::from_tensor(Tensor::cat(vec![first_bias, bias], 0))),
+            weight: Param::from_tensor(Tensor::cat(vec![weight, further], 1).detach()),
+            bias: Some(Param::from_tensor(Tensor::cat(vec![first_bias, bias], 0).detach())),
         }
     }
 

@@ -81,16 +81,23 @@ impl ModelMemory {
         &mut self.state
     }
 
-    /// What the previous segment reminds of, and the rows that have none; `None` if no row has.
+    /// What the previous segment reminds of in a batch of so many rows, and the rows that have none;
+    /// `None` if no row has.
     ///
     /// # Errors
     ///
     /// As [`MemoriaState::recall`].
     pub(crate) fn recall_previous(
         &mut self,
+        batch: usize,
         abstractor: impl FnOnce(Tensor<3>) -> Tensor<3>,
     ) -> Result<Option<(Recall, Vec<usize>)>, MemoriaError> {
         let Some(previous) = &self.previous else { return Ok(None) };
+        let expected = previous.hidden.dims()[0];
+        if batch != expected {
+            let (tensor, dimension) = ("input ids", "batch");
+            return Err(MemoriaError::WrongDimension { tensor, dimension, expected, got: batch });
+        }
         let begun_anew = previous.begun_anew.clone();
         if begun_anew.len() == previous.hidden.dims()[0] {
             return Ok(None);

@@ -67,7 +67,7 @@ impl Gpt2LmHead {
             let logits = self.logits(hidden.clone());
             return Ok(Gpt2Output { logits, hidden, recall: None, gains: None });
         };
-        let recall = self.transformer.recall(memory)?;
+        let recall = self.transformer.recall(input.input_ids.dims()[0], memory)?;
         let passed = self.transformer.pass(input, recall.as_ref(), None);
         let mut gains = None;
         if let Some(recall) = &recall {

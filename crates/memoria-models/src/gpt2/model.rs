@@ -95,13 +95,14 @@ impl Gpt2 {
         input.check(cache.map_or(0, Gpt2Cache::len), self.n_positions())
     }
 
-    /// What the previous segment reminds of; `None` if there is none.
+    /// What the previous segment reminds of, for a batch of so many rows; `None` if there is none.
     pub(crate) fn recall(
         &self,
+        batch: usize,
         memory: &mut ModelMemory,
     ) -> Result<Option<Gpt2Recall>, ModelError> {
         let abstractor = self.abs.as_ref().ok_or(ModelError::NoMemory)?;
-        let recalled = memory.recall_previous(|hidden| abstractor.forward(hidden, None))?;
+        let recalled = memory.recall_previous(batch, |hidden| abstractor.forward(hidden, None))?;
         Ok(recalled.map(|(recall, begun_anew)| {
             let without_memory = (!begun_anew.is_empty()).then(|| {
                 let batch = recall.working.dims()[0];
