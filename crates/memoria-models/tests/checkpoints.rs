@@ -29,15 +29,18 @@ fn load(name: &str, device: &Device) -> (Run, LoadReport) {
     let is_model = name.ends_with("-model") || name.starts_with("electra");
     if model_type(&folder).unwrap() == "gpt2" {
         let loaded = Gpt2LmHead::from_pretrained(&folder, device).unwrap();
-        let run = move |input: &ModelInput| numbers(loaded.model.forward(input, None).unwrap().logits);
+        let run =
+            move |input: &ModelInput| numbers(loaded.model.forward(input, None).unwrap().logits);
         (Box::new(run), loaded.report)
     } else if is_model {
         let loaded = Encoder::from_pretrained(&folder, device).unwrap();
-        let run = move |input: &ModelInput| numbers(loaded.model.forward(input, None).unwrap().hidden);
+        let run =
+            move |input: &ModelInput| numbers(loaded.model.forward(input, None).unwrap().hidden);
         (Box::new(run), loaded.report)
     } else {
         let loaded = SequenceClassifier::from_pretrained(&folder, device).unwrap();
-        let run = move |input: &ModelInput| numbers(loaded.model.forward(input, None).unwrap().logits);
+        let run =
+            move |input: &ModelInput| numbers(loaded.model.forward(input, None).unwrap().logits);
         (Box::new(run), loaded.report)
     }
 }
@@ -72,7 +75,8 @@ fn agrees_with_transformers_on(
     let text = std::fs::read_to_string(folder(name).join("expected.json")).unwrap();
     let expected: Value = serde_json::from_str(&text).unwrap();
     for segment in expected["segments"].as_array().unwrap() {
-        let rows = |field| -> Vec<Vec<i64>> { serde_json::from_value(segment[field].clone()).unwrap() };
+        let rows =
+            |field| -> Vec<Vec<i64>> { serde_json::from_value(segment[field].clone()).unwrap() };
         let (input_ids, mask) = (rows("input_ids"), rows("attention_mask"));
         let input = ModelInput::from_rows(&input_ids, Some(&mask), VOCAB_SIZE, &device).unwrap();
         let outputs = segment.get("logits").unwrap_or(&segment["hidden"]);
@@ -150,13 +154,15 @@ fn tokens_read_one_after_the_other_come_to_the_same(#[case] parts: &[usize]) {
 #[rstest]
 fn padding_is_said_by_a_mask_as_by_an_attention_mask() {
     let device = Device::flex();
-    let model = SequenceClassifier::from_pretrained(folder("bert-gamma-beta"), &device).unwrap().model;
+    let model =
+        SequenceClassifier::from_pretrained(folder("bert-gamma-beta"), &device).unwrap().model;
     let rows = [vec![3, 9, 1], vec![4, 4, 0]];
     let mask = [vec![1, 1, 1], vec![1, 1, 0]];
     let said = ModelInput::from_rows(&rows, Some(&mask), VOCAB_SIZE, &device).unwrap();
     let padding = TensorData::from([[false, false, false], [false, false, true]]);
     let given = ModelInput::new(said.input_ids.clone())
         .mask_pad(Tensor::<2, Bool>::from_data(padding, &device));
-    let [said, given] = [said, given].map(|input| numbers(model.forward(&input, None).unwrap().logits));
+    let [said, given] =
+        [said, given].map(|input| numbers(model.forward(&input, None).unwrap().logits));
     assert_eq!(said, given);
 }

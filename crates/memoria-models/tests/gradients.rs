@@ -35,7 +35,9 @@ impl ModuleVisitor for Visitor<'_> {
             None => param.val().into_data(),
             Some(gradients) => {
                 let gradient = param.val().grad(gradients);
-                gradient.unwrap_or_else(|| panic!("{} has no gradient", self.path.join("."))).into_data()
+                gradient
+                    .unwrap_or_else(|| panic!("{} has no gradient", self.path.join(".")))
+                    .into_data()
             }
         };
         self.numbers.insert(self.path.join("."), numbers.iter().collect());
@@ -79,14 +81,12 @@ fn loss(model: &Gpt2LmHead, config: &Gpt2Config, told: &Value, device: &Device) 
 #[allow(deprecated, reason = "a tested backend for as long as Burn ships it")]
 #[case::ndarray(Device::ndarray())]
 #[cfg_attr(feature = "wgpu", case::wgpu(Device::wgpu(burn::tensor::DeviceKind::Cpu)))]
-fn gradients_are_those_of_pytorch_on(
-    #[case] device: Device,
-    #[values(0, 1, 3)] window: usize,
-) {
+fn gradients_are_those_of_pytorch_on(#[case] device: Device, #[values(0, 1, 3)] window: usize) {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
     let folder = data.join(format!("gradients-window-{window}"));
     let told: Value =
-        serde_json::from_str(&std::fs::read_to_string(folder.join("segments.json")).unwrap()).unwrap();
+        serde_json::from_str(&std::fs::read_to_string(folder.join("segments.json")).unwrap())
+            .unwrap();
     let config = Gpt2Config::from_pretrained(&folder).unwrap();
     let loaded = config.clone().load(&folder, &device.clone().autodiff()).unwrap();
     assert!(loaded.report.is_complete());
@@ -101,7 +101,8 @@ fn gradients_are_those_of_pytorch_on(
     assert_eq!(got.len(), expected.len());
     for (path, expected) in &expected {
         let largest = expected.iter().fold(0.0f32, |most, number| most.max(number.abs()));
-        let difference = got[path].iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        let difference =
+            got[path].iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         assert!(
             difference <= TOLERANCE * largest.min(1.0) + 1e-6,
             "{path} differs by {difference}, its largest gradient is {largest}"
