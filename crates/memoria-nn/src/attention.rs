@@ -122,29 +122,61 @@ impl MemoryAttention {
     /// If the shapes do not fit.
     pub fn forward(&self, input: MemoryAttentionInput) -> MemoryAttentionOutput {
         let MemoryAttentionInput { hidden, memories, mask_pad } = input;
-        let [batch, seq, d_model] = hidden.dims();
+        let [batch, _, d_model] = hidden.dims();
         assert_shape!(memories, [batch, _, d_model]);
-        let query = self.heads(self.query.forward(hidden));
-        let key = self.heads(self.key.forward(memories.clone()));
-        let value = self.heads(self.value.forward(memories));
-        let scale = ((d_model / self.n_heads) as f64).sqrt();
-        let scores = query.matmul(key.swap_dims(2, 3)).div_scalar(scale);
-        let weights = match mask_pad {
-            None => softmax(scores, 3),
-            Some(mask) => {
-                let [_, memories] = mask.dims();
-                let mask = mask.reshape([batch, 1, 1, memories]).expand(scores.dims());
-                // The second fill is for rows without memories, whose softmax is uniform.
-                softmax(scores.mask_fill(mask.clone(), MASKED), 3).mask_fill(mask, 0.0)
-            }
-        };
-        let context = self.dropout.forward(weights.clone()).matmul(value);
-        let context = context.swap_dims(1, 2).reshape([batch, seq, d_model]);
-        MemoryAttentionOutput { context: self.output.forward(context), weights }
+        let query = self.query.forward(hidden);
+        let key = self.key.forward(memories.clone());
+        let value = self.value.forward(memories);
+        let attended = attend_to_memories(query, key, value, mask_pad, self.n_heads, &self.dropout);
+        MemoryAttentionOutput { context: self.output.forward(attended.context), ..attended }
     }
 
-    fn heads(&self, x: Tensor<3>) -> Tensor<4> {
-        let [batch, seq, d_model] = x.dims();
-        x.reshape([batch, seq, self.n_heads, d_model / self.n_heads]).swap_dims(1, 2)
+    /// What attending to memories of which all are padding comes to, `[batch, seq, d_model]`: the output
+    /// layer's bias.
+    ///
+    /// # Panics
+    ///
+    /// If the hidden states are not of size `d_model`.
+    pub fn forward_nothing(&self, hidden: &Tensor<3>) -> Tensor<3> {
+        self.output.forward(hidden.zeros_like())
     }
+}
+
+/// Multi-head attention to memories with queries `[batch, seq, d_model]`, keys and values
+/// `[batch, memories, d_model]` that were already made: for models whose projections are not those of a
+/// [`MemoryAttention`].
+///
+/// `mask_pad` `[batch, memories]` is true for padding. The context is not yet projected.
+///
+/// # Panics
+///
+/// If the shapes do not fit or `n_heads` does not divide `d_model`.
+pub fn attend_to_memories(
+    query: Tensor<3>,
+    key: Tensor<3>,
+    value: Tensor<3>,
+    mask_pad: Option<Tensor<2, Bool>>,
+    n_heads: usize,
+    dropout: &Dropout,
+) -> MemoryAttentionOutput {
+    let [batch, seq, d_model] = query.dims();
+    let heads = |x: Tensor<3>| {
+        let [batch, count, d_model] = x.dims();
+        x.reshape([batch, count, n_heads, d_model / n_heads]).swap_dims(1, 2)
+    };
+    let scale = ((d_model / n_heads) as f64).sqrt();
+    let query = heads(query.div_scalar(scale));
+    let scores = query.matmul(heads(key).swap_dims(2, 3));
+    let weights = match mask_pad {
+        None => softmax(scores, 3),
+        Some(mask) => {
+            let [_, memories] = mask.dims();
+            let mask = mask.reshape([batch, 1, 1, memories]).expand(scores.dims());
+            // The second fill is for rows without memories, whose softmax is uniform.
+            softmax(scores.mask_fill(mask.clone(), MASKED), 3).mask_fill(mask, 0.0)
+        }
+    };
+    let context = dropout.forward(weights.clone()).matmul(heads(value));
+    let context = context.swap_dims(1, 2).reshape([batch, seq, d_model]);
+    MemoryAttentionOutput { context, weights }
 }

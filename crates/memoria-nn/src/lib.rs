@@ -41,6 +41,7 @@ mod window;
 pub use abstractor::{Abstractor, AbstractorConfig};
 pub use attention::{
     MemoryAttention, MemoryAttentionConfig, MemoryAttentionInput, MemoryAttentionOutput,
+    attend_to_memories,
 };
 pub use layer::{MemoriaLayer, MemoriaLayerConfig, MemoriaLayerOutput};
 pub use recall::{Recall, RemindedMemories};

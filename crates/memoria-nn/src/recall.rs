@@ -34,6 +34,11 @@ impl Recall {
         self.ids.ids(row)
     }
 
+    /// Whether some row is reminded of fewer engrams than another, so that its memories end in padding.
+    pub fn has_padding(&self) -> bool {
+        (0..self.ids.batch()).any(|row| self.ids(row).len() < self.ids.width())
+    }
+
     /// How each row came to be reminded.
     pub fn recollections(&self) -> &[Recollection] {
         self.ids.recollections()

@@ -64,7 +64,25 @@ impl MemoriaState {
     ///
     /// As [`Memoria::add_working_memory`] and [`Memoria::remind`].
     pub fn recall(&mut self, working: Tensor<3>) -> Result<Recall, MemoriaError> {
+        self.recall_except(working, &[])
+    }
+
+    /// As [`recall`](Self::recall), but the rows in `begun_anew` have no working memories yet: what they
+    /// are given is withdrawn, they are emptied, and are reminded of nothing. For models whose working
+    /// memories come from the previous segment, which the first segment of a document does not have.
+    ///
+    /// # Errors
+    ///
+    /// As [`recall`](Self::recall) and [`reset_rows`](Self::reset_rows).
+    pub fn recall_except(
+        &mut self,
+        working: Tensor<3>,
+        begun_anew: &[usize],
+    ) -> Result<Recall, MemoriaError> {
         self.memory.add_working_memory(working.clone().inner().into_dispatch())?;
+        if !begun_anew.is_empty() {
+            self.memory.reset_rows(begun_anew)?;
+        }
         let reminded = self.memory.remind()?;
         let recall = self.attended(working.clone(), reminded);
         self.window.push(&working, &recall.ids);
@@ -86,9 +104,8 @@ impl MemoriaState {
     ///
     /// `weights` are attention weights over the reminded memories before dropout, each
     /// `[batch, heads, queries, k]`, one tensor per layer that attended; nothing if nobody was reminded
-    /// or nobody attended. An engram gains its weight, averaged over layers, heads and queries, times
-    /// the number of engrams its row was reminded of, times α: over a row the gains sum to
-    /// α × (number reminded). No device round trip of its own.
+    /// or nobody attended. An engram gains as [`gains`](Self::gains) says. No device round trip of its
+    /// own.
     ///
     /// # Errors
     ///
@@ -98,6 +115,24 @@ impl MemoriaState {
         recall: &Recall,
         weights: impl IntoIterator<Item = Tensor<4>>,
     ) -> Result<(), MemoriaError> {
+        let gains = self.gains(recall, weights)?;
+        self.adjust(recall, gains)
+    }
+
+    /// The lifespan gains `[batch, k]` of reminded memories, for attention weights as in
+    /// [`reinforce`](Self::reinforce); `None` if there are no weights.
+    ///
+    /// An engram gains its weight, averaged over layers, heads and queries, times the number of engrams
+    /// its row was reminded of, times α: over a row the gains sum to α × (number reminded).
+    ///
+    /// # Errors
+    ///
+    /// [`MemoriaError::WrongDimension`] if the weights are not those of this recall.
+    pub fn gains(
+        &self,
+        recall: &Recall,
+        weights: impl IntoIterator<Item = Tensor<4>>,
+    ) -> Result<Option<Tensor<2>>, MemoriaError> {
         let mut layers = Vec::new();
         for weights in weights {
             let [batch, heads, queries, width] = weights.dims();
@@ -112,17 +147,32 @@ impl MemoriaState {
             let mean = weights.inner().reshape([batch, heads * queries, width]).mean_dim(1);
             layers.push(mean.reshape([batch, width]));
         }
-        let Some(first) = layers.first() else {
-            return self.memory.adjust(&recall.ids, LifespanGain::Zero);
-        };
+        let Some(first) = layers.first() else { return Ok(None) };
         let (device, [batch, _]) = (first.device(), first.dims());
         let scale = self.lifespan_extend_scale / layers.len() as f32;
         let per_row = (0..batch).map(|row| recall.ids(row).len() as f32 * scale).collect();
         let per_row =
             Tensor::<2>::from_data(TensorData::new::<f32, _>(per_row, [batch, 1]), &device);
         let total = layers.into_iter().reduce(|a, b| a + b).expect("there is a first layer");
-        let gain = total * per_row;
-        self.memory.adjust(&recall.ids, LifespanGain::Device(gain.into_dispatch()))
+        Ok(Some(total * per_row))
+    }
+
+    /// Gives reminded memories the lifespan gains `[batch, k]`, and lets time pass: the second half of
+    /// [`reinforce`](Self::reinforce), for models that make the gains piece by piece.
+    ///
+    /// # Errors
+    ///
+    /// As [`Memoria::adjust`].
+    pub fn adjust(
+        &mut self,
+        recall: &Recall,
+        gains: Option<Tensor<2>>,
+    ) -> Result<(), MemoriaError> {
+        let gains = match gains {
+            None => LifespanGain::Zero,
+            Some(gains) => LifespanGain::Device(gains.inner().into_dispatch()),
+        };
+        self.memory.adjust(&recall.ids, gains)
     }
 
     /// Ends the gradient window: to be called after each `backward`, which frees the graph.

@@ -42,10 +42,10 @@ impl GradientWindow {
             return;
         }
         let count = memories.dims()[1];
-        // The newest working engrams are those just made.
+        // The newest working engrams are those just made; a row that was reset since has none.
         let newest = |row| {
             let working = reminded.working(row);
-            working[working.len() - count..].to_vec()
+            working[working.len().saturating_sub(count)..].to_vec()
         };
         let ids = (0..reminded.batch()).map(newest).collect();
         self.segments.push_back(Segment { memories: memories.clone(), ids });

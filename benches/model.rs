@@ -1,0 +1,234 @@
+//! How long GPT-2 with a memory takes for a segment, in training and in inference, on the workloads of
+//! `models.json`.
+//!
+//! Prints one JSON object per workload and mode, with the fields that `model_reference.py` prints of
+//! PyTorch with the Python package. `README.md` tells what is measured and how.
+
+#[path = "../examples/support/device.rs"]
+mod device;
+mod support;
+
+use std::{
+    error::Error,
+    time::{Duration, Instant},
+};
+
+use burn::{
+    nn::loss::CrossEntropyLossConfig,
+    optim::{AdamWConfig, GradientsParams},
+    tensor::{Device, Int, Tensor, TensorData},
+};
+use clap::{Parser, ValueEnum};
+use memoria::{
+    EngramCounts, MemoriaConfig, MemoriaError,
+    models::{Gpt2Config, MemoryConfig, ModelInput, ModelMemory},
+};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+use device::DeviceChoice;
+use support::{median, milliseconds, peak_resident_mib, rounded};
+
+const LEARNING_RATE: f64 = 2e-4;
+
+/// Times GPT-2 with a memory.
+#[derive(Parser)]
+struct Options {
+    /// Workloads to run, by a part of their names; all of them if none is named.
+    workloads: Vec<String>,
+    /// What to time; both if not given.
+    #[arg(long, value_enum)]
+    mode: Option<Mode>,
+    /// Where to compute.
+    #[arg(long, value_enum, default_value = "flex")]
+    device: DeviceChoice,
+    /// Segments, of which the second half is measured; the workload's number if not given.
+    #[arg(long)]
+    steps: Option<usize>,
+    /// A few segments of small models, to see that they run.
+    #[arg(long)]
+    quick: bool,
+    /// What cargo passes to a benchmark that it does not run as a test.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+/// What is done with a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Mode {
+    /// Forward, backward and a step of the optimizer.
+    Training,
+    /// Forward.
+    Inference,
+}
+
+/// Sizes of a model, its memory and what it is given.
+#[derive(Deserialize)]
+struct Workload {
+    name: String,
+    batch: usize,
+    /// Tokens of a segment.
+    segment: usize,
+    vocab_size: usize,
+    n_embd: usize,
+    n_layer: usize,
+    n_head: usize,
+    dropout: f64,
+    num_memories: usize,
+    num_reminded_stm: usize,
+    stm_capacity: usize,
+    ltm_search_depth: usize,
+    initial_lifespan: f32,
+    num_final_ltms: usize,
+    alpha: f32,
+    steps: usize,
+}
+
+/// What is printed of a workload.
+#[derive(Serialize)]
+struct Measurement {
+    workload: String,
+    mode: Mode,
+    system: &'static str,
+    device: String,
+    ms_per_step: f64,
+    tokens_per_second: f64,
+    /// Of the time, what the memory took.
+    memory_share: f64,
+    engrams_per_row: usize,
+    loss: Option<f64>,
+    /// Of the process so far; `null` where the system does not tell.
+    peak_rss_mb: Option<u64>,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let options = Options::parse();
+    let mut workloads: Vec<Workload> = serde_json::from_str(include_str!("models.json"))?;
+    if !options.workloads.is_empty() {
+        workloads.retain(|workload| {
+            options.workloads.iter().any(|part| workload.name.contains(part.as_str()))
+        });
+    }
+    let modes = options.mode.map_or(vec![Mode::Training, Mode::Inference], |mode| vec![mode]);
+    for mut workload in workloads {
+        if options.quick || !options.bench {
+            workload.shrink();
+        }
+        workload.steps = options.steps.unwrap_or(workload.steps);
+        for &mode in &modes {
+            let measured = measure(&workload, mode, options.device)?;
+            println!("{}", serde_json::to_string(&measured)?);
+        }
+    }
+    Ok(())
+}
+
+/// Runs all segments of a workload and measures the second half of them.
+fn measure(
+    workload: &Workload,
+    mode: Mode,
+    device: DeviceChoice,
+) -> Result<Measurement, Box<dyn Error>> {
+    let name = device.to_possible_value().map(|value| value.get_name().to_owned());
+    let mut device = device.device();
+    if mode == Mode::Training {
+        device = device.autodiff();
+    }
+    device.seed(0);
+    let config = workload.config();
+    let mut model = config.init(&device)?;
+    let mut memory = workload.memory().init()?;
+    let mut optimizer = AdamWConfig::new().init();
+    let mut rng = ChaCha8Rng::seed_from_u64(0);
+    let measured_from = workload.steps / 2;
+    let mut times = Vec::with_capacity(workload.steps - measured_from);
+    let (mut memory_time, mut last_loss) = (Duration::ZERO, None);
+    for step in 0..workload.steps {
+        let tokens = workload.tokens(&mut rng, &device);
+        device.sync()?;
+        let before = memory.memoria().costs();
+        let started = Instant::now();
+        let output = model.forward(&ModelInput::new(tokens.clone()), Some(&mut memory))?;
+        if mode == Mode::Training {
+            let loss = loss(output.logits, tokens, &device);
+            last_loss = Some(loss.clone().into_scalar::<f64>());
+            let gradients = GradientsParams::from_grads(loss.backward(), &model);
+            memory.detach();
+            model = optimizer.step(LEARNING_RATE, model, gradients);
+        }
+        device.sync()?;
+        if step >= measured_from {
+            times.push(started.elapsed());
+            let costs = memory.memoria().costs();
+            memory_time += costs.data_plane + costs.control_plane;
+            memory_time -= before.data_plane + before.control_plane;
+        }
+    }
+    let time = median(&times);
+    Ok(Measurement {
+        workload: workload.name.clone(),
+        mode,
+        system: "burn-memoria",
+        device: name.unwrap_or_default(),
+        ms_per_step: milliseconds(time),
+        tokens_per_second: ((workload.batch * workload.segment) as f64 / time).round(),
+        memory_share: rounded(
+            memory_time.as_secs_f64() / times.iter().sum::<Duration>().as_secs_f64(),
+        ),
+        engrams_per_row: engrams_per_row(&mut memory)?,
+        loss: last_loss.map(rounded),
+        peak_rss_mb: peak_resident_mib(),
+    })
+}
+
+/// The cross-entropy of every token but the first of a segment.
+fn loss(logits: Tensor<3>, tokens: Tensor<2, Int>, device: &Device) -> Tensor<1> {
+    let [batch, seq, vocab_size] = logits.dims();
+    let logits = logits.narrow(1, 0, seq - 1).reshape([batch * (seq - 1), vocab_size]);
+    let targets = tokens.narrow(1, 1, seq - 1).reshape([batch * (seq - 1)]);
+    CrossEntropyLossConfig::new().init(device).forward(logits, targets)
+}
+
+fn engrams_per_row(memory: &mut ModelMemory) -> Result<usize, MemoriaError> {
+    let state = memory.state()?;
+    let rows = (0..state.batch()).map(|row| Ok(state.row(row)?.counts()));
+    let rows = rows.collect::<Result<Vec<_>, MemoriaError>>()?;
+    Ok(rows.iter().map(EngramCounts::total).max().unwrap_or(0))
+}
+
+impl Workload {
+    /// A small model and memory of the same kind, and a few segments.
+    fn shrink(&mut self) {
+        (self.batch, self.segment, self.n_embd, self.n_layer) = (2, 16, 32, 2);
+        (self.num_memories, self.num_reminded_stm, self.stm_capacity) = (4, 6, 8);
+        (self.num_final_ltms, self.steps) = (6, 6);
+    }
+
+    fn memory(&self) -> MemoryConfig {
+        let memoria = MemoriaConfig::new(
+            self.num_reminded_stm,
+            self.stm_capacity,
+            self.ltm_search_depth,
+            self.initial_lifespan,
+            self.num_final_ltms,
+        );
+        MemoryConfig::new(self.num_memories, memoria).with_lifespan_extend_scale(self.alpha)
+    }
+
+    fn config(&self) -> Gpt2Config {
+        Gpt2Config::new(self.vocab_size, self.segment, self.n_embd, self.n_layer, self.n_head)
+            .with_dropout(self.dropout)
+            .with_memory(self.memory())
+    }
+
+    /// Uniform tokens, `[batch, segment]`.
+    fn tokens(&self, rng: &mut ChaCha8Rng, device: &Device) -> Tensor<2, Int> {
+        let shape = [self.batch, self.segment];
+        let count = shape.iter().product();
+        let token = |_| rng.random_range(0..self.vocab_size as i64);
+        let tokens: Vec<i64> = (0..count).map(token).collect();
+        Tensor::from_data(TensorData::new(tokens, shape), device)
+    }
+}

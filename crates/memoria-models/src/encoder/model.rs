@@ -1,0 +1,126 @@
+use burn::{
+    module::Module,
+    nn::Linear,
+    tensor::{Device, Tensor, activation::tanh},
+};
+use memoria_nn::{Abstractor, AbstractorConfig, Recall};
+
+use super::{EncoderConfig, EncoderEmbeddings, EncoderLayer};
+use crate::{ModelError, ModelInput, ModelMemory, attention::TokenMask, init::Normal};
+
+/// The encoder of BERT and RoBERTa, plain or with a memory.
+///
+/// With a memory, the abstractor makes working memories of the hidden states after the layer
+/// [`memory_layer_index`](EncoderConfig::memory_layer_index); the layers after it attend to them and to
+/// what they remind of. `MemoriaBertModel` and `MemoriaRobertaModel` of the Python package's experiments.
+///
+/// Should be created with [`EncoderConfig`].
+#[derive(Module, Debug)]
+pub struct Encoder {
+    /// Of tokens, positions and token types.
+    pub embeddings: EncoderEmbeddings,
+    /// The layers.
+    pub layers: Vec<EncoderLayer>,
+    /// Makes working memories; none in a plain encoder.
+    pub abstractor: Option<Abstractor>,
+    /// The first token's hidden state to what stands for the whole segment.
+    pub pooler: Linear,
+    /// Layers below the memory.
+    pub memory_layer_index: usize,
+}
+
+/// Output of [`Encoder::forward`].
+#[derive(Clone, Debug)]
+pub struct EncoderOutput {
+    /// Hidden states after the last layer, `[batch, seq, hidden_size]`.
+    pub hidden: Tensor<3>,
+    /// What the segment was reminded of; `None` without memory.
+    pub recall: Option<Recall>,
+    /// Lifespan gains of the reminded memories, `[batch, k]`, in the order of their ids; `None` if nobody
+    /// was reminded of anything.
+    pub gains: Option<Tensor<2>>,
+}
+
+impl Encoder {
+    pub(crate) fn new(config: &EncoderConfig, device: &Device) -> Self {
+        let d_model = config.hidden_size;
+        let with_memory = |layer| config.memory.is_some() && layer > config.memory_layer_index;
+        let abstractor = |num_memories| {
+            AbstractorConfig::new(d_model, num_memories)
+                .with_d_ff(Some(config.intermediate_size))
+                .init(device)
+        };
+        Self {
+            embeddings: EncoderEmbeddings::new(config, device),
+            layers: (0..config.num_hidden_layers)
+                .map(|layer| EncoderLayer::new(config, with_memory(layer), device))
+                .collect(),
+            abstractor: config.memory.as_ref().map(|memory| abstractor(memory.num_memories)),
+            pooler: Normal::new(config.initializer_range).linear(d_model, d_model, device),
+            memory_layer_index: config.memory_layer_index,
+        }
+    }
+
+    /// Tokens a segment can have.
+    pub fn max_tokens(&self) -> usize {
+        self.embeddings.max_tokens()
+    }
+
+    /// One segment, with the memory of those before it if the model has one.
+    ///
+    /// For a model with memory and a `memory`: this segment is remembered, what it reminds of is attended
+    /// to and lives on. Without `memory` the layers attend to nothing but tokens. Costs the device round
+    /// trips of [`MemoriaState::recall`](memoria_nn::MemoriaState::recall).
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::EmptyInput`], [`ModelError::WrongInputShape`] and [`ModelError::TooManyTokens`];
+    /// [`ModelError::NoMemory`] for a memory that a plain model is given, and [`ModelError::Memory`]. An
+    /// input that does not fit is refused before the memory takes part.
+    pub fn forward(
+        &self,
+        input: &ModelInput,
+        memory: Option<&mut ModelMemory>,
+    ) -> Result<EncoderOutput, ModelError> {
+        input.check(0, self.max_tokens())?;
+        let mask = TokenMask::padding(input.mask_pad.clone());
+        let mut hidden = self.embeddings.forward(input);
+        let Some(memory) = memory else {
+            for layer in &self.layers {
+                hidden = layer.forward(hidden, &mask, None).hidden;
+            }
+            return Ok(EncoderOutput { hidden, recall: None, gains: None });
+        };
+        let abstractor = self.abstractor.as_ref().ok_or(ModelError::NoMemory)?;
+        let (below, above) = self.layers.split_at(self.memory_layer_index + 1);
+        for layer in below {
+            hidden = layer.forward(hidden, &mask, None).hidden;
+        }
+        let recall = memory.memoria().recall(abstractor.forward(hidden.clone(), None))?;
+        let mut weights = Vec::new();
+        for layer in above {
+            let output = layer.forward(hidden, &mask, Some(&recall));
+            hidden = output.hidden;
+            weights.extend(output.weights);
+        }
+        let gains = memory.memoria().gains(&recall, weights)?;
+        memory.memoria().adjust(&recall, gains.clone())?;
+        Ok(EncoderOutput { hidden, recall: Some(recall), gains })
+    }
+
+    /// What stands for whole segments, `[batch, hidden_size]`, made of the hidden states
+    /// `[batch, seq, hidden_size]` of their first tokens.
+    ///
+    /// # Panics
+    ///
+    /// If the hidden states are not of that size.
+    pub fn pool(&self, hidden: Tensor<3>) -> Tensor<2> {
+        tanh(self.pooler.forward(first_token(hidden)))
+    }
+}
+
+/// `[batch, d_model]` of `[batch, seq, d_model]`.
+pub(crate) fn first_token(hidden: Tensor<3>) -> Tensor<2> {
+    let [batch, _, d_model] = hidden.dims();
+    hidden.narrow(1, 0, 1).reshape([batch, d_model])
+}

@@ -1,0 +1,155 @@
+use std::path::PathBuf;
+
+use memoria_core::MemoriaError;
+
+/// What a model refuses, and why.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ModelError {
+    /// The memory refused a step.
+    #[error(transparent)]
+    Memory(#[from] MemoriaError),
+    /// A file cannot be read or written.
+    #[error("cannot access {}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A file is not JSON.
+    #[error("{} is not JSON", path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        source: serde_json::Error,
+    },
+    /// A configuration lacks a field.
+    #[error("the configuration lacks the field `{field}`")]
+    MissingField {
+        /// Its name in `config.json`.
+        field: String,
+    },
+    /// A field of a configuration has the wrong type or is out of its range.
+    #[error("`{field}` must be {expected}, got {got}")]
+    InvalidField {
+        /// Its name in `config.json`.
+        field: String,
+        /// What it must be.
+        expected: String,
+        /// The value given.
+        got: String,
+    },
+    /// A folder holds none of the files that weights are read from.
+    #[error("{} holds none of {}", folder.display(), expected.join(", "))]
+    NoWeights {
+        /// The folder.
+        folder: PathBuf,
+        /// The names looked for.
+        expected: Vec<String>,
+    },
+    /// A file of weights is truncated, corrupt or of another format.
+    #[error("{} cannot be read as weights: {reason}", path.display())]
+    UnreadableWeights {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Weights could not be written.
+    #[error("cannot write weights to {}: {reason}", path.display())]
+    UnwritableWeights {
+        /// The file.
+        path: PathBuf,
+        /// What went wrong.
+        reason: String,
+    },
+    /// A tensor of a file has another shape than the configuration says.
+    #[error("tensor `{tensor}` must have the shape {expected:?}, found {found:?}")]
+    WrongShape {
+        /// Its name in the file.
+        tensor: String,
+        /// The shape that follows from the configuration, as PyTorch has it.
+        expected: Vec<usize>,
+        /// The shape in the file.
+        found: Vec<usize>,
+    },
+    /// A tensor of a file does not hold numbers with a fraction, or its bytes cannot be read.
+    #[error("tensor `{tensor}` cannot be loaded: {reason}")]
+    UnreadableTensor {
+        /// Its name in the file.
+        tensor: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Not one tensor of a file belongs to the model.
+    #[error(
+        "no tensor of {} belongs to the model, which looks for names such as `{expected}`; found, for example, `{found}`",
+        path.display()
+    )]
+    NothingLoaded {
+        /// The file.
+        path: PathBuf,
+        /// A name that the model looks for.
+        expected: String,
+        /// A name that the file has; empty if it has none.
+        found: String,
+    },
+    /// A segment has more tokens than the model has positions for.
+    #[error("the model has positions for {limit} tokens, got {got}")]
+    TooManyTokens {
+        /// Tokens there are positions for.
+        limit: usize,
+        /// Tokens given, those before them in the same segment included.
+        got: usize,
+    },
+    /// Rows of a batch, or its mask, differ in length.
+    #[error("{what} {row} must have {expected} entries, got {got}")]
+    WrongLength {
+        /// What is too long or too short.
+        what: &'static str,
+        /// The row of the batch.
+        row: usize,
+        /// Entries it must have.
+        expected: usize,
+        /// Entries given.
+        got: usize,
+    },
+    /// An input holds nothing.
+    #[error("{what} must not be empty")]
+    EmptyInput {
+        /// What is empty.
+        what: &'static str,
+    },
+    /// A number of an input is out of its range: a token that the vocabulary lacks, or a mask that is
+    /// neither 0 nor 1.
+    #[error("{what} {got} at position {position} of row {row} must be {expected}")]
+    InvalidInput {
+        /// What the number is.
+        what: &'static str,
+        /// The row of the batch.
+        row: usize,
+        /// The position in the row.
+        position: usize,
+        /// The range it must lie in.
+        expected: String,
+        /// The number given.
+        got: i64,
+    },
+    /// A tensor of an input has another shape than the input ids.
+    #[error("{tensor} must have the shape {expected:?} of the input ids, got {got:?}")]
+    WrongInputShape {
+        /// Which tensor.
+        tensor: &'static str,
+        /// The shape of the input ids.
+        expected: [usize; 2],
+        /// The shape given.
+        got: [usize; 2],
+    },
+    /// A memory was given to a model that has no parts to use it with.
+    #[error(
+        "the model has no memory: its configuration lacks the fields that begin with `memoria_`"
+    )]
+    NoMemory,
+}

@@ -1,0 +1,118 @@
+use burn::{
+    module::Module,
+    nn::Linear,
+    tensor::{Device, Tensor},
+};
+use memoria_nn::Recall;
+
+use super::{Gpt2, Gpt2Cache, Gpt2Config};
+use crate::{ModelError, ModelInput, ModelMemory, init::Normal};
+
+/// GPT-2 with a language modelling head, plain or with a memory. Its fields have the names of
+/// checkpoints.
+///
+/// Should be created with [`Gpt2Config`].
+#[derive(Module, Debug)]
+pub struct Gpt2LmHead {
+    /// The model below the head.
+    pub transformer: Gpt2,
+    /// Hidden states to logits; `None` if its weight is the token embedding.
+    pub lm_head: Option<Linear>,
+}
+
+/// Output of [`Gpt2LmHead::forward`].
+#[derive(Clone, Debug)]
+pub struct Gpt2Output {
+    /// Scores of the tokens that may come next, `[batch, seq, vocab_size]`.
+    pub logits: Tensor<3>,
+    /// Hidden states after the last layer norm, `[batch, seq, d_model]`.
+    pub hidden: Tensor<3>,
+    /// What the segment was reminded of; `None` in a plain model, and in a first segment.
+    pub recall: Option<Recall>,
+    /// Lifespan gains of the reminded memories, `[batch, k]`, in the order of their ids; `None` if nobody
+    /// was reminded of anything.
+    pub gains: Option<Tensor<2>>,
+}
+
+impl Gpt2LmHead {
+    pub(crate) fn new(config: &Gpt2Config, device: &Device) -> Self {
+        let normal = Normal::new(config.initializer_range);
+        let tied = config.tie_word_embeddings.unwrap_or(true);
+        Self {
+            transformer: Gpt2::new(config, device),
+            lm_head: (!tied)
+                .then(|| normal.linear_without_bias(config.n_embd, config.vocab_size, device)),
+        }
+    }
+
+    /// One segment, with the memory of those before it if the model has one.
+    ///
+    /// For a model with memory and a `memory`: the segment before this one is remembered, what it reminds
+    /// of is attended to and lives on, and this segment is kept for the next one. Without `memory` the
+    /// segment is read by itself. Costs the device round trips of
+    /// [`MemoriaState::recall`](memoria_nn::MemoriaState::recall).
+    ///
+    /// # Errors
+    ///
+    /// As [`Gpt2::forward`]; [`ModelError::NoMemory`] for a memory that a plain model is given, and
+    /// [`ModelError::Memory`]. An input that does not fit is refused before the memory takes part.
+    pub fn forward(
+        &self,
+        input: &ModelInput,
+        memory: Option<&mut ModelMemory>,
+    ) -> Result<Gpt2Output, ModelError> {
+        self.transformer.check(input, None)?;
+        let Some(memory) = memory else {
+            let hidden = self.transformer.pass(input, None, None).hidden;
+            let logits = self.logits(hidden.clone());
+            return Ok(Gpt2Output { logits, hidden, recall: None, gains: None });
+        };
+        let recall = self.transformer.recall(input.input_ids.dims()[0], memory)?;
+        let passed = self.transformer.pass(input, recall.as_ref(), None);
+        let mut gains = None;
+        if let Some(recall) = &recall {
+            gains = memory.memoria().gains(&recall.recall, passed.weights)?;
+            memory.memoria().adjust(&recall.recall, gains.clone())?;
+        }
+        memory.keep(passed.hidden.clone());
+        Ok(Gpt2Output {
+            logits: self.logits(passed.hidden.clone()),
+            hidden: passed.hidden,
+            recall: recall.map(|recall| recall.recall),
+            gains,
+        })
+    }
+
+    /// Logits `[batch, seq, vocab_size]` of tokens that go on from those a cache holds, by themselves: no
+    /// memory takes part.
+    ///
+    /// # Errors
+    ///
+    /// As [`Gpt2::forward`].
+    pub fn forward_cached(
+        &self,
+        input: &ModelInput,
+        cache: &mut Gpt2Cache,
+    ) -> Result<Tensor<3>, ModelError> {
+        Ok(self.logits(self.transformer.forward(input, Some(cache))?))
+    }
+
+    /// Scores of the tokens that may come next, `[batch, seq, vocab_size]`, of hidden states
+    /// `[batch, seq, d_model]`.
+    ///
+    /// # Panics
+    ///
+    /// If the hidden states are not of size `d_model`.
+    pub fn logits(&self, hidden: Tensor<3>) -> Tensor<3> {
+        match &self.lm_head {
+            Some(head) => head.forward(hidden),
+            None => {
+                let [batch, seq, d_model] = hidden.dims();
+                let weight = self.transformer.wte.weight.val();
+                let vocab_size = weight.dims()[0];
+                let logits = hidden.reshape([batch * seq, d_model]).matmul(weight.transpose());
+                logits.reshape([batch, seq, vocab_size])
+            }
+        }
+    }
+}

@@ -1,0 +1,71 @@
+use burn::{
+    module::Module,
+    nn::{Dropout, DropoutConfig, Linear},
+    tensor::{Bool, Device, Tensor},
+};
+use memoria_nn::{MemoryAttentionConfig, MemoryAttentionOutput, attend_to_memories};
+
+use super::Gpt2Config;
+use crate::init::Normal;
+
+/// Attention of a [`Gpt2Block`](super::Gpt2Block) to memories, working and reminded ones alike. Its
+/// fields have the names of checkpoints.
+#[derive(Module, Debug)]
+pub struct Gpt2MemoryAttention {
+    /// Memories to keys and values.
+    pub c_attn: Linear,
+    /// Hidden states to queries.
+    pub q_attn: Linear,
+    /// Weighted sums to hidden states.
+    pub c_proj: Linear,
+    /// Dropout of the weights.
+    pub attn_dropout: Dropout,
+    /// Dropout of what is added to the hidden states.
+    pub resid_dropout: Dropout,
+    /// Number of heads.
+    pub n_head: usize,
+}
+
+impl Gpt2MemoryAttention {
+    /// Queries and keys begin as the identity, which compares contents.
+    pub(crate) fn new(config: &Gpt2Config, device: &Device) -> Self {
+        let d_model = config.n_embd;
+        let normal = Normal::new(config.initializer_range);
+        let compared = MemoryAttentionConfig::new(d_model, config.n_head).init(device);
+        Self {
+            c_attn: normal.beside(compared.key, d_model, device),
+            q_attn: compared.query,
+            c_proj: normal.residual(config.n_layer).linear(d_model, d_model, device),
+            attn_dropout: DropoutConfig::new(config.attn_pdrop).init(),
+            resid_dropout: DropoutConfig::new(config.resid_pdrop).init(),
+            n_head: config.n_head,
+        }
+    }
+
+    /// What memories `[batch, memories, d_model]` add to hidden states `[batch, seq, d_model]`, and with
+    /// which weights.
+    pub(crate) fn forward(
+        &self,
+        hidden: Tensor<3>,
+        memories: Tensor<3>,
+        mask_pad: Option<Tensor<2, Bool>>,
+    ) -> MemoryAttentionOutput {
+        let d_model = hidden.dims()[2];
+        let query = self.q_attn.forward(hidden);
+        let projected = self.c_attn.forward(memories);
+        let key = projected.clone().narrow(2, 0, d_model);
+        let value = projected.narrow(2, d_model, d_model);
+        let attended =
+            attend_to_memories(query, key, value, mask_pad, self.n_head, &self.attn_dropout);
+        MemoryAttentionOutput { context: self.added(attended.context), ..attended }
+    }
+
+    /// What memories of which all are padding add.
+    pub(crate) fn forward_nothing(&self, hidden: &Tensor<3>) -> Tensor<3> {
+        self.added(hidden.zeros_like())
+    }
+
+    fn added(&self, context: Tensor<3>) -> Tensor<3> {
+        self.resid_dropout.forward(self.c_proj.forward(context))
+    }
+}

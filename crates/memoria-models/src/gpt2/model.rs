@@ -1,0 +1,163 @@
+use burn::{
+    module::Module,
+    nn::{Dropout, DropoutConfig, Embedding, LayerNorm, LayerNormConfig},
+    tensor::{Bool, Device, Int, Tensor, TensorData},
+};
+use memoria_nn::{Abstractor, AbstractorConfig, Recall};
+
+use super::{
+    Gpt2Block, Gpt2Cache, Gpt2Config,
+    block::{BlockOutput, SegmentRecall},
+};
+use crate::{ModelError, ModelInput, ModelMemory, attention::TokenMask, init::Normal};
+
+/// GPT-2 without head, plain or with a memory. Its fields have the names of checkpoints.
+///
+/// With a memory, the previous segment's final hidden states go through the abstractor; what it makes of
+/// them is the working memory of this segment, and every block attends to it and to what it reminds of.
+/// The first segment has no memory. The paper's section 4.1; `GPT2WithMemoriaModel` of the Python
+/// package's experiments.
+#[derive(Module, Debug)]
+pub struct Gpt2 {
+    /// Token embedding.
+    pub wte: Embedding,
+    /// Position embedding.
+    pub wpe: Embedding,
+    /// Dropout of the embeddings.
+    pub drop: Dropout,
+    /// The blocks.
+    pub h: Vec<Gpt2Block>,
+    /// After the blocks.
+    pub ln_f: LayerNorm,
+    /// Makes working memories; none in a plain GPT-2.
+    pub abs: Option<Abstractor>,
+}
+
+/// What a segment is reminded of, before it is read.
+#[derive(Clone, Debug)]
+pub(crate) struct Gpt2Recall {
+    pub(crate) recall: Recall,
+    without_memory: Option<Tensor<3, Bool>>,
+}
+
+/// A segment, or a part of one, that went through the blocks.
+pub(crate) struct Passed {
+    /// After `ln_f`, `[batch, seq, d_model]`.
+    pub(crate) hidden: Tensor<3>,
+    /// Weights over the reminded memories, `[batch, n_head, seq, k]` per block; empty if there were none.
+    pub(crate) weights: Vec<Tensor<4>>,
+}
+
+impl Gpt2 {
+    pub(crate) fn new(config: &Gpt2Config, device: &Device) -> Self {
+        let d_model = config.n_embd;
+        let normal = Normal::new(config.initializer_range);
+        let abstractor = |num_memories| {
+            AbstractorConfig::new(d_model, num_memories).with_d_ff(Some(4 * d_model)).init(device)
+        };
+        Self {
+            wte: normal.embedding(config.vocab_size, d_model, device),
+            wpe: normal.embedding(config.n_positions, d_model, device),
+            drop: DropoutConfig::new(config.embd_pdrop).init(),
+            h: (0..config.n_layer).map(|layer| Gpt2Block::new(config, layer, device)).collect(),
+            ln_f: LayerNormConfig::new(d_model)
+                .with_epsilon(config.layer_norm_epsilon)
+                .init(device),
+            abs: config.memory.as_ref().map(|memory| abstractor(memory.num_memories)),
+        }
+    }
+
+    /// Tokens a segment can have.
+    pub fn n_positions(&self) -> usize {
+        self.wpe.weight.lazy_shape()[0]
+    }
+
+    /// Hidden states after the last layer norm, `[batch, seq, d_model]`, of one segment by itself: no
+    /// memory takes part. With a cache, of tokens that go on from those it holds.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::EmptyInput`], [`ModelError::WrongInputShape`] and [`ModelError::TooManyTokens`].
+    pub fn forward(
+        &self,
+        input: &ModelInput,
+        cache: Option<&mut Gpt2Cache>,
+    ) -> Result<Tensor<3>, ModelError> {
+        self.check(input, cache.as_deref())?;
+        Ok(self.pass(input, None, cache).hidden)
+    }
+
+    pub(crate) fn check(
+        &self,
+        input: &ModelInput,
+        cache: Option<&Gpt2Cache>,
+    ) -> Result<(), ModelError> {
+        input.check(cache.map_or(0, Gpt2Cache::len), self.n_positions())
+    }
+
+    /// What the previous segment reminds of, for a batch of so many rows; `None` if there is none.
+    pub(crate) fn recall(
+        &self,
+        batch: usize,
+        memory: &mut ModelMemory,
+    ) -> Result<Option<Gpt2Recall>, ModelError> {
+        let abstractor = self.abs.as_ref().ok_or(ModelError::NoMemory)?;
+        let recalled = memory.recall_previous(batch, |hidden| abstractor.forward(hidden, None))?;
+        Ok(recalled.map(|(recall, begun_anew)| {
+            let without_memory = (!begun_anew.is_empty()).then(|| {
+                let batch = recall.working.dims()[0];
+                let rows: Vec<bool> = (0..batch).map(|row| begun_anew.contains(&row)).collect();
+                Tensor::from_data(TensorData::new(rows, [batch, 1, 1]), &recall.working.device())
+            });
+            Gpt2Recall { recall, without_memory }
+        }))
+    }
+
+    /// Runs tokens, which were [checked](Self::check), through the blocks.
+    pub(crate) fn pass(
+        &self,
+        input: &ModelInput,
+        recall: Option<&Gpt2Recall>,
+        mut cache: Option<&mut Gpt2Cache>,
+    ) -> Passed {
+        let shape @ [_, seq] = input.input_ids.dims();
+        let before = cache.as_deref().map_or(0, Gpt2Cache::len);
+        let mut hidden = self.embed(input, before);
+        let mask_pad = match cache.as_deref_mut() {
+            None => input.mask_pad.clone(),
+            Some(cache) => cache.extend(shape, input.mask_pad.clone(), &hidden),
+        };
+        let mask = TokenMask::causal(mask_pad, [seq, before + seq], &hidden);
+        let recall = recall.map(|Gpt2Recall { recall, without_memory }| SegmentRecall {
+            recall,
+            without_memory: without_memory.as_ref(),
+        });
+        let mut layers = cache.map(|cache| cache.layers(self.h.len()).iter_mut());
+        let mut all_weights = Vec::new();
+        for block in &self.h {
+            let cached = layers.as_mut().and_then(Iterator::next);
+            let output: BlockOutput = block.forward(hidden, &mask, recall, cached);
+            hidden = output.hidden;
+            all_weights.extend(output.weights);
+        }
+        Passed { hidden: self.ln_f.forward(hidden), weights: all_weights }
+    }
+
+    fn embed(&self, input: &ModelInput, before: usize) -> Tensor<3> {
+        let [_, seq] = input.input_ids.dims();
+        let tokens = self.wte.forward(input.input_ids.clone());
+        let positions = match &input.position_ids {
+            Some(positions) => self.wpe.forward(positions.clone()),
+            None => {
+                let device = tokens.device();
+                let range = before as i64..(before + seq) as i64;
+                self.wpe.forward(Tensor::<1, Int>::arange(range, &device).unsqueeze::<2>())
+            }
+        };
+        let mut hidden = tokens + positions;
+        if let Some(token_types) = &input.token_type_ids {
+            hidden = hidden + self.wte.forward(token_types.clone());
+        }
+        self.drop.forward(hidden)
+    }
+}

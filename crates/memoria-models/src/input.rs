@@ -1,0 +1,141 @@
+use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
+
+use crate::ModelError;
+
+/// One segment of every row of a batch.
+///
+/// ```
+/// # #[cfg(feature = "flex")] {
+/// use burn::tensor::Device;
+/// use memoria_models::ModelInput;
+///
+/// let ids = [vec![5, 17, 3], vec![8, 2, 0]];
+/// let attention_mask = [vec![1, 1, 1], vec![1, 1, 0]];
+/// let input = ModelInput::from_rows(&ids, Some(&attention_mask), 101, &Device::flex()).unwrap();
+/// assert_eq!(input.input_ids.dims(), [2, 3]);
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct ModelInput {
+    /// Tokens, `[batch, seq]`, each below the size of the vocabulary.
+    pub input_ids: Tensor<2, Int>,
+    /// `[batch, seq]`, true for padding. A position that may attend to padding only has a weighted sum
+    /// of zero. Memories are made of all positions, of padding, too.
+    pub mask_pad: Option<Tensor<2, Bool>>,
+    /// `[batch, seq]`; if not given, all 0 in an encoder, and none at all in GPT-2.
+    pub token_type_ids: Option<Tensor<2, Int>>,
+    /// `[batch, seq]`; if not given, 0, 1, 2, … in GPT-2 and BERT whatever is padding, and in RoBERTa
+    /// counted over the tokens that are not its padding token.
+    pub position_ids: Option<Tensor<2, Int>>,
+}
+
+impl ModelInput {
+    /// Tokens `[batch, seq]`, none of which is padding.
+    pub fn new(input_ids: Tensor<2, Int>) -> Self {
+        Self { input_ids, mask_pad: None, token_type_ids: None, position_ids: None }
+    }
+
+    /// Tokens of every row, and an attention mask as Hugging Face has it: 1 for a token, 0 for padding.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::EmptyInput`], [`ModelError::WrongLength`] if rows differ in length, and
+    /// [`ModelError::InvalidInput`] for a token that is not below `vocab_size` or a mask that is neither
+    /// 0 nor 1.
+    pub fn from_rows(
+        input_ids: &[Vec<i64>],
+        attention_mask: Option<&[Vec<i64>]>,
+        vocab_size: usize,
+        device: &Device,
+    ) -> Result<Self, ModelError> {
+        let seq = match input_ids.first() {
+            None => return Err(ModelError::EmptyInput { what: "input_ids" }),
+            Some(row) if row.is_empty() => {
+                return Err(ModelError::EmptyInput { what: "the first row of input_ids" });
+            }
+            Some(row) => row.len(),
+        };
+        let batch = input_ids.len();
+        let in_vocabulary = |id: i64| usize::try_from(id).is_ok_and(|id| id < vocab_size);
+        let below = format!("0 or more and below the vocabulary's size {vocab_size}");
+        check_rows("row of input_ids", "token", input_ids, seq, &below, in_vocabulary)?;
+        let tensor = |rows: &[Vec<i64>]| TensorData::new(rows.concat(), [batch, seq]);
+        let mut input = Self::new(Tensor::from_data(tensor(input_ids), device));
+        if let Some(mask) = attention_mask {
+            if mask.len() != batch {
+                let what = "attention_mask of a batch whose last row is";
+                let (expected, got) = (batch, mask.len());
+                return Err(ModelError::WrongLength { what, row: batch - 1, expected, got });
+            }
+            let is_bit = |bit: i64| bit == 0 || bit == 1;
+            check_rows("row of attention_mask", "attention_mask", mask, seq, "0 or 1", is_bit)?;
+            if mask.iter().flatten().any(|&bit| bit == 0) {
+                let padding: Vec<bool> = mask.iter().flatten().map(|&bit| bit == 0).collect();
+                let padding = TensorData::new(padding, [batch, seq]);
+                input.mask_pad = Some(Tensor::from_data(padding, device));
+            }
+        }
+        Ok(input)
+    }
+
+    /// Sets [`mask_pad`](Self::mask_pad).
+    pub fn mask_pad(mut self, mask_pad: Tensor<2, Bool>) -> Self {
+        self.mask_pad = Some(mask_pad);
+        self
+    }
+
+    /// Sets [`token_type_ids`](Self::token_type_ids).
+    pub fn token_type_ids(mut self, token_type_ids: Tensor<2, Int>) -> Self {
+        self.token_type_ids = Some(token_type_ids);
+        self
+    }
+
+    /// Sets [`position_ids`](Self::position_ids).
+    pub fn position_ids(mut self, position_ids: Tensor<2, Int>) -> Self {
+        self.position_ids = Some(position_ids);
+        self
+    }
+
+    /// Refuses tensors that differ in shape, and more tokens than a model has positions for.
+    pub(crate) fn check(&self, before: usize, limit: usize) -> Result<(), ModelError> {
+        let expected = self.input_ids.dims();
+        if expected.contains(&0) {
+            return Err(ModelError::EmptyInput { what: "input_ids" });
+        }
+        let others = [
+            ("mask_pad", self.mask_pad.as_ref().map(Tensor::dims)),
+            ("token_type_ids", self.token_type_ids.as_ref().map(Tensor::dims)),
+            ("position_ids", self.position_ids.as_ref().map(Tensor::dims)),
+        ];
+        for (tensor, shape) in others {
+            if let Some(got) = shape.filter(|&shape| shape != expected) {
+                return Err(ModelError::WrongInputShape { tensor, expected, got });
+            }
+        }
+        match before + expected[1] {
+            got if got > limit => Err(ModelError::TooManyTokens { limit, got }),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn check_rows(
+    row_name: &'static str,
+    entry_name: &'static str,
+    rows: &[Vec<i64>],
+    expected: usize,
+    range: &str,
+    is_in_range: impl Fn(i64) -> bool,
+) -> Result<(), ModelError> {
+    for (row, entries) in rows.iter().enumerate() {
+        if entries.len() != expected {
+            let got = entries.len();
+            return Err(ModelError::WrongLength { what: row_name, row, expected, got });
+        }
+        if let Some(position) = entries.iter().position(|&entry| !is_in_range(entry)) {
+            let (what, expected, got) = (entry_name, range.to_owned(), entries[position]);
+            return Err(ModelError::InvalidInput { what, row, position, expected, got });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,79 @@
+//! GPT-2, BERT and RoBERTa that remember, with the weights that the world already has.
+//!
+//! - [`Gpt2LmHead`] and [`Gpt2`]: GPT-2 with and without a language modelling head.
+//! - [`SequenceClassifier`] and [`Encoder`]: BERT and RoBERTa with and without a classification head, one
+//!   encoder for both; ELECTRA's encoder loads into it, too.
+//!
+//! Each is the plain Hugging Face model, or, with a [`MemoryConfig`] in its configuration, the model of
+//! the paper. A model is run on one segment after the other with a [`ModelMemory`], an explicit value
+//! passed as `&mut`.
+//!
+//! ```
+//! # #[cfg(feature = "flex")] {
+//! use burn::tensor::Device;
+//! use memoria_core::MemoriaConfig;
+//! use memoria_models::{Gpt2Config, MemoryConfig, ModelInput};
+//!
+//! # fn main() -> Result<(), memoria_models::ModelError> {
+//! let device = Device::flex();
+//! let memory = MemoryConfig::new(4, MemoriaConfig::new(3, 8, 4, 3.0, 3));
+//! let config = Gpt2Config::new(101, 32, 32, 2, 4).with_memory(memory.clone());
+//! let model = config.init(&device)?;
+//! let mut memory = memory.init()?;
+//! for segment in [[5, 17, 3], [8, 2, 40]] {
+//!     let input = ModelInput::from_rows(&[segment.to_vec()], None, 101, &device)?;
+//!     let logits = model.forward(&input, Some(&mut memory))?.logits;
+//!     assert_eq!(logits.dims(), [1, 3, 101]);
+//! }
+//! # Ok(()) } main().unwrap(); }
+//! ```
+//!
+//! # Weights
+//!
+//! `from_pretrained` reads a folder with `config.json` and `model.safetensors` or `pytorch_model.bin`:
+//! checkpoints of Hugging Face's models, to which the memory is added as initialized, and of models with
+//! memory. What was missing, initialized or unused is in the [`LoadReport`]. `save_pretrained` writes what
+//! PyTorch can read.
+//!
+//! # Gradients
+//!
+//! A memory's [`bptt`](MemoryConfig::bptt) says how far gradients flow back. With 0, as in the Python
+//! package, they flow into the abstractor, but not into earlier segments. Above 0, GPT-2's working
+//! memories carry gradient into the previous segment they are made of, and reminded memories into the
+//! segments of the window, until [`ModelMemory::detach`] ends it: call it after each `backward`.
+//!
+//! # Choices
+//!
+//! - A query that may attend to padding only has a weighted sum of zero, as in PyTorch's own attention.
+//! - The abstractor reads padding as any other position, and lifespans count its queries, as in the
+//!   package.
+//! - A row with nothing reminded has a weighted sum of zero before the output projection, whose bias is
+//!   added all the same, whether or not its neighbours are reminded of something.
+
+mod activation;
+mod attention;
+mod config;
+mod encoder;
+mod error;
+mod fields;
+mod gpt2;
+mod init;
+mod input;
+mod memory;
+mod memory_config;
+mod weights;
+
+pub use activation::Activation;
+pub use encoder::{
+    ClassifierOutput, Encoder, EncoderConfig, EncoderEmbeddings, EncoderKind, EncoderLayer,
+    EncoderOutput, SelfAttention, SequenceClassifier,
+};
+pub use error::ModelError;
+pub use gpt2::{
+    Gpt2, Gpt2Attention, Gpt2Block, Gpt2Cache, Gpt2Config, Gpt2LmHead, Gpt2MemoryAttention,
+    Gpt2Mlp, Gpt2Output,
+};
+pub use input::ModelInput;
+pub use memory::ModelMemory;
+pub use memory_config::MemoryConfig;
+pub use weights::{LoadReport, Pretrained, model_type};

@@ -1,0 +1,65 @@
+//! Runs segments through a checkpoint, one after the other with one memory, and prints, as JSON, what came
+//! of each.
+//!
+//! ```sh
+//! cargo run --release --example forward -- tests/data/models/gpt2-memoria tests/data/models/gpt2-memoria/expected.json
+//! ```
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod run;
+mod segments;
+
+use std::{error::Error, path::PathBuf, process::ExitCode};
+
+use clap::Parser;
+
+use support::device::DeviceChoice;
+
+/// Runs segments through a checkpoint, one after the other with one memory, and prints what came of each.
+///
+/// The checkpoint is a folder with `config.json` and `model.safetensors` or `pytorch_model.bin`, of a
+/// GPT-2 with language modelling head or a BERT or RoBERTa with classification head, plain or with memory.
+/// The file of segments is JSON: `{"segments": [{"input_ids": [[…], …], "attention_mask": [[…], …]}, …]}`;
+/// all else in it is ignored. Printed are `segments`, each with `logits` and, where a memory took part,
+/// `memory`: per row the ids it was `reminded` of and what each of them gained (`gain`), and after the
+/// segment who is `alive`, of which `kind` (S or L) and `lifespan`.
+#[derive(Parser)]
+struct Options {
+    /// The folder of the checkpoint.
+    checkpoint: PathBuf,
+    /// The file of segments.
+    segments: PathBuf,
+    /// Where to compute.
+    #[arg(long, value_enum, default_value = "flex")]
+    device: DeviceChoice,
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    match print(&options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprint!("{error}");
+            let mut cause = error.source();
+            while let Some(error) = cause {
+                eprint!(": {error}");
+                cause = error.source();
+            }
+            eprintln!();
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn print(options: &Options) -> Result<(), Box<dyn Error>> {
+    let segments = segments::read(&options.segments)?;
+    let loaded = run::load(&options.checkpoint, &options.device.device())?;
+    if !loaded.report.is_complete() || !loaded.report.unused.is_empty() {
+        eprintln!("{}: {}", options.checkpoint.display(), loaded.report);
+    }
+    let output = loaded.run(&segments)?;
+    println!("{}", serde_json::to_string(&output)?);
+    Ok(())
+}

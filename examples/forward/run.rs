@@ -1,0 +1,177 @@
+//! Segments through a checkpoint.
+
+use std::path::Path;
+
+use burn::tensor::{Device, Tensor};
+use memoria::{
+    EngramId, EngramKind, MemoriaError,
+    models::{
+        ClassifierOutput, EncoderConfig, Gpt2Config, Gpt2LmHead, Gpt2Output, LoadReport,
+        MemoryConfig, ModelError, ModelInput, ModelMemory, SequenceClassifier,
+    },
+    nn::Recall,
+};
+use serde::Serialize;
+
+use crate::segments::Segment;
+
+/// What came of all segments.
+#[derive(Debug, Serialize)]
+pub(crate) struct Output {
+    pub(crate) segments: Vec<SegmentOutput>,
+}
+
+/// What came of one segment.
+#[derive(Debug, Serialize)]
+pub(crate) struct SegmentOutput {
+    pub(crate) logits: Logits,
+    /// Per row; nothing where no memory took part.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) memory: Option<Vec<RowMemory>>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Logits {
+    /// `[batch][num_labels]`.
+    OfRows(Vec<Vec<f32>>),
+    /// `[batch][seq][vocab_size]`.
+    OfTokens(Vec<Vec<Vec<f32>>>),
+}
+
+/// The memory of one row.
+#[derive(Debug, Serialize)]
+pub(crate) struct RowMemory {
+    pub(crate) reminded: Vec<EngramId>,
+    /// Of each of the reminded, in their order.
+    pub(crate) gain: Vec<f32>,
+    /// After the segment, as all below.
+    pub(crate) alive: Vec<EngramId>,
+    /// One letter per engram: S or L.
+    pub(crate) kind: String,
+    pub(crate) lifespan: Vec<f32>,
+}
+
+/// A checkpoint, ready to run.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    model: Model,
+    vocab_size: usize,
+    memory: Option<MemoryConfig>,
+    device: Device,
+    /// What was and was not loaded.
+    pub(crate) report: LoadReport,
+}
+
+#[derive(Debug)]
+enum Model {
+    Gpt2(Box<Gpt2LmHead>),
+    Classifier(Box<SequenceClassifier>),
+}
+
+/// A GPT-2 if its configuration says so, and otherwise an encoder.
+pub(crate) fn load(checkpoint: &Path, device: &Device) -> Result<Loaded, ModelError> {
+    let device = device.clone();
+    if memoria::models::model_type(checkpoint)?.starts_with("gpt2") {
+        let loaded = Gpt2Config::from_pretrained(checkpoint)?.load(checkpoint, &device)?;
+        Ok(Loaded {
+            model: Model::Gpt2(Box::new(loaded.model)),
+            vocab_size: loaded.config.vocab_size,
+            memory: loaded.config.memory,
+            device,
+            report: loaded.report,
+        })
+    } else {
+        let loaded = EncoderConfig::from_pretrained(checkpoint)?.load(checkpoint, &device)?;
+        Ok(Loaded {
+            model: Model::Classifier(Box::new(loaded.model)),
+            vocab_size: loaded.config.vocab_size,
+            memory: loaded.config.memory,
+            device,
+            report: loaded.report,
+        })
+    }
+}
+
+impl Loaded {
+    /// Runs all segments in order, with one memory if the model has one.
+    ///
+    /// # Errors
+    ///
+    /// A message that names the segment.
+    pub(crate) fn run(&self, segments: &[Segment]) -> Result<Output, String> {
+        let memory = self.memory.as_ref().map(MemoryConfig::init).transpose();
+        let mut memory = memory.map_err(|error| error.to_string())?;
+        let run = |(index, segment)| {
+            let output = self.run_segment(segment, memory.as_mut());
+            output.map_err(|error| format!("segments[{index}]: {error}"))
+        };
+        let segments = segments.iter().enumerate().map(run).collect::<Result<_, _>>()?;
+        Ok(Output { segments })
+    }
+
+    fn run_segment(
+        &self,
+        segment: &Segment,
+        mut memory: Option<&mut ModelMemory>,
+    ) -> Result<SegmentOutput, ModelError> {
+        let mask = segment.attention_mask.as_deref();
+        let input = ModelInput::from_rows(&segment.input_ids, mask, self.vocab_size, &self.device)?;
+        let (logits, recall, gains) = match &self.model {
+            Model::Gpt2(model) => {
+                let output: Gpt2Output = model.forward(&input, memory.as_deref_mut())?;
+                (Logits::of_tokens(output.logits), output.recall, output.gains)
+            }
+            Model::Classifier(model) => {
+                let output: ClassifierOutput = model.forward(&input, memory.as_deref_mut())?;
+                (Logits::of_rows(output.logits), output.recall, output.gains)
+            }
+        };
+        let memory = match (memory, recall) {
+            (Some(memory), Some(recall)) => Some(look(memory, &recall, gains)?),
+            _ => None,
+        };
+        Ok(SegmentOutput { logits, memory })
+    }
+}
+
+fn look(
+    memory: &mut ModelMemory,
+    recall: &Recall,
+    gains: Option<Tensor<2>>,
+) -> Result<Vec<RowMemory>, MemoriaError> {
+    let gains = gains.map(rows);
+    let state = memory.state()?;
+    let row = |row: usize| {
+        let reminded = recall.ids(row).to_vec();
+        let gain = gains.as_ref().map_or(&[][..], |gains| &gains[row][..reminded.len()]).to_vec();
+        let engrams: Vec<_> = state.row(row)?.engrams().collect();
+        let letter = |kind| if kind == EngramKind::LongTerm { 'L' } else { 'S' };
+        Ok(RowMemory {
+            reminded,
+            gain,
+            alive: engrams.iter().map(|engram| engram.id).collect(),
+            kind: engrams.iter().map(|engram| letter(engram.kind)).collect(),
+            lifespan: engrams.iter().map(|engram| engram.lifespan).collect(),
+        })
+    };
+    (0..state.batch()).map(row).collect()
+}
+
+impl Logits {
+    fn of_rows(logits: Tensor<2>) -> Self {
+        Self::OfRows(rows(logits))
+    }
+
+    fn of_tokens(logits: Tensor<3>) -> Self {
+        let [batch, seq, vocab_size] = logits.dims();
+        let rows = rows(logits.reshape([batch * seq, vocab_size]));
+        Self::OfTokens(rows.chunks(seq).map(<[_]>::to_vec).collect())
+    }
+}
+
+fn rows(tensor: Tensor<2>) -> Vec<Vec<f32>> {
+    let [_, width] = tensor.dims();
+    let numbers: Vec<f32> = tensor.into_data().iter().collect();
+    numbers.chunks(width.max(1)).map(<[f32]>::to_vec).collect()
+}

@@ -1,0 +1,29 @@
+//! Files of segments.
+
+use std::{fs, path::Path};
+
+use serde::Deserialize;
+
+/// One segment of every row of a batch.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Segment {
+    pub(crate) input_ids: Vec<Vec<i64>>,
+    /// 1 for a token, 0 for padding; without it there is no padding.
+    pub(crate) attention_mask: Option<Vec<Vec<i64>>>,
+}
+
+#[derive(Deserialize)]
+struct File {
+    segments: Vec<Segment>,
+}
+
+/// # Errors
+///
+/// A message that names the file.
+pub(crate) fn read(path: &Path) -> Result<Vec<Segment>, String> {
+    let name = path.display();
+    let text = fs::read_to_string(path).map_err(|error| format!("{name}: {error}"))?;
+    let file: File = serde_json::from_str(&text)
+        .map_err(|error| format!("{name} is not a file of segments: {error}"))?;
+    Ok(file.segments)
+}
