@@ -1,6 +1,6 @@
 use burn::backend::{DType, ExecutionError};
 
-use crate::EngramId;
+use crate::{EngramId, Invariant};
 
 /// What a [`Memoria`](crate::Memoria) refuses, and why.
 ///
@@ -149,6 +149,18 @@ pub enum MemoriaError {
         requested: u64,
         /// Bytes that they may take.
         available: u64,
+    },
+    /// The memory breaks one of its own rules: a fault of this crate, or of what it was restored from.
+    ///
+    /// Found by [`verify`](crate::Memoria::verify), which names the first rule that is broken.
+    #[error("{}{invariant}: {found}", .row.map(|row| format!("row {row}: ")).unwrap_or_default())]
+    BrokenInvariant {
+        /// The rule.
+        invariant: Invariant,
+        /// The row of the batch, where it is about one.
+        row: Option<usize>,
+        /// What was found instead.
+        found: String,
     },
     /// The device failed while it was read. What was added since the last read is withdrawn.
     #[error("reading from the device failed")]

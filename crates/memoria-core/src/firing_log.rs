@@ -17,6 +17,7 @@
 
 mod short_lists;
 mod strongest;
+mod verify;
 mod veteran;
 
 use std::collections::HashMap;
@@ -473,6 +474,7 @@ mod tests {
             let places = (0..self.living.len()).filter(|&place| fires(place));
             let members: Vec<Member> = places.clone().map(|place| self.living[place]).collect();
             let long_term = places.filter(|&place| place < self.long_term).count();
+            members.iter().for_each(|m| self.records.get_mut(m.entry).fire_count += 1);
             self.log.fire(&members, long_term, &self.records, &mut self.scratch);
             for a in &members {
                 for b in members.iter().filter(|&b| b != a) {
@@ -510,6 +512,7 @@ mod tests {
 
         /// Compares every row, every pair, and every walk to the strongest.
         fn check(&mut self) {
+            self.log.verify(&self.living, self.long_term, &self.records).unwrap();
             let living = self.living.clone();
             for &here in &living {
                 let mut counts = Counts::default();

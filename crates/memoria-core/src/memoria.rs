@@ -2,6 +2,7 @@ mod checks;
 mod recall;
 mod rows;
 mod settle;
+mod verify;
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},

@@ -24,6 +24,9 @@ use slots::Slots;
 /// Growth is compared with the memory available whenever it passes a multiple of this.
 const LOOKED_AT_EVERY: usize = 1 << 26;
 
+/// Bytes of vectors that are looked at, saved or moved at once.
+const AT_ONCE: usize = 1 << 20;
+
 /// The vectors of all rows; a slot is used again when its engram is gone.
 #[derive(Clone, Debug)]
 pub(crate) struct Pool<B: Backend> {
@@ -199,6 +202,43 @@ impl<B: Backend> Pool<B> {
     /// Vectors `[slots, dim]`; at least one.
     pub(crate) fn select(&self, slots: &[Slot]) -> FloatTensor<B> {
         self.vectors_in(slots.len(), slots.iter().map(|&slot| Some(slot)))
+    }
+
+    /// Checks that the slots `taken`, which are all there are, are taken once.
+    pub(crate) fn verify(&self, taken: impl Iterator<Item = Slot>) -> Result<(), String> {
+        self.slots.verify(taken)
+    }
+
+    /// Vectors `[slots, dim]` on the host; at least one. Waits for the device if they are kept there.
+    pub(crate) fn vectors(&self, slots: &[Slot]) -> Result<TensorData, MemoriaError> {
+        match &self.vectors {
+            Vectors::Host(vectors) => {
+                Ok(vectors.gather(slots.len(), slots.iter().map(|&slot| Some(slot))))
+            }
+            Vectors::Device(_) => {
+                let mut read = read::<B>(vec![self.select(slots)])?;
+                Ok(read.swap_remove(0))
+            }
+        }
+    }
+
+    /// Writes vectors `[slots, dim]` of the host.
+    pub(crate) fn put(&mut self, slots: &[Slot], data: TensorData) {
+        match &mut self.vectors {
+            Vectors::Host(vectors) => vectors.write(slots.iter().map(|&slot| Some(slot)), &data),
+            Vectors::Device(vectors) => {
+                let tensor = B::float_from_data(data, &self.device);
+                let is_alike = tensor.dtype() == self.dtype;
+                let tensor =
+                    if is_alike { tensor } else { B::float_cast(tensor, self.dtype.into()) };
+                vectors.write(slots, tensor);
+            }
+        }
+    }
+
+    /// How many slots there are to a piece of vectors that is worth handling at once.
+    pub(crate) fn slots_at_once(&self) -> usize {
+        (AT_ONCE / (self.dim * self.dtype.size())).max(1)
     }
 
     /// Bytes set aside for vectors.

@@ -1,5 +1,7 @@
 //! The control plane of one row: whose engrams live, of which kind, until when. No tensors.
 
+mod verify;
+
 use std::collections::VecDeque;
 
 use crate::{

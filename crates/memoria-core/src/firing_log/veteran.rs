@@ -62,6 +62,11 @@ impl Veteran {
         }
     }
 
+    /// Whether the ties are in order of id, each of them once.
+    pub(crate) fn ties_are_in_order(&self) -> bool {
+        self.ties.is_sorted_by(|a, b| a.with.id < b.with.id)
+    }
+
     /// Bytes set aside.
     pub(crate) fn bytes(&self) -> usize {
         self.firings.capacity() * size_of::<u32>()

@@ -130,7 +130,10 @@ impl Judged {
     /// Compares everything there is to know. Looks at a clone, so that gains and data that still wait
     /// for the device go on waiting.
     pub(crate) fn check_state(&mut self) {
+        self.memory.verify().unwrap();
         let mut look = self.memory.clone();
+        look.state().unwrap();
+        look.verify().unwrap();
         let state = look.state().unwrap();
         if state.batch() == 0 {
             assert!(self.rows.iter().all(|row| row.engrams.is_empty()));
