@@ -57,9 +57,9 @@
 //! the same names.
 
 pub use memoria_core::{
-    Connection, Correlation, Costs, Engram, EngramCounts, EngramId, EngramKind, LifespanGain,
-    Memoria, MemoriaConfig, MemoriaError, MemoryUse, Recollection, Reminded, RowState, State,
-    Storage,
+    Connection, Correlation, Costs, Engram, EngramCounts, EngramId, EngramKind, Invariant,
+    LifespanGain, Memoria, MemoriaConfig, MemoriaError, MemoryUse, Recollection, Reminded, Restore,
+    Restored, RowState, Snapshot, SnapshotInfo, State, Storage,
 };
 
 /// The README's code, as a test.

@@ -125,6 +125,12 @@ pub enum MemoriaError {
         /// How many rows there are.
         rows: usize,
     },
+    /// A row is named twice where every row can be meant once.
+    #[error("row {row} is named twice")]
+    RowTwice {
+        /// The row.
+        row: usize,
+    },
     /// The row has no living engram with this id.
     #[error("row {row} has no living engram {engram}")]
     NoSuchEngram {
@@ -153,7 +159,7 @@ pub enum MemoriaError {
     /// The memory breaks one of its own rules: a fault of this crate, or of what it was restored from.
     ///
     /// Found by [`verify`](crate::Memoria::verify), which names the first rule that is broken.
-    #[error("{}{invariant}: {found}", .row.map(|row| format!("row {row}: ")).unwrap_or_default())]
+    #[error("{}{invariant}: {found}", row.map(|row| format!("row {row}: ")).unwrap_or_default())]
     BrokenInvariant {
         /// The rule.
         invariant: Invariant,
@@ -161,6 +167,70 @@ pub enum MemoriaError {
         row: Option<usize>,
         /// What was found instead.
         found: String,
+    },
+    /// A step was [reminded](crate::Memoria::remind) and is still to be
+    /// [adjusted](crate::Memoria::adjust): what it was reminded of is in the caller's hands and not in
+    /// the memory's, so that a copy of the memory could not end the step as this one will.
+    #[error("{what} needs a step that is adjusted, this one is only reminded")]
+    OpenStep {
+        /// What was to be done.
+        what: &'static str,
+    },
+    /// Something does not begin like what it was to be read as.
+    #[error("this is no {expected} of a memory: it begins with {}", got.escape_ascii())]
+    UnknownFormat {
+        /// What it was to be.
+        expected: &'static str,
+        /// What it begins with.
+        got: Vec<u8>,
+    },
+    /// A newer version of this library wrote it.
+    #[error("this {format} is of version {found}, this library reads versions up to {supported}")]
+    NewerVersion {
+        /// What it is.
+        format: &'static str,
+        /// Its version.
+        found: u32,
+        /// The newest version that is read.
+        supported: u32,
+    },
+    /// It was changed or cut off after it was written.
+    #[error("this {format} is damaged from byte {at} on: {found}")]
+    Damaged {
+        /// What it is.
+        format: &'static str,
+        /// Up to here it is as it was written.
+        at: u64,
+        /// What is wrong with the next block.
+        found: String,
+    },
+    /// It is as it was written, but tells of a memory that cannot be.
+    #[error("this {format} is not valid: {}{found}", row.map(|row| format!("row {row}: ")).unwrap_or_default())]
+    Invalid {
+        /// What it is.
+        format: &'static str,
+        /// The row that it is about, where it is about one.
+        row: Option<usize>,
+        /// What cannot be.
+        found: String,
+    },
+    /// The backend has no tensors of this float type; another one can be
+    /// [asked for](crate::Restore::dtype).
+    #[error("{device} has no tensors of type {dtype:?}")]
+    UnsupportedDType {
+        /// The float type.
+        dtype: DType,
+        /// The device.
+        device: String,
+    },
+    /// The operating system failed to read or write.
+    #[error("{what} failed")]
+    Io {
+        /// What was being done, and with which file.
+        what: String,
+        /// Why it failed.
+        #[source]
+        source: Box<dyn core::error::Error + Send + Sync>,
     },
     /// The device failed while it was read. What was added since the last read is withdrawn.
     #[error("reading from the device failed")]

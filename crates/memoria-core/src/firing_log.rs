@@ -16,6 +16,7 @@
 //!   [strongest](Strongest) ones, and a bound for all others, as it fires.
 
 mod short_lists;
+mod snapshot;
 mod strongest;
 mod verify;
 mod veteran;
@@ -304,29 +305,28 @@ impl FiringLog {
 
     /// Adds a firing to the list of one of its members, who may become a veteran by it.
     fn enlist(&mut self, entry: Entry, index: u32) {
-        if self.is_veteran.contains(entry)
-            && let Some(veteran) = self.veterans.get_mut(&entry)
-        {
-            veteran.firings.push(index);
-            self.firings[index as usize].recruits -= 1;
-            return;
-        }
         let list = &mut self.lists[entry.index()];
-        if list.len() < VETERAN_ABOVE {
+        if !self.is_veteran.contains(entry) && list.len() < VETERAN_ABOVE {
             return self.items.push(list, index);
         }
-        let mut firings = self.items.take(list);
-        for &earlier in &firings {
-            let firing = &mut self.firings[earlier as usize];
-            firing.recruits -= 1;
-            if firing.recruits == 0 {
-                self.settling.push(earlier);
+        self.veteran_at(entry).firings.push(index);
+        self.firings[index as usize].recruits -= 1;
+    }
+
+    /// What is kept of a veteran, which the engram becomes if it is none.
+    fn veteran_at(&mut self, entry: Entry) -> &mut Veteran {
+        let mut firings = Vec::new();
+        if self.is_veteran.insert(entry) {
+            firings = self.items.take(&mut self.lists[entry.index()]);
+            for &earlier in &firings {
+                let firing = &mut self.firings[earlier as usize];
+                firing.recruits -= 1;
+                if firing.recruits == 0 {
+                    self.settling.push(earlier);
+                }
             }
         }
-        firings.push(index);
-        self.firings[index as usize].recruits -= 1;
-        self.is_veteran.insert(entry);
-        self.veterans.insert(entry, Veteran::new(firings));
+        self.veterans.entry(entry).or_insert_with(|| Veteran::new(firings))
     }
 
     /// Raises the kept connections of the veterans that have just fired.

@@ -33,6 +33,17 @@ impl<B: Backend> Incoming<B> {
     }
 }
 
+/// Below this are the squared norms of all vectors in a memory, however they are added up: a little above
+/// what is [admitted](check_squared_norms).
+pub(crate) fn largest_squared_norm(dtype: DType) -> f64 {
+    largest_finite(dtype) / 7.0
+}
+
+/// The largest number that scores of this float type are computed with.
+fn largest_finite(dtype: DType) -> f64 {
+    if dtype == DType::F64 { f64::MAX } else { f64::from(f32::MAX) }
+}
+
 /// Refuses vectors, of which each of `rows` has equally many, that are not finite, or whose distances
 /// would not be.
 pub(crate) fn check_squared_norms(
@@ -41,7 +52,7 @@ pub(crate) fn check_squared_norms(
     dtype: DType,
     matters: impl Fn(usize) -> bool,
 ) -> Result<(), MemoriaError> {
-    let max = if dtype == DType::F64 { f64::MAX } else { f64::from(f32::MAX) };
+    let max = largest_finite(dtype);
     for (row, norms) in squared_norms.chunks(squared_norms.len() / rows).enumerate() {
         if !matters(row) {
             continue;

@@ -294,6 +294,29 @@ impl<B: Backend> Memoria<B> {
         Ok(())
     }
 
+    /// A memory of rows whose vectors lie in a pool.
+    pub(crate) fn restored(
+        config: MemoriaConfig,
+        storage: Storage,
+        memory_limit: Option<u64>,
+        pool: Option<Pool<B>>,
+        rows: Vec<Row>,
+    ) -> Result<Self, MemoriaError> {
+        Ok(Self { storage, memory_limit, pool, rows, ..Self::new(config)? })
+    }
+
+    pub(crate) fn storage(&self) -> Storage {
+        self.storage
+    }
+
+    pub(crate) fn pool(&self) -> Option<&Pool<B>> {
+        self.pool.as_ref()
+    }
+
+    pub(crate) fn row(&self, row: usize) -> &Row {
+        &self.rows[row]
+    }
+
     /// A look into the memory.
     ///
     /// Takes `&mut` because gains and working memories may still have to be read from the device: one

@@ -236,6 +236,25 @@ impl<B: Backend> Pool<B> {
         }
     }
 
+    /// Squared norms of vectors `[n, dim]`, computed by the host.
+    pub(crate) fn host_squared_norms(&self, data: &TensorData) -> Vec<f64> {
+        match &self.vectors {
+            Vectors::Host(vectors) if data.dtype() == self.dtype => vectors.squared_norms(data),
+            _ => HostVectors::new(self.dim, data.dtype()).squared_norms(data),
+        }
+    }
+
+    /// Sets memory aside for so many engrams in all, and on a device for no more.
+    pub(crate) fn reserve(&mut self, engrams: usize) -> Result<(), MemoriaError> {
+        let needed = self.slots.needed(engrams)?;
+        self.check_memory(needed)?;
+        match &mut self.vectors {
+            Vectors::Device(vectors) => vectors.reserve_exact(needed),
+            Vectors::Host(vectors) => vectors.reserve(needed)?,
+        }
+        Ok(())
+    }
+
     /// How many slots there are to a piece of vectors that is worth handling at once.
     pub(crate) fn slots_at_once(&self) -> usize {
         (AT_ONCE / (self.dim * self.dtype.size())).max(1)

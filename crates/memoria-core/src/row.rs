@@ -1,5 +1,6 @@
 //! The control plane of one row: whose engrams live, of which kind, until when. No tensors.
 
+mod snapshot;
 mod verify;
 
 use std::collections::VecDeque;

@@ -44,6 +44,15 @@ impl<B: Backend> Memoria<B> {
         self.settle_with(&read)
     }
 
+    /// [Settles](Self::settle) a memory that is not in the middle of a step.
+    pub(crate) fn settle_between_steps(&mut self, what: &'static str) -> Result<(), MemoriaError> {
+        self.settle()?;
+        match self.step {
+            Step::Reminded(_) => Err(MemoriaError::OpenStep { what }),
+            Step::Begun | Step::Adjusted(..) => Ok(()),
+        }
+    }
+
     /// Finishes an adjustment and admits what was added, with what [`unsettled`](Self::unsettled)
     /// asked for. Refuses what is not finite, and then changes nothing but what the error says.
     pub(super) fn settle_with(&mut self, read: &[TensorData]) -> Result<(), MemoriaError> {

@@ -1,11 +1,12 @@
 //! What must hold of a memory.
 
-use burn::backend::{Backend, DType};
+use burn::backend::Backend;
 
 use super::{Memoria, Step};
 use crate::{
     Invariant, MemoriaError,
     id::Slot,
+    incoming::largest_squared_norm,
     invariant::{Finding, ensure},
     pool::Pool,
     reminded::OpenStep,
@@ -25,6 +26,17 @@ impl<B: Backend> Memoria<B> {
     ///
     /// [`MemoriaError::BrokenInvariant`]; [`MemoriaError::Device`].
     pub fn verify(&self) -> Result<(), MemoriaError> {
+        self.verify_bookkeeping()?;
+        let Some(pool) = &self.pool else { return Ok(()) };
+        for (index, row) in self.rows.iter().enumerate() {
+            let slots: Vec<Slot> = row.slots().collect();
+            verify_vectors(pool, &slots, index)?;
+        }
+        Ok(())
+    }
+
+    /// [`verify`](Self::verify) without a look at the vectors.
+    pub(crate) fn verify_bookkeeping(&self) -> Result<(), MemoriaError> {
         self.verify_batch().map_err(|finding| broken(None, finding))?;
         for (index, row) in self.rows.iter().enumerate() {
             let verified = row.verify(self.config.stm_capacity);
@@ -37,10 +49,6 @@ impl<B: Backend> Memoria<B> {
         slots.map_err(|found| broken(None, Finding::new(Invariant::Slot, found)))?;
         if let Step::Reminded(open) | Step::Adjusted(open, _) = &self.step {
             self.verify_open(open)?;
-        }
-        for (index, row) in self.rows.iter().enumerate() {
-            let slots: Vec<Slot> = row.slots().collect();
-            verify_vectors(pool, &slots, index)?;
         }
         Ok(())
     }
@@ -86,14 +94,10 @@ fn verify_vectors<B: Backend>(
     slots: &[Slot],
     row: usize,
 ) -> Result<(), MemoriaError> {
-    let max = if pool.dtype() == DType::F64 { f64::MAX } else { f64::from(f32::MAX) };
     for slots in slots.chunks(pool.slots_at_once()) {
         let data = pool.vectors(slots)?;
-        let numbers: Vec<f64> = data.iter().collect();
-        for vector in numbers.chunks(pool.dim()) {
-            let norm: f64 = vector.iter().map(|x| x * x).sum();
-            // They were admitted below an eighth; here the sum is rounded differently.
-            let is_finite = (0.0..max / 7.0).contains(&norm);
+        for norm in pool.host_squared_norms(&data) {
+            let is_finite = (0.0..largest_squared_norm(pool.dtype())).contains(&norm);
             let found = || format!("one has a squared norm of {norm}");
             let verified = ensure(is_finite, Invariant::Vector, found);
             verified.map_err(|finding| broken(Some(row), finding))?;

@@ -5,7 +5,7 @@ use burn::backend::{Flex, TensorData, ops::FloatTensorOps, tensor::FloatTensor};
 use super::ReferenceRow;
 use crate::{
     EngramId, EngramKind, LifespanGain, Memoria, MemoriaConfig, MemoriaError, Recollection,
-    Reminded, RowState, pool::read,
+    Reminded, Restore, RowState, pool::read,
 };
 
 /// How the gains of a step are handed over.
@@ -117,6 +117,20 @@ impl Judged {
         self.memory.reset();
         self.rows.iter_mut().for_each(ReferenceRow::reset);
         self.is_open = false;
+    }
+
+    /// Goes on with what comes back from a snapshot, if the step is over.
+    pub(crate) fn save(&mut self) {
+        let device = Default::default();
+        let saved = self.memory.clone().snapshot().and_then(|snapshot| snapshot.to_bytes());
+        if self.is_open {
+            assert!(matches!(saved, Err(MemoriaError::OpenStep { .. })), "{saved:?}");
+            return;
+        }
+        let saved = saved.unwrap();
+        let mut restored = Restore::new(&device).from_bytes(&saved).unwrap().memory;
+        assert!(restored.snapshot().unwrap().to_bytes().unwrap() == saved, "saved again");
+        self.memory = restored;
     }
 
     pub(crate) fn reset_rows(&mut self, rows: &[usize]) {
