@@ -147,6 +147,16 @@ pub enum MemoriaError {
         /// How many can be.
         limit: usize,
     },
+    /// A row has given out all identities there are: 2⁶⁴ engrams in its life.
+    #[error("row {row} has {left} identities left for {requested} new engrams")]
+    IdsExhausted {
+        /// The row of the batch.
+        row: usize,
+        /// Identities that were never given out.
+        left: u64,
+        /// How many new engrams there are, those that wait to be read included.
+        requested: u64,
+    },
     /// The vectors would take more memory than there is, or than [the limit that was
     /// set](crate::Memoria::with_memory_limit).
     #[error("the vectors need {requested} bytes in all, only {available} are available to them")]

@@ -124,10 +124,11 @@ impl<B: Backend> Memoria<B> {
     /// [`MemoriaError::WrongRank`]; [`MemoriaError::EmptyDimension`] for an empty batch or hidden
     /// dimension; [`MemoriaError::WrongDimension`], [`MemoriaError::WrongDType`] or
     /// [`MemoriaError::WrongDevice`] if it does not fit what the first call fixed;
-    /// [`MemoriaError::PoolFull`] or [`MemoriaError::OutOfMemory`].
+    /// [`MemoriaError::PoolFull`], [`MemoriaError::IdsExhausted`] or [`MemoriaError::OutOfMemory`].
     pub fn add_working_memory(&mut self, data: FloatTensor<B>) -> Result<(), MemoriaError> {
         let started = Instant::now();
         let [batch, count, dim] = self.check_data("working memory", &data)?;
+        self.check_growth(batch, count)?;
         let (dtype, device) = (data.dtype(), data.device());
         let mut pool = match self.pool.take() {
             Some(pool) => pool,

@@ -52,6 +52,12 @@ impl Row {
         self.log.grow(self.records.len());
     }
 
+    /// Identities that were never given out. The last number is not one of them: it stands for an
+    /// engram that is still to come.
+    pub(crate) fn ids_left(&self) -> u64 {
+        u64::MAX - self.next_id
+    }
+
     /// Uses up identities for engrams that were gone before they were looked at.
     pub(crate) fn skip_ids(&mut self, count: usize) {
         self.next_id += count as u64;

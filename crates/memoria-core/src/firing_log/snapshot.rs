@@ -82,6 +82,9 @@ impl FiringLog {
                 least = place + 1;
             }
             members.shrink_to_fit();
+            if index > 0 && log.firings[index as usize - 1].members > members {
+                return Err(from.invalid("firings are not in the order of their members"));
+            }
             let of_long_term = members.partition_point(|entry| entry.index() < long_term) as u32;
             let recruits = members.len() as u32;
             log.firings.push(Firing { members, long_term: of_long_term, recruits });
@@ -106,7 +109,11 @@ impl FiringLog {
             let here = take_place(least, records.len(), from)?;
             least = here + 1;
             let mut least_with = here + 1;
-            for _ in 0..from.count("ties")? {
+            let ties = from.count("ties")?;
+            if ties == 0 {
+                return Err(from.invalid("no ties where there should be some"));
+            }
+            for _ in 0..ties {
                 let with = take_place(least_with, records.len(), from)?;
                 least_with = with + 1;
                 let count = from.number()?;

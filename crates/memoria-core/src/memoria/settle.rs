@@ -38,6 +38,7 @@ impl<B: Backend> Memoria<B> {
         gains.into_iter().chain(incoming).collect()
     }
 
+    /// Reads and takes in what waits.
     pub(super) fn settle(&mut self) -> Result<(), MemoriaError> {
         let tensors = self.unsettled();
         let read = self.read(tensors)?;

@@ -12,9 +12,9 @@ use crate::{
     sealed::{Sealer, Unsealer},
 };
 
-/// No counter of steps or reminds goes further: at a nanosecond each it takes 146 years to get there.
+/// No counter of steps or reminds goes further: at a nanosecond each it takes 292 years to get there.
 /// So what is added to a step never overflows.
-const MOST_STEPS: u64 = 1 << 62;
+const MOST_STEPS: u64 = 1 << 63;
 /// No row has more engrams.
 const MOST_ENGRAMS: usize = i32::MAX as usize;
 

@@ -239,7 +239,7 @@ fn reserve<B: Backend>(
     let width = info.dtype.map_or(0, |dtype| dtype.size()) as u64;
     let vectors = (pool.dim() as u64).checked_mul(width).and_then(|v| v.checked_mul(info.engrams));
     match vectors {
-        Some(bytes) if bytes <= len => pool.reserve(info.engrams as usize),
+        Some(bytes) if 0 < bytes && bytes <= len => pool.reserve(info.engrams as usize),
         _ => Ok(()),
     }
 }
