@@ -1,6 +1,6 @@
 use burn::backend::{DType, ExecutionError};
 
-use crate::{EngramId, Invariant};
+use crate::{EngramId, Invariant, MemoriaConfig};
 
 /// What a [`Memoria`](crate::Memoria) refuses, and why.
 ///
@@ -178,6 +178,17 @@ pub enum MemoriaError {
         /// What was found instead.
         found: String,
     },
+    /// Rows cannot go between memories with different configurations: they would go on differently.
+    #[error("the other memory's configuration must be {expected:?}, got {got:?}")]
+    OtherConfig {
+        /// The configuration of this memory.
+        expected: Box<MemoriaConfig>,
+        /// That of the other one.
+        got: Box<MemoriaConfig>,
+    },
+    /// A memory without rows has no dimension and no device yet.
+    #[error("the memory has no rows yet: the first working memories bring them")]
+    NoRows,
     /// A step was [reminded](crate::Memoria::remind) and is still to be
     /// [adjusted](crate::Memoria::adjust): what it was reminded of is in the caller's hands and not in
     /// the memory's, so that a copy of the memory could not end the step as this one will.
@@ -223,6 +234,12 @@ pub enum MemoriaError {
         row: Option<usize>,
         /// What cannot be.
         found: String,
+    },
+    /// A snapshot lacks an attribute that is needed, or has another value there than is possible.
+    #[error("the snapshot has no attribute `{name}`, or not one that can be read")]
+    MissingAttribute {
+        /// The name of the attribute.
+        name: &'static str,
     },
     /// The backend has no tensors of this float type; another one can be
     /// [asked for](crate::Restore::dtype).

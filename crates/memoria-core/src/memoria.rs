@@ -1,3 +1,4 @@
+mod batching;
 mod checks;
 mod recall;
 mod rows;

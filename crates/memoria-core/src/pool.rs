@@ -255,6 +255,46 @@ impl<B: Backend> Pool<B> {
         Ok(())
     }
 
+    /// Copies vectors into slots of a pool that is [alike](Self::check_alike), on the device if both are
+    /// there.
+    pub(crate) fn copy(
+        &self,
+        slots: &[Slot],
+        to: &mut Self,
+        new: &[Slot],
+    ) -> Result<(), MemoriaError> {
+        match (&self.vectors, &mut to.vectors) {
+            (Vectors::Device(from), Vectors::Device(to)) => {
+                to.write(new, from.select(slots.iter().map(|&slot| Some(slot))));
+            }
+            _ => to.put(new, self.vectors(slots)?),
+        }
+        Ok(())
+    }
+
+    /// An empty pool for the same vectors.
+    pub(crate) fn another(&self, storage: Storage, limit: Option<u64>) -> Self {
+        Self::new(self.dim, self.dtype, self.device.clone(), storage, limit)
+    }
+
+    /// Refuses another pool whose vectors this one could not hold.
+    pub(crate) fn check_alike(&self, other: &Self) -> Result<(), MemoriaError> {
+        let tensor = "a row from another memory";
+        if self.dim != other.dim {
+            let (dimension, expected, got) = ("hidden", self.dim, other.dim);
+            return Err(MemoriaError::WrongDimension { tensor, dimension, expected, got });
+        }
+        if self.dtype != other.dtype {
+            let (expected, got) = (self.dtype, other.dtype);
+            return Err(MemoriaError::WrongDType { tensor, expected, got });
+        }
+        if self.device != other.device {
+            let (expected, got) = (format!("{:?}", self.device), format!("{:?}", other.device));
+            return Err(MemoriaError::WrongDevice { tensor, expected, got });
+        }
+        Ok(())
+    }
+
     /// How many slots there are to a piece of vectors that is worth handling at once.
     pub(crate) fn slots_at_once(&self) -> usize {
         (AT_ONCE / (self.dim * self.dtype.size())).max(1)

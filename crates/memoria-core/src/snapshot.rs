@@ -33,6 +33,7 @@ mod write;
 pub use head::SnapshotInfo;
 pub use restore::{Restore, Restored};
 pub use write::Snapshot;
+pub(crate) use write::check_rows;
 
 use crate::sealed::Format;
 

@@ -133,6 +133,39 @@ impl Judged {
         self.memory = restored;
     }
 
+    /// Takes rows out and puts them in again as the last ones, in the order given; a single one takes
+    /// the place of the first, which becomes the last.
+    pub(crate) fn regroup(&mut self, rows: &[usize]) {
+        if self.memory.batch() == 0 {
+            return;
+        }
+        let twice = (1..rows.len()).any(|place| rows[..place].contains(&rows[place]));
+        let (memory, is_open) = (&mut self.memory, self.is_open);
+        let mut taken = match memory.split(rows) {
+            Ok(taken) => taken,
+            Err(MemoriaError::RowTwice { .. }) if twice => return,
+            Err(MemoriaError::OpenStep { .. }) if is_open => return,
+            Err(error) => panic!("{error}"),
+        };
+        assert!(!twice && !is_open);
+        let mut order: Vec<usize> =
+            (0..self.rows.len()).filter(|row| !rows.contains(row)).collect();
+        taken.verify().unwrap();
+        memory.verify().unwrap();
+        assert_eq!((memory.batch(), taken.batch()), (order.len(), rows.len()));
+        order.extend(rows);
+        if rows.len() == 1 && memory.batch() > 0 {
+            memory.replace_row(0, &mut taken).unwrap();
+            taken.verify().unwrap();
+            let last = order.len() - 1;
+            order.swap(0, last);
+        }
+        memory.merge(&mut taken).unwrap();
+        assert_eq!((memory.batch(), taken.batch()), (order.len(), 0));
+        self.rows = order.iter().map(|&row| self.rows[row].clone()).collect();
+        self.ids_seen = order.iter().map(|&row| self.ids_seen[row]).collect();
+    }
+
     pub(crate) fn reset_rows(&mut self, rows: &[usize]) {
         if self.memory.batch() == 0 {
             return;

@@ -17,6 +17,8 @@ enum Operation {
     ResetRows(Vec<usize>),
     /// Saved and restored.
     Save,
+    /// Rows taken out and put in again as the last ones, or a single one in the place of the first.
+    Regroup(Vec<usize>),
 }
 
 /// What numbers vectors are made of.
@@ -53,6 +55,7 @@ fn perform(judged: &mut Judged, numbers: Numbers, op: &Operation) -> Result<(), 
         Operation::Reset => judged.reset(),
         Operation::ResetRows(rows) => judged.reset_rows(rows),
         Operation::Save => judged.save(),
+        Operation::Regroup(rows) => judged.regroup(rows),
     }
     Ok(())
 }
@@ -102,6 +105,7 @@ fn operation(rows: usize) -> impl Strategy<Value = Operation> {
         1 => Just(Operation::Reset),
         2 => vec(0..rows, 0..=rows).prop_map(Operation::ResetRows),
         2 => Just(Operation::Save),
+        2 => vec(0..rows, 0..=rows).prop_map(Operation::Regroup),
     ]
 }
 
@@ -178,6 +182,7 @@ proptest! {
             }
             if step % 23 == 22 {
                 judged.save();
+                judged.regroup(&[step % 2]);
                 judged.check_state();
             }
             if step == reset {
