@@ -1,5 +1,7 @@
 mod batching;
 mod checks;
+#[cfg(test)]
+mod failing_devices;
 mod recall;
 mod rows;
 mod settle;
@@ -129,13 +131,13 @@ impl<B: Backend> Memoria<B> {
     pub fn add_working_memory(&mut self, data: FloatTensor<B>) -> Result<(), MemoriaError> {
         let started = Instant::now();
         let [batch, count, dim] = self.check_data("working memory", &data)?;
-        self.check_growth(batch, count)?;
+        self.check_ids(count)?;
         let (dtype, device) = (data.dtype(), data.device());
         let mut pool = match self.pool.take() {
             Some(pool) => pool,
             None => Pool::new(dim, dtype, device, self.storage, self.memory_limit),
         };
-        let taken = pool.take(batch * count);
+        let taken = pool.take(batch.saturating_mul(count));
         if taken.is_ok() || !self.rows.is_empty() {
             self.pool = Some(pool);
         }

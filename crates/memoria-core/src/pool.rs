@@ -367,12 +367,46 @@ impl<B: Backend> Pool<B> {
 pub(crate) fn read<B: Backend>(
     tensors: Vec<FloatTensor<B>>,
 ) -> Result<Vec<TensorData>, MemoriaError> {
+    #[cfg(test)]
+    failing::check()?;
     let mut transaction = TransactionPrimitive::<B>::new(vec![], vec![], vec![], vec![]);
     for tensor in tensors {
         transaction.register_float(TensorPrimitive::Float(tensor));
     }
     let read = read_sync(transaction.execute_async());
     read.map_err(|error| MemoriaError::Device(Box::new(error)))
+}
+
+/// Devices that fail to be read, for tests: no backend at hand does.
+#[cfg(test)]
+pub(crate) mod failing {
+    use core::cell::Cell;
+
+    use burn::backend::ExecutionError;
+
+    use crate::MemoriaError;
+
+    thread_local! {
+        /// Reads of this thread until one fails.
+        static READS: Cell<Option<usize>> = const { Cell::new(None) };
+    }
+
+    /// Makes one read of this thread fail, after so many that do not.
+    pub(crate) fn after(reads: usize) {
+        READS.set(Some(reads));
+    }
+
+    pub(super) fn check() -> Result<(), MemoriaError> {
+        let left = READS.get();
+        READS.set(left.and_then(|reads| reads.checked_sub(1)));
+        match left {
+            Some(0) => {
+                let reason = "the device is gone".into();
+                Err(MemoriaError::Device(Box::new(ExecutionError::WithContext { reason })))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 #[cfg(test)]

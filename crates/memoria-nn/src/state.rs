@@ -101,23 +101,18 @@ impl MemoriaState {
     ///
     /// # Errors
     ///
-    /// As [`Memoria::adjust`].
+    /// [`MemoriaError::WrongDimension`], [`MemoriaError::EmptyDimension`], [`MemoriaError::WrongDType`] or
+    /// [`MemoriaError::WrongDevice`] for weights that do not fit the recall or each other; as
+    /// [`Memoria::adjust`].
     pub fn reinforce(
         &mut self,
         recall: &Recall,
         weights: impl IntoIterator<Item = Tensor<4>>,
     ) -> Result<(), MemoriaError> {
-        let mut layers = Vec::new();
+        let mut layers: Vec<Tensor<2>> = Vec::new();
         for weights in weights {
             let [batch, heads, queries, width] = weights.dims();
-            let fixed =
-                [("batch", recall.ids.batch(), batch), ("reminded", recall.ids.width(), width)];
-            for (dimension, expected, got) in fixed {
-                if expected != got {
-                    let tensor = "attention weights";
-                    return Err(MemoriaError::WrongDimension { tensor, dimension, expected, got });
-                }
-            }
+            check_weights(recall, &weights, layers.first())?;
             let mean = weights.inner().reshape([batch, heads * queries, width]).mean_dim(1);
             layers.push(mean.reshape([batch, width]));
         }
@@ -315,6 +310,39 @@ impl TryFrom<Restored<Dispatch>> for MemoriaState {
             MemoriaStateConfig { memoria: info.config, lifespan_extend_scale: scale, bptt };
         Ok(Self { memory, ..config.init()? })
     }
+}
+
+/// Refuses attention weights that do not fit what was recalled, or the first layer's.
+fn check_weights(
+    recall: &Recall,
+    weights: &Tensor<4>,
+    first: Option<&Tensor<2>>,
+) -> Result<(), MemoriaError> {
+    let tensor = "attention weights";
+    let [batch, heads, queries, width] = weights.dims();
+    let fixed = [("batch", recall.ids.batch(), batch), ("reminded", recall.ids.width(), width)];
+    for (dimension, expected, got) in fixed {
+        if expected != got {
+            return Err(MemoriaError::WrongDimension { tensor, dimension, expected, got });
+        }
+    }
+    for (dimension, size) in [("heads", heads), ("queries", queries)] {
+        if size == 0 {
+            let got = weights.dims().to_vec();
+            return Err(MemoriaError::EmptyDimension { tensor, dimension, got });
+        }
+    }
+    let Some(first) = first else { return Ok(()) };
+    let (expected, got) = (first.device(), weights.device().inner());
+    if expected != got {
+        let (expected, got) = (format!("{expected:?}"), format!("{got:?}"));
+        return Err(MemoriaError::WrongDevice { tensor, expected, got });
+    }
+    let (expected, got) = (first.dtype(), weights.dtype());
+    if expected != got {
+        return Err(MemoriaError::WrongDType { tensor, expected, got });
+    }
+    Ok(())
 }
 
 /// An attribute of a snapshot that has as many bytes as it should.

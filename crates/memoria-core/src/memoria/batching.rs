@@ -127,7 +127,7 @@ impl<B: Backend> Memoria<B> {
         }
         self.settle_between_steps("more rows")?;
         let batch = self.rows.len().saturating_add(count);
-        self.check_growth(batch, 0)?;
+        self.check_batch(batch)?;
         self.rows.resize_with(batch, Row::default);
         Ok(())
     }

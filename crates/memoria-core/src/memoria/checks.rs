@@ -38,11 +38,12 @@ impl<B: Backend> Memoria<B> {
             }
             self.check_device(tensor, data)?;
         }
+        self.check_batch(batch)?;
         Ok([batch, count, dim])
     }
 
-    /// Whether every row has identities for as many more engrams, and there is memory for the rows.
-    pub(super) fn check_growth(&self, batch: usize, count: usize) -> Result<(), MemoriaError> {
+    /// Refuses more engrams than a row has identities for.
+    pub(super) fn check_ids(&self, count: usize) -> Result<(), MemoriaError> {
         let waiting: u64 = self.incoming.iter().map(|incoming| incoming.count as u64).sum();
         let requested = waiting + count as u64;
         for (row, left) in self.rows.iter().map(Row::ids_left).enumerate() {
@@ -50,8 +51,13 @@ impl<B: Backend> Memoria<B> {
                 return Err(MemoriaError::IdsExhausted { row, left, requested });
             }
         }
-        let new_rows = batch - self.rows.len();
-        let requested = (new_rows as u64).saturating_mul(size_of::<Row>() as u64);
+        Ok(())
+    }
+
+    /// Refuses more rows than there is memory for, before anything is made of them.
+    pub(super) fn check_batch(&self, batch: usize) -> Result<(), MemoriaError> {
+        let new_rows = batch.saturating_sub(self.rows.len()) as u64;
+        let requested = new_rows.saturating_mul(size_of::<Row>() as u64);
         if requested > ROWS_LOOKED_AT
             && let Some(available) = available_memory()
             && requested > available
