@@ -143,6 +143,12 @@ impl MemoryAttention {
         MemoryAttentionOutput { context: self.output.forward(context), weights }
     }
 
+    /// The context `[batch, seq, d_model]` of hidden states for which there are no memories at all: that
+    /// of a weighted sum of zero, as a row has whose memories are all padding.
+    pub(crate) fn forward_nothing(&self, hidden: Tensor<3>) -> Tensor<3> {
+        self.output.forward(hidden.zeros_like())
+    }
+
     fn heads(&self, x: Tensor<3>) -> Tensor<4> {
         let [batch, seq, d_model] = x.dims();
         x.reshape([batch, seq, self.n_heads, d_model / self.n_heads]).swap_dims(1, 2)
