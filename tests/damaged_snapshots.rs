@@ -33,11 +33,17 @@ fn restore(bytes: &[u8], storage: Storage) -> Result<Memoria<Flex>, MemoriaError
     Ok(restore.from_bytes(bytes)?.memory)
 }
 
-/// What comes of it, and how much memory was needed at most.
+/// What comes of it, and how much memory was needed at most: from bytes, and from a stream of which
+/// nobody knows how long it is.
 fn measured(bytes: &[u8], storage: Storage) -> (Result<Memoria<Flex>, MemoriaError>, usize) {
     MEMORY.reset_peak_usage();
     let before = MEMORY.current_usage();
+    let streamed = Restore::<Flex>::new(&Default::default()).storage(storage).read(bytes);
+    let is_taken = streamed.is_ok();
+    drop(streamed);
     let result = restore(bytes, storage);
+    // A stream may be followed by something else.
+    assert!(is_taken || result.is_err());
     (result, MEMORY.peak_usage() - before)
 }
 

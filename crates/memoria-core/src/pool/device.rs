@@ -12,7 +12,7 @@ use crate::{Correlation, id::Slot};
 const PADDING: Slot = Slot(0);
 /// The first tensor has room for so many vectors, if they take no more than so many bytes.
 const INITIAL_SLOTS: usize = 64;
-const INITIAL_BYTES: usize = 1 << 20;
+const INITIAL_BYTES: usize = 1 << 16;
 
 /// One tensor `[slots, dim]`.
 #[derive(Clone, Debug)]
