@@ -182,12 +182,10 @@ fn promises_are_not_believed() {
         Contents { engrams_in_all: 1_000_000_000, ..Contents::default() },
     ];
     for members in [most, u64::MAX >> 1] {
-        let mut contents = Contents::default();
-        contents.firings = (most, vec![vec![members]]);
-        promising.push(contents.clone());
-        contents.firings = (0, vec![]);
-        contents.ties = (members, vec![vec![0, members]]);
-        promising.push(contents);
+        let firings = (most, vec![vec![members]]);
+        promising.push(Contents { firings, ..Contents::default() });
+        let (firings, ties) = ((0, vec![]), (members, vec![vec![0, members]]));
+        promising.push(Contents { firings, ties, ..Contents::default() });
     }
     let mut all: Vec<Vec<u8>> = promising.iter().map(Contents::sealed).collect();
     // An attribute of 2⁶² bytes, and a block of 2¹⁸ that is not there.
