@@ -168,6 +168,31 @@ fn changed_snapshots_are_refused_at_no_cost() {
     assert!(taken > CHANGED / 100, "the forged ones are hardly looked at");
 
     promises_are_not_believed();
+    no_second_copy_is_made();
+}
+
+/// Saving and restoring need little beside the memory.
+fn no_second_copy_is_made() {
+    let config = MemoriaConfig::new(5, 12, 4, 6.0, 6);
+    let mut memory = Memoria::<Flex>::new(config).unwrap();
+    let data = TensorData::zeros::<f32, _>([2, 10_000, 512]);
+    memory.add_working_memory(Flex::float_from_data(data, &Default::default())).unwrap();
+    let bytes = memory.snapshot().unwrap().to_bytes().unwrap();
+    assert!(bytes.len() > 40_000_000);
+    MEMORY.reset_peak_usage();
+    let before = MEMORY.current_usage();
+    memory.snapshot().unwrap().write(std::io::sink()).unwrap();
+    let saving = MEMORY.peak_usage() - before;
+    assert!(saving < 4_000_000, "{saving} bytes while saving");
+    for storage in [Storage::Host, Storage::Device] {
+        let (restored, peak) = measured(&bytes, storage);
+        let kept = restored.unwrap().memory_use();
+        let restoring = peak as u64 - kept.vectors - kept.bookkeeping;
+        println!("{storage:?}: {restoring} bytes beside the memory while restoring");
+        // A tensor is copied when it grows, and it grows if nobody knows how much there will be.
+        let allowed = if storage == Storage::Host { 8_000_000 } else { 4 * bytes.len() as u64 };
+        assert!(restoring < allowed, "{storage:?}: {restoring} bytes while restoring");
+    }
 }
 
 /// Small files that promise much.

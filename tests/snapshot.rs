@@ -9,7 +9,7 @@ mod trace;
 use std::path::PathBuf;
 
 use burn::{
-    backend::{Backend, DType, Dispatch, Flex, TensorData},
+    backend::{Backend, DType, Dispatch, Flex, TensorData, ops::FloatTensorOps, read_sync},
     tensor::Device,
 };
 use memoria::{Correlation, Memoria, MemoriaConfig, MemoriaError, Restore, SnapshotInfo, Storage};
@@ -147,16 +147,12 @@ fn it_is_restored_in_another_float_type(
     other.verify().unwrap();
     let vectors = |memory: &mut Memoria<Dispatch>| -> Vec<TensorData> {
         let state = memory.state().unwrap();
-        let row =
-            |row| {
-                let row = state.row(row).unwrap();
-                let ids: Vec<_> = row.engrams().map(|engram| engram.id).collect();
-                let vectors = row.vectors(&ids).unwrap().unwrap();
-                burn::backend::read_sync(<Dispatch as burn::backend::ops::FloatTensorOps<
-                    Dispatch,
-                >>::float_into_data(vectors))
-                .unwrap()
-            };
+        let row = |row| {
+            let row = state.row(row).unwrap();
+            let ids: Vec<_> = row.engrams().map(|engram| engram.id).collect();
+            let vectors = row.vectors(&ids).unwrap().unwrap();
+            read_sync(Dispatch::float_into_data(vectors)).unwrap()
+        };
         (0..2).map(row).collect()
     };
     for (converted, exact) in vectors(&mut other).into_iter().zip(vectors(&mut memory)) {
@@ -172,10 +168,7 @@ fn it_is_restored_in_another_float_type(
 fn a_float_type_that_the_backend_lacks_is_refused() {
     let mut memory = Memoria::<Flex>::new(MemoriaConfig::new(1, 1, 1, 1.0, 1)).unwrap();
     let data = TensorData::zeros::<f32, _>([1, 2, 3]).convert_dtype(DType::F16);
-    let data = <Flex as burn::backend::ops::FloatTensorOps<Flex>>::float_from_data(
-        data,
-        &Default::default(),
-    );
+    let data = Flex::float_from_data(data, &Default::default());
     memory.add_working_memory(data).unwrap();
     let saved = bytes(&mut memory);
     let device = ndarray();
@@ -183,4 +176,94 @@ fn a_float_type_that_the_backend_lacks_is_refused() {
     let refused = restore.clone().from_bytes(&saved).unwrap_err();
     assert!(matches!(refused, MemoriaError::UnsupportedDType { dtype: DType::F16, .. }));
     restore.dtype(DType::F32).from_bytes(&saved).unwrap();
+}
+
+/// Three rows that have lived for twelve steps.
+fn lived() -> Memoria<Flex> {
+    let config = MemoriaConfig::new(5, 12, 4, 4.0, 6);
+    let story = Story::random(3, Size { rows: 3, dim: 8, steps: 12, width: 4 }, config);
+    let mut memory = Memoria::<Flex>::new(config).unwrap();
+    story.tell_to(&mut memory, 0..12, &Default::default());
+    memory
+}
+
+/// Rows that are saved alone, restored alone or split off are the same.
+#[test]
+fn some_rows_are_saved_or_restored() {
+    let mut memory = lived();
+    let restore = Restore::<Flex>::new(&Default::default());
+    let all = bytes(&mut memory);
+    for rows in [&[2, 0][..], &[1], &[0, 1, 2], &[]] {
+        let snapshot = memory.snapshot().unwrap().rows(rows).unwrap();
+        assert_eq!(snapshot.info().rows, rows.len());
+        let some = snapshot.to_bytes().unwrap();
+        let mut chosen = restore.clone().rows(rows).from_bytes(&all).unwrap().memory;
+        chosen.verify().unwrap();
+        assert!(bytes(&mut chosen) == some, "{rows:?} of all");
+        assert!(bytes(&mut restored::<Flex>(&some, &Default::default())) == some, "{rows:?}");
+        let mut split = memory.clone().split(rows).unwrap();
+        assert!(bytes(&mut split) == some, "{rows:?} split off");
+    }
+    for (rows, twice) in [(&[0, 3][..], false), (&[1, 1], true)] {
+        let saving = memory.snapshot().unwrap().rows(rows).unwrap_err();
+        let restoring = restore.clone().rows(rows).from_bytes(&all).unwrap_err();
+        for error in [saving, restoring] {
+            match error {
+                MemoriaError::RowTwice { row: 1 } if twice => {}
+                MemoriaError::RowOutOfRange { got: 3, rows: 3 } if !twice => {}
+                other => panic!("{other}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn snapshots_may_follow_each_other_in_a_stream() {
+    let mut stream = Vec::new();
+    let mut memory = lived();
+    for row in 0..3 {
+        memory.snapshot().unwrap().rows(&[row]).unwrap().write(&mut stream).unwrap();
+    }
+    let (mut reader, restore) = (&stream[..], Restore::<Flex>::new(&Default::default()));
+    let mut whole = restore.read(&mut reader).unwrap().memory;
+    for _ in 1..3 {
+        whole.merge(&mut restore.read(&mut reader).unwrap().memory).unwrap();
+    }
+    assert!(reader.is_empty());
+    assert!(bytes(&mut whole) == bytes(&mut memory));
+    let refused = restore.from_bytes(&stream).unwrap_err();
+    assert!(matches!(refused, MemoriaError::Damaged { .. }), "{refused}");
+}
+
+#[rstest]
+fn what_does_not_fit_where_it_is_restored_is_refused(
+    #[values(Storage::Host, Storage::Device)] storage: Storage,
+) {
+    let mut memory = lived();
+    let restore = Restore::<Flex>::new(&Default::default()).storage(storage);
+    let refused = restore.clone().memory_limit(1000).from_bytes(&bytes(&mut memory)).unwrap_err();
+    assert!(matches!(refused, MemoriaError::OutOfMemory { available: 1000, .. }), "{refused}");
+    let refused = restore.clone().dtype(DType::I32).from_bytes(&bytes(&mut memory)).unwrap_err();
+    assert!(matches!(refused, MemoriaError::UnsupportedDType { dtype: DType::I32, .. }));
+    // Half precision ends at 65,504.
+    let mut large = Memoria::<Flex>::new(MemoriaConfig::new(1, 1, 1, 1.0, 1)).unwrap();
+    let data = TensorData::new(vec![1.0f32, 2.0, 3.0, 1e5], [2, 1, 2]);
+    large.add_working_memory(Flex::float_from_data(data, &Default::default())).unwrap();
+    let saved = bytes(&mut large);
+    match restore.clone().dtype(DType::F16).from_bytes(&saved) {
+        Err(MemoriaError::NonFiniteData { row: 1, position: 0, .. }) => {}
+        other => panic!("{other:?}"),
+    }
+    restore.dtype(DType::BF16).from_bytes(&saved).unwrap();
+}
+
+/// What is added after it was restored is limited like everything else.
+#[test]
+fn a_limit_of_restoring_is_the_memorys() {
+    let saved = bytes(&mut lived());
+    let restore = Restore::<Flex>::new(&Default::default()).memory_limit(8 << 10);
+    let mut memory = restore.from_bytes(&saved).unwrap().memory;
+    let data = Flex::float_from_data(TensorData::zeros::<f32, _>([3, 99, 8]), &Default::default());
+    let refused = memory.add_working_memory(data).unwrap_err();
+    assert!(matches!(refused, MemoriaError::OutOfMemory { available: 8192, .. }), "{refused}");
 }
