@@ -64,9 +64,9 @@
 //! neither leaves it out.
 
 pub use memoria_core::{
-    Connection, Correlation, Costs, Engram, EngramCounts, EngramId, EngramKind, LifespanGain,
-    Memoria, MemoriaConfig, MemoriaError, MemoryUse, Recollection, Reminded, RowState, State,
-    Storage,
+    Connection, Correlation, Costs, Engram, EngramCounts, EngramId, EngramKind, Invariant,
+    LifespanGain, Memoria, MemoriaConfig, MemoriaError, MemoryUse, Recollection, Reminded, Restore,
+    Restored, RowState, Snapshot, SnapshotInfo, State, Storage,
 };
 
 /// Whole transformers with a memory, and their weights: GPT-2, BERT and RoBERTa. Feature `models`.

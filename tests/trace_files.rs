@@ -7,6 +7,8 @@ mod run;
 mod trace;
 
 use burn::backend::Flex;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use rstest::rstest;
 
 const TRACE: &str = r#"{
@@ -64,4 +66,29 @@ fn a_malformed_one_is_refused_with_the_place(
     let name: String = place.chars().filter(char::is_ascii_alphanumeric).collect();
     let error = replay(&name, &text).unwrap_err();
     assert!(error.contains(place), "{error}");
+}
+
+/// Whatever is changed in a file, the answer is a replay or a message.
+#[test]
+fn changed_files_do_not_panic() {
+    let mut rng = ChaCha8Rng::seed_from_u64(3);
+    let digits = b"0123456789-+.eE[]{},:\" truefalsn";
+    let mut replayed = 0;
+    for _ in 0..10_000 {
+        let mut text = TRACE.as_bytes().to_vec();
+        for _ in 0..rng.random_range(1..4) {
+            let at = rng.random_range(0..text.len());
+            match rng.random_range(0..4) {
+                0 => text[at] = digits[rng.random_range(0..digits.len())],
+                1 => text.insert(at, digits[rng.random_range(0..digits.len())]),
+                2 => drop(text.remove(at)),
+                _ => text.truncate(text.len() - at % 9),
+            }
+        }
+        let text = String::from_utf8(text).unwrap();
+        if let Ok(trace) = trace::Trace::parse(&text) {
+            replayed += usize::from(run::run::<Flex>(&trace, &Default::default()).is_ok());
+        }
+    }
+    assert!(replayed > 100, "{replayed} of the changed files are read");
 }

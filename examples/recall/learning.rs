@@ -11,9 +11,12 @@ use burn::{
     tensor::{Int, Tensor},
     train::{InferenceStep, SequenceOutput, TrainOutput, TrainStep},
 };
-use memoria::nn::MemoriaStateConfig;
+use memoria::{
+    Costs,
+    nn::{MemoriaState, MemoriaStateConfig},
+};
 
-use crate::{batch::DocumentBatch, model::RecallModel};
+use crate::{batch::DocumentBatch, checkpoint::TrainingMemory, model::RecallModel};
 
 /// What training steps took.
 #[derive(Clone, Copy, Debug, Default)]
@@ -25,12 +28,15 @@ pub(crate) struct StepTimes {
     pub(crate) memory: Duration,
 }
 
-/// A model with the memory it is trained with; every document begins with an empty one.
+/// A model with the memory it is trained with, and the configuration of those it is tested with; every
+/// document begins with an empty one.
 #[derive(Module, Debug)]
 pub(crate) struct Learnable {
     pub(crate) model: RecallModel,
     #[module(skip)]
     pub(crate) memory: MemoriaStateConfig,
+    #[module(skip)]
+    pub(crate) training_memory: TrainingMemory,
     #[module(skip)]
     pub(crate) times: Arc<Mutex<StepTimes>>,
 }
@@ -38,9 +44,13 @@ pub(crate) struct Learnable {
 impl Learnable {
     /// Answers to all segments but the first, which has nothing to ask for, and the time spent in the
     /// memory.
-    fn answers(&self, batch: DocumentBatch) -> (SequenceOutput, Duration) {
-        let mut memory = self.memory.init().expect("the configuration was checked");
-        let logits = self.model.forward(batch.tokens, &mut memory);
+    fn answers(
+        &self,
+        batch: DocumentBatch,
+        memory: &mut MemoriaState,
+    ) -> (SequenceOutput, Duration) {
+        let before = spent(memory.costs());
+        let logits = self.model.forward(batch.tokens, memory);
         let logits = logits.expect("hidden states stay finite");
         let [documents, segments, values] = logits.dims();
         let asking = segments - 1;
@@ -50,9 +60,13 @@ impl Learnable {
             logits.clone().reshape([documents * asking, values]),
             targets.clone().reshape([documents * asking]),
         );
-        let costs = memory.costs();
-        (SequenceOutput::new(loss, logits, None, targets), costs.data_plane + costs.control_plane)
+        let spent = spent(memory.costs()) - before;
+        (SequenceOutput::new(loss, logits, None, targets), spent)
     }
+}
+
+fn spent(costs: Costs) -> Duration {
+    costs.data_plane + costs.control_plane
 }
 
 impl TrainStep for Learnable {
@@ -61,8 +75,11 @@ impl TrainStep for Learnable {
 
     fn step(&self, batch: DocumentBatch) -> TrainOutput<SequenceOutput> {
         let started = Instant::now();
-        let (output, memory) = self.answers(batch);
-        let gradients = output.loss.backward();
+        let (output, memory, gradients) = self.training_memory.train(|memory| {
+            let (output, spent) = self.answers(batch, memory);
+            let gradients = output.loss.backward();
+            (output, spent, gradients)
+        });
         if let Ok(mut times) = self.times.lock() {
             times.steps += 1;
             times.total += started.elapsed();
@@ -77,6 +94,7 @@ impl InferenceStep for Learnable {
     type Output = SequenceOutput;
 
     fn step(&self, batch: DocumentBatch) -> SequenceOutput {
-        self.answers(batch).0
+        let mut memory = self.memory.init().expect("the configuration was checked");
+        self.answers(batch, &mut memory).0
     }
 }

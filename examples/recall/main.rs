@@ -8,6 +8,7 @@
 mod support;
 
 mod batch;
+mod checkpoint;
 mod console;
 mod control;
 mod curves;

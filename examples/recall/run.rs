@@ -17,6 +17,7 @@ use burn::{
     tensor::Device,
     train::{
         Interrupter, Learner, MetricEarlyStoppingStrategy, StoppingCondition, SupervisedTraining,
+        checkpoint::FileCheckpointer,
         logger::{FileMetricLogger, MetricLogger},
         metric::{
             AccuracyMetric, LossMetric,
@@ -28,6 +29,7 @@ use serde::Serialize;
 
 use crate::{
     batch::{DocumentBatch, DocumentBatcher, Documents},
+    checkpoint::{ModelAndMemory, TrainingMemory, memory_file},
     console::ConsoleRenderer,
     control::Control,
     evaluate::{Accuracy, test},
@@ -78,9 +80,13 @@ pub(crate) fn run(
     let device = options.device.device();
     device.seed(seed);
     let times = Arc::new(Mutex::new(StepTimes::default()));
+    let memory = control.restrict(options.memory());
+    let training_memory =
+        TrainingMemory::new(&memory, options.epoch_steps).map_err(|error| error.to_string())?;
     let learnable = Learnable {
         model: model_config(options, control).init(&device.clone().autodiff()),
-        memory: control.restrict(options.memory()),
+        memory,
+        training_memory: training_memory.clone(),
         times: times.clone(),
     };
     let optimizer =
@@ -88,10 +94,15 @@ pub(crate) fn run(
     let learner = Learner::new(learnable, optimizer, options.learning_rate);
 
     let name = format!("{}, seed {seed}", control.name());
+    let checkpoints = folder.join("checkpoint");
     let training = training_documents(options, seed, checkpoint.unwrap_or(0), &device);
     let mut training = SupervisedTraining::new(&folder, training, validation(options, &device))
         .metrics((AccuracyMetric::new(), LossMetric::new()))
-        .with_default_checkpointers()
+        .with_custom_checkpointers(
+            ModelAndMemory::new(&checkpoints, training_memory, device.clone()),
+            FileCheckpointer::new(&checkpoints, "optim"),
+            FileCheckpointer::new(&checkpoints, "scheduler"),
+        )
         .with_interrupter(interrupter.clone())
         .with_application_logger(None)
         .num_epochs(options.epochs)
@@ -178,7 +189,7 @@ fn validation(options: &Options, device: &Device) -> Arc<dyn DataLoader<Document
         .build(Documents { sizes, first: VALIDATION, count })
 }
 
-/// The last epoch that model, optimizer and learning rate were all saved after.
+/// The last epoch that model, memory, optimizer and learning rate were all saved after.
 fn last_checkpoint(folder: &Path) -> Option<usize> {
     let files = std::fs::read_dir(folder.join("checkpoint")).ok()?;
     let epoch = |path: PathBuf| {
@@ -186,7 +197,8 @@ fn last_checkpoint(folder: &Path) -> Option<usize> {
     };
     let complete = |epoch: &usize| {
         let exists = |name| folder.join("checkpoint").join(format!("{name}-{epoch}.bpk")).exists();
-        exists("optim") && exists("scheduler")
+        let memory = memory_file(&folder.join("checkpoint"), *epoch);
+        exists("optim") && exists("scheduler") && memory.exists()
     };
     files.flatten().filter_map(|file| epoch(file.path())).filter(complete).max()
 }

@@ -33,8 +33,16 @@ impl Trace {
     ///
     /// A message with the line and column, or the step and row, of the fault.
     pub(crate) fn read(path: &Path) -> Result<Self, String> {
-        let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
-        let trace: Self = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+        Self::parse(&fs::read_to_string(path).map_err(|error| error.to_string())?)
+    }
+
+    /// Checks the text of a file.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let trace: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
         trace.check()?;
         Ok(trace)
     }

@@ -35,6 +35,11 @@ impl BitSet {
         }
     }
 
+    /// How many are in the set.
+    pub(crate) fn len(&self) -> usize {
+        self.words.iter().map(|word| word.count_ones() as usize).sum()
+    }
+
     /// Bytes set aside.
     pub(crate) fn bytes(&self) -> usize {
         self.words.capacity() * size_of::<u64>()

@@ -27,6 +27,12 @@ impl Calendar {
         Some(first.remove_entry())
     }
 
+    /// All appointments, in order of the step they were made for.
+    pub(crate) fn appointments(&self) -> impl Iterator<Item = (u64, Entry)> {
+        let days = self.days.iter();
+        days.flat_map(|(&step, entries)| entries.iter().map(move |&entry| (step, entry)))
+    }
+
     /// Bytes set aside.
     pub(crate) fn bytes(&self) -> usize {
         let day = |entries: &Vec<Entry>| {

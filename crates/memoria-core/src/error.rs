@@ -1,10 +1,108 @@
 use burn::backend::{DType, ExecutionError};
 
-use crate::EngramId;
+use crate::{EngramId, Invariant, MemoriaConfig};
 
 /// What a [`Memoria`](crate::Memoria) refuses, and why.
 ///
-/// A refused call leaves the memory as it was; the exceptions say so.
+/// A refused call leaves the memory as it was; the exceptions say so. Nothing that a user, a file or a
+/// device hands in makes this crate panic, but for the two calls that say so.
+///
+/// # What bad input gives
+///
+/// | call | input | gives |
+/// |---|---|---|
+/// | [`Memoria::new`], [`MemoriaConfig::validate`] | a lifespan that is 0, negative, infinite or NaN | [`InvalidConfig`] |
+/// | | any counts and seed, 0 and the largest included | nothing: all are allowed |
+/// | [`with_storage`], [`with_memory_limit`] | a memory that has vectors | no effect on these |
+/// | [`add_working_memory`], [`peek`] | not three dimensions | [`WrongRank`] |
+/// | | batch or hidden dimension 0 | [`EmptyDimension`] |
+/// | | another batch, hidden dimension, float type or device than before | [`WrongDimension`], [`WrongDType`], [`WrongDevice`] |
+/// | | n = 0 | nothing is added; a peek is reminded of nothing |
+/// | | NaN, infinity, or numbers whose squares overflow | [`NonFiniteData`]: by [`peek`] at once, else when the memory is next read |
+/// | | more vectors or rows than there is memory for | [`OutOfMemory`] |
+/// | | more engrams than slots (2³¹ − 2), or than a row has identities (2⁶⁴ − 1) | [`PoolFull`], [`IdsExhausted`] |
+/// | [`remind`] | no working memories, or no rows | nothing is reminded |
+/// | | the second one in a step | fires again; the result of the first is [`StaleReminded`] |
+/// | [`adjust`] | without a remind, again, or after a reset | [`NothingReminded`] |
+/// | | a result of another remind, another memory or a [`peek`] | [`StaleReminded`] |
+/// | | gains of the wrong shape or length, or on another device | [`WrongRank`], [`WrongDimension`], [`WrongGainCount`], [`WrongDevice`] |
+/// | | gains that are not finite | [`NonFiniteGain`]: of the host at once, of a device when the memory is next read |
+/// | | gains that make a lifespan negative, or larger than there is | the engram dies; the lifespan stops at `f32::MAX` |
+/// | [`reset_rows`], [`State::row`], [`split`], [`replace_row`] | a row that does not exist | [`RowOutOfRange`] |
+/// | [`split`], [`Snapshot::rows`], [`Restore::rows`] | a row twice | [`RowTwice`] ([`reset_rows`] does not mind) |
+/// | [`merge`], [`replace_row`] | a memory with another configuration, dimension, float type or device | [`OtherConfig`], [`WrongDimension`], [`WrongDType`], [`WrongDevice`] |
+/// | [`replace_row`] | a memory with no row, or with several | [`WrongDimension`] |
+/// | [`add_rows`] | a memory without rows | [`NoRows`] |
+/// | [`split`], [`merge`], [`replace_row`], [`add_rows`], [`snapshot`], [`save`] | between remind and adjust | [`OpenStep`] |
+/// | [`RowState`]'s | an engram that does not live in the row | [`NoSuchEngram`] |
+/// | [`Reminded::ids`], [`Reminded::working`] | a row that does not exist | a panic, as of a slice |
+/// | [`save`], [`Snapshot::save`], [`Snapshot::write`] | a path or writer that cannot be written, a full disk | [`Io`]; an old file stays |
+/// | [`load`], [`Restore`]'s, [`SnapshotInfo`]'s | a file that cannot be read | [`Io`] |
+/// | | something else than a snapshot | [`UnknownFormat`] |
+/// | | a newer version's | [`NewerVersion`] |
+/// | | changed, cut off, with something behind it | [`Damaged`] |
+/// | | a memory that cannot be | [`Invalid`] |
+/// | | a float type that the backend lacks | [`UnsupportedDType`] |
+/// | | vectors that do not fit the float type asked for | [`NonFiniteData`] |
+/// | everything that reads from a device | a device that fails | [`Device`](Self::Device) |
+///
+/// Of counters and sizes: a fire count and a co-firing count stop at 2³² − 1. No row outlives the 2⁶³
+/// steps and reminds that are counted: at a nanosecond each they take 292 years, and a snapshot that
+/// claims more is [`Invalid`]. Lifespans are `f32`s: above 2²⁴ a step may take nothing away, and who has
+/// such a one does not die.
+///
+/// [`MemoriaConfig::validate`]: crate::MemoriaConfig::validate
+/// [`Memoria::new`]: crate::Memoria::new
+/// [`with_storage`]: crate::Memoria::with_storage
+/// [`with_memory_limit`]: crate::Memoria::with_memory_limit
+/// [`add_working_memory`]: crate::Memoria::add_working_memory
+/// [`peek`]: crate::Memoria::peek
+/// [`remind`]: crate::Memoria::remind
+/// [`adjust`]: crate::Memoria::adjust
+/// [`reset_rows`]: crate::Memoria::reset_rows
+/// [`State::row`]: crate::State::row
+/// [`RowState`]: crate::RowState
+/// [`split`]: crate::Memoria::split
+/// [`merge`]: crate::Memoria::merge
+/// [`replace_row`]: crate::Memoria::replace_row
+/// [`add_rows`]: crate::Memoria::add_rows
+/// [`snapshot`]: crate::Memoria::snapshot
+/// [`save`]: crate::Memoria::save
+/// [`load`]: crate::Memoria::load
+/// [`Snapshot::rows`]: crate::Snapshot::rows
+/// [`Snapshot::save`]: crate::Snapshot::save
+/// [`Snapshot::write`]: crate::Snapshot::write
+/// [`Restore`]: crate::Restore
+/// [`Restore::rows`]: crate::Restore::rows
+/// [`SnapshotInfo`]: crate::SnapshotInfo
+/// [`Reminded::ids`]: crate::Reminded::ids
+/// [`Reminded::working`]: crate::Reminded::working
+/// [`InvalidConfig`]: Self::InvalidConfig
+/// [`WrongRank`]: Self::WrongRank
+/// [`EmptyDimension`]: Self::EmptyDimension
+/// [`WrongDimension`]: Self::WrongDimension
+/// [`WrongDType`]: Self::WrongDType
+/// [`WrongDevice`]: Self::WrongDevice
+/// [`NonFiniteData`]: Self::NonFiniteData
+/// [`NonFiniteGain`]: Self::NonFiniteGain
+/// [`WrongGainCount`]: Self::WrongGainCount
+/// [`NothingReminded`]: Self::NothingReminded
+/// [`StaleReminded`]: Self::StaleReminded
+/// [`RowOutOfRange`]: Self::RowOutOfRange
+/// [`RowTwice`]: Self::RowTwice
+/// [`NoSuchEngram`]: Self::NoSuchEngram
+/// [`PoolFull`]: Self::PoolFull
+/// [`IdsExhausted`]: Self::IdsExhausted
+/// [`OutOfMemory`]: Self::OutOfMemory
+/// [`OtherConfig`]: Self::OtherConfig
+/// [`NoRows`]: Self::NoRows
+/// [`OpenStep`]: Self::OpenStep
+/// [`Io`]: Self::Io
+/// [`UnknownFormat`]: Self::UnknownFormat
+/// [`NewerVersion`]: Self::NewerVersion
+/// [`Damaged`]: Self::Damaged
+/// [`Invalid`]: Self::Invalid
+/// [`UnsupportedDType`]: Self::UnsupportedDType
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MemoriaError {
@@ -125,6 +223,12 @@ pub enum MemoriaError {
         /// How many rows there are.
         rows: usize,
     },
+    /// A row is named twice where every row can be meant once.
+    #[error("row {row} is named twice")]
+    RowTwice {
+        /// The row.
+        row: usize,
+    },
     /// The row has no living engram with this id.
     #[error("row {row} has no living engram {engram}")]
     NoSuchEngram {
@@ -141,6 +245,16 @@ pub enum MemoriaError {
         /// How many can be.
         limit: usize,
     },
+    /// A row has given out all identities there are: 2⁶⁴ engrams in its life.
+    #[error("row {row} has {left} identities left for {requested} new engrams")]
+    IdsExhausted {
+        /// The row of the batch.
+        row: usize,
+        /// Identities that were never given out.
+        left: u64,
+        /// How many new engrams there are, those that wait to be read included.
+        requested: u64,
+    },
     /// The vectors would take more memory than there is, or than [the limit that was
     /// set](crate::Memoria::with_memory_limit).
     #[error("the vectors need {requested} bytes in all, only {available} are available to them")]
@@ -149,6 +263,99 @@ pub enum MemoriaError {
         requested: u64,
         /// Bytes that they may take.
         available: u64,
+    },
+    /// The memory breaks one of its own rules: a fault of this crate, or of what it was restored from.
+    ///
+    /// Found by [`verify`](crate::Memoria::verify), which names the first rule that is broken.
+    #[error("{}{invariant}: {found}", row.map(|row| format!("row {row}: ")).unwrap_or_default())]
+    BrokenInvariant {
+        /// The rule.
+        invariant: Invariant,
+        /// The row of the batch, where it is about one.
+        row: Option<usize>,
+        /// What was found instead.
+        found: String,
+    },
+    /// Rows cannot go between memories with different configurations: they would go on differently.
+    #[error("the other memory's configuration must be {expected:?}, got {got:?}")]
+    OtherConfig {
+        /// The configuration of this memory.
+        expected: Box<MemoriaConfig>,
+        /// That of the other one.
+        got: Box<MemoriaConfig>,
+    },
+    /// A memory without rows has no dimension and no device yet.
+    #[error("the memory has no rows yet: the first working memories bring them")]
+    NoRows,
+    /// A step was [reminded](crate::Memoria::remind) and is still to be
+    /// [adjusted](crate::Memoria::adjust): what it was reminded of is in the caller's hands and not in
+    /// the memory's, so that a copy of the memory could not end the step as this one will.
+    #[error("{what} needs a step that is adjusted, this one is only reminded")]
+    OpenStep {
+        /// What was to be done.
+        what: &'static str,
+    },
+    /// Something does not begin like what it was to be read as.
+    #[error("this is no {expected} of a memory: it begins with {}", got.escape_ascii())]
+    UnknownFormat {
+        /// What it was to be.
+        expected: &'static str,
+        /// What it begins with.
+        got: Vec<u8>,
+    },
+    /// A newer version of this library wrote it.
+    #[error("this {format} is of version {found}, this library reads versions up to {supported}")]
+    NewerVersion {
+        /// What it is.
+        format: &'static str,
+        /// Its version.
+        found: u32,
+        /// The newest version that is read.
+        supported: u32,
+    },
+    /// It was changed or cut off after it was written.
+    #[error("this {format} is damaged from byte {at} on: {found}")]
+    Damaged {
+        /// What it is.
+        format: &'static str,
+        /// Up to here it is as it was written.
+        at: u64,
+        /// What is wrong with the next block.
+        found: String,
+    },
+    /// It is as it was written, but tells of a memory that cannot be.
+    #[error("this {format} is not valid: {}{found}", row.map(|row| format!("row {row}: ")).unwrap_or_default())]
+    Invalid {
+        /// What it is.
+        format: &'static str,
+        /// The row that it is about, where it is about one.
+        row: Option<usize>,
+        /// What cannot be.
+        found: String,
+    },
+    /// A snapshot lacks an attribute that is needed, or has another value there than is possible.
+    #[error("the snapshot has no attribute `{name}`, or not one that can be read")]
+    MissingAttribute {
+        /// The name of the attribute.
+        name: &'static str,
+    },
+    /// The backend has no tensors of this float type; another one can be
+    /// [asked for](crate::Restore::dtype).
+    #[error("{device} has no tensors of type {dtype:?}")]
+    UnsupportedDType {
+        /// The float type.
+        dtype: DType,
+        /// The device.
+        device: String,
+    },
+    /// The operating system failed to read or write.
+    #[error("{what} failed")]
+    Io {
+        /// What was being done, and with which file.
+        what: String,
+        /// Why it failed.
+        #[source]
+        source: Box<dyn core::error::Error + Send + Sync>,
     },
     /// The device failed while it was read. What was added since the last read is withdrawn.
     #[error("reading from the device failed")]

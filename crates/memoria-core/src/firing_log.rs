@@ -16,7 +16,9 @@
 //!   [strongest](Strongest) ones, and a bound for all others, as it fires.
 
 mod short_lists;
+mod snapshot;
 mod strongest;
+mod verify;
 mod veteran;
 
 use std::collections::HashMap;
@@ -360,29 +362,28 @@ impl FiringLog {
 
     /// Adds a firing to the list of one of its members, who may become a veteran by it.
     fn enlist(&mut self, entry: Entry, index: u32) {
-        if self.is_veteran.contains(entry)
-            && let Some(veteran) = self.veterans.get_mut(&entry)
-        {
-            veteran.firings.push(index);
-            self.firings[index as usize].recruits -= 1;
-            return;
-        }
         let list = &mut self.lists[entry.index()];
-        if list.len() < VETERAN_ABOVE {
+        if !self.is_veteran.contains(entry) && list.len() < VETERAN_ABOVE {
             return self.items.push(list, index);
         }
-        let mut firings = self.items.take(list);
-        for &earlier in &firings {
-            let firing = &mut self.firings[earlier as usize];
-            firing.recruits -= 1;
-            if firing.recruits == 0 {
-                self.settling.push(earlier);
+        self.veteran_at(entry).firings.push(index);
+        self.firings[index as usize].recruits -= 1;
+    }
+
+    /// What is kept of a veteran, which the engram becomes if it is none.
+    fn veteran_at(&mut self, entry: Entry) -> &mut Veteran {
+        let mut firings = Vec::new();
+        if self.is_veteran.insert(entry) {
+            firings = self.items.take(&mut self.lists[entry.index()]);
+            for &earlier in &firings {
+                let firing = &mut self.firings[earlier as usize];
+                firing.recruits -= 1;
+                if firing.recruits == 0 {
+                    self.settling.push(earlier);
+                }
             }
         }
-        firings.push(index);
-        self.firings[index as usize].recruits -= 1;
-        self.is_veteran.insert(entry);
-        self.veterans.insert(entry, Veteran::new(firings));
+        self.veterans.entry(entry).or_insert_with(|| Veteran::new(firings))
     }
 
     /// Raises the kept connections of the veterans that have just fired.
@@ -530,6 +531,7 @@ mod tests {
             let places = (0..self.living.len()).filter(|&place| fires(place));
             let members: Vec<Member> = places.clone().map(|place| self.living[place]).collect();
             let long_term = places.filter(|&place| place < self.long_term).count();
+            members.iter().for_each(|m| self.records.get_mut(m.entry).fire_count += 1);
             self.log.fire(&members, long_term, &self.records, &mut self.scratch);
             for a in &members {
                 for b in members.iter().filter(|&b| b != a) {
@@ -569,6 +571,7 @@ mod tests {
 
         /// Compares every row, every pair, and every walk to the strongest.
         fn check(&mut self) {
+            self.log.verify(&self.living, self.long_term, &self.records).unwrap();
             let living = self.living.clone();
             for &here in &living {
                 let mut counts = Counts::default();

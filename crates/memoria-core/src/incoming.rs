@@ -48,6 +48,17 @@ impl<B: Backend> Incoming<B> {
     }
 }
 
+/// Below this are the squared norms of all vectors in a memory, however they are added up: a little above
+/// what is [admitted](check_squared_norms).
+pub(crate) fn largest_squared_norm(dtype: DType) -> f64 {
+    largest_finite(dtype) / 7.0
+}
+
+/// The largest number that scores of this float type are computed with.
+fn largest_finite(dtype: DType) -> f64 {
+    if dtype == DType::F64 { f64::MAX } else { f64::from(f32::MAX) }
+}
+
 /// Refuses vectors, of which each of `rows` has equally many, that are not finite, or whose distances
 /// would not be.
 pub(crate) fn check_squared_norms(
@@ -73,6 +84,5 @@ pub(crate) fn check_squared_norms(
 /// Squared norms that are not below this are refused: a squared distance is at most four times the
 /// larger squared norm.
 fn squared_norm_limit(dtype: DType) -> f64 {
-    let max = if dtype == DType::F64 { f64::MAX } else { f64::from(f32::MAX) };
-    max / 8.0
+    largest_finite(dtype) / 8.0
 }

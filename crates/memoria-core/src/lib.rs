@@ -45,6 +45,14 @@
 //! from the device at most twice: short-term scores, then the scores of the long-term engrams that the
 //! walk found. With vectors on the host it reads once: the new working memories.
 //!
+//! # Saving
+//!
+//! A [`Snapshot`] holds a live memory, whole or some rows of it, and [`Restore`] makes a memory of it
+//! again, on any backend: it goes on as the uninterrupted one would. [`split`](Memoria::split) and
+//! [`merge`](Memoria::merge) take rows out of a batch and put them in, so that a server batches whoever is
+//! there. [`verify`](Memoria::verify) checks every rule that a memory keeps. What bad input gives, call by
+//! call, is at [`MemoriaError`].
+//!
 //! # Where the paper leaves a choice
 //!
 //! - A [`remind`](Memoria::remind) may be repeated before [`adjust`](Memoria::adjust): every one of
@@ -67,6 +75,7 @@ mod firing_log;
 mod gain;
 mod id;
 mod incoming;
+mod invariant;
 mod lifespan;
 mod memoria;
 mod memory_use;
@@ -78,7 +87,9 @@ mod reference;
 mod reminded;
 mod row;
 mod scratch;
+mod sealed;
 mod search;
+mod snapshot;
 mod state;
 mod storage;
 mod table;
@@ -91,8 +102,10 @@ pub use engram::{Connection, Engram, EngramCounts, EngramKind};
 pub use error::MemoriaError;
 pub use gain::LifespanGain;
 pub use id::EngramId;
+pub use invariant::Invariant;
 pub use memoria::Memoria;
 pub use memory_use::MemoryUse;
 pub use reminded::{Recollection, Reminded};
+pub use snapshot::{Restore, Restored, Snapshot, SnapshotInfo};
 pub use state::{RowState, State};
 pub use storage::Storage;

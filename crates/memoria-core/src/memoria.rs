@@ -1,8 +1,12 @@
+mod batching;
 mod checks;
+#[cfg(test)]
+mod failing_devices;
 mod here;
 mod recall;
 mod rows;
 mod settle;
+mod verify;
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -126,16 +130,17 @@ impl<B: Backend> Memoria<B> {
     /// [`MemoriaError::WrongRank`]; [`MemoriaError::EmptyDimension`] for an empty batch or hidden
     /// dimension; [`MemoriaError::WrongDimension`], [`MemoriaError::WrongDType`] or
     /// [`MemoriaError::WrongDevice`] if it does not fit what the first call fixed;
-    /// [`MemoriaError::PoolFull`] or [`MemoriaError::OutOfMemory`].
+    /// [`MemoriaError::PoolFull`], [`MemoriaError::IdsExhausted`] or [`MemoriaError::OutOfMemory`].
     pub fn add_working_memory(&mut self, data: FloatTensor<B>) -> Result<(), MemoriaError> {
         let started = Instant::now();
         let [batch, count, dim] = self.check_data("working memory", &data)?;
+        self.check_ids(count)?;
         let (dtype, device) = (data.dtype(), data.device());
         let mut pool = match self.pool.take() {
             Some(pool) => pool,
             None => Pool::new(dim, dtype, device, self.storage, self.memory_limit),
         };
-        let taken = pool.take(batch * count);
+        let taken = pool.take(batch.saturating_mul(count));
         if taken.is_ok() || !self.rows.is_empty() {
             self.pool = Some(pool);
         }
@@ -298,6 +303,29 @@ impl<B: Backend> Memoria<B> {
         }
         self.empty(rows);
         Ok(())
+    }
+
+    /// A memory of rows whose vectors lie in a pool.
+    pub(crate) fn restored(
+        config: MemoriaConfig,
+        storage: Storage,
+        memory_limit: Option<u64>,
+        pool: Option<Pool<B>>,
+        rows: Vec<Row>,
+    ) -> Result<Self, MemoriaError> {
+        Ok(Self { storage, memory_limit, pool, rows, ..Self::new(config)? })
+    }
+
+    pub(crate) fn storage(&self) -> Storage {
+        self.storage
+    }
+
+    pub(crate) fn pool(&self) -> Option<&Pool<B>> {
+        self.pool.as_ref()
+    }
+
+    pub(crate) fn row(&self, row: usize) -> &Row {
+        &self.rows[row]
     }
 
     /// A look into the memory.

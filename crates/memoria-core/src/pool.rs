@@ -24,6 +24,9 @@ use slots::Slots;
 /// Growth is compared with the memory available whenever it passes a multiple of this.
 const LOOKED_AT_EVERY: usize = 1 << 26;
 
+/// Bytes of vectors that are looked at, saved or moved at once.
+const AT_ONCE: usize = 1 << 20;
+
 /// The vectors of all rows; a slot is used again when its engram is gone.
 #[derive(Clone, Debug)]
 pub(crate) struct Pool<B: Backend> {
@@ -230,6 +233,106 @@ impl<B: Backend> Pool<B> {
         self.vectors_in(slots.len(), slots.iter().map(|&slot| Some(slot)), false)
     }
 
+    /// Checks that the slots `taken`, which are all there are, are taken once.
+    pub(crate) fn verify(&self, taken: impl Iterator<Item = Slot>) -> Result<(), String> {
+        self.slots.verify(taken)
+    }
+
+    /// Vectors `[slots, dim]` on the host; at least one. Waits for the device if they are kept there.
+    pub(crate) fn vectors(&self, slots: &[Slot]) -> Result<TensorData, MemoriaError> {
+        match &self.vectors {
+            Vectors::Host(vectors) => {
+                Ok(vectors.gather(slots.len(), slots.iter().map(|&slot| Some(slot)), false))
+            }
+            Vectors::Device(_) => {
+                let mut read = read::<B>(vec![self.select(slots)])?;
+                Ok(read.swap_remove(0))
+            }
+        }
+    }
+
+    /// Writes vectors `[slots, dim]` of the host.
+    pub(crate) fn put(&mut self, slots: &[Slot], data: TensorData) {
+        match &mut self.vectors {
+            Vectors::Host(vectors) => {
+                // They were in a memory before: their norms are known to be in range.
+                let slots = slots.iter().map(|&slot| Some(slot));
+                vectors.write(slots, &data, f64::INFINITY, false);
+            }
+            Vectors::Device(vectors) => {
+                let tensor = B::float_from_data(data, &self.device);
+                let is_alike = tensor.dtype() == self.dtype;
+                let tensor =
+                    if is_alike { tensor } else { B::float_cast(tensor, self.dtype.into()) };
+                vectors.write(slots, tensor);
+            }
+        }
+    }
+
+    /// Squared norms of vectors `[n, dim]`, computed by the host.
+    pub(crate) fn host_squared_norms(&self, data: &TensorData) -> Vec<f64> {
+        match &self.vectors {
+            Vectors::Host(vectors) if data.dtype() == self.dtype => vectors.squared_norms(data),
+            _ => HostVectors::new(self.dim, data.dtype()).squared_norms(data),
+        }
+    }
+
+    /// Sets memory aside for so many engrams in all, and on a device for no more.
+    pub(crate) fn reserve(&mut self, engrams: usize) -> Result<(), MemoriaError> {
+        let needed = self.slots.needed(engrams)?;
+        self.check_memory(needed)?;
+        match &mut self.vectors {
+            Vectors::Device(vectors) => vectors.reserve_exact(needed),
+            Vectors::Host(vectors) => vectors.reserve(needed)?,
+        }
+        Ok(())
+    }
+
+    /// Copies vectors into slots of a pool that is [alike](Self::check_alike), on the device if both are
+    /// there.
+    pub(crate) fn copy(
+        &self,
+        slots: &[Slot],
+        to: &mut Self,
+        new: &[Slot],
+    ) -> Result<(), MemoriaError> {
+        match (&self.vectors, &mut to.vectors) {
+            (Vectors::Device(from), Vectors::Device(to)) => {
+                to.write(new, from.select(slots.iter().map(|&slot| Some(slot))));
+            }
+            _ => to.put(new, self.vectors(slots)?),
+        }
+        Ok(())
+    }
+
+    /// An empty pool for the same vectors.
+    pub(crate) fn another(&self, storage: Storage, limit: Option<u64>) -> Self {
+        Self::new(self.dim, self.dtype, self.device.clone(), storage, limit)
+    }
+
+    /// Refuses another pool whose vectors this one could not hold.
+    pub(crate) fn check_alike(&self, other: &Self) -> Result<(), MemoriaError> {
+        let tensor = "a row from another memory";
+        if self.dim != other.dim {
+            let (dimension, expected, got) = ("hidden", self.dim, other.dim);
+            return Err(MemoriaError::WrongDimension { tensor, dimension, expected, got });
+        }
+        if self.dtype != other.dtype {
+            let (expected, got) = (self.dtype, other.dtype);
+            return Err(MemoriaError::WrongDType { tensor, expected, got });
+        }
+        if self.device != other.device {
+            let (expected, got) = (format!("{:?}", self.device), format!("{:?}", other.device));
+            return Err(MemoriaError::WrongDevice { tensor, expected, got });
+        }
+        Ok(())
+    }
+
+    /// How many slots there are to a piece of vectors that is worth handling at once.
+    pub(crate) fn slots_at_once(&self) -> usize {
+        (AT_ONCE / (self.dim * self.dtype.size())).max(1)
+    }
+
     /// Bytes set aside for vectors.
     pub(crate) fn bytes(&self) -> usize {
         match &self.vectors {
@@ -298,12 +401,46 @@ impl<B: Backend> Pool<B> {
 pub(crate) fn read<B: Backend>(
     tensors: Vec<FloatTensor<B>>,
 ) -> Result<Vec<TensorData>, MemoriaError> {
+    #[cfg(test)]
+    failing::check()?;
     let mut transaction = TransactionPrimitive::<B>::new(vec![], vec![], vec![], vec![]);
     for tensor in tensors {
         transaction.register_float(TensorPrimitive::Float(tensor));
     }
     let read = read_sync(transaction.execute_async());
     read.map_err(|error| MemoriaError::Device(Box::new(error)))
+}
+
+/// Devices that fail to be read, for tests: no backend at hand does.
+#[cfg(test)]
+pub(crate) mod failing {
+    use core::cell::Cell;
+
+    use burn::backend::ExecutionError;
+
+    use crate::MemoriaError;
+
+    thread_local! {
+        /// Reads of this thread until one fails.
+        static READS: Cell<Option<usize>> = const { Cell::new(None) };
+    }
+
+    /// Makes one read of this thread fail, after so many that do not.
+    pub(crate) fn after(reads: usize) {
+        READS.set(Some(reads));
+    }
+
+    pub(super) fn check() -> Result<(), MemoriaError> {
+        let left = READS.get();
+        READS.set(left.and_then(|reads| reads.checked_sub(1)));
+        match left {
+            Some(0) => {
+                let reason = "the device is gone".into();
+                Err(MemoriaError::Device(Box::new(ExecutionError::WithContext { reason })))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -134,6 +134,22 @@ impl Records {
         }
     }
 
+    /// Checks that every entry is either in use or waits, and waits once.
+    pub(crate) fn verify(&self) -> Result<(), String> {
+        let mut waits = vec![false; self.table.len()];
+        for &entry in &self.vacant {
+            match waits.get_mut(entry.index()) {
+                Some(waits @ false) => *waits = true,
+                _ => return Err(format!("{entry:?} waits twice or does not exist")),
+            }
+        }
+        let is_vacant = |entry: usize| self.table[entry].place == Place::VACANT;
+        match (0..self.table.len()).find(|&entry| is_vacant(entry) != waits[entry]) {
+            Some(entry) => Err(format!("{:?} is neither in use nor waiting", Entry(entry as u32))),
+            None => Ok(()),
+        }
+    }
+
     /// Bytes set aside.
     pub(crate) fn bytes(&self) -> usize {
         self.table.bytes() + self.vacant.capacity() * size_of::<Entry>()

@@ -1,5 +1,8 @@
 //! The control plane of one row: whose engrams live, of which kind, until when. No tensors.
 
+mod snapshot;
+mod verify;
+
 use std::collections::VecDeque;
 
 use crate::{
@@ -47,6 +50,12 @@ impl Row {
             self.keep_appointment(entry);
         }
         self.log.grow(self.records.len());
+    }
+
+    /// Identities that were never given out. The last number is not one of them: it stands for an
+    /// engram that is still to come.
+    pub(crate) fn ids_left(&self) -> u64 {
+        u64::MAX - self.next_id
     }
 
     /// Uses up identities for engrams that were gone before they were looked at.

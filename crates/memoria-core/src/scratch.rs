@@ -13,6 +13,20 @@ pub(crate) struct Scratch {
 }
 
 impl Scratch {
+    /// Whether nothing is counted or marked but what is remembered to be cleared.
+    pub(crate) fn is_clear(&self) -> bool {
+        let marks = [&self.visited, &self.touched, &self.noted];
+        self.counts.is_clear() && marks.into_iter().all(|marks| marks.marked.len() == marks.len())
+    }
+
+    /// One with a mark that nobody will clear.
+    #[cfg(test)]
+    pub(crate) fn unclear() -> Self {
+        let mut scratch = Self::default();
+        scratch.visited.marked.insert(Entry(3));
+        scratch
+    }
+
     /// Bytes set aside.
     pub(crate) fn bytes(&self) -> usize {
         let marks = [&self.visited, &self.touched, &self.noted];
@@ -46,8 +60,16 @@ impl Counts {
         *held = held.saturating_add(count);
     }
 
+    pub(crate) fn get(&self, entry: Entry) -> u32 {
+        self.counts[entry.index()]
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Entry, u32)> {
         self.counted.iter().map(|&entry| (entry, self.counts[entry.index()]))
+    }
+
+    fn is_clear(&self) -> bool {
+        self.counts.iter().filter(|&&count| count > 0).count() == self.counted.len()
     }
 
     fn bytes(&self) -> usize {

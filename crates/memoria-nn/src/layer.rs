@@ -132,13 +132,17 @@ impl MemoriaLayer {
         let input = MemoryAttentionInput::new(normed, recall.working.clone());
         let mut hidden = hidden + self.attention.forward(input).context;
         let mut weights = None;
-        if let Some(reminded) = &recall.reminded {
-            let normed = self.norm_reminded.forward(hidden.clone());
-            let input = MemoryAttentionInput::new(normed, reminded.data.clone())
-                .mask_pad(reminded.mask_pad.clone());
-            let attended = self.attention.forward(input);
-            hidden = hidden + attended.context;
-            weights = Some(attended.weights);
+        match &recall.reminded {
+            Some(reminded) => {
+                let normed = self.norm_reminded.forward(hidden.clone());
+                let input = MemoryAttentionInput::new(normed, reminded.data.clone())
+                    .mask_pad(reminded.mask_pad.clone());
+                let attended = self.attention.forward(input);
+                hidden = hidden + attended.context;
+                weights = Some(attended.weights);
+            }
+            // What a row without memories gets beside one that has some.
+            None => hidden = hidden.clone() + self.attention.forward_nothing(&hidden),
         }
         MemoriaLayerOutput { hidden, recall, weights }
     }

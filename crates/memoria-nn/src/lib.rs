@@ -23,6 +23,27 @@
 //! # Ok(()) } main().unwrap(); }
 //! ```
 //!
+//! # What bad input gives
+//!
+//! What is a mistake of the program panics in a module, as in Burn's own, and says what was expected and
+//! what came. What depends on data, files or devices is an error of the memory's,
+//! [`MemoriaError`](memoria_core::MemoriaError), whose page lists the memory's own.
+//!
+//! | call | input | gives |
+//! |---|---|---|
+//! | [`MemoryAttentionConfig::init`], [`MemoriaLayerConfig::init`] | heads that do not divide the width | panic |
+//! | [`Abstractor::forward`], [`MemoryAttention::forward`], [`MemoriaLayer::attend`] | shapes that do not fit | panic |
+//! | [`MemoriaLayer::forward`], [`MemoriaLayer::forward_peek`] | hidden states of another width | panic |
+//! | | hidden states that the memory refuses: another batch, device or float type, numbers that are not finite | the memory's error |
+//! | [`MemoriaStateConfig::init`] | a scale that is not finite; a configuration that is not valid | `InvalidConfig` |
+//! | [`MemoriaState::recall`], [`MemoriaState::peek`] | as of `add_working_memory` | the memory's error |
+//! | [`MemoriaState::reinforce`] | weights of another batch, width, device or float type; without heads or queries | `WrongDimension`, `WrongDevice`, `WrongDType`, `EmptyDimension` |
+//! | | weights that are not finite | `NonFiniteGain` when the memory is next read |
+//! | | a recall of a peek, of an earlier step, or that was reinforced already | `StaleReminded`, `NothingReminded` |
+//! | [`MemoriaState::merge`], [`MemoriaState::replace_row`] | a state with another scale | `InvalidConfig`; else as of the memory's |
+//! | [`MemoriaState::load`] | a snapshot that was not made of a state | `MissingAttribute`; else as of the memory's |
+//! | [`Recall::ids`] | a row that does not exist | panic, as of a slice |
+//!
 //! # Gradients
 //!
 //! What is stored is detached; what is attended to need not be. Within a window of

@@ -1,9 +1,14 @@
+use std::path::Path;
+
 use burn::{
     backend::Dispatch,
     config::Config,
-    tensor::{Bool, Tensor, TensorData},
+    tensor::{Bool, Device, Tensor, TensorData},
 };
-use memoria_core::{Costs, LifespanGain, Memoria, MemoriaConfig, MemoriaError, Reminded, State};
+use memoria_core::{
+    Costs, LifespanGain, Memoria, MemoriaConfig, MemoriaError, Reminded, Restore, Restored,
+    Snapshot, SnapshotInfo, State,
+};
 
 use crate::{Recall, RemindedMemories, window::GradientWindow};
 
@@ -20,6 +25,10 @@ pub struct MemoriaStateConfig {
     #[config(default = 0)]
     pub bptt: usize,
 }
+
+/// Names of what a snapshot of a [`MemoriaState`] has besides the memory.
+const SCALE: &str = "lifespan_extend_scale";
+const BPTT: &str = "bptt";
 
 /// A memory with its gradient window: the explicit state that a model with memory is run with.
 ///
@@ -109,7 +118,9 @@ impl MemoriaState {
     ///
     /// # Errors
     ///
-    /// As [`Memoria::adjust`].
+    /// [`MemoriaError::WrongDimension`], [`MemoriaError::EmptyDimension`], [`MemoriaError::WrongDType`] or
+    /// [`MemoriaError::WrongDevice`] for weights that do not fit the recall or each other; as
+    /// [`Memoria::adjust`].
     pub fn reinforce(
         &mut self,
         recall: &Recall,
@@ -133,17 +144,10 @@ impl MemoriaState {
         recall: &Recall,
         weights: impl IntoIterator<Item = Tensor<4>>,
     ) -> Result<Option<Tensor<2>>, MemoriaError> {
-        let mut layers = Vec::new();
+        let mut layers: Vec<Tensor<2>> = Vec::new();
         for weights in weights {
             let [batch, heads, queries, width] = weights.dims();
-            let fixed =
-                [("batch", recall.ids.batch(), batch), ("reminded", recall.ids.width(), width)];
-            for (dimension, expected, got) in fixed {
-                if expected != got {
-                    let tensor = "attention weights";
-                    return Err(MemoriaError::WrongDimension { tensor, dimension, expected, got });
-                }
-            }
+            check_weights(recall, &weights, layers.first())?;
             let mean = weights.inner().reshape([batch, heads * queries, width]).mean_dim(1);
             layers.push(mean.reshape([batch, width]));
         }
@@ -195,6 +199,106 @@ impl MemoriaState {
         self.memory.reset_rows(rows)
     }
 
+    /// Takes rows out, as a state of their own; see [`Memoria::split`]. Both gradient windows end.
+    ///
+    /// # Errors
+    ///
+    /// As [`Memoria::split`].
+    pub fn split(&mut self, rows: &[usize]) -> Result<Self, MemoriaError> {
+        let memory = self.memory.split(rows)?;
+        self.window.clear();
+        let (window, lifespan_extend_scale) =
+            (GradientWindow::new(self.window.bptt()), self.lifespan_extend_scale);
+        Ok(Self { memory, window, lifespan_extend_scale })
+    }
+
+    /// Appends the rows of another state; see [`Memoria::merge`]. Both gradient windows end.
+    ///
+    /// # Errors
+    ///
+    /// [`MemoriaError::InvalidConfig`] if the other one's `lifespan_extend_scale` is another; as
+    /// [`Memoria::merge`].
+    pub fn merge(&mut self, other: &mut Self) -> Result<(), MemoriaError> {
+        self.check_scale(other)?;
+        self.memory.merge(&mut other.memory)?;
+        self.window.clear();
+        other.window.clear();
+        Ok(())
+    }
+
+    /// Exchanges a row with the only row of another state; see [`Memoria::replace_row`]. Both gradient
+    /// windows end.
+    ///
+    /// # Errors
+    ///
+    /// As [`merge`](Self::merge) and [`Memoria::replace_row`].
+    pub fn replace_row(&mut self, row: usize, other: &mut Self) -> Result<(), MemoriaError> {
+        self.check_scale(other)?;
+        self.memory.replace_row(row, &mut other.memory)?;
+        self.window.clear();
+        other.window.clear();
+        Ok(())
+    }
+
+    /// Appends empty rows; see [`Memoria::add_rows`]. The gradient window ends.
+    ///
+    /// # Errors
+    ///
+    /// As [`Memoria::add_rows`].
+    pub fn add_rows(&mut self, count: usize) -> Result<(), MemoriaError> {
+        self.memory.add_rows(count)?;
+        self.window.clear();
+        Ok(())
+    }
+
+    /// What is needed to save the memory, this state's configuration included.
+    ///
+    /// The gradient window is not saved: a restored state's is empty, as after [`detach`](Self::detach).
+    ///
+    /// # Errors
+    ///
+    /// As [`Memoria::snapshot`].
+    pub fn snapshot(&mut self) -> Result<Snapshot<'_, Dispatch>, MemoriaError> {
+        let (scale, bptt) = (self.lifespan_extend_scale, self.bptt() as u64);
+        let snapshot = self.memory.snapshot()?;
+        Ok(snapshot.attribute(SCALE, scale.to_le_bytes()).attribute(BPTT, bptt.to_le_bytes()))
+    }
+
+    /// [Saves](Snapshot::save) all rows to a file, or leaves the one that was there.
+    ///
+    /// # Errors
+    ///
+    /// As [`snapshot`](Self::snapshot) and [`Snapshot::save`].
+    pub fn save(&mut self, path: impl AsRef<Path>) -> Result<(), MemoriaError> {
+        self.snapshot()?.save(path)
+    }
+
+    /// Restores all rows from a file to a device, without autodiff if it has that. With a
+    /// [`Restore`] of more choices, use `MemoriaState::try_from`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Restore::load`]; [`MemoriaError::MissingAttribute`] if it is the snapshot of a [`Memoria`]
+    /// that was in no `MemoriaState`.
+    pub fn load(path: impl AsRef<Path>, device: &Device) -> Result<Self, MemoriaError> {
+        let device = device.clone().inner();
+        Restore::new(device.as_dispatch()).load(path)?.try_into()
+    }
+
+    /// Checks every rule that the memory keeps; see [`Memoria::verify`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Memoria::verify`].
+    pub fn verify(&self) -> Result<(), MemoriaError> {
+        self.memory.verify()
+    }
+
+    /// Number of rows; 0 before the first working memories.
+    pub fn batch(&self) -> usize {
+        self.memory.batch()
+    }
+
     /// A look into the memory.
     ///
     /// # Errors
@@ -214,6 +318,19 @@ impl MemoriaState {
         self.window.bptt()
     }
 
+    /// Rows gain as much in one state as in the other.
+    fn check_scale(&self, other: &Self) -> Result<(), MemoriaError> {
+        let scales = [self, other].map(|state| state.lifespan_extend_scale);
+        if scales[0] != scales[1] {
+            return Err(MemoriaError::InvalidConfig {
+                field: SCALE,
+                expected: "the same for rows that go from one state to another",
+                got: format!("{} and {}", scales[0], scales[1]),
+            });
+        }
+        Ok(())
+    }
+
     fn attended(&self, working: Tensor<3>, ids: Reminded<Dispatch>) -> Recall {
         let device = working.device();
         let reminded = ids.data().cloned().map(|data| {
@@ -228,4 +345,61 @@ impl MemoriaState {
         });
         Recall { working, reminded, ids }
     }
+}
+
+/// A state from the snapshot of one, with an empty gradient window.
+impl TryFrom<Restored<Dispatch>> for MemoriaState {
+    type Error = MemoriaError;
+
+    fn try_from(restored: Restored<Dispatch>) -> Result<Self, MemoriaError> {
+        let Restored { memory, info, .. } = restored;
+        let scale = f32::from_le_bytes(attribute(&info, SCALE)?);
+        let bptt = u64::from_le_bytes(attribute(&info, BPTT)?);
+        let bptt = usize::try_from(bptt).unwrap_or(usize::MAX);
+        let config =
+            MemoriaStateConfig { memoria: info.config, lifespan_extend_scale: scale, bptt };
+        Ok(Self { memory, ..config.init()? })
+    }
+}
+
+/// Refuses attention weights that do not fit what was recalled, or the first layer's.
+fn check_weights(
+    recall: &Recall,
+    weights: &Tensor<4>,
+    first: Option<&Tensor<2>>,
+) -> Result<(), MemoriaError> {
+    let tensor = "attention weights";
+    let [batch, heads, queries, width] = weights.dims();
+    let fixed = [("batch", recall.ids.batch(), batch), ("reminded", recall.ids.width(), width)];
+    for (dimension, expected, got) in fixed {
+        if expected != got {
+            return Err(MemoriaError::WrongDimension { tensor, dimension, expected, got });
+        }
+    }
+    for (dimension, size) in [("heads", heads), ("queries", queries)] {
+        if size == 0 {
+            let got = weights.dims().to_vec();
+            return Err(MemoriaError::EmptyDimension { tensor, dimension, got });
+        }
+    }
+    let Some(first) = first else { return Ok(()) };
+    let (expected, got) = (first.device(), weights.device().inner());
+    if expected != got {
+        let (expected, got) = (format!("{expected:?}"), format!("{got:?}"));
+        return Err(MemoriaError::WrongDevice { tensor, expected, got });
+    }
+    let (expected, got) = (first.dtype(), weights.dtype());
+    if expected != got {
+        return Err(MemoriaError::WrongDType { tensor, expected, got });
+    }
+    Ok(())
+}
+
+/// An attribute of a snapshot that has as many bytes as it should.
+fn attribute<const N: usize>(
+    info: &SnapshotInfo,
+    name: &'static str,
+) -> Result<[u8; N], MemoriaError> {
+    let value = info.attributes.get(name).and_then(|value| value[..].try_into().ok());
+    value.ok_or(MemoriaError::MissingAttribute { name })
 }

@@ -112,6 +112,26 @@ impl ShortLists {
         }
     }
 
+    /// Checks that `lists`, which are all there are, and the vacant rooms have a room each.
+    pub(crate) fn verify(&self, lists: impl Iterator<Item = ShortList>) -> Result<(), String> {
+        let mut taken: Vec<Vec<bool>> =
+            self.rooms.iter().map(|rooms| vec![false; rooms.count]).collect();
+        let vacant = self.rooms.iter().enumerate();
+        let vacant =
+            vacant.flat_map(|(class, rooms)| rooms.vacant.iter().map(move |&at| (class, at)));
+        let used = lists.filter_map(|list| list.class().map(|class| (class, list.at)));
+        for (class, at) in vacant.chain(used) {
+            match taken[class].get_mut(at as usize) {
+                Some(taken @ false) => *taken = true,
+                _ => return Err(format!("room {at} for {} is taken twice", SIZES[class])),
+            }
+        }
+        match taken.iter().flatten().all(|&taken| taken) {
+            true => Ok(()),
+            false => Err("a room is neither taken nor vacant".into()),
+        }
+    }
+
     /// Bytes set aside.
     pub(crate) fn bytes(&self) -> usize {
         let in_pieces = |rooms: &Rooms| rooms.pieces.iter().map(Vec::capacity).sum::<usize>();

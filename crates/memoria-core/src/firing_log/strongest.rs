@@ -1,8 +1,14 @@
 //! An engram's strongest connections to long-term engrams, kept so that a long row need not be counted.
 
 use core::cmp::Reverse;
+use std::collections::HashSet;
 
-use crate::{EngramId, id::Member, records::Records, scratch::Marks};
+use crate::{
+    EngramId,
+    id::Member,
+    records::Records,
+    scratch::{Counts, Marks},
+};
 
 /// How many connections are kept at least.
 const KEPT: usize = if cfg!(test) { 3 } else { 64 };
@@ -143,6 +149,34 @@ impl Strongest {
             self.others = self.others.max(Some(strongest_gone));
             self.kept.truncate(self.room);
             self.kept.shrink_to_fit();
+        }
+    }
+
+    /// Checks what is kept against all `counts` of the engram's row.
+    pub(crate) fn verify(
+        &self,
+        counts: &Counts,
+        records: &Records,
+        is_long_term: impl Fn(Member) -> bool,
+    ) -> Result<(), String> {
+        let mut kept = HashSet::new();
+        for connection in self.kept.iter().filter(|connection| records.lives(connection.to)) {
+            let Connection { to, count } = *connection;
+            if !kept.insert(to) || !is_long_term(to) {
+                return Err(format!("engram {} is kept twice or is not long-term", to.id));
+            }
+            if counts.get(to.entry) != count {
+                let expected = counts.get(to.entry);
+                return Err(format!("{count} with engram {}, which should be {expected}", to.id));
+            }
+        }
+        let others = counts.iter().map(|(entry, count)| (records.member(entry), count));
+        let outranks = |&(to, count): &(Member, u32)| {
+            is_long_term(to) && !kept.contains(&to) && self.may_outrank(to, count)
+        };
+        match others.into_iter().find(outranks) {
+            Some((to, count)) => Err(format!("{count} with engram {} is not kept", to.id)),
+            None => Ok(()),
         }
     }
 

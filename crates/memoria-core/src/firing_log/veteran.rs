@@ -62,6 +62,16 @@ impl Veteran {
         }
     }
 
+    /// Adds a tie to an engram that comes after all it has ties with.
+    pub(crate) fn add_tie(&mut self, with: Member, count: u32) {
+        self.ties.push(Tie { with, count });
+    }
+
+    /// Whether the ties are in order of id, each of them once.
+    pub(crate) fn ties_are_in_order(&self) -> bool {
+        self.ties.is_sorted_by(|a, b| a.with.id < b.with.id)
+    }
+
     /// Bytes set aside.
     pub(crate) fn bytes(&self) -> usize {
         self.firings.capacity() * size_of::<u32>()

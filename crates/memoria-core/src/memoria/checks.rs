@@ -3,7 +3,10 @@
 use burn::backend::{Backend, TensorMetadata, tensor::FloatTensor};
 
 use super::Memoria;
-use crate::{LifespanGain, MemoriaError, Reminded};
+use crate::{LifespanGain, MemoriaError, Reminded, available_memory::available_memory, row::Row};
+
+/// Rows that take more bytes than this are compared with the memory available.
+const ROWS_LOOKED_AT: u64 = 1 << 26;
 
 impl<B: Backend> Memoria<B> {
     /// The dimensions of working memories, if they fit this memory.
@@ -35,7 +38,33 @@ impl<B: Backend> Memoria<B> {
             }
             self.check_device(tensor, data)?;
         }
+        self.check_batch(batch)?;
         Ok([batch, count, dim])
+    }
+
+    /// Refuses more engrams than a row has identities for.
+    pub(super) fn check_ids(&self, count: usize) -> Result<(), MemoriaError> {
+        let waiting: u64 = self.incoming.iter().map(|incoming| incoming.count as u64).sum();
+        let requested = waiting + count as u64;
+        for (row, left) in self.rows.iter().map(Row::ids_left).enumerate() {
+            if requested > left {
+                return Err(MemoriaError::IdsExhausted { row, left, requested });
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses more rows than there is memory for, before anything is made of them.
+    pub(super) fn check_batch(&self, batch: usize) -> Result<(), MemoriaError> {
+        let new_rows = batch.saturating_sub(self.rows.len()) as u64;
+        let requested = new_rows.saturating_mul(size_of::<Row>() as u64);
+        if requested > ROWS_LOOKED_AT
+            && let Some(available) = available_memory()
+            && requested > available
+        {
+            return Err(MemoriaError::OutOfMemory { requested, available });
+        }
+        Ok(())
     }
 
     fn check_device(

@@ -45,11 +45,20 @@ impl<B: Backend> Memoria<B> {
         gains.into_iter().chain(incoming).collect()
     }
 
-    /// Settles everything that can be settled.
+    /// Reads and takes in what waits.
     pub(super) fn settle(&mut self) -> Result<(), MemoriaError> {
         let tensors = self.unsettled();
         let read = self.read(tensors)?;
         self.settle_with(&read)
+    }
+
+    /// [Settles](Self::settle) a memory that is not in the middle of a step.
+    pub(crate) fn settle_between_steps(&mut self, what: &'static str) -> Result<(), MemoriaError> {
+        self.settle()?;
+        match self.step {
+            Step::Reminded(_) => Err(MemoriaError::OpenStep { what }),
+            Step::Begun | Step::Adjusted(..) => Ok(()),
+        }
     }
 
     /// Settles with what [`unsettled`](Self::unsettled) asked for.

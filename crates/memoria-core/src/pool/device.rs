@@ -10,12 +10,15 @@ use crate::{Correlation, id::Slot};
 
 /// Stays zero: padding is gathered from it.
 const PADDING: Slot = Slot(0);
+/// The first tensor has room for so many vectors, if they take no more than so many bytes.
 const INITIAL_SLOTS: usize = 64;
+const INITIAL_BYTES: usize = 1 << 16;
 
 /// One tensor `[slots, dim]`.
 #[derive(Clone, Debug)]
 pub(super) struct DeviceVectors<B: Backend> {
-    /// Always there; taken out only while it is written, so that it is written in place.
+    /// There as soon as there are slots; taken out only while it is written, so that it is written in
+    /// place.
     vectors: Option<FloatTensor<B>>,
     slots: usize,
     dim: usize,
@@ -25,27 +28,37 @@ pub(super) struct DeviceVectors<B: Backend> {
 
 impl<B: Backend> DeviceVectors<B> {
     pub(super) fn new(dim: usize, dtype: DType, device: Device<B>) -> Self {
-        let shape = Shape::new([INITIAL_SLOTS, dim]);
-        let vectors = Some(B::float_zeros(shape, &device, dtype.into()));
-        Self { vectors, slots: INITIAL_SLOTS, dim, dtype, device }
+        Self { vectors: None, slots: 0, dim, dtype, device }
     }
 
     /// Slots there will be room for after [`reserve`](Self::reserve).
     pub(super) fn slots_for(&self, slots: usize) -> usize {
-        if slots > self.slots { slots.next_power_of_two() } else { self.slots }
+        if slots <= self.slots {
+            return self.slots;
+        }
+        let initial = INITIAL_SLOTS.min(INITIAL_BYTES / (self.dim * self.dtype.size()));
+        slots.next_power_of_two().max(initial)
     }
 
     /// Makes room for so many slots in all. At least doubles if it grows, and then copies all vectors
     /// on the device.
     pub(super) fn reserve(&mut self, slots: usize) {
-        let slots = self.slots_for(slots);
-        if slots > self.slots {
-            let shape = Shape::new([slots, self.dim]);
-            let zeros = B::float_zeros(shape, &self.device, self.dtype.into());
-            let place = [Slice::from(0..self.slots), Slice::from(0..self.dim)];
-            self.vectors = Some(B::float_slice_assign(zeros, &place, self.take()));
-            self.slots = slots;
+        self.reserve_exact(self.slots_for(slots));
+    }
+
+    /// Makes room for so many slots in all and no more.
+    pub(super) fn reserve_exact(&mut self, slots: usize) {
+        if slots <= self.slots {
+            return;
         }
+        let shape = Shape::new([slots, self.dim]);
+        let zeros = B::float_zeros(shape, &self.device, self.dtype.into());
+        let place = [Slice::from(0..self.slots), Slice::from(0..self.dim)];
+        self.vectors = Some(match self.vectors.take() {
+            Some(vectors) => B::float_slice_assign(zeros, &place, vectors),
+            None => zeros,
+        });
+        self.slots = slots;
     }
 
     /// Writes vectors `[slots, dim]`.

@@ -43,6 +43,26 @@ impl Slots {
         self.vacant.extend(slots);
     }
 
+    /// Checks that the slots `taken`, which are all there are, and the vacant ones are every slot once.
+    pub(super) fn verify(&self, taken: impl Iterator<Item = Slot>) -> Result<(), String> {
+        let mut seen = vec![false; self.used];
+        seen[0] = true;
+        for slot in taken.chain(self.vacant.iter().copied()) {
+            match seen.get_mut(slot.index()) {
+                Some(seen @ false) => *seen = true,
+                _ => {
+                    return Err(format!(
+                        "{slot:?} is taken or vacant twice, or was never given out"
+                    ));
+                }
+            }
+        }
+        match seen.iter().position(|&seen| !seen) {
+            Some(lost) => Err(format!("{:?} is neither taken nor vacant", Slot(lost as u32))),
+            None => Ok(()),
+        }
+    }
+
     /// Bytes set aside.
     pub(super) fn bytes(&self) -> usize {
         self.vacant.capacity() * size_of::<Slot>()

@@ -5,7 +5,7 @@ use burn::backend::{Flex, TensorData, ops::FloatTensorOps, tensor::FloatTensor};
 use super::ReferenceRow;
 use crate::{
     EngramId, EngramKind, LifespanGain, Memoria, MemoriaConfig, MemoriaError, Recollection,
-    Reminded, RowState, pool::read,
+    Reminded, Restore, RowState, pool::read,
 };
 
 /// How the gains of a step are handed over.
@@ -119,6 +119,53 @@ impl Judged {
         self.is_open = false;
     }
 
+    /// Goes on with what comes back from a snapshot, if the step is over.
+    pub(crate) fn save(&mut self) {
+        let device = Default::default();
+        let saved = self.memory.clone().snapshot().and_then(|snapshot| snapshot.to_bytes());
+        if self.is_open {
+            assert!(matches!(saved, Err(MemoriaError::OpenStep { .. })), "{saved:?}");
+            return;
+        }
+        let saved = saved.unwrap();
+        let mut restored = Restore::new(&device).from_bytes(&saved).unwrap().memory;
+        assert!(restored.snapshot().unwrap().to_bytes().unwrap() == saved, "saved again");
+        self.memory = restored;
+    }
+
+    /// Takes rows out and puts them in again as the last ones, in the order given; a single one takes
+    /// the place of the first, which becomes the last.
+    pub(crate) fn regroup(&mut self, rows: &[usize]) {
+        if self.memory.batch() == 0 {
+            return;
+        }
+        let twice = (1..rows.len()).any(|place| rows[..place].contains(&rows[place]));
+        let (memory, is_open) = (&mut self.memory, self.is_open);
+        let mut taken = match memory.split(rows) {
+            Ok(taken) => taken,
+            Err(MemoriaError::RowTwice { .. }) if twice => return,
+            Err(MemoriaError::OpenStep { .. }) if is_open => return,
+            Err(error) => panic!("{error}"),
+        };
+        assert!(!twice && !is_open);
+        let mut order: Vec<usize> =
+            (0..self.rows.len()).filter(|row| !rows.contains(row)).collect();
+        taken.verify().unwrap();
+        memory.verify().unwrap();
+        assert_eq!((memory.batch(), taken.batch()), (order.len(), rows.len()));
+        order.extend(rows);
+        if rows.len() == 1 && memory.batch() > 0 {
+            memory.replace_row(0, &mut taken).unwrap();
+            taken.verify().unwrap();
+            let last = order.len() - 1;
+            order.swap(0, last);
+        }
+        memory.merge(&mut taken).unwrap();
+        assert_eq!((memory.batch(), taken.batch()), (order.len(), 0));
+        self.rows = order.iter().map(|&row| self.rows[row].clone()).collect();
+        self.ids_seen = order.iter().map(|&row| self.ids_seen[row]).collect();
+    }
+
     pub(crate) fn reset_rows(&mut self, rows: &[usize]) {
         if self.memory.batch() == 0 {
             return;
@@ -130,7 +177,10 @@ impl Judged {
     /// Compares everything there is to know. Looks at a clone, so that gains and data that still wait
     /// for the device go on waiting.
     pub(crate) fn check_state(&mut self) {
+        self.memory.verify().unwrap();
         let mut look = self.memory.clone();
+        look.state().unwrap();
+        look.verify().unwrap();
         let state = look.state().unwrap();
         if state.batch() == 0 {
             assert!(self.rows.iter().all(|row| row.engrams.is_empty()));

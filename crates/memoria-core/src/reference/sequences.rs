@@ -15,6 +15,10 @@ enum Operation {
     Peek(usize, Vec<i16>),
     Reset,
     ResetRows(Vec<usize>),
+    /// Saved and restored.
+    Save,
+    /// Rows taken out and put in again as the last ones, or a single one in the place of the first.
+    Regroup(Vec<usize>),
 }
 
 /// What numbers vectors are made of.
@@ -50,6 +54,8 @@ fn perform(judged: &mut Judged, numbers: Numbers, op: &Operation) -> Result<(), 
         Operation::Peek(width, raw) => judged.peek(*width, &numbers.of(raw))?,
         Operation::Reset => judged.reset(),
         Operation::ResetRows(rows) => judged.reset_rows(rows),
+        Operation::Save => judged.save(),
+        Operation::Regroup(rows) => judged.regroup(rows),
     }
     Ok(())
 }
@@ -98,6 +104,8 @@ fn operation(rows: usize) -> impl Strategy<Value = Operation> {
         2 => (width(), numbers()).prop_map(|(width, raw)| Operation::Peek(width, raw)),
         1 => Just(Operation::Reset),
         2 => vec(0..rows, 0..=rows).prop_map(Operation::ResetRows),
+        2 => Just(Operation::Save),
+        2 => vec(0..rows, 0..=rows).prop_map(Operation::Regroup),
     ]
 }
 
@@ -170,6 +178,11 @@ proptest! {
             let kind = if step % 3 == 0 { GainKind::Host } else { GainKind::Device };
             judged.adjust(kind, &gains[step..]);
             if step % 10 == 9 {
+                judged.check_state();
+            }
+            if step % 23 == 22 {
+                judged.save();
+                judged.regroup(&[step % 2]);
                 judged.check_state();
             }
             if step == reset {

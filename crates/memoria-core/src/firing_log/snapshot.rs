@@ -1,0 +1,154 @@
+//! A firing log as snapshots have it.
+
+use std::io::{self, Read, Write};
+
+use super::{Firing, FiringLog};
+use crate::{
+    MemoriaError,
+    id::{Entry, Member},
+    records::Records,
+    sealed::{Sealer, Unsealer},
+};
+
+impl FiringLog {
+    /// Writes all co-firing counts between the `living`, in order of id, whose places in that order are
+    /// by entry in `places`.
+    pub(crate) fn write(
+        &self,
+        living: &[Member],
+        places: &[u32],
+        records: &Records,
+        to: &mut Sealer<impl Write>,
+    ) -> io::Result<()> {
+        let members = |index: u32| {
+            let members = &self.firings[index as usize].members;
+            members.iter().map(|entry| places[entry.index()])
+        };
+        let mut firings: Vec<u32> = (0..self.firings.len() as u32).collect();
+        firings.retain(|&index| !self.firings[index as usize].members.is_empty());
+        firings.sort_unstable_by(|&a, &b| members(a).cmp(members(b)));
+        to.put_number(firings.len() as u64)?;
+        for index in firings {
+            to.put_number(members(index).len() as u64)?;
+            put_places(members(index), 0, to)?;
+        }
+
+        let later = |here: Member| {
+            let ties = self.veteran(here.entry).into_iter();
+            let ties = ties.flat_map(move |veteran| veteran.ties(records));
+            ties.filter(move |(with, _)| with.id > here.id)
+        };
+        let tied = || living.iter().copied().filter(|&here| later(here).next().is_some());
+        to.put_number(tied().count() as u64)?;
+        let mut least = 0;
+        for here in tied() {
+            let place = places[here.entry.index()];
+            to.put_number(u64::from(place - least))?;
+            to.put_number(later(here).count() as u64)?;
+            let mut least_with = place + 1;
+            for (with, count) in later(here) {
+                let with = places[with.entry.index()];
+                to.put_number(u64::from(with - least_with))?;
+                to.put_number(u64::from(count))?;
+                least_with = with + 1;
+            }
+            least = place + 1;
+        }
+        Ok(())
+    }
+
+    /// Reads a log of engrams whose entries are in order of id, the first `long_term` of them long-term.
+    pub(crate) fn read(
+        long_term: usize,
+        records: &Records,
+        from: &mut Unsealer<impl Read>,
+    ) -> Result<Self, MemoriaError> {
+        let mut log = Self::default();
+        log.grow(records.len());
+        let firings = from.count("firings")?;
+        if u32::try_from(firings).is_err() {
+            return Err(from.invalid(format!("{firings} firings")));
+        }
+        for index in 0..firings as u32 {
+            let count = from.count("members of a firing")?;
+            if count < 2 {
+                return Err(from.invalid("a firing of fewer than two"));
+            }
+            let mut members = Vec::new();
+            let mut least = 0;
+            for _ in 0..count {
+                let place = take_place(least, records.len(), from)?;
+                members.push(Entry(place));
+                least = place + 1;
+            }
+            members.shrink_to_fit();
+            if index > 0 && log.firings[index as usize - 1].members > members {
+                return Err(from.invalid("firings are not in the order of their members"));
+            }
+            let of_long_term = members.partition_point(|entry| entry.index() < long_term) as u32;
+            let recruits = members.len() as u32;
+            log.firings.push(Firing { members, long_term: of_long_term, recruits });
+            for place in 0..count {
+                log.enlist(log.firings[index as usize].members[place], index);
+            }
+            if log.firings[index as usize].recruits == 0 {
+                log.settling.push(index);
+            }
+        }
+        log.read_ties(records, from)?;
+        Ok(log)
+    }
+
+    fn read_ties(
+        &mut self,
+        records: &Records,
+        from: &mut Unsealer<impl Read>,
+    ) -> Result<(), MemoriaError> {
+        let mut least = 0;
+        for _ in 0..from.count("engrams with ties")? {
+            let here = take_place(least, records.len(), from)?;
+            least = here + 1;
+            let mut least_with = here + 1;
+            let ties = from.count("ties")?;
+            if ties == 0 {
+                return Err(from.invalid("no ties where there should be some"));
+            }
+            for _ in 0..ties {
+                let with = take_place(least_with, records.len(), from)?;
+                least_with = with + 1;
+                let count = from.number()?;
+                let Some(count) = u32::try_from(count).ok().filter(|&count| count > 0) else {
+                    return Err(from.invalid(format!("a tie of {count}")));
+                };
+                // Both come in order of id: first with all that are earlier, then with the later ones.
+                for (one, other) in [(here, with), (with, here)] {
+                    let other = records.member(Entry(other));
+                    self.veteran_at(Entry(one)).add_tie(other, count);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Writes places in ascending order, each less what it must be at least.
+fn put_places(
+    places: impl Iterator<Item = u32>,
+    mut least: u32,
+    to: &mut Sealer<impl Write>,
+) -> io::Result<()> {
+    for place in places {
+        to.put_number(u64::from(place - least))?;
+        least = place + 1;
+    }
+    Ok(())
+}
+
+/// Reads a place that is at least `least` and below `len`.
+fn take_place(least: u32, len: usize, from: &mut Unsealer<impl Read>) -> Result<u32, MemoriaError> {
+    let place = from.number()?.checked_add(u64::from(least));
+    match place.filter(|&place| place < len as u64) {
+        Some(place) => Ok(place as u32),
+        None => Err(from.invalid(format!("a member beyond the last of {len} engrams"))),
+    }
+}

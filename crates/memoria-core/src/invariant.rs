@@ -1,0 +1,103 @@
+use core::fmt;
+
+/// What always holds of a memory, between any two calls.
+///
+/// In the order in which [`Memoria::verify`](crate::Memoria::verify) looks at them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Invariant {
+    /// Rows and vectors come together; what waits to be read, and an open step, have as many rows as the
+    /// memory.
+    Batch,
+    /// Every bookkeeping entry belongs to one living engram, or waits for one.
+    Entries,
+    /// Living engrams have identities of their own, below the next one to be given out.
+    Identity,
+    /// Every engram is in one of working, short-term and long-term memory; what was made earlier never
+    /// comes after what was made later.
+    Kind,
+    /// Short-term memory holds no more than its capacity.
+    Capacity,
+    /// Nobody was made after the present step, and only working engrams in it; of two engrams the one
+    /// with the smaller identity is not the younger one.
+    Age,
+    /// A living engram has a finite lifespan above 0.
+    Lifespan,
+    /// Whoever can die has an appointment in the calendar, in the step of its death or before.
+    Appointment,
+    /// An engram fired no more often than its row was reminded.
+    FireCount,
+    /// A logged firing has at least two members, all living, in order of identity, the long-term ones
+    /// first.
+    Firing,
+    /// Everybody lists the logged firings it took part in, and no others.
+    FiringList,
+    /// Counts outside the log are symmetric and between engrams that fired often.
+    Tie,
+    /// Two engrams fired together no more often than either of them fired.
+    CofireCount,
+    /// The kept strongest connections have their present counts, and no other is stronger.
+    Strongest,
+    /// What the search works with is empty between searches.
+    Scratch,
+    /// Every engram has a slot of its own in the pool; all other slots are vacant.
+    Slot,
+    /// Engrams to be adjusted live and were made before the present step.
+    OpenStep,
+    /// Vectors are finite, with finite distances.
+    Vector,
+}
+
+impl Invariant {
+    /// The name that messages use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Batch => "batch",
+            Self::Entries => "entries",
+            Self::Identity => "identity",
+            Self::Kind => "kind",
+            Self::Capacity => "capacity",
+            Self::Age => "age",
+            Self::Lifespan => "lifespan",
+            Self::Appointment => "appointment",
+            Self::FireCount => "fire count",
+            Self::Firing => "firing",
+            Self::FiringList => "firing list",
+            Self::Tie => "tie",
+            Self::CofireCount => "co-firing count",
+            Self::Strongest => "strongest connections",
+            Self::Scratch => "scratch",
+            Self::Slot => "slot",
+            Self::OpenStep => "open step",
+            Self::Vector => "vector",
+        }
+    }
+}
+
+impl fmt::Display for Invariant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What was found instead of what an invariant says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Finding {
+    pub(crate) invariant: Invariant,
+    pub(crate) found: String,
+}
+
+impl Finding {
+    pub(crate) fn new(invariant: Invariant, found: String) -> Self {
+        Self { invariant, found }
+    }
+}
+
+/// Goes on if an invariant holds.
+pub(crate) fn ensure(
+    holds: bool,
+    invariant: Invariant,
+    found: impl FnOnce() -> String,
+) -> Result<(), Finding> {
+    if holds { Ok(()) } else { Err(Finding::new(invariant, found())) }
+}

@@ -1,0 +1,212 @@
+//! Rows that come and go.
+
+use burn::backend::Backend;
+
+use super::{Memoria, Step};
+use crate::{
+    Costs, MemoriaError,
+    id::{Entry, Slot},
+    pool::Pool,
+    row::Row,
+    snapshot::check_rows,
+};
+
+impl<B: Backend> Memoria<B> {
+    /// Takes rows out, as a memory of their own with the rows in the order given. The others close up.
+    ///
+    /// A server batches whoever is present: [`merge`](Self::merge) those who come, split off those who
+    /// leave. A row goes on as it would have, whichever batches it is in. The new memory has the same
+    /// configuration, storage and limit; its costs begin at zero. A memory without rows is as good as
+    /// new.
+    ///
+    /// Costs a copy of the rows' vectors, which for that time are there twice; on a device it is made
+    /// there. One round trip if gains or working memories still wait to be read, none otherwise.
+    ///
+    /// # Errors
+    ///
+    /// [`MemoriaError::RowOutOfRange`] or [`MemoriaError::RowTwice`]; [`MemoriaError::OpenStep`];
+    /// [`MemoriaError::OutOfMemory`]; as [`state`](Self::state). All rows then stay where they are.
+    pub fn split(&mut self, rows: &[usize]) -> Result<Self, MemoriaError> {
+        check_rows(rows, self.rows.len())?;
+        self.settle_between_steps("a split")?;
+        let mut taken = self.without_rows();
+        let Some(pool) = self.pool.as_mut().filter(|_| !rows.is_empty()) else {
+            return Ok(taken);
+        };
+        if rows.len() == self.rows.len() {
+            taken.pool = self.pool.take();
+        } else {
+            let mut target = pool.another(self.storage, self.memory_limit);
+            let leaving: Vec<&Row> = rows.iter().map(|&row| &self.rows[row]).collect();
+            let moves = copy_vectors(&leaving, pool, &mut target)?;
+            for (&row, moved) in rows.iter().zip(moves) {
+                pool.release(moved.apply(&mut self.rows[row]));
+            }
+            taken.pool = Some(target);
+        }
+        let mut held: Vec<Option<Row>> = self.rows.drain(..).map(Some).collect();
+        taken.rows = rows.iter().filter_map(|&row| held[row].take()).collect();
+        self.rows = held.into_iter().flatten().collect();
+        Ok(taken)
+    }
+
+    /// Appends the rows of another memory, which is left without any.
+    ///
+    /// A memory without rows takes over the other's dimension, float type and device. Costs a copy of
+    /// the other's vectors; see [`split`](Self::split).
+    ///
+    /// # Errors
+    ///
+    /// [`MemoriaError::OtherConfig`], [`MemoriaError::WrongDimension`], [`MemoriaError::WrongDType`] or
+    /// [`MemoriaError::WrongDevice`] if the two do not fit; [`MemoriaError::OpenStep`] for either;
+    /// [`MemoriaError::PoolFull`] or [`MemoriaError::OutOfMemory`]; as [`state`](Self::state). All rows
+    /// then stay where they are.
+    pub fn merge(&mut self, other: &mut Self) -> Result<(), MemoriaError> {
+        self.settle_with_other("a merge", other)?;
+        let Some(from) = other.pool.as_ref() else { return Ok(()) };
+        let mut fresh = None;
+        let pool = match self.pool.as_mut() {
+            Some(pool) => pool,
+            None => fresh.insert(from.another(self.storage, self.memory_limit)),
+        };
+        let coming: Vec<&Row> = other.rows.iter().collect();
+        let moves = copy_vectors(&coming, from, pool)?;
+        self.pool = fresh.or_else(|| self.pool.take());
+        for (row, moved) in other.rows.iter_mut().zip(moves) {
+            moved.apply(row);
+        }
+        self.rows.append(&mut other.rows);
+        other.pool = None;
+        Ok(())
+    }
+
+    /// Exchanges a row with the only row of another memory: one session leaves a batch and another one
+    /// comes in its place, and nobody else moves.
+    ///
+    /// Costs a copy of the vectors of both rows; see [`split`](Self::split).
+    ///
+    /// # Errors
+    ///
+    /// [`MemoriaError::RowOutOfRange`]; [`MemoriaError::WrongDimension`] if the other memory has not
+    /// one row; as [`merge`](Self::merge).
+    pub fn replace_row(&mut self, row: usize, other: &mut Self) -> Result<(), MemoriaError> {
+        check_rows(&[row], self.rows.len())?;
+        if other.rows.len() != 1 {
+            let (tensor, dimension) = ("the memory to replace a row with", "batch");
+            let (expected, got) = (1, other.rows.len());
+            return Err(MemoriaError::WrongDimension { tensor, dimension, expected, got });
+        }
+        self.settle_with_other("the replacement of a row", other)?;
+        let (Some(pool), Some(other_pool)) = (&mut self.pool, &mut other.pool) else {
+            return Ok(());
+        };
+        let (leaving, coming) = (&mut self.rows[row], &mut other.rows[0]);
+        let in_moves = copy_vectors(&[&*coming], other_pool, pool)?;
+        let out_moves = match copy_vectors(&[&*leaving], pool, other_pool) {
+            Ok(moves) => moves,
+            Err(error) => {
+                pool.release(in_moves.into_iter().flat_map(Moved::into_new));
+                return Err(error);
+            }
+        };
+        in_moves.into_iter().for_each(|moved| other_pool.release(moved.apply(coming)));
+        out_moves.into_iter().for_each(|moved| pool.release(moved.apply(leaving)));
+        core::mem::swap(leaving, coming);
+        Ok(())
+    }
+
+    /// Appends empty rows, for sequences that begin now.
+    ///
+    /// # Errors
+    ///
+    /// [`MemoriaError::NoRows`] if there are none: the first working memories bring them.
+    /// [`MemoriaError::OpenStep`]; [`MemoriaError::OutOfMemory`]; as [`state`](Self::state).
+    pub fn add_rows(&mut self, count: usize) -> Result<(), MemoriaError> {
+        if self.rows.is_empty() {
+            return Err(MemoriaError::NoRows);
+        }
+        self.settle_between_steps("more rows")?;
+        let batch = self.rows.len().saturating_add(count);
+        self.check_batch(batch)?;
+        self.rows.resize_with(batch, Row::default);
+        Ok(())
+    }
+
+    /// A memory like this one without rows.
+    fn without_rows(&self) -> Self {
+        Self {
+            config: self.config,
+            storage: self.storage,
+            memory_limit: self.memory_limit,
+            pool: None,
+            rows: Vec::new(),
+            incoming: Vec::new(),
+            step: Step::Begun,
+            costs: Costs::default(),
+        }
+    }
+
+    /// Settles two memories between whom rows are to go, if they fit.
+    fn settle_with_other(
+        &mut self,
+        what: &'static str,
+        other: &mut Self,
+    ) -> Result<(), MemoriaError> {
+        if self.config != other.config {
+            let (expected, got) = (Box::new(self.config), Box::new(other.config));
+            return Err(MemoriaError::OtherConfig { expected, got });
+        }
+        if let (Some(pool), Some(other)) = (&self.pool, &other.pool) {
+            pool.check_alike(other)?;
+        }
+        self.settle_between_steps(what)?;
+        other.settle_between_steps(what)
+    }
+}
+
+/// Where the vectors of a row have been copied to.
+struct Moved {
+    /// By engram, the old slot and the new one.
+    slots: Vec<(Entry, Slot, Slot)>,
+}
+
+impl Moved {
+    /// Tells the row, and returns the slots it leaves.
+    fn apply(self, row: &mut Row) -> Vec<Slot> {
+        let apply = |(entry, old, new)| {
+            row.set_slot(entry, new);
+            old
+        };
+        self.slots.into_iter().map(apply).collect()
+    }
+
+    fn into_new(self) -> impl Iterator<Item = Slot> {
+        self.slots.into_iter().map(|(_, _, new)| new)
+    }
+}
+
+/// Copies the vectors of rows into another pool. If that fails, both pools are as before.
+fn copy_vectors<B: Backend>(
+    rows: &[&Row],
+    from: &Pool<B>,
+    to: &mut Pool<B>,
+) -> Result<Vec<Moved>, MemoriaError> {
+    let engrams = rows.iter().map(|row| row.counts().total()).sum();
+    let new = to.take(engrams)?;
+    let old: Vec<Slot> = rows.iter().flat_map(|row| row.slots()).collect();
+    let at_once = from.slots_at_once();
+    let mut pieces = old.chunks(at_once).zip(new.chunks(at_once));
+    if let Err(error) = pieces.try_for_each(|(old, new)| from.copy(old, to, new)) {
+        to.release(new);
+        return Err(error);
+    }
+    let mut new = new.into_iter();
+    let moved = |row: &&Row| Moved {
+        slots: row
+            .living()
+            .zip(new.by_ref())
+            .map(|(member, new)| (member.entry, row.slot(member.entry), new))
+            .collect(),
+    };
+    Ok(rows.iter().map(moved).collect())
+}

@@ -1,0 +1,201 @@
+//! What must hold of a memory.
+
+use burn::backend::Backend;
+
+use super::{Memoria, Step};
+use crate::{
+    Invariant, MemoriaError,
+    id::Slot,
+    incoming::largest_squared_norm,
+    invariant::{Finding, ensure},
+    pool::Pool,
+    reminded::OpenStep,
+};
+
+impl<B: Backend> Memoria<B> {
+    /// Checks every [invariant](Invariant) of the memory and names the first that is broken.
+    ///
+    /// A memory keeps them whatever it is given; to find one broken means a fault of this crate, or that
+    /// something else wrote into its storage. Working memories and gains that still wait to be read are
+    /// not waited for.
+    ///
+    /// Costs a look at every vector (on a device a round trip per megabyte of them), and a count of
+    /// every engram's connections: much more than a step. For tests, and after a suspicion.
+    ///
+    /// # Errors
+    ///
+    /// [`MemoriaError::BrokenInvariant`]; [`MemoriaError::Device`].
+    pub fn verify(&self) -> Result<(), MemoriaError> {
+        self.verify_bookkeeping()?;
+        let Some(pool) = &self.pool else { return Ok(()) };
+        for (index, row) in self.rows.iter().enumerate() {
+            let slots: Vec<Slot> = row.slots().collect();
+            verify_vectors(pool, &slots, index)?;
+        }
+        Ok(())
+    }
+
+    /// [`verify`](Self::verify) without a look at the vectors.
+    pub(crate) fn verify_bookkeeping(&self) -> Result<(), MemoriaError> {
+        self.verify_batch().map_err(|finding| broken(None, finding))?;
+        for (index, row) in self.rows.iter().enumerate() {
+            let verified = row.verify(self.config.stm_capacity);
+            verified.map_err(|finding| broken(Some(index), finding))?;
+        }
+        let Some(pool) = &self.pool else { return Ok(()) };
+        let of_rows = self.rows.iter().flat_map(|row| row.slots());
+        let waiting = self.incoming.iter().flat_map(|incoming| incoming.rows.iter().flatten());
+        let slots = pool.verify(of_rows.chain(waiting.copied()));
+        slots.map_err(|found| broken(None, Finding::new(Invariant::Slot, found)))?;
+        if let Step::Reminded(open) | Step::Adjusted(open, _) = &self.step {
+            self.verify_open(open)?;
+        }
+        Ok(())
+    }
+
+    fn verify_batch(&self) -> Result<(), Finding> {
+        let batch = self.rows.len();
+        ensure(self.pool.is_some() == (batch > 0), Invariant::Batch, || {
+            format!("{batch} rows; vectors? {}", self.pool.is_some())
+        })?;
+        for incoming in &self.incoming {
+            let width_fits = |row: &Vec<Slot>| row.is_empty() || row.len() == incoming.count;
+            let fits = incoming.rows.len() == batch && incoming.rows.iter().all(width_fits);
+            ensure(fits && incoming.to_read.is_some(), Invariant::Batch, || {
+                format!("{} incoming rows for {batch}", incoming.rows.len())
+            })?;
+        }
+        if let Step::Reminded(open) | Step::Adjusted(open, _) = &self.step {
+            ensure(open.rows.len() == batch, Invariant::Batch, || {
+                format!("{} open rows for {batch}", open.rows.len())
+            })?;
+        }
+        Ok(())
+    }
+
+    fn verify_open(&self, open: &OpenStep) -> Result<(), MemoriaError> {
+        for (index, (row, reminded)) in self.rows.iter().zip(&open.rows).enumerate() {
+            let first_new = row.working().first().map(|member| member.id);
+            let is_old = |id| first_new.is_none_or(|first| id < first);
+            let fits = reminded.len() <= open.width()
+                && reminded.is_sorted_by(|a, b| a < b)
+                && reminded.iter().all(|&member| row.lives(member) && is_old(member.id));
+            let found = || format!("{reminded:?}");
+            let open = ensure(fits, Invariant::OpenStep, found);
+            open.map_err(|finding| broken(Some(index), finding))?;
+        }
+        Ok(())
+    }
+}
+
+/// Checks that vectors are finite, with finite distances.
+fn verify_vectors<B: Backend>(
+    pool: &Pool<B>,
+    slots: &[Slot],
+    row: usize,
+) -> Result<(), MemoriaError> {
+    for slots in slots.chunks(pool.slots_at_once()) {
+        let data = pool.vectors(slots)?;
+        for norm in pool.host_squared_norms(&data) {
+            let is_finite = (0.0..largest_squared_norm(pool.dtype())).contains(&norm);
+            let found = || format!("one has a squared norm of {norm}");
+            let verified = ensure(is_finite, Invariant::Vector, found);
+            verified.map_err(|finding| broken(Some(row), finding))?;
+        }
+    }
+    Ok(())
+}
+
+fn broken(row: Option<usize>, finding: Finding) -> MemoriaError {
+    let Finding { invariant, found } = finding;
+    MemoriaError::BrokenInvariant { invariant, row, found }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        EngramId, LifespanGain, MemoriaConfig, Storage,
+        id::{Entry, Member},
+    };
+    use burn::backend::{Flex, TensorData, ops::FloatTensorOps};
+    use rstest::rstest;
+
+    /// Two rows, reminded in their third step, with working memories that wait to be read.
+    fn lived(storage: Storage) -> Memoria<Flex> {
+        let config = MemoriaConfig::new(2, 3, 2, 3.0, 2);
+        let mut memory = Memoria::new(config).unwrap().with_storage(storage);
+        let numbers = |step: usize| (0..24).map(|i| ((i + step) as f32).sin()).collect();
+        let add = |memory: &mut Memoria<Flex>, step| {
+            let data = TensorData::new::<f32, _>(numbers(step), [2, 3, 4]);
+            memory.add_working_memory(Flex::float_from_data(data, &Default::default())).unwrap();
+        };
+        for step in 0..3 {
+            add(&mut memory, step);
+            let reminded = memory.remind().unwrap();
+            if step < 2 {
+                memory.adjust(&reminded, LifespanGain::Zero).unwrap();
+            }
+        }
+        add(&mut memory, 3);
+        memory.verify().unwrap();
+        memory
+    }
+
+    fn open(memory: &mut Memoria<Flex>) -> &mut OpenStep {
+        match &mut memory.step {
+            Step::Reminded(open) => open,
+            _ => panic!("it was reminded"),
+        }
+    }
+
+    #[rstest]
+    #[case::no_rows(Invariant::Batch, |memory: &mut Memoria<Flex>| memory.rows.clear())]
+    #[case::a_row_too_many(Invariant::Batch, |memory: &mut Memoria<Flex>| memory.rows.push(Default::default()))]
+    #[case::incoming(Invariant::Batch, |memory: &mut Memoria<Flex>| { memory.incoming[0].rows[0].pop(); })]
+    #[case::open(Invariant::Batch, |memory: &mut Memoria<Flex>| { open(memory).rows.pop(); })]
+    #[case::kind(Invariant::Capacity, |memory: &mut Memoria<Flex>| memory.config.stm_capacity = 1)]
+    #[case::slots(Invariant::Slot, |memory: &mut Memoria<Flex>| { memory.incoming.clear(); })]
+    #[case::given_back(Invariant::Slot, |memory: &mut Memoria<Flex>| {
+        let slots: Vec<Slot> = memory.rows[1].slots().collect();
+        memory.pool.as_mut().unwrap().release(slots);
+    })]
+    #[case::dead(Invariant::OpenStep, |memory: &mut Memoria<Flex>| {
+        open(memory).rows[0][0] = Member { id: EngramId(77), entry: Entry(0) };
+    })]
+    #[case::working(Invariant::OpenStep, |memory: &mut Memoria<Flex>| {
+        let working = memory.rows[0].working()[0];
+        open(memory).rows[0] = vec![working];
+    })]
+    fn what_is_broken_is_named(
+        #[values(Storage::Host, Storage::Device)] storage: Storage,
+        #[case] expected: Invariant,
+        #[case] fault: fn(&mut Memoria<Flex>),
+    ) {
+        let mut memory = lived(storage);
+        fault(&mut memory);
+        match memory.verify() {
+            Err(MemoriaError::BrokenInvariant { invariant, .. }) if invariant == expected => {}
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[rstest]
+    fn a_vector_that_is_not_finite_is_named(
+        #[values(Storage::Host, Storage::Device)] storage: Storage,
+        #[values(f32::NAN, f32::INFINITY, 1e19)] bad: f32,
+    ) {
+        let mut memory = lived(storage);
+        let slot = memory.rows[1].slots().next().unwrap();
+        let data = TensorData::new(vec![0.5, bad, 0.5, 0.5], [1, 4]);
+        memory.pool.as_mut().unwrap().put(&[slot], data);
+        match memory.verify() {
+            Err(MemoriaError::BrokenInvariant {
+                invariant: Invariant::Vector,
+                row: Some(1),
+                ..
+            }) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}

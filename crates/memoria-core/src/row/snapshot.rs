@@ -1,0 +1,138 @@
+//! A row as snapshots have it.
+
+use std::io::{self, Read, Write};
+
+use super::Row;
+use crate::{
+    EngramId, MemoriaError,
+    firing_log::FiringLog,
+    id::{Entry, Member, Slot},
+    lifespan::Lifespan,
+    records::{Place, Record},
+    sealed::{Sealer, Unsealer},
+};
+
+/// No counter of steps or reminds goes further: at a nanosecond each it takes 292 years to get there.
+/// So what is added to a step never overflows.
+const MOST_STEPS: u64 = 1 << 63;
+/// No row has more engrams.
+const MOST_ENGRAMS: usize = i32::MAX as usize;
+
+impl Row {
+    /// Writes the row, and returns the slots of its vectors, which are to follow.
+    pub(crate) fn write(&self, to: &mut Sealer<impl Write>) -> io::Result<Vec<Slot>> {
+        let mut living: Vec<Member> = self.living().collect();
+        living.sort_unstable();
+        for counter in [self.next_id, self.steps, self.reminds] {
+            to.put_number(counter)?;
+        }
+        for count in [self.working.len(), self.short_term.len(), self.long_term.len()] {
+            to.put_number(count as u64)?;
+        }
+        let (mut least_id, mut age_before) = (0, None);
+        let mut places = vec![0; self.records.len()];
+        for (place, member) in living.iter().enumerate() {
+            let record = self.records.get(member.entry);
+            let age = self.steps - record.born;
+            to.put_number(record.id.0 - least_id)?;
+            to.put_number(age_before.map_or(age, |before: u64| before - age))?;
+            to.put(&record.lifespan.at(self.steps).to_le_bytes())?;
+            to.put_number(u64::from(record.fire_count))?;
+            (least_id, age_before) = (record.id.0 + 1, Some(age));
+            places[member.entry.index()] = place as u32;
+        }
+        for position in 0..self.long_term.len() {
+            to.put_number(u64::from(places[self.long_term[position].index()]))?;
+        }
+        self.log.write(&living, &places, &self.records, to)?;
+        Ok(living.iter().map(|member| self.slot(member.entry)).collect())
+    }
+
+    /// Reads a row whose vectors have no slots yet. Entries are in order of id.
+    pub(crate) fn read(from: &mut Unsealer<impl Read>) -> Result<Self, MemoriaError> {
+        let next_id = from.number()?;
+        let (steps, reminds) = (from.number()?, from.number()?);
+        if steps.max(reminds) > MOST_STEPS {
+            return Err(from.invalid(format!("{steps} steps and {reminds} reminds")));
+        }
+        let working = from.count("working engrams")?;
+        let short_term = from.count("short-term engrams")?;
+        let long_term = from.count("long-term engrams")?;
+        let engrams = working.checked_add(short_term).and_then(|sum| sum.checked_add(long_term));
+        let Some(engrams) = engrams.filter(|&engrams| engrams < MOST_ENGRAMS) else {
+            return Err(from.invalid(format!("{working} + {short_term} + {long_term} engrams")));
+        };
+        let mut row = Self { next_id, steps, reminds, ..Self::default() };
+        let (mut least_id, mut age_before) = (Some(0), None);
+        for place in 0..engrams {
+            let id = from.number()?;
+            let id = least_id.and_then(|least: u64| least.checked_add(id));
+            let Some(id) = id.filter(|&id| id < next_id) else {
+                return Err(from.invalid(format!("an id is not below {next_id}, the next one")));
+            };
+            let age = from.number()?;
+            let age = age_before.map_or(Some(age), |before: u64| before.checked_sub(age));
+            let Some(born) = age.and_then(|age| steps.checked_sub(age)) else {
+                return Err(from.invalid(format!("engram {id} is of an age that cannot be")));
+            };
+            let value = f32::from_le_bytes(from.array()?);
+            if !(value.is_finite() && value > 0.0) {
+                return Err(from.invalid(format!("engram {id} has {value} steps left")));
+            }
+            let Ok(fire_count) = u32::try_from(from.number()?) else {
+                return Err(from.invalid(format!("engram {id} fired more often than is counted")));
+            };
+            let kind = match place {
+                _ if place < long_term => Place::VACANT,
+                _ if place < long_term + short_term => Place::SHORT_TERM,
+                _ => Place::WORKING,
+            };
+            let id = EngramId(id);
+            let lifespan = Lifespan::new(value, steps);
+            let (appointment, slot) = (None, Slot(0));
+            let entry = row.records.add(Record {
+                id,
+                born,
+                lifespan,
+                appointment,
+                slot,
+                fire_count,
+                place: kind,
+            });
+            row.keep_appointment(entry);
+            match kind {
+                Place::SHORT_TERM => row.short_term.push_back(Member { id, entry }),
+                Place::WORKING => row.working.push(Member { id, entry }),
+                // Its place is still to come.
+                _ => {}
+            }
+            (least_id, age_before) = (id.0.checked_add(1), age);
+        }
+        row.read_long_term(long_term, from)?;
+        row.log = FiringLog::read(long_term, &row.records, from)?;
+        Ok(row)
+    }
+
+    /// Tells where the vector of an engram lies.
+    pub(crate) fn set_slot(&mut self, entry: Entry, slot: Slot) {
+        self.records.get_mut(entry).slot = slot;
+    }
+
+    /// The order of long-term memory, each engram once.
+    fn read_long_term(
+        &mut self,
+        len: usize,
+        from: &mut Unsealer<impl Read>,
+    ) -> Result<(), MemoriaError> {
+        for position in 0..len {
+            let place = from.count("a place in long-term memory")?;
+            if place >= len || self.records.get(Entry(place as u32)).place != Place::VACANT {
+                return Err(from.invalid(format!("place {place} is long-term twice or not at all")));
+            }
+            let entry = Entry(place as u32);
+            self.records.get_mut(entry).place = Place::long_term(position);
+            self.long_term.push(entry);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,292 @@
+use std::{collections::HashMap, io::Read, path::Path};
+
+use burn::backend::{Backend, DType, TensorData, tensor::Device};
+
+use super::{FORMAT, SnapshotInfo, head::open, write::check_rows};
+use crate::{
+    Memoria, MemoriaError, Storage,
+    id::{Entry, Slot},
+    incoming::largest_squared_norm,
+    pool::Pool,
+    row::Row,
+    sealed::Unsealer,
+};
+
+/// How a [`Snapshot`](crate::Snapshot) becomes a memory again.
+///
+/// The memory need not be restored where it was saved: on another backend or device it goes on alike,
+/// as alike as the two compute scores. In [another float type](Self::dtype), vectors are rounded once.
+///
+/// Nothing in the source is trusted. Every block is compared with its checksum before it is looked at;
+/// what it tells is checked to be a memory that can be, with [every rule](crate::Invariant) that
+/// [`Memoria::verify`] checks; and memory is set aside as bytes come, not as they promise. Costs one
+/// pass over the source, and a look at every vector, firing and count.
+#[derive(Clone, Debug)]
+pub struct Restore<B: Backend> {
+    device: Device<B>,
+    dtype: Option<DType>,
+    storage: Option<Storage>,
+    memory_limit: Option<u64>,
+    rows: Option<Vec<usize>>,
+}
+
+/// A memory that was restored, and what its snapshot told of itself.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Restored<B: Backend> {
+    /// The memory.
+    pub memory: Memoria<B>,
+    /// What [`SnapshotInfo::read`] tells.
+    pub info: SnapshotInfo,
+}
+
+impl<B: Backend> Restore<B> {
+    /// Restores to this device, all rows, with the float type and the storage that were saved.
+    pub fn new(device: &Device<B>) -> Self {
+        let device = device.clone();
+        Self { device, dtype: None, storage: None, memory_limit: None, rows: None }
+    }
+
+    /// Converts vectors to another float type.
+    pub fn dtype(mut self, dtype: DType) -> Self {
+        self.dtype = Some(dtype);
+        self
+    }
+
+    /// Chooses where the vectors are kept.
+    pub fn storage(mut self, storage: Storage) -> Self {
+        self.storage = Some(storage);
+        self
+    }
+
+    /// Limits the bytes that the vectors may take, as [`Memoria::with_memory_limit`] does.
+    pub fn memory_limit(mut self, bytes: u64) -> Self {
+        self.memory_limit = Some(bytes);
+        self
+    }
+
+    /// Restores only these rows, in this order.
+    pub fn rows(mut self, rows: &[usize]) -> Self {
+        self.rows = Some(rows.to_vec());
+        self
+    }
+
+    /// Restores from a file, in which nothing may follow the snapshot.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read); [`MemoriaError::Io`] if the file cannot be opened.
+    pub fn load(&self, path: impl AsRef<Path>) -> Result<Restored<B>, MemoriaError> {
+        let file = open(path.as_ref())?;
+        let len = file.metadata().ok().filter(std::fs::Metadata::is_file).map(|data| data.len());
+        let (restored, stream) = self.restore(file, len)?;
+        stream.end_of_source()?;
+        Ok(restored)
+    }
+
+    /// Restores from bytes, which nothing may follow.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    pub fn from_bytes(&self, bytes: &[u8]) -> Result<Restored<B>, MemoriaError> {
+        let (restored, stream) = self.restore(bytes, Some(bytes.len() as u64))?;
+        stream.end_of_source()?;
+        Ok(restored)
+    }
+
+    /// Restores from anything, of which it reads the snapshot and no byte more.
+    ///
+    /// # Errors
+    ///
+    /// [`MemoriaError::UnknownFormat`], [`MemoriaError::NewerVersion`], [`MemoriaError::Damaged`] or
+    /// [`MemoriaError::Invalid`] for what is no snapshot, or not as it was saved;
+    /// [`MemoriaError::UnsupportedDType`] if the backend lacks the float type;
+    /// [`MemoriaError::NonFiniteData`] if vectors do not fit the float type asked for;
+    /// [`MemoriaError::RowOutOfRange`] or [`MemoriaError::RowTwice`]; [`MemoriaError::PoolFull`] or
+    /// [`MemoriaError::OutOfMemory`]; [`MemoriaError::Io`].
+    pub fn read(&self, reader: impl Read) -> Result<Restored<B>, MemoriaError> {
+        let (restored, stream) = self.restore(reader, None)?;
+        stream.end()?;
+        Ok(restored)
+    }
+
+    /// Reads everything but the end, from a source of so many bytes if that is known.
+    fn restore<R: Read>(
+        &self,
+        reader: R,
+        len: Option<u64>,
+    ) -> Result<(Restored<B>, Unsealer<R>), MemoriaError> {
+        let mut from = Unsealer::begin(reader, &FORMAT)?;
+        let info = SnapshotInfo::take_from(&mut from)?;
+        if let Some(rows) = &self.rows {
+            check_rows(rows, info.rows)?;
+        }
+        let mut pool = self.pool(&info)?;
+        if let (Some(pool), Some(len), None) = (&mut pool, len, &self.rows) {
+            reserve(pool, &info, len)?;
+        }
+        let rows = self.read_rows(&mut from, &info, pool.as_mut())?;
+        let storage = self.storage.unwrap_or(info.storage);
+        let pool = pool.filter(|_| !rows.is_empty());
+        let memory = Memoria::restored(info.config, storage, self.memory_limit, pool, rows)?;
+        if let Err(MemoriaError::BrokenInvariant { invariant, row, found }) =
+            memory.verify_bookkeeping()
+        {
+            from.row = row;
+            return Err(from.invalid(format!("{invariant}: {found}")));
+        }
+        Ok((Restored { memory, info }, from))
+    }
+
+    /// An empty pool for the vectors.
+    fn pool(&self, info: &SnapshotInfo) -> Result<Option<Pool<B>>, MemoriaError> {
+        let (Some(dim), Some(saved)) = (info.dim, info.dtype) else { return Ok(None) };
+        let (dtype, device) = (self.dtype.unwrap_or(saved), &self.device);
+        if !dtype.is_float() || B::dtype_usage(device, dtype).is_empty() {
+            let device = format!("{device:?}");
+            return Err(MemoriaError::UnsupportedDType { dtype, device });
+        }
+        let storage = self.storage.unwrap_or(info.storage);
+        Ok(Some(Pool::new(dim, dtype, device.clone(), storage, self.memory_limit)))
+    }
+
+    fn read_rows(
+        &self,
+        from: &mut Unsealer<impl Read>,
+        info: &SnapshotInfo,
+        mut pool: Option<&mut Pool<B>>,
+    ) -> Result<Vec<Row>, MemoriaError> {
+        let wanted = self.rows.as_ref().map(|rows| {
+            rows.iter().enumerate().map(|(place, &row)| (row, place)).collect::<HashMap<_, _>>()
+        });
+        let mut rows = Vec::new();
+        let mut engrams = 0;
+        for index in 0..info.rows {
+            from.row = Some(index);
+            let mut row = Row::read(from)?;
+            engrams += row.counts().total() as u64;
+            let place = match &wanted {
+                Some(wanted) => wanted.get(&index).copied(),
+                None => Some(index),
+            };
+            if let (Some(dim), Some(dtype), Some(pool)) =
+                (info.dim, info.dtype, pool.as_deref_mut())
+            {
+                match place {
+                    Some(place) => {
+                        read_vectors(from, &mut row, place, pool, dtype)?;
+                        rows.push((place, row));
+                    }
+                    None => {
+                        let vector = (dim * dtype.size()) as u64;
+                        let all = vector.checked_mul(row.counts().total() as u64);
+                        from.skip(all.unwrap_or(u64::MAX))?;
+                    }
+                }
+            }
+        }
+        from.row = None;
+        if engrams != info.engrams {
+            let found = format!("{engrams} engrams; it should have {}", info.engrams);
+            return Err(from.invalid(found));
+        }
+        rows.sort_unstable_by_key(|&(place, _)| place);
+        Ok(rows.into_iter().map(|(_, row)| row).collect())
+    }
+}
+
+impl<B: Backend> Memoria<B> {
+    /// What is needed to save the memory.
+    ///
+    /// Takes `&mut` because gains and working memories that still wait are read: one round trip if so.
+    /// Working memories that were added and not reminded yet are saved as such.
+    ///
+    /// # Errors
+    ///
+    /// [`MemoriaError::OpenStep`] between a [`remind`](Self::remind) and its [`adjust`](Self::adjust);
+    /// as [`state`](Self::state).
+    pub fn snapshot(&mut self) -> Result<crate::Snapshot<'_, B>, MemoriaError> {
+        self.settle_between_steps("a snapshot")?;
+        Ok(crate::Snapshot::new(self))
+    }
+
+    /// [Saves](crate::Snapshot::save) all rows to a file, or leaves the one that was there.
+    ///
+    /// # Errors
+    ///
+    /// As [`snapshot`](Self::snapshot) and [`Snapshot::save`](crate::Snapshot::save).
+    pub fn save(&mut self, path: impl AsRef<Path>) -> Result<(), MemoriaError> {
+        self.snapshot()?.save(path)
+    }
+
+    /// Restores all rows from a file to a device. [`Restore`] has more choices.
+    ///
+    /// # Errors
+    ///
+    /// As [`Restore::load`].
+    pub fn load(path: impl AsRef<Path>, device: &Device<B>) -> Result<Self, MemoriaError> {
+        Ok(Restore::new(device).load(path)?.memory)
+    }
+}
+
+/// Sets memory aside for all engrams at once, if the source is long enough to hold them.
+fn reserve<B: Backend>(
+    pool: &mut Pool<B>,
+    info: &SnapshotInfo,
+    len: u64,
+) -> Result<(), MemoriaError> {
+    let width = info.dtype.map_or(0, |dtype| dtype.size()) as u64;
+    let vectors = (pool.dim() as u64).checked_mul(width).and_then(|v| v.checked_mul(info.engrams));
+    match vectors {
+        Some(bytes) if 0 < bytes && bytes <= len => pool.reserve(info.engrams as usize),
+        _ => Ok(()),
+    }
+}
+
+/// Reads the vectors of a row, which becomes row `index`, into the pool.
+fn read_vectors<B: Backend>(
+    from: &mut Unsealer<impl Read>,
+    row: &mut Row,
+    index: usize,
+    pool: &mut Pool<B>,
+    dtype: DType,
+) -> Result<(), MemoriaError> {
+    let (dim, engrams) = (pool.dim(), row.counts().total());
+    let at_once = pool.slots_at_once();
+    let mut bytes = Vec::new();
+    for first in (0..engrams).step_by(at_once) {
+        let count = at_once.min(engrams - first);
+        bytes.clear();
+        from.append(&mut bytes, count * dim * dtype.size())?;
+        let saved = tensor_data(&bytes, [count, dim], dtype);
+        let refuse = |data: &TensorData| {
+            let norms = pool.host_squared_norms(data);
+            let largest = largest_squared_norm(data.dtype());
+            let position = norms.iter().position(|norm| !(0.0..largest).contains(norm))?;
+            Some((first + position, norms[position]))
+        };
+        if let Some((position, norm)) = refuse(&saved) {
+            return Err(from.invalid(format!("vector {position} has a squared norm of {norm}")));
+        }
+        let data = if dtype == pool.dtype() { saved } else { saved.convert_dtype(pool.dtype()) };
+        if let Some((position, squared_norm)) = refuse(&data) {
+            return Err(MemoriaError::NonFiniteData { row: index, position, squared_norm });
+        }
+        let slots: Vec<Slot> = pool.take(count)?;
+        pool.put(&slots, data);
+        for (place, slot) in slots.into_iter().enumerate() {
+            row.set_slot(Entry((first + place) as u32), slot);
+        }
+    }
+    Ok(())
+}
+
+/// Numbers whose lowest bytes come first.
+fn tensor_data(bytes: &[u8], shape: [usize; 2], dtype: DType) -> TensorData {
+    let mut bytes = bytes.to_vec();
+    if cfg!(target_endian = "big") {
+        bytes.chunks_exact_mut(dtype.size()).for_each(<[u8]>::reverse);
+    }
+    TensorData::from_bytes_vec(bytes, shape, dtype)
+}

@@ -1,0 +1,194 @@
+use std::{
+    collections::{BTreeMap, HashSet},
+    io::Write,
+    path::Path,
+};
+
+use burn::backend::{Backend, TensorData};
+use burn_pack::AtomicFile;
+
+use super::{FORMAT, SnapshotInfo};
+use crate::{Memoria, MemoriaError, pool::Pool, row::Row, sealed::Sealer};
+
+/// A memory as it is saved, made by [`Memoria::snapshot`].
+///
+/// In it are the configuration, every row with its engrams (identity, kind, age, lifespan, fire count),
+/// their co-firing counts and vectors, and the counters that later steps depend on. [Restored](crate::Restore),
+/// on any backend, the memory goes on as this one does: same ids, counts, lifespans, memories. It
+/// differs from a clone in that costs begin at zero, and that the [limit](Memoria::with_memory_limit) of
+/// the vectors, which belongs to a machine, is not in it.
+///
+/// Equal memories give equal bytes. Every byte is covered by a checksum, so that a snapshot that was
+/// changed or cut off is refused.
+///
+/// Vectors are written about a megabyte at a time: however many there are, no second copy of them is
+/// made. Where they are on a device that is one round trip per megabyte.
+///
+/// ```
+/// # #[cfg(feature = "flex")] {
+/// use burn::backend::{Flex, TensorData, ops::FloatTensorOps};
+/// use memoria_core::{Memoria, MemoriaConfig, Restore};
+///
+/// # fn main() -> Result<(), memoria_core::MemoriaError> {
+/// let device = Default::default();
+/// let mut memory = Memoria::<Flex>::new(MemoriaConfig::new(4, 16, 5, 3.0, 4))?;
+/// memory.add_working_memory(Flex::float_from_data(TensorData::zeros::<f32, _>([2, 3, 8]), &device))?;
+///
+/// let bytes = memory.snapshot()?.attribute("user", "alice").to_bytes()?;
+/// let restored = Restore::<Flex>::new(&device).read(&bytes[..])?;
+/// assert_eq!(restored.memory.batch(), 2);
+/// assert_eq!(restored.info.attributes["user"], b"alice");
+/// # Ok(()) } main().unwrap(); }
+/// ```
+///
+/// # Why not Burn's own container
+///
+/// The file is written by Burn's `AtomicFile`, but its container, burnpack, does not serve here: it has
+/// no checksum, so that a flipped bit in a vector is taken for a memory; it is read from files and
+/// buffers, not from a stream; a tensor must come in one piece, and what produces it may not borrow from
+/// the memory, so that saving would copy the pool; and lists of several lengths per engram are no
+/// tensors.
+#[derive(Clone, Debug)]
+pub struct Snapshot<'a, B: Backend> {
+    memory: &'a Memoria<B>,
+    rows: Vec<usize>,
+    attributes: BTreeMap<String, Vec<u8>>,
+}
+
+impl<'a, B: Backend> Snapshot<'a, B> {
+    /// Of a memory that nothing waits for and that is not in the middle of a step.
+    pub(crate) fn new(memory: &'a Memoria<B>) -> Self {
+        Self { memory, rows: (0..memory.batch()).collect(), attributes: BTreeMap::new() }
+    }
+
+    /// Saves only these rows, in this order.
+    ///
+    /// # Errors
+    ///
+    /// [`MemoriaError::RowOutOfRange`] or [`MemoriaError::RowTwice`].
+    pub fn rows(mut self, rows: &[usize]) -> Result<Self, MemoriaError> {
+        check_rows(rows, self.memory.batch())?;
+        self.rows = rows.to_vec();
+        Ok(self)
+    }
+
+    /// Adds something of the user's own: whose memory it is, which model it belongs to. It comes back
+    /// in [`SnapshotInfo::attributes`].
+    pub fn attribute(mut self, name: impl Into<String>, value: impl Into<Vec<u8>>) -> Self {
+        self.attributes.insert(name.into(), value.into());
+        self
+    }
+
+    /// What [`SnapshotInfo::read`] will tell of it.
+    pub fn info(&self) -> SnapshotInfo {
+        let pool = self.memory.pool().filter(|_| !self.rows.is_empty());
+        let engrams = |&row: &usize| self.memory.row(row).counts().total() as u64;
+        SnapshotInfo {
+            config: *self.memory.config(),
+            storage: self.memory.storage(),
+            rows: self.rows.len(),
+            dim: pool.map(Pool::dim),
+            dtype: pool.map(Pool::dtype),
+            engrams: self.rows.iter().map(engrams).sum(),
+            attributes: self.attributes.clone(),
+        }
+    }
+
+    /// Writes a file, or leaves the one that was there.
+    ///
+    /// The snapshot is written into a new file in the same folder, that file is brought to the disk and
+    /// takes the path's place in one move, and the move is brought to the disk, too. So a program or, on
+    /// Unix, a machine that dies at any moment leaves either the old file or the new one, whole; and
+    /// once this has returned, it is the new one.
+    ///
+    /// A program that is killed leaves the new file behind, under the path's name with `.tmp` at the
+    /// end; it is safe to delete when nobody is saving. A link at the path is replaced, not followed.
+    ///
+    /// # Errors
+    ///
+    /// [`MemoriaError::Io`], if the folder cannot be written to or the disk is full: the old file is
+    /// then untouched, unless the error tells that it was only the last step that failed.
+    /// [`MemoriaError::Device`].
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), MemoriaError> {
+        let path = path.as_ref();
+        let failed = |source: burn_pack::Error| MemoriaError::Io {
+            what: format!("saving a snapshot to {}", path.display()),
+            source: source.into(),
+        };
+        let (scratch, file) = AtomicFile::create(path).map_err(failed)?;
+        let file = self.write_to(file).map_err(|error| match error {
+            MemoriaError::Io { source, .. } => {
+                MemoriaError::Io { what: format!("writing {}", scratch.path().display()), source }
+            }
+            other => other,
+        })?;
+        // Here, and not only in the commit: it is this handle that an error of the disk comes to.
+        file.sync_all().map_err(|source| MemoriaError::Io {
+            what: format!("writing {} to the disk", scratch.path().display()),
+            source: source.into(),
+        })?;
+        drop(file);
+        scratch.commit().map_err(failed)
+    }
+
+    /// Writes to anything.
+    ///
+    /// # Errors
+    ///
+    /// [`MemoriaError::Io`] or [`MemoriaError::Device`]. What was written until then is no snapshot.
+    pub fn write(&self, writer: impl Write) -> Result<(), MemoriaError> {
+        self.write_to(writer).map(|_| ())
+    }
+
+    /// Writes to memory.
+    ///
+    /// # Errors
+    ///
+    /// [`MemoriaError::Device`].
+    pub fn to_bytes(&self) -> Result<Vec<u8>, MemoriaError> {
+        self.write_to(Vec::new())
+    }
+
+    fn write_to<W: Write>(&self, writer: W) -> Result<W, MemoriaError> {
+        let io = |error: std::io::Error| MemoriaError::Io {
+            what: "writing a snapshot".into(),
+            source: error.into(),
+        };
+        let mut to = Sealer::begin(writer, &FORMAT).map_err(io)?;
+        self.info().write(&mut to).map_err(io)?;
+        for &row in &self.rows {
+            let row: &Row = self.memory.row(row);
+            let slots = row.write(&mut to).map_err(io)?;
+            let Some(pool) = self.memory.pool() else { continue };
+            for slots in slots.chunks(pool.slots_at_once()) {
+                let data = pool.vectors(slots)?;
+                to.put(&little_endian(data)).map_err(io)?;
+            }
+        }
+        to.end().map_err(io)
+    }
+}
+
+/// Refuses rows that do not exist, and rows that are named twice.
+pub(crate) fn check_rows(rows: &[usize], batch: usize) -> Result<(), MemoriaError> {
+    let mut seen = HashSet::new();
+    for &row in rows {
+        if row >= batch {
+            return Err(MemoriaError::RowOutOfRange { got: row, rows: batch });
+        }
+        if !seen.insert(row) {
+            return Err(MemoriaError::RowTwice { row });
+        }
+    }
+    Ok(())
+}
+
+/// The numbers' bytes, the lowest first whatever the machine.
+fn little_endian(data: TensorData) -> burn_pack::Bytes {
+    let width = data.dtype().size();
+    let mut bytes = data.into_bytes();
+    if cfg!(target_endian = "big") {
+        bytes.chunks_exact_mut(width).for_each(<[u8]>::reverse);
+    }
+    bytes
+}

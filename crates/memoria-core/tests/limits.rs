@@ -1,0 +1,61 @@
+//! More than there can be is refused before anything is made of it.
+
+mod support;
+
+use burn::backend::{Dispatch, Flex, Shape, TensorData, ops::FloatTensorOps, tensor::FloatTensor};
+use memoria_core::{Memoria, MemoriaConfig, MemoriaError};
+use support::{device, go_on_alike, lived, new, tensor};
+
+/// One number as a tensor of any size: its memory is that of the number.
+fn spread<const D: usize>(shape: [usize; D]) -> FloatTensor<Dispatch> {
+    let one = Dispatch::float_from_data(TensorData::new(vec![0.5f32], [1; D]), &device("flex"));
+    Dispatch::float_expand(one, Shape::new(shape))
+}
+
+#[test]
+fn more_engrams_than_can_be_numbered_are_refused() {
+    let device = &device("flex");
+    let (mut memory, mut twin) = (lived(device), lived(device));
+    match memory.add_working_memory(spread([2, 1 << 30, 4])) {
+        Err(MemoriaError::PoolFull { requested, limit }) => {
+            assert_eq!(limit, (1 << 31) - 2);
+            assert!(requested > 1 << 31);
+        }
+        other => panic!("{other:?}"),
+    }
+    go_on_alike(&mut memory, &mut twin, None, device);
+    let mut memory = new();
+    let refused = memory.add_working_memory(spread([1, (1 << 31) - 1, 1]));
+    assert!(matches!(refused, Err(MemoriaError::PoolFull { .. })), "{refused:?}");
+    assert_eq!(memory.batch(), 0);
+    memory.add_working_memory(tensor(0, [2, 3, 4], device)).unwrap();
+}
+
+#[test]
+fn more_vectors_than_there_is_memory_for_are_refused() {
+    let device = &device("flex");
+    let (mut memory, mut twin) = (lived(device), lived(device));
+    let refused = memory.add_working_memory(spread([2, 1 << 29, 4]));
+    assert!(matches!(refused, Err(MemoriaError::OutOfMemory { .. })), "{refused:?}");
+    memory.verify().unwrap();
+    go_on_alike(&mut memory, &mut twin, None, device);
+}
+
+#[test]
+fn more_rows_than_there_is_memory_for_are_refused() {
+    let nothing = || {
+        let data = TensorData::new(Vec::<f32>::new(), [1usize << 40, 0, 1]);
+        Flex::float_from_data(data, &Default::default())
+    };
+    let mut memory = Memoria::<Flex>::new(MemoriaConfig::new(1, 1, 1, 1.0, 1)).unwrap();
+    let refused = memory.add_working_memory(nothing());
+    assert!(matches!(refused, Err(MemoriaError::OutOfMemory { .. })), "{refused:?}");
+    let refused = memory.peek(nothing());
+    assert!(matches!(refused, Err(MemoriaError::OutOfMemory { .. })), "{refused:?}");
+    let mut memory = lived(&device("flex"));
+    for count in [1 << 40, usize::MAX] {
+        let refused = memory.add_rows(count);
+        assert!(matches!(refused, Err(MemoriaError::OutOfMemory { .. })), "{refused:?}");
+    }
+    assert_eq!(memory.batch(), 2);
+}

@@ -1,0 +1,166 @@
+//! What states and modules refuse, and how.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use burn::tensor::{Bool, Device, Tensor};
+use memoria_core::{MemoriaConfig, MemoriaError};
+use memoria_nn::{
+    AbstractorConfig, MemoriaLayerConfig, MemoriaState, MemoriaStateConfig, MemoryAttentionConfig,
+    MemoryAttentionInput,
+};
+use rstest::rstest;
+
+fn config() -> MemoriaStateConfig {
+    MemoriaStateConfig::new(MemoriaConfig::new(3, 6, 3, 3.0, 3)).with_bptt(1)
+}
+
+fn ones<const D: usize>(shape: [usize; D]) -> Tensor<D> {
+    Tensor::ones(shape, &Device::flex())
+}
+
+/// Two rows that have lived for three segments.
+fn lived() -> MemoriaState {
+    let mut state = config().init().unwrap();
+    for _ in 0..3 {
+        let recall = state.recall(ones([2, 2, 4])).unwrap();
+        state.reinforce(&recall, None).unwrap();
+    }
+    state
+}
+
+/// The error of a call that must fail, after which the state is as it was.
+fn refused<T>(call: impl FnOnce(&mut MemoriaState) -> Result<T, MemoriaError>) -> MemoriaError {
+    let mut state = lived();
+    let before = state.snapshot().unwrap().to_bytes().unwrap();
+    let error = call(&mut state).err().expect("the call should be refused");
+    assert!(state.snapshot().unwrap().to_bytes().unwrap() == before, "{error}");
+    error
+}
+
+#[rstest]
+#[case(f32::NAN)]
+#[case(f32::INFINITY)]
+fn a_scale_that_is_not_finite_makes_no_state(#[case] scale: f32) {
+    let error = config().with_lifespan_extend_scale(scale).init().unwrap_err();
+    assert!(matches!(error, MemoriaError::InvalidConfig { field: "lifespan_extend_scale", .. }));
+    let error = MemoriaStateConfig::new(MemoriaConfig::new(1, 1, 1, -1.0, 1)).init().unwrap_err();
+    assert!(matches!(error, MemoriaError::InvalidConfig { field: "initial_lifespan", .. }));
+}
+
+#[test]
+fn working_memories_that_do_not_fit_are_refused() {
+    use MemoriaError::{EmptyDimension, NonFiniteData, WrongDimension};
+    for is_peek in [false, true] {
+        let give = |shape: [usize; 3]| {
+            refused(|state| match is_peek {
+                true => state.peek(ones(shape)),
+                false => state.recall(ones(shape)),
+            })
+        };
+        assert!(matches!(give([3, 2, 4]), WrongDimension { dimension: "batch", .. }));
+        assert!(matches!(give([2, 2, 5]), WrongDimension { dimension: "hidden", .. }));
+        assert!(matches!(give([0, 2, 4]), EmptyDimension { dimension: "batch", .. }));
+        assert!(matches!(give([2, 2, 0]), EmptyDimension { dimension: "hidden", .. }));
+        let error = refused(|state| match is_peek {
+            true => state.peek(ones([2, 2, 4]) * f32::NAN),
+            false => state.recall(ones([2, 2, 4]) * f32::NAN),
+        });
+        assert!(matches!(error, NonFiniteData { .. }), "{error}");
+    }
+}
+
+#[allow(deprecated, reason = "a tested backend for as long as Burn ships it")]
+fn elsewhere() -> Device {
+    Device::ndarray()
+}
+
+#[test]
+fn tensors_on_another_device_are_refused() {
+    let away = || Tensor::<3>::ones([2, 2, 4], &elsewhere());
+    let error = refused(|state| state.recall(away()));
+    assert!(matches!(error, MemoriaError::WrongDevice { .. }), "{error}");
+    let error = refused(|state| state.peek(away()));
+    assert!(matches!(error, MemoriaError::WrongDevice { .. }), "{error}");
+    let mut state = lived();
+    let recall = state.recall(ones([2, 2, 4])).unwrap();
+    let width = recall.ids(0).len();
+    let away = Tensor::<4>::ones([2, 1, 1, width], &elsewhere());
+    for weights in [vec![away.clone()], vec![ones([2, 1, 1, width]), away]] {
+        let error = state.reinforce(&recall, weights).unwrap_err();
+        assert!(matches!(error, MemoriaError::WrongDevice { .. }), "{error}");
+    }
+    state.reinforce(&recall, Some(ones([2, 1, 1, width]))).unwrap();
+}
+
+#[test]
+fn weights_that_do_not_fit_are_refused_and_others_can_be_given() {
+    let mut state = lived();
+    let recall = state.recall(ones([2, 2, 4])).unwrap();
+    let width = recall.ids(0).len();
+    for shape in [[3, 1, 1, width], [2, 1, 1, width + 1], [2, 1, 1, 0]] {
+        let error = state.reinforce(&recall, Some(ones(shape))).unwrap_err();
+        assert!(matches!(error, MemoriaError::WrongDimension { .. }), "{error}");
+    }
+    let double = ones([2, 1, 1, width]).cast(burn::tensor::DType::F64);
+    let error = state.reinforce(&recall, [ones([2, 1, 1, width]), double]).unwrap_err();
+    assert!(matches!(error, MemoriaError::WrongDType { .. }), "{error}");
+    for shape in [[2, 0, 1, width], [2, 1, 0, width]] {
+        let error = state.reinforce(&recall, Some(ones(shape))).unwrap_err();
+        assert!(matches!(error, MemoriaError::EmptyDimension { .. }), "{error}");
+    }
+    state.reinforce(&recall, Some(ones([2, 1, 1, width]))).unwrap();
+    let error = state.reinforce(&recall, None).unwrap_err();
+    assert!(matches!(error, MemoriaError::NothingReminded), "{error}");
+
+    let old = state.recall(ones([2, 2, 4])).unwrap();
+    let new = state.recall(ones([2, 2, 4])).unwrap();
+    assert!(matches!(state.reinforce(&old, None).unwrap_err(), MemoriaError::StaleReminded));
+    let peeked = lived().peek(ones([2, 2, 4])).unwrap();
+    assert!(matches!(state.reinforce(&peeked, None).unwrap_err(), MemoriaError::StaleReminded));
+    // Weights that are not finite are noticed by whoever reads next; then the step is open again.
+    let width = new.ids(0).len();
+    state.reinforce(&new, Some(ones([2, 1, 1, width]) * f32::NAN)).unwrap();
+    assert!(matches!(state.state().err(), Some(MemoriaError::NonFiniteGain { .. })));
+    state.reinforce(&new, Some(ones([2, 1, 1, width]))).unwrap();
+}
+
+#[test]
+fn rows_that_do_not_exist_are_refused() {
+    use MemoriaError::{NoRows, RowOutOfRange, RowTwice};
+    assert!(matches!(refused(|state| state.reset_rows(&[2])), RowOutOfRange { got: 2, rows: 2 }));
+    assert!(matches!(refused(|state| state.split(&[2])), RowOutOfRange { got: 2, rows: 2 }));
+    assert!(matches!(refused(|state| state.split(&[0, 0])), RowTwice { row: 0 }));
+    let mut one = lived().split(&[0]).unwrap();
+    let error = refused(|state| state.replace_row(2, &mut one));
+    assert!(matches!(error, RowOutOfRange { got: 2, rows: 2 }), "{error}");
+    assert!(matches!(config().init().unwrap().add_rows(1), Err(NoRows)));
+}
+
+/// Programming mistakes panic, as in Burn's own modules, and say what was expected.
+#[test]
+fn modules_panic_at_shapes_that_do_not_fit() {
+    let device = Device::flex();
+    let panics = |call: &dyn Fn()| catch_unwind(AssertUnwindSafe(call)).is_err();
+    assert!(panics(&|| drop(MemoryAttentionConfig::new(10, 3).init(&device))));
+    assert!(panics(&|| drop(MemoryAttentionConfig::new(10, 0).init(&device))));
+    assert!(panics(&|| drop(MemoriaLayerConfig::new(10, 3, 2).init(&device))));
+    let abstractor = AbstractorConfig::new(4, 2).init(&device);
+    assert!(panics(&|| drop(abstractor.forward(ones([2, 3, 5]), None))));
+    let mask = Tensor::<2, Bool>::from_data([[true, false]], &device);
+    assert!(panics(&|| drop(abstractor.forward(ones([2, 3, 4]), Some(mask.clone())))));
+    let attention = MemoryAttentionConfig::new(4, 2).init(&device);
+    let attend = |memories: [usize; 3]| {
+        attention.forward(MemoryAttentionInput::new(ones([2, 3, 4]), ones(memories)))
+    };
+    assert!(panics(&|| drop(attend([3, 3, 4]))));
+    assert!(panics(&|| drop(attend([2, 3, 5]))));
+    let layer = MemoriaLayerConfig::new(4, 2, 2).init(&device);
+    assert!(panics(&|| drop(layer.forward(ones([2, 3, 5]), &mut lived()))));
+    assert!(panics(&|| drop(layer.forward_peek(ones([2, 3, 5]), &mut lived()))));
+    let recall = lived().recall(ones([2, 2, 4])).unwrap();
+    assert!(panics(&|| assert!(recall.ids(2).is_empty())));
+    assert!(panics(&|| drop(layer.attend(ones([2, 3, 5]), recall.clone()))));
+    // A memory of another size is the memory's to refuse.
+    let error = layer.forward(ones([3, 3, 4]), &mut lived()).unwrap_err();
+    assert!(matches!(error, MemoriaError::WrongDimension { dimension: "batch", .. }), "{error}");
+}

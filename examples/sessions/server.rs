@@ -1,0 +1,109 @@
+//! Sessions in changing batches, each with its own memory.
+
+use std::path::{Path, PathBuf};
+
+use burn::tensor::{Device, Tensor};
+use memoria::{
+    EngramId, MemoriaError,
+    nn::{MemoriaLayer, MemoriaState, MemoriaStateConfig},
+};
+
+/// Serves whoever is there, in one batch. Memories of the others are files.
+#[derive(Debug)]
+pub(crate) struct Server {
+    layer: MemoriaLayer,
+    device: Device,
+    folder: PathBuf,
+    /// The memory of those present, a row each.
+    batch: MemoriaState,
+    /// Who is in which row.
+    present: Vec<String>,
+}
+
+/// What a session says: hidden states of one segment, `[seq, d_model]`.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) session: String,
+    pub(crate) segment: Tensor<2>,
+}
+
+/// What it gets back.
+#[derive(Clone, Debug)]
+pub(crate) struct Reply {
+    pub(crate) session: String,
+    /// `[seq, d_model]`.
+    pub(crate) hidden: Tensor<2>,
+    pub(crate) reminded: Vec<EngramId>,
+}
+
+impl Server {
+    /// Keeps memories in a folder, and goes on with those that are there.
+    pub(crate) fn new(
+        layer: MemoriaLayer,
+        memory: &MemoriaStateConfig,
+        folder: &Path,
+        device: Device,
+    ) -> Result<Self, MemoriaError> {
+        let (folder, batch, present) = (folder.to_owned(), memory.init()?, Vec::new());
+        Ok(Self { layer, device, folder, batch, present })
+    }
+
+    /// One segment of each of these sessions, at least one and each named once; the batch is who is
+    /// served now. Segments are of equal length.
+    pub(crate) fn serve(&mut self, requests: &[Request]) -> Result<Vec<Reply>, MemoriaError> {
+        self.gather(requests)?;
+        // The batch has an order of its own.
+        let segment = |session: &String| {
+            let request = requests.iter().find(|request| request.session == *session);
+            request.map(|request| request.segment.clone().unsqueeze::<3>())
+        };
+        let segments = self.present.iter().filter_map(segment).collect();
+        let output = self.layer.forward(Tensor::cat(segments, 0), &mut self.batch)?;
+        let reply = |(row, session): (usize, &String)| Reply {
+            session: session.clone(),
+            hidden: output.hidden.clone().narrow(0, row, 1).squeeze_dim(0),
+            reminded: output.recall.ids(row).to_vec(),
+        };
+        Ok(self.present.iter().enumerate().map(reply).collect())
+    }
+
+    /// Saves everybody's memory.
+    pub(crate) fn close(&mut self) -> Result<(), MemoriaError> {
+        self.gather(&[])
+    }
+
+    /// Lets those go who are not among the requests, and brings in those who are.
+    fn gather(&mut self, requests: &[Request]) -> Result<(), MemoriaError> {
+        let is_wanted = |session: &String| requests.iter().any(|r| r.session == *session);
+        for row in (0..self.present.len()).rev().filter(|&row| !is_wanted(&self.present[row])) {
+            // Saved before it leaves: if that fails, the session is still here.
+            let snapshot = self.batch.snapshot()?.rows(&[row])?;
+            snapshot.save(memory_file(&self.folder, &self.present[row]))?;
+        }
+        let leaving = (0..self.present.len()).filter(|&row| !is_wanted(&self.present[row]));
+        let leaving: Vec<usize> = leaving.collect();
+        self.batch.split(&leaving)?;
+        self.present.retain(is_wanted);
+
+        let coming = requests.iter().map(|request| &request.session);
+        let coming = coming.filter(|session| !self.present.contains(session));
+        let (known, new): (Vec<_>, Vec<_>) =
+            coming.cloned().partition(|session| memory_file(&self.folder, session).exists());
+        for session in known {
+            let mut memory = MemoriaState::load(memory_file(&self.folder, &session), &self.device)?;
+            self.batch.merge(&mut memory)?;
+            self.present.push(session);
+        }
+        // If nobody else is there, their first segment makes their rows.
+        if !self.present.is_empty() {
+            self.batch.add_rows(new.len())?;
+        }
+        self.present.extend(new);
+        Ok(())
+    }
+}
+
+/// Where a session's memory is kept while it is away.
+pub(crate) fn memory_file(folder: &Path, session: &str) -> PathBuf {
+    folder.join(format!("{session}.memoria"))
+}

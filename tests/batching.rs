@@ -1,0 +1,265 @@
+//! A session remembers in changing batches what it remembers alone.
+
+mod support;
+
+use burn::backend::{Dispatch, TensorData, ops::FloatTensorOps, read_sync};
+use memoria::{
+    Correlation, Engram, LifespanGain, Memoria, MemoriaConfig, MemoriaError, Recollection, Storage,
+};
+use rand::{RngExt, SeedableRng, seq::SliceRandom};
+use rand_chacha::ChaCha8Rng;
+use rstest::rstest;
+use support::devices;
+
+type Device = <Dispatch as burn::backend::BackendTypes>::Device;
+
+const DIM: usize = 12;
+const WIDTH: usize = 4;
+
+/// What one row remembers in one step.
+#[derive(Debug, PartialEq)]
+struct Page {
+    recollection: Recollection,
+    vectors: Vec<u32>,
+    engrams: Vec<Engram>,
+    counts: Vec<u32>,
+}
+
+/// One step of several sessions, each with its own number and age.
+fn step(memory: &mut Memoria<Dispatch>, who: &[(usize, usize)], device: &Device) -> Vec<Page> {
+    let mut numbers = Vec::new();
+    for &(session, age) in who {
+        let mut rng = ChaCha8Rng::seed_from_u64((session * 1000 + age) as u64);
+        let topic = (session + rng.random_range(0..3)) as f32;
+        let number = |i| (topic * i as f32).sin() + rng.random_range(-0.5..0.5);
+        numbers.extend((0..WIDTH * DIM).map(number));
+    }
+    let data = TensorData::new::<f32, _>(numbers, [who.len(), WIDTH, DIM]);
+    memory.add_working_memory(Dispatch::float_from_data(data, device)).unwrap();
+    let reminded = memory.remind().unwrap();
+    let width = reminded.width();
+    let gains = who.iter().flat_map(|&(session, age)| {
+        let mut rng = ChaCha8Rng::seed_from_u64((session * 7 + age) as u64);
+        (0..width).map(move |_| rng.random_range(-0.5..3.0)).collect::<Vec<f32>>()
+    });
+    let gains = TensorData::new(gains.collect(), [who.len(), width]);
+    let gains = LifespanGain::Device(Dispatch::float_from_data(gains, device));
+    memory.adjust(&reminded, gains).unwrap();
+    let vectors: Vec<u32> = match reminded.data() {
+        Some(data) => {
+            let data = read_sync(Dispatch::float_into_data(data.clone())).unwrap();
+            data.iter::<f32>().map(f32::to_bits).collect()
+        }
+        None => Vec::new(),
+    };
+    let mut look = memory.clone();
+    let state = look.state().unwrap();
+    let page = |(row, recollection): (usize, &Recollection)| {
+        let held = state.row(row).unwrap();
+        let engrams: Vec<Engram> = held.engrams().collect();
+        let counts = engrams.iter().flat_map(|engram| {
+            held.strongest_connections(engram.id, 9).unwrap().into_iter().map(|c| c.cofire_count)
+        });
+        let known = recollection.reminded.len() * DIM;
+        Page {
+            recollection: recollection.clone(),
+            vectors: vectors[row * width * DIM..][..known].to_vec(),
+            counts: counts.collect(),
+            engrams,
+        }
+    };
+    reminded.recollections().iter().enumerate().map(page).collect()
+}
+
+fn config(correlation: Correlation) -> MemoriaConfig {
+    MemoriaConfig::new(4, 10, 4, 4.0, 5).with_correlation(correlation).with_ltm_exploration(1, 3)
+}
+
+/// Serves sessions in batches that change in every round, and compares each with itself alone.
+fn serve(config: MemoriaConfig, storage: Storage, device: &Device, seed: u64) {
+    const SESSIONS: usize = 7;
+    let new = || Memoria::<Dispatch>::new(config).unwrap().with_storage(storage);
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut alone: Vec<Memoria<Dispatch>> = (0..SESSIONS).map(|_| new()).collect();
+    let mut away: Vec<Option<Memoria<Dispatch>>> = (0..SESSIONS).map(|_| None).collect();
+    let mut ages = [0; SESSIONS];
+    // Who is in which row.
+    let (mut batch, mut present): (_, Vec<usize>) = (new(), Vec::new());
+    for round in 0..60 {
+        let mut sessions: Vec<usize> = (0..SESSIONS).collect();
+        sessions.shuffle(&mut rng);
+        let wanted = &sessions[..rng.random_range(1..=SESSIONS)];
+        let mut leaving: Vec<usize> =
+            (0..present.len()).filter(|&row| !wanted.contains(&present[row])).collect();
+        let mut coming: Vec<usize> =
+            wanted.iter().copied().filter(|session| !present.contains(session)).collect();
+        // Now and then one takes the place of another.
+        if rng.random_bool(0.3)
+            && let (Some(&row), Some(&session)) = (leaving.last(), coming.last())
+            && let Some(mut memory) = away[session].take()
+        {
+            batch.replace_row(row, &mut memory).unwrap();
+            away[std::mem::replace(&mut present[row], session)] = Some(memory);
+            leaving.pop();
+            coming.pop();
+        }
+        let mut gone = batch.split(&leaving).unwrap();
+        for &row in leaving.iter().rev() {
+            let last = gone.batch() - 1;
+            away[present.remove(row)] = Some(gone.split(&[last]).unwrap());
+        }
+        // Who is new comes last: before the first step there is nothing to merge.
+        coming.sort_by_key(|&session| away[session].is_none());
+        for session in coming {
+            match &mut away[session] {
+                Some(memory) => {
+                    batch.merge(memory).unwrap();
+                    away[session] = None;
+                }
+                None if batch.batch() > 0 => batch.add_rows(1).unwrap(),
+                None => {}
+            }
+            present.push(session);
+        }
+        batch.verify().unwrap();
+        if rng.random_bool(0.1) && batch.batch() > 0 {
+            let row = rng.random_range(0..batch.batch());
+            batch.reset_rows(&[row]).unwrap();
+            alone[present[row]].reset();
+        }
+        let who: Vec<(usize, usize)> = present.iter().map(|&s| (s, ages[s])).collect();
+        let together = step(&mut batch, &who, device);
+        for (page, &(session, age)) in together.into_iter().zip(&who) {
+            let expected = step(&mut alone[session], &[(session, age)], device);
+            assert_eq!(page, expected.into_iter().next().unwrap(), "{round}: session {session}");
+            ages[session] += 1;
+        }
+    }
+    assert!(ages.iter().all(|&age| age > 10), "{ages:?}");
+}
+
+#[rstest]
+fn sessions_in_changing_batches_are_alone(
+    #[values(Correlation::NegSquaredL2, Correlation::Gaussian)] correlation: Correlation,
+    #[values(Storage::Auto, Storage::Device)] storage: Storage,
+    #[values(1, 2)] seed: u64,
+) {
+    for (_, device) in devices() {
+        serve(config(correlation), storage, device.as_dispatch(), seed);
+    }
+}
+
+fn lived(rows: usize, device: &Device) -> Memoria<Dispatch> {
+    let mut memory = Memoria::new(config(Correlation::NegSquaredL2)).unwrap();
+    for age in 0..6 {
+        let who: Vec<_> = (0..rows).map(|session| (session, age)).collect();
+        step(&mut memory, &who, device);
+    }
+    memory
+}
+
+fn saved(memory: &mut Memoria<Dispatch>) -> Vec<u8> {
+    memory.snapshot().unwrap().to_bytes().unwrap()
+}
+
+/// Makes a call that must fail and checks that it changed nothing.
+fn refused<T>(
+    memory: &mut Memoria<Dispatch>,
+    call: impl FnOnce(&mut Memoria<Dispatch>) -> Result<T, MemoriaError>,
+) -> MemoriaError {
+    let before = saved(memory);
+    let error = call(memory).err().expect("the call should be refused");
+    memory.verify().unwrap();
+    assert!(saved(memory) == before, "a refused call changed the memory");
+    error
+}
+
+#[test]
+fn rows_that_do_not_fit_are_refused_and_nothing_is_lost() {
+    let (flex, ndarray) = (devices()[0].1.clone(), devices()[1].1.clone());
+    let (flex, ndarray) = (flex.as_dispatch(), ndarray.as_dispatch());
+    let memory = &mut lived(3, flex);
+    let split = |rows: &'static [usize]| move |m: &mut Memoria<Dispatch>| m.split(rows);
+    assert!(matches!(
+        refused(memory, split(&[0, 3])),
+        MemoriaError::RowOutOfRange { got: 3, rows: 3 }
+    ));
+    assert!(matches!(refused(memory, split(&[1, 1])), MemoriaError::RowTwice { row: 1 }));
+
+    let mut elsewhere = lived(1, ndarray);
+    let before = saved(&mut elsewhere);
+    let error = refused(memory, |m| m.merge(&mut elsewhere));
+    assert!(matches!(error, MemoriaError::WrongDevice { .. }), "{error}");
+    let error = refused(memory, |m| m.replace_row(0, &mut elsewhere));
+    assert!(matches!(error, MemoriaError::WrongDevice { .. }), "{error}");
+    assert!(saved(&mut elsewhere) == before);
+
+    let mut other = Memoria::new(config(Correlation::Gaussian)).unwrap();
+    let error = refused(memory, |m| m.merge(&mut other));
+    assert!(matches!(error, MemoriaError::OtherConfig { .. }), "{error}");
+
+    let mut wide = Memoria::new(config(Correlation::NegSquaredL2)).unwrap();
+    let data = TensorData::zeros::<f32, _>([1, 1, DIM + 1]);
+    wide.add_working_memory(Dispatch::float_from_data(data, flex)).unwrap();
+    let error = refused(memory, |m| m.merge(&mut wide));
+    assert!(matches!(error, MemoriaError::WrongDimension { expected: 12, got: 13, .. }), "{error}");
+    let mut double = Memoria::new(config(Correlation::NegSquaredL2)).unwrap();
+    let data = TensorData::zeros::<f64, _>([1, 1, DIM]);
+    double.add_working_memory(Dispatch::float_from_data(data, flex)).unwrap();
+    let error = refused(memory, |m| m.merge(&mut double));
+    assert!(matches!(error, MemoriaError::WrongDType { .. }), "{error}");
+
+    let mut two = lived(2, flex);
+    let error = refused(memory, |m| m.replace_row(0, &mut two));
+    assert!(matches!(error, MemoriaError::WrongDimension { expected: 1, got: 2, .. }), "{error}");
+    let mut one = lived(1, flex);
+    let error = refused(memory, |m| m.replace_row(7, &mut one));
+    assert!(matches!(error, MemoriaError::RowOutOfRange { got: 7, rows: 3 }), "{error}");
+
+    let mut new = Memoria::<Dispatch>::new(config(Correlation::NegSquaredL2)).unwrap();
+    assert!(matches!(new.add_rows(1), Err(MemoriaError::NoRows)));
+}
+
+#[test]
+fn in_the_middle_of_a_step_nobody_comes_or_goes() {
+    let device = devices()[0].1.clone();
+    let device = device.as_dispatch();
+    let mut memory = lived(2, device);
+    let mut other = lived(1, device);
+    memory.remind().unwrap();
+    let open = |error: Option<MemoriaError>| {
+        assert!(matches!(error, Some(MemoriaError::OpenStep { .. })), "{error:?}");
+    };
+    open(memory.split(&[0]).err());
+    open(memory.merge(&mut other).err());
+    open(other.merge(&mut memory).err());
+    open(memory.replace_row(0, &mut other).err());
+    open(memory.add_rows(1).err());
+    open(memory.snapshot().err());
+    let reminded = memory.remind().unwrap();
+    memory.adjust(&reminded, LifespanGain::Zero).unwrap();
+    memory.split(&[0]).unwrap();
+}
+
+#[test]
+fn no_memory_for_more_rows_leaves_both_as_they_were() {
+    let device = devices()[0].1.clone();
+    let device = device.as_dispatch();
+    for storage in [Storage::Host, Storage::Device] {
+        let limited = Memoria::new(config(Correlation::NegSquaredL2)).unwrap();
+        let mut limited = limited.with_storage(storage).with_memory_limit(4 << 10);
+        let mut coming = lived(9, device);
+        let before = saved(&mut coming);
+        let error = limited.merge(&mut coming).unwrap_err();
+        assert!(matches!(error, MemoriaError::OutOfMemory { available: 4096, .. }), "{error}");
+        assert!(saved(&mut coming) == before && limited.batch() == 0);
+        coming.verify().unwrap();
+        let mut one = coming.split(&[2]).unwrap();
+        limited.merge(&mut one).unwrap();
+        limited.verify().unwrap();
+        assert_eq!(limited.state().unwrap().row(0).unwrap().engrams().next().unwrap().id, {
+            one = lived(3, device);
+            one.state().unwrap().row(2).unwrap().engrams().next().unwrap().id
+        });
+    }
+}

@@ -1,0 +1,231 @@
+//! A snapshot that was changed in any way is refused, and no more memory is set aside for it than there
+//! are bytes in it.
+//!
+//! One test, so that no other one's memory is measured with it.
+
+#[allow(dead_code, reason = "not all of it is needed")]
+mod support;
+
+use burn::backend::{Flex, TensorData, ops::FloatTensorOps};
+use memoria::{LifespanGain, Memoria, MemoriaConfig, MemoriaError, Restore, Storage};
+use peak_alloc::PeakAlloc;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use support::{
+    sealed::{Contents, contents, number, seal},
+    story::{Size, Story},
+};
+
+#[global_allocator]
+static MEMORY: PeakAlloc = PeakAlloc;
+
+/// How many snapshots are changed, each time in another way.
+const CHANGED: u64 = 10_000;
+
+/// What a restore sets aside at most, in bytes, whatever it is given: some bookkeeping for each engram
+/// and each member of a firing, which take a few bytes in a snapshot at least.
+fn allowance(len: usize) -> usize {
+    32 * len + (64 << 10)
+}
+
+fn restore(bytes: &[u8], storage: Storage) -> Result<Memoria<Flex>, MemoriaError> {
+    let restore = Restore::<Flex>::new(&Default::default()).storage(storage);
+    Ok(restore.from_bytes(bytes)?.memory)
+}
+
+/// What comes of it, and how much memory was needed at most: from bytes, and from a stream of which
+/// nobody knows how long it is.
+fn measured(bytes: &[u8], storage: Storage) -> (Result<Memoria<Flex>, MemoriaError>, usize) {
+    MEMORY.reset_peak_usage();
+    let before = MEMORY.current_usage();
+    let streamed = Restore::<Flex>::new(&Default::default()).storage(storage).read(bytes);
+    let is_taken = streamed.is_ok();
+    drop(streamed);
+    let result = restore(bytes, storage);
+    // A stream may be followed by something else.
+    assert!(is_taken || result.is_err());
+    (result, MEMORY.peak_usage() - before)
+}
+
+/// Snapshots of memories of all sorts: young, old, empty, with much in the log and with nothing.
+fn snapshots() -> Vec<Vec<u8>> {
+    let mut snapshots = vec![Contents::default().sealed()];
+    let mut empty = Memoria::<Flex>::new(MemoriaConfig::new(1, 2, 3, 4.0, 5)).unwrap();
+    snapshots.push(empty.snapshot().unwrap().to_bytes().unwrap());
+    for (seed, (rows, dim, steps, width)) in
+        [(1, 1, 3, 2), (3, 8, 12, 4), (2, 3, 60, 3), (1, 64, 30, 16)].into_iter().enumerate()
+    {
+        let config = MemoriaConfig::new(5, 12, 4, 6.0, 6).with_ltm_exploration(1, 3);
+        let story = Story::random(seed as u64, Size { rows, dim, steps, width }, config);
+        let mut memory = Memoria::<Flex>::new(config).unwrap();
+        story.tell_to(&mut memory, 0..steps, &Default::default());
+        let snapshot = memory.snapshot().unwrap().attribute("user", format!("user {seed}"));
+        snapshots.push(snapshot.to_bytes().unwrap());
+    }
+    snapshots
+}
+
+/// Changes some bytes: one bit, one byte, several; cuts off; leaves out, repeats or inserts some.
+fn change(bytes: &[u8], rng: &mut ChaCha8Rng) -> Vec<u8> {
+    let mut changed = bytes.to_vec();
+    let at = rng.random_range(0..bytes.len());
+    let len = rng.random_range(1..=(bytes.len() - at).min(40));
+    match rng.random_range(0..8) {
+        0 | 1 => changed[at] ^= 1 << rng.random_range(0..8),
+        2 => changed[at] = rng.random(),
+        3 => changed[at..at + len].fill_with(|| rng.random()),
+        4 => changed.truncate(at),
+        5 => drop(changed.drain(at..at + len)),
+        6 => drop(changed.splice(at..at, bytes[at..at + len].to_vec())),
+        _ => {
+            let to = rng.random_range(0..=bytes.len() - len);
+            changed.copy_within(at..at + len, to);
+        }
+    }
+    changed
+}
+
+/// A sound memory goes on.
+fn go_on(memory: &mut Memoria<Flex>, dim: usize) {
+    for step in 0..3 {
+        let shape = [memory.batch(), 2, dim];
+        let numbers = (0..shape.iter().product()).map(|i| ((i + step) as f32).sin()).collect();
+        let data = TensorData::new::<f32, _>(numbers, shape);
+        match memory.add_working_memory(Flex::float_from_data(data, &Default::default())) {
+            Err(MemoriaError::IdsExhausted { .. }) => {}
+            other => other.unwrap(),
+        }
+        let reminded = memory.remind().unwrap();
+        memory.adjust(&reminded, LifespanGain::Zero).unwrap();
+        memory.verify().unwrap();
+    }
+}
+
+#[test]
+fn changed_snapshots_are_refused_at_no_cost() {
+    let snapshots = snapshots();
+    for snapshot in &snapshots {
+        for storage in [Storage::Host, Storage::Device] {
+            let (restored, bytes) = measured(snapshot, storage);
+            restored.unwrap();
+            assert!(bytes <= allowance(snapshot.len()), "{bytes} bytes for {}", snapshot.len());
+        }
+    }
+
+    // Every bit of the smaller ones, and every length that it can be cut off at.
+    for snapshot in snapshots.iter().filter(|snapshot| snapshot.len() < 1000) {
+        for bit in 0..8 * snapshot.len() {
+            let mut flipped = snapshot.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            restore(&flipped, Storage::Host).unwrap_err();
+        }
+        for len in 0..snapshot.len() {
+            restore(&snapshot[..len], Storage::Host).unwrap_err();
+        }
+    }
+
+    // Changes that the checksum tells of.
+    let mut rng = ChaCha8Rng::seed_from_u64(11);
+    let mut largest = 0.0f64;
+    for round in 0..CHANGED {
+        let snapshot = &snapshots[round as usize % snapshots.len()];
+        let changed = change(snapshot, &mut rng);
+        if changed == *snapshot {
+            continue;
+        }
+        let storage = if round % 2 == 0 { Storage::Host } else { Storage::Device };
+        let (result, bytes) = measured(&changed, storage);
+        assert!(result.is_err(), "change {round} is not noticed");
+        assert!(bytes <= allowance(changed.len()), "{round}: {bytes} for {}", changed.len());
+        largest = largest.max(bytes as f64 / changed.len().max(1000) as f64);
+    }
+    println!("changed: {largest:.1} bytes set aside per byte at most");
+
+    // Changes with the right checksum: what is taken is a sound memory, and exactly what was told.
+    let (mut taken, mut largest) = (0, 0.0f64);
+    for round in 0..CHANGED {
+        let snapshot = &snapshots[round as usize % snapshots.len()];
+        let forged = seal(&change(&contents(snapshot), &mut rng));
+        let storage = if round % 2 == 0 { Storage::Host } else { Storage::Device };
+        let (result, bytes) = measured(&forged, storage);
+        assert!(bytes <= allowance(forged.len()), "{round}: {bytes} for {}", forged.len());
+        largest = largest.max(bytes as f64 / forged.len().max(1000) as f64);
+        let Ok(mut memory) = result else { continue };
+        taken += 1;
+        memory.verify().unwrap();
+        let restored = Restore::<Flex>::new(&Default::default()).from_bytes(&forged).unwrap();
+        let (mut memory_as_told, info) = (restored.memory, restored.info);
+        let mut again = memory_as_told.snapshot().unwrap();
+        for (name, value) in info.attributes {
+            again = again.attribute(name, value);
+        }
+        assert!(again.to_bytes().unwrap() == forged, "{round}: taken for something else");
+        if let Some(dim) = info.dim.filter(|&dim| dim < 1000) {
+            go_on(&mut memory, dim);
+        }
+    }
+    println!("forged: {taken} of {CHANGED} taken, {largest:.1} bytes per byte at most");
+    assert!(taken > CHANGED / 100, "the forged ones are hardly looked at");
+
+    promises_are_not_believed();
+    no_second_copy_is_made();
+}
+
+/// Saving and restoring need little beside the memory.
+fn no_second_copy_is_made() {
+    let config = MemoriaConfig::new(5, 12, 4, 6.0, 6);
+    let mut memory = Memoria::<Flex>::new(config).unwrap();
+    let data = TensorData::zeros::<f32, _>([2, 10_000, 512]);
+    memory.add_working_memory(Flex::float_from_data(data, &Default::default())).unwrap();
+    let bytes = memory.snapshot().unwrap().to_bytes().unwrap();
+    assert!(bytes.len() > 40_000_000);
+    MEMORY.reset_peak_usage();
+    let before = MEMORY.current_usage();
+    memory.snapshot().unwrap().write(std::io::sink()).unwrap();
+    let saving = MEMORY.peak_usage() - before;
+    assert!(saving < 4_000_000, "{saving} bytes while saving");
+    for storage in [Storage::Host, Storage::Device] {
+        let (restored, peak) = measured(&bytes, storage);
+        let kept = restored.unwrap().memory_use();
+        let restoring = peak as u64 - kept.vectors - kept.bookkeeping;
+        println!("{storage:?}: {restoring} bytes beside the memory while restoring");
+        // A tensor is copied when it grows, and it grows if nobody knows how much there will be.
+        let allowed = if storage == Storage::Host { 8_000_000 } else { 4 * bytes.len() as u64 };
+        assert!(restoring < allowed, "{storage:?}: {restoring} bytes while restoring");
+    }
+}
+
+/// Small files that promise much.
+fn promises_are_not_believed() {
+    let most = u64::from(u32::MAX) >> 2;
+    let mut promising = vec![
+        Contents { counts: [most, 0, 0], ..Contents::default() },
+        Contents { counts: [2, 2, most], ..Contents::default() },
+        Contents { rows: u64::MAX >> 1, ..Contents::default() },
+        Contents { dim: 1 << 59, ..Contents::default() },
+        Contents { dim: 1 << 59, engrams_in_all: u64::MAX, ..Contents::default() },
+        Contents { engrams_in_all: 1_000_000_000, ..Contents::default() },
+    ];
+    for members in [most, u64::MAX >> 1] {
+        let firings = (most, vec![vec![members]]);
+        promising.push(Contents { firings, ..Contents::default() });
+        let (firings, ties) = ((0, vec![]), (members, vec![vec![0, members]]));
+        promising.push(Contents { firings, ties, ..Contents::default() });
+    }
+    let mut all: Vec<Vec<u8>> = promising.iter().map(Contents::sealed).collect();
+    // An attribute of 2⁶² bytes, and a block of 2¹⁸ that is not there.
+    let mut bytes = Contents::default().bytes();
+    bytes.truncate(29);
+    number(1 << 62, &mut bytes);
+    all.push(seal(&bytes));
+    let mut cut_off = Contents::default().sealed();
+    cut_off[12..16].copy_from_slice(&(1u32 << 18).to_le_bytes());
+    all.push(cut_off);
+    for (index, bytes) in all.iter().enumerate() {
+        for storage in [Storage::Host, Storage::Device] {
+            let (result, peak) = measured(bytes, storage);
+            assert!(result.is_err(), "promise {index} is believed");
+            assert!(peak <= allowance(bytes.len()), "promise {index}: {peak} for {}", bytes.len());
+        }
+    }
+}

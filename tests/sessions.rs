@@ -1,0 +1,105 @@
+//! The server of the example: every session's outputs are those it has alone.
+
+#[path = "../examples/sessions/server.rs"]
+mod server;
+mod support;
+
+use std::{fs, path::PathBuf};
+
+use burn::tensor::{Device, Tensor, TensorData};
+use memoria::{
+    MemoriaConfig, MemoriaError,
+    nn::{MemoriaLayer, MemoriaLayerConfig, MemoriaState, MemoriaStateConfig},
+};
+use rand::{RngExt, SeedableRng, seq::SliceRandom};
+use rand_chacha::ChaCha8Rng;
+use server::{Request, Server, memory_file};
+use support::devices;
+
+fn folder(name: &str) -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("memoria-{}-{name}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+fn config() -> MemoriaStateConfig {
+    MemoriaStateConfig::new(MemoriaConfig::new(3, 8, 4, 5.0, 3).with_ltm_exploration(1, 2))
+}
+
+fn layer(device: &Device) -> MemoriaLayer {
+    device.seed(5);
+    MemoriaLayerConfig::new(16, 2, 3).init(device)
+}
+
+/// The segment of a session at some age; the same whenever it is asked for.
+fn segment(session: usize, age: usize, device: &Device) -> Tensor<2> {
+    let mut rng = ChaCha8Rng::seed_from_u64((session * 1000 + age) as u64);
+    let numbers = (0..5 * 16).map(|_| rng.random_range(-1.0..1.0)).collect();
+    Tensor::from_data(TensorData::new::<f32, _>(numbers, [5, 16]), device)
+}
+
+fn request(session: usize, age: usize, device: &Device) -> Request {
+    Request { session: format!("user-{session}"), segment: segment(session, age, device) }
+}
+
+#[test]
+fn every_session_gets_what_it_would_get_alone() {
+    const SESSIONS: usize = 6;
+    for (name, device) in devices() {
+        let (layer, folder) = (layer(&device), folder(&format!("sessions-{name}")));
+        let new = || Server::new(layer.clone(), &config(), &folder, device.clone()).unwrap();
+        let mut server = new();
+        let mut alone: Vec<MemoriaState> =
+            (0..SESSIONS).map(|_| config().init().unwrap()).collect();
+        let mut ages = [0; SESSIONS];
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        for round in 0..40 {
+            // Now and then the server stops, and another one goes on.
+            if round % 15 == 14 {
+                server.close().unwrap();
+                server = new();
+            }
+            let mut sessions: Vec<usize> = (0..SESSIONS).collect();
+            sessions.shuffle(&mut rng);
+            // Some begin when others are already reminded.
+            sessions.retain(|&session| session < 3 || round >= 4);
+            sessions.truncate(rng.random_range(1..=sessions.len()));
+            let requests: Vec<Request> =
+                sessions.iter().map(|&s| request(s, ages[s], &device)).collect();
+            let replies = server.serve(&requests).unwrap();
+            assert_eq!(replies.len(), requests.len());
+            for reply in replies {
+                let session: usize = reply.session["user-".len()..].parse().unwrap();
+                let segment = segment(session, ages[session], &device).unsqueeze::<3>();
+                let expected = layer.forward(segment, &mut alone[session]).unwrap();
+                assert_eq!(reply.reminded, expected.recall.ids(0), "{name}, {round}, {session}");
+                let expected = expected.hidden.squeeze_dim::<2>(0).into_data();
+                let (got, expected) = (reply.hidden.into_data(), expected);
+                for (got, expected) in got.iter::<f32>().zip(expected.iter::<f32>()) {
+                    assert!((got - expected).abs() < 1e-5, "{name}: {got} for {expected}");
+                }
+                ages[session] += 1;
+            }
+        }
+        assert!(ages.iter().all(|&age| age > 8), "{ages:?}");
+        fs::remove_dir_all(folder).unwrap();
+    }
+}
+
+/// A memory that cannot be saved does not leave, and nobody else is touched.
+#[test]
+fn who_cannot_be_saved_stays() {
+    let device = Device::flex();
+    let folder = folder("sessions-stay");
+    let mut server =
+        Server::new(layer(&device), &config(), &folder.join("missing"), device.clone()).unwrap();
+    let both = [request(0, 0, &device), request(1, 0, &device)];
+    server.serve(&both).unwrap();
+    let error = server.serve(&both[..1]).unwrap_err();
+    assert!(matches!(error, MemoriaError::Io { .. }), "{error}");
+    fs::create_dir(folder.join("missing")).unwrap();
+    assert_eq!(server.serve(&both).unwrap().len(), 2);
+    server.close().unwrap();
+    assert!(memory_file(&folder.join("missing"), "user-1").exists());
+    fs::remove_dir_all(folder).unwrap();
+}

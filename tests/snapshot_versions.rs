@@ -1,0 +1,74 @@
+//! Snapshots of every version that was ever written stay readable; newer ones are refused by name.
+
+#[path = "../examples/replay/run.rs"]
+mod run;
+#[path = "../examples/replay/trace.rs"]
+mod trace;
+
+use std::{fs, path::Path};
+
+use burn::backend::Flex;
+use memoria::{Memoria, MemoriaError, Restore};
+use trace::Trace;
+
+/// The version that is written.
+const VERSION: u32 = 1;
+/// The trace whose memory is in the files, and how many steps of it.
+const TRACE: &str = "tests/data/traces/row-resets.json";
+const STEPS: usize = 17;
+
+fn file(version: u32) -> String {
+    format!("tests/data/snapshots/version-{version}.memoria")
+}
+
+fn trace() -> Trace {
+    Trace::read(Path::new(TRACE)).unwrap()
+}
+
+/// The present version's snapshot.
+fn written() -> Vec<u8> {
+    let (trace, device) = (trace(), Default::default());
+    let mut memory = Memoria::<Flex>::new(trace.config).unwrap();
+    run::run_steps(&mut memory, &trace, 0..STEPS, &device).unwrap();
+    let snapshot = memory.snapshot().unwrap().attribute("trace", TRACE);
+    snapshot.to_bytes().unwrap()
+}
+
+/// Writes the file of a new version, once.
+#[test]
+#[ignore = "only when there is a new version"]
+fn write_the_file_of_this_version() {
+    let file = file(VERSION);
+    assert!(!Path::new(&file).exists(), "{file} is there already");
+    fs::write(file, written()).unwrap();
+}
+
+#[test]
+fn every_version_is_read_and_goes_on() {
+    let (trace, device) = (trace(), Default::default());
+    let whole = run::run::<Flex>(&trace, &device).unwrap();
+    for version in 1..=VERSION {
+        let restored = Restore::<Flex>::new(&device).load(file(version)).unwrap();
+        assert_eq!(restored.info.attributes["trace"], TRACE.as_bytes());
+        let mut memory = restored.memory;
+        let rest = run::run_steps(&mut memory, &trace, STEPS..trace.steps.len(), &device).unwrap();
+        assert_eq!(rest, whole.steps[STEPS..], "version {version}");
+        assert_eq!(run::cofire_counts(&mut memory).unwrap(), whole.cofire, "version {version}");
+    }
+}
+
+/// So that nobody changes what is written without giving it a new version.
+#[test]
+fn this_version_is_written_as_it_was() {
+    assert!(written() == fs::read(file(VERSION)).unwrap());
+}
+
+#[test]
+fn a_newer_version_is_refused_by_name() {
+    let mut newer = fs::read(file(VERSION)).unwrap();
+    newer[8..12].copy_from_slice(&(VERSION + 1).to_le_bytes());
+    let error = Restore::<Flex>::new(&Default::default()).from_bytes(&newer).unwrap_err();
+    assert!(matches!(error, MemoriaError::NewerVersion { found: 2, supported: 1, .. }));
+    let text = "this snapshot is of version 2, this library reads versions up to 1";
+    assert_eq!(error.to_string(), text);
+}
