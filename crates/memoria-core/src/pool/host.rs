@@ -319,18 +319,33 @@ impl HostQuery {
         let vectors = match correlation {
             Correlation::Gaussian => vectors.map(|vector| doubled(vector).collect()).collect(),
             Correlation::NegSquaredL2 => {
-                let count = vectors.len() as f64;
-                let mut mean = Vec::new();
-                for vector in vectors {
-                    mean.resize(vector.len(), 0.0f64);
-                    mean.iter_mut().zip(doubled(vector)).for_each(|(sum, x)| *sum += x);
-                }
-                mean.iter_mut().for_each(|sum| *sum /= count);
-                vec![mean]
+                let vectors: Vec<&[N]> = vectors.collect();
+                vec![mean(&vectors)]
             }
         };
         Self { vectors }
     }
+}
+
+/// The mean of vectors of one length, at least one.
+fn mean<N: Number>(vectors: &[&[N]]) -> Vec<f64> {
+    let dim = vectors[0].len();
+    let mut sums = vec![0.0; dim];
+    let (fours, rest) = vectors.as_chunks::<4>();
+    for four in fours {
+        let [a, b, c, d] = four.map(|vector| &vector[..dim]);
+        for (place, sum) in sums.iter_mut().enumerate() {
+            let (ab, cd) =
+                (a[place].to_f64() + b[place].to_f64(), c[place].to_f64() + d[place].to_f64());
+            *sum += ab + cd;
+        }
+    }
+    for vector in rest {
+        sums.iter_mut().zip(*vector).for_each(|(sum, x)| *sum += x.to_f64());
+    }
+    let count = vectors.len() as f64;
+    sums.iter_mut().for_each(|sum| *sum /= count);
+    sums
 }
 
 /// Writes a vector into a piece that may have to grow for it.
