@@ -1,3 +1,8 @@
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
 use burn::backend::{DType, ExecutionError};
 
 use crate::EngramId;
@@ -153,4 +158,70 @@ pub enum MemoriaError {
     /// The device failed while it was read. What was added since the last read is withdrawn.
     #[error("reading from the device failed")]
     Device(#[source] Box<ExecutionError>),
+    /// A memory that records no history was asked for it.
+    #[error("no history is recorded: begin with `with_history` or `record_history`")]
+    NotRecorded,
+    /// A step is not in the history.
+    #[error("step {got} is not recorded: {}", recorded(*first, *last))]
+    NoSuchStep {
+        /// The step asked for.
+        got: u64,
+        /// The first step that is recorded.
+        first: u64,
+        /// The last one; `None` if there is none yet.
+        last: Option<u64>,
+    },
+    /// An engram did not live in the time that was recorded, or not at the moment looked at.
+    #[error("engram {engram} did not live then")]
+    NotInHistory {
+        /// The engram asked for.
+        engram: EngramId,
+    },
+    /// Bytes are not a history, not all of one, or not as they were written.
+    #[error("at byte {at}: expected {expected}, got {got}")]
+    MalformedHistory {
+        /// Where.
+        at: u64,
+        /// What should be there.
+        expected: &'static str,
+        /// What is there.
+        got: String,
+    },
+    /// A history was written by a newer version of this crate.
+    #[error(
+        "the history has version {got} of its format, the newest that is known here is {newest}"
+    )]
+    NewerHistory {
+        /// The version of what was to be read.
+        got: u32,
+        /// The newest that can be read.
+        newest: u32,
+    },
+    /// A file could not be read or written. One that was to be written is as it was.
+    #[error("cannot {action} {}", .path.display())]
+    File {
+        /// What was to be done.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why it was not.
+        #[source]
+        source: io::Error,
+    },
+    /// A reader failed.
+    #[error("cannot read")]
+    Read(#[source] io::Error),
+}
+
+impl MemoriaError {
+    pub(crate) fn file(action: &'static str, path: &Path, source: io::Error) -> Self {
+        Self::File { action, path: path.to_owned(), source }
+    }
+}
+
+fn recorded(first: u64, last: Option<u64>) -> String {
+    match last {
+        Some(last) => format!("those from {first} to {last} are"),
+        None => format!("none is yet, the first will be {first}"),
+    }
 }

@@ -1,11 +1,14 @@
 //! The control plane of one row: whose engrams live, of which kind, until when. No tensors.
 
+mod history;
+
 use std::collections::VecDeque;
 
 use crate::{
     Engram, EngramCounts, EngramId,
     calendar::Calendar,
     firing_log::FiringLog,
+    history::Recorder,
     id::{Entry, Member, Slot},
     lifespan::Lifespan,
     records::{Day, Place, Record, Records},
@@ -26,11 +29,15 @@ pub(crate) struct Row {
     next_id: u64,
     steps: u64,
     reminds: u64,
+    recorder: Option<Box<Recorder>>,
 }
 
 impl Row {
     /// Adds working engrams whose vectors lie in `slots`.
     pub(crate) fn admit(&mut self, slots: &[Slot], initial_lifespan: f32) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.born(self.next_id, slots.len(), initial_lifespan);
+        }
         for &slot in slots {
             let id = EngramId(self.next_id);
             self.next_id += 1;
@@ -58,6 +65,9 @@ impl Row {
     pub(crate) fn fire(&mut self, reminded_ltm: &[Member], reminded_stm: &[Member]) {
         if !self.working.is_empty() {
             self.reminds += 1;
+            if let Some(recorder) = &mut self.recorder {
+                recorder.fired(reminded_ltm, reminded_stm);
+            }
         }
         // Who is long-term was made before who is short-term, and that before the present step.
         let members = [reminded_ltm, reminded_stm, &self.working].concat();
@@ -78,7 +88,11 @@ impl Row {
         stm_capacity: usize,
     ) -> Vec<Slot> {
         for (entry, gain) in gains {
-            self.records.get_mut(entry).lifespan.extend(gain, self.steps);
+            let record = self.records.get_mut(entry);
+            record.lifespan.extend(gain, self.steps);
+            if let Some(recorder) = &mut self.recorder {
+                recorder.gained(record.id, gain);
+            }
             self.keep_appointment(entry);
         }
         self.steps += 1;
@@ -87,22 +101,30 @@ impl Row {
             self.short_term.push_back(member);
         }
         while self.short_term.len() > stm_capacity {
-            let Some(Member { entry, .. }) = self.short_term.pop_front() else { break };
+            let Some(Member { id, entry }) = self.short_term.pop_front() else { break };
             self.records.get_mut(entry).place = Place::long_term(self.long_term.len());
             self.long_term.push(entry);
             self.log.promote(entry, &self.records, &mut self.scratch.counts);
+            if let Some(recorder) = &mut self.recorder {
+                recorder.promoted(id);
+            }
         }
         let dead = self.due();
+        if let Some(recorder) = &mut self.recorder {
+            recorder.adjusted(&dead);
+        }
         self.forget(&dead)
     }
 
     /// Forgets everybody; identities go on from where they were. Returns the slots left.
     pub(crate) fn clear(&mut self) -> Vec<Slot> {
         let slots = self.living().map(|member| self.slot(member.entry)).collect();
+        self.record_reset();
         *self = Self {
             next_id: self.next_id,
             steps: self.steps,
             reminds: self.reminds,
+            recorder: self.recorder.take(),
             ..Self::default()
         };
         slots
@@ -195,6 +217,7 @@ impl Row {
             + self.calendar.bytes()
             + self.log.bytes()
             + self.scratch.bytes()
+            + self.recorder.as_ref().map_or(0, |recorder| recorder.bytes())
     }
 
     /// Makes sure that the engram is looked at in the step it dies in, or earlier.

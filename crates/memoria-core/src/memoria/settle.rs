@@ -132,7 +132,7 @@ impl<B: Backend> Memoria<B> {
     }
 }
 
-fn check_gains(open: &OpenStep, gains: &[f64]) -> Result<(), MemoriaError> {
+pub(super) fn check_gains(open: &OpenStep, gains: &[f64]) -> Result<(), MemoriaError> {
     let width = open.width();
     for (row, reminded) in open.rows.iter().enumerate() {
         for (place, &Member { id: engram, .. }) in reminded.iter().enumerate() {

@@ -1,0 +1,224 @@
+//! What happened in a memory: who was made, fired, gained, moved on, died, and with whom it was wired.
+//!
+//! Recording is opt-in: [`Memoria::with_history`](crate::Memoria::with_history) or
+//! [`Memoria::record_history`](crate::Memoria::record_history); a memory that does not record pays
+//! nothing. What is recorded is what changes, once: a firing holds its members once, whatever becomes
+//! of them, and everything else is worked out when it is looked at. So a history grows with what
+//! happens, a byte or two per engram and change and four per gain, and not with what lives.
+//! [`RowHistory`] says what can be asked.
+//!
+//! ```
+//! # #[cfg(feature = "flex")] {
+//! use burn::backend::{Flex, TensorData, ops::FloatTensorOps};
+//! use memoria_core::{EngramId, LifespanGain, Memoria, MemoriaConfig};
+//!
+//! # fn main() -> Result<(), memoria_core::MemoriaError> {
+//! let mut memory = Memoria::<Flex>::new(MemoriaConfig::new(4, 16, 5, 3.0, 4))?.with_history();
+//! for step in 0..6 {
+//!     let numbers: Vec<f32> = (0..8 * 16).map(|i| ((i * (step + 3)) as f32).sin()).collect();
+//!     let data = Flex::float_from_data(TensorData::new(numbers, [1, 8, 16]), &Default::default());
+//!     memory.add_working_memory(data)?;
+//!     let reminded = memory.remind()?;
+//!     memory.adjust(&reminded, LifespanGain::Host(vec![vec![1.5; reminded.ids(0).len()]]))?;
+//! }
+//! let history = memory.history()?;
+//! let row = history.row(0)?;
+//! assert_eq!(row.summaries().count(), 6);
+//! let life = row.inspect(EngramId(3))?;
+//! assert_eq!((life.life.born, life.became_short_term), (0, Some(0)));
+//! // Who lived at the end of step 2, and how everybody was connected then.
+//! let then = row.at(2)?;
+//! assert!(then.engram(EngramId(16)).is_some() && !then.edges().is_empty());
+//! # Ok(()) } main().unwrap(); }
+//! ```
+//!
+//! # Steps
+//!
+//! A step ends with [`adjust`](crate::Memoria::adjust). What happens before the first one and in it
+//! happens in step 0. Resets are events as others are: the recording goes on, ids and steps too. A
+//! reset of working memories that nobody has looked at yet (neither a remind nor
+//! [`state`](crate::Memoria::state)) leaves no trace, as they were never engrams.
+//!
+//! Recording changes nothing that a memory does, but for one thing: lifespan gains that are still on
+//! the device when a row is reset are read before it, one device round trip, so that they come first
+//! in the record as well.
+//!
+//! # From the Python package
+//!
+//! | `memoria-pytorch` 1.1.0 | here |
+//! |---|---|
+//! | `keep_history=True`, `Memoria.history[row]` | [`with_history`](crate::Memoria::with_history), [`History::row`] |
+//! | `HistoryManager.timestep`, `len()` | [`RowHistory::steps`] |
+//! | `summaries[t]`, `[t]` | [`RowHistory::at`] for the engrams, [`RowHistory::summaries`] for the figures |
+//! | `engram_ids`, `engram_creation_times`, `engram_deletion_times`, `engram_durations` | [`RowHistory::lives`]: [`Life`] |
+//! | `engram_lastest_alive_timestep` | [`Life::last_step`] |
+//! | `alive_engram_ids` | [`RowHistory::now`] |
+//! | `deleted_engram_ids` | [`RowHistory::lives`] with a [`Life::death`] |
+//! | `engram_firings`, `engram_firing_times`, `engram_fire_counts` | [`EngramHistory::firings`], [`firing_steps`](EngramHistory::firing_steps), and their number |
+//! | `firings_per_time[t]` | [`RowHistory::firings_of`] |
+//! | `latest_engram_infos` | the last of [`EngramHistory::states`] |
+//! | `inspect(id)` | [`RowHistory::inspect`] |
+//! | `add_summary` | done by the memory |
+//! | `save`, `load` | [`History::save`], [`History::load`] |
+//! | `EngramHistory.id`, `creation_timestep`, `deletion_timestep`, `duration` | [`EngramHistory::life`] |
+//! | `EngramHistory.firing_times`, `firings` | [`EngramHistory::firing_steps`], [`firings`](EngramHistory::firings) |
+//! | `EngramHistory.summaries` | [`EngramHistory::states`] for the engram, [`RowHistory::at`] for all |
+//! | `Firing.timestep`, `engram_id`, `lifespan_gain` | [`Firing::step`], [`engram`](Firing::engram), [`lifespan_gain`](Firing::lifespan_gain) |
+//! | `EngramInfo.id`, `type`, `lifespan`, `age`, `fire_count` | [`Engram`](crate::Engram) |
+//! | `EngramInfo.outgoings`, `cofire_counts` | [`Moment::outgoing`] |
+//! | `EngramInfo.incoming` | [`Moment::incoming`] |
+//! | `EngramsInfo.engrams`, `edges` | [`Moment::engrams`], [`Moment::edges`] |
+//! | `EngramsInfo.working`, `shortterm`, `longterm` | [`Moment::of_kind`] |
+//! | `EngramConnection.source_id`, `target_id`, `weight`, `cofire_count` | [`Edge`]; seen from its source, [`Connection`](crate::Connection) |
+//!
+//! Where the two count differently: the package looks at who lives at the end of each step. So it
+//! knows neither of the firing of an engram in the step in which it is made, nor of that in which it
+//! dies, nor of an engram that dies in its first step; it works a gain out from two lifespans, with
+//! their rounding, and two reminds of a step are one firing to it. Here all of that is recorded as it
+//! happens. A reset of the memory ends the package's history; here it is part of it.
+
+mod events;
+mod file;
+mod inspect;
+mod json_lines;
+mod lives;
+mod moment;
+mod record;
+mod recorder;
+mod replay;
+mod row_history;
+mod summary;
+mod walk;
+
+use std::{
+    fs,
+    io::{self, Read, Write},
+    path::Path,
+};
+
+pub use events::{Firing, HistoryEvent};
+pub use inspect::{Companion, EngramHistory};
+pub use lives::{Death, DeathCause, Life};
+pub use moment::{Edge, Moment};
+pub(crate) use recorder::Recorder;
+pub use row_history::RowHistory;
+pub(crate) use row_history::{Beginning, Cursor};
+pub use summary::StepSummary;
+
+use crate::{MemoriaError, durable_file};
+
+/// What happened in all rows of a memory, up to the moment at which it was asked for.
+///
+/// Made by [`Memoria::history`](crate::Memoria::history). The memory goes on without it: what was
+/// recorded is shared, not copied, but for the last piece of each row.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    pub(crate) rows: Vec<RowHistory>,
+}
+
+impl History {
+    /// Number of rows.
+    pub fn batch(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// What happened in each row.
+    pub fn rows(&self) -> impl ExactSizeIterator<Item = &RowHistory> {
+        self.rows.iter()
+    }
+
+    /// What happened in one row.
+    ///
+    /// # Errors
+    ///
+    /// [`MemoriaError::RowOutOfRange`].
+    pub fn row(&self, row: usize) -> Result<&RowHistory, MemoriaError> {
+        let rows = self.rows.len();
+        self.rows.get(row).ok_or(MemoriaError::RowOutOfRange { got: row, rows })
+    }
+
+    /// Writes a history to a file, which holds all of it or what it held before, whatever happens:
+    /// a temporary file beside it is written, synced and renamed.
+    ///
+    /// # Errors
+    ///
+    /// [`MemoriaError::File`].
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), MemoriaError> {
+        let path = path.as_ref();
+        let written = durable_file::write(path, |writer| self.write(writer));
+        written.map_err(|error| MemoriaError::file("write", path, error))
+    }
+
+    /// Reads a file that [`save`](Self::save) wrote.
+    ///
+    /// # Errors
+    ///
+    /// [`MemoriaError::File`]; otherwise as [`from_bytes`](Self::from_bytes).
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, MemoriaError> {
+        let path = path.as_ref();
+        let bytes = fs::read(path).map_err(|error| MemoriaError::file("read", path, error))?;
+        Self::from_bytes(&bytes)
+    }
+
+    /// Writes a history, as [`save`](Self::save) does to a file. Not buffered.
+    ///
+    /// # Errors
+    ///
+    /// Those of the writer.
+    pub fn write(&self, writer: &mut impl Write) -> io::Result<()> {
+        file::write(self, writer)
+    }
+
+    /// Reads what [`write`](Self::write) wrote, to the end.
+    ///
+    /// # Errors
+    ///
+    /// [`MemoriaError::Read`]; otherwise as [`from_bytes`](Self::from_bytes).
+    pub fn read(reader: &mut impl Read) -> Result<Self, MemoriaError> {
+        let mut bytes = Vec::new();
+        reader.read_to_end(&mut bytes).map_err(MemoriaError::Read)?;
+        Self::from_bytes(&bytes)
+    }
+
+    /// A history as bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let written = self.write(&mut bytes);
+        written.expect("a vector takes whatever is written to it");
+        bytes
+    }
+
+    /// Makes a history of bytes that [`write`](Self::write) or [`to_bytes`](Self::to_bytes) made.
+    ///
+    /// Bytes are accepted only if everything that they tell of can have happened: the whole record is
+    /// lived through. Costs that, and memory in proportion to the bytes, whatever is in them.
+    ///
+    /// # Errors
+    ///
+    /// [`MemoriaError::NewerHistory`] for a version that is not known here,
+    /// [`MemoriaError::MalformedHistory`] for bytes that are not all of one history as it was written.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, MemoriaError> {
+        file::read(bytes)
+    }
+
+    /// Writes one JSON object per event and line, for other tools: a [`HistoryEvent`] with its `row`,
+    /// row after row.
+    ///
+    /// # Errors
+    ///
+    /// Those of the writer.
+    pub fn write_json_lines(&self, writer: &mut impl Write) -> io::Result<()> {
+        json_lines::write(self, writer)
+    }
+
+    /// Writes [JSON Lines](Self::write_json_lines) to a file, with the care of [`save`](Self::save).
+    ///
+    /// # Errors
+    ///
+    /// [`MemoriaError::File`].
+    pub fn save_json_lines(&self, path: impl AsRef<Path>) -> Result<(), MemoriaError> {
+        let path = path.as_ref();
+        let written = durable_file::write(path, |writer| self.write_json_lines(writer));
+        written.map_err(|error| MemoriaError::file("write", path, error))
+    }
+}
