@@ -50,6 +50,7 @@
 //! | [`nn::Abstractor`] | abstractor *f*ₐ | `Abstractor` of its experiments |
 //! | [`nn::MemoriaStateConfig::lifespan_extend_scale`] | α | `memoria_lifespan_extend_scale` |
 //! | [`nn::MemoriaStateConfig::bptt`] | – | – (as if 0) |
+//! | [`history`] | – | `HistoryManager`; the module has a table of its own |
 //!
 //! # Features
 //!
@@ -59,7 +60,7 @@
 pub use memoria_core::{
     Connection, Correlation, Costs, Engram, EngramCounts, EngramId, EngramKind, LifespanGain,
     Memoria, MemoriaConfig, MemoriaError, MemoryUse, Recollection, Reminded, RowState, State,
-    Storage,
+    Storage, history,
 };
 
 /// The README's code, as a test.

@@ -1,5 +1,7 @@
 //! A trace through a memory.
 
+use std::ops::Range;
+
 use burn::backend::{Backend, TensorData};
 use memoria::{EngramId, EngramKind, LifespanGain, Memoria, Recollection, RowState};
 use serde::Serialize;
@@ -16,7 +18,7 @@ pub(crate) struct Replay {
 }
 
 /// One row of one step: its search, and its engrams after the adjustment.
-#[derive(Debug, Serialize)]
+#[derive(Debug, PartialEq, Serialize)]
 pub(crate) struct RowReplay {
     #[serde(flatten)]
     pub(crate) recollection: Recollection,
@@ -37,15 +39,35 @@ pub(crate) struct RowReplay {
 /// A message that names the step.
 pub(crate) fn run<B: Backend>(trace: &Trace, device: &B::Device) -> Result<Replay, String> {
     let mut memory = Memoria::<B>::new(trace.config).map_err(|error| error.to_string())?;
-    let mut steps = Vec::with_capacity(trace.steps.len());
-    for (index, step) in trace.steps.iter().enumerate() {
-        let rows = run_step(&mut memory, trace, step, device);
-        steps.push(rows.map_err(|error| format!("steps[{index}]: {error}"))?);
-    }
+    let steps = run_steps(&mut memory, trace, 0..trace.steps.len(), device)?;
+    Ok(Replay { steps, cofire: cofire_counts(&mut memory)? })
+}
+
+/// Runs some steps of a trace.
+///
+/// # Errors
+///
+/// A message that names the step.
+pub(crate) fn run_steps<B: Backend>(
+    memory: &mut Memoria<B>,
+    trace: &Trace,
+    steps: Range<usize>,
+    device: &B::Device,
+) -> Result<Vec<Vec<RowReplay>>, String> {
+    let run = |index: usize| {
+        let rows = run_step(memory, trace, &trace.steps[index], device);
+        rows.map_err(|error| format!("steps[{index}]: {error}"))
+    };
+    steps.map(run).collect()
+}
+
+/// The co-firing counts of all rows.
+pub(crate) fn cofire_counts<B: Backend>(
+    memory: &mut Memoria<B>,
+) -> Result<Vec<Vec<(u64, u64, u32)>>, String> {
     let state = memory.state().map_err(|error| error.to_string())?;
     let rows = (0..state.batch()).map(|row| state.row(row).and_then(|row| cofire(&row)));
-    let cofire = rows.collect::<Result<_, _>>().map_err(|error| error.to_string())?;
-    Ok(Replay { steps, cofire })
+    rows.collect::<Result<_, _>>().map_err(|error| error.to_string())
 }
 
 fn run_step<B: Backend>(

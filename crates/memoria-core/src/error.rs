@@ -1,8 +1,3 @@
-use std::{
-    io,
-    path::{Path, PathBuf},
-};
-
 use burn::backend::{DType, ExecutionError};
 
 use crate::EngramId;
@@ -138,26 +133,6 @@ pub enum MemoriaError {
         /// The engram asked for.
         engram: EngramId,
     },
-    /// More engrams than 2³¹ − 2 at once.
-    #[error("the pool cannot hold {requested} engrams: at most {limit}")]
-    PoolFull {
-        /// How many were to be held.
-        requested: usize,
-        /// How many can be.
-        limit: usize,
-    },
-    /// The vectors would take more memory than there is, or than [the limit that was
-    /// set](crate::Memoria::with_memory_limit).
-    #[error("the vectors need {requested} bytes in all, only {available} are available to them")]
-    OutOfMemory {
-        /// Bytes that all vectors would take.
-        requested: u64,
-        /// Bytes that they may take.
-        available: u64,
-    },
-    /// The device failed while it was read. What was added since the last read is withdrawn.
-    #[error("reading from the device failed")]
-    Device(#[source] Box<ExecutionError>),
     /// A memory that records no history was asked for it.
     #[error("no history is recorded: begin with `with_history` or `record_history`")]
     NotRecorded,
@@ -177,46 +152,73 @@ pub enum MemoriaError {
         /// The engram asked for.
         engram: EngramId,
     },
-    /// Bytes are not a history, not all of one, or not as they were written.
-    #[error("at byte {at}: expected {expected}, got {got}")]
-    MalformedHistory {
-        /// Where.
-        at: u64,
-        /// What should be there.
+    /// More engrams than 2³¹ − 2 at once.
+    #[error("the pool cannot hold {requested} engrams: at most {limit}")]
+    PoolFull {
+        /// How many were to be held.
+        requested: usize,
+        /// How many can be.
+        limit: usize,
+    },
+    /// The vectors would take more memory than there is, or than [the limit that was
+    /// set](crate::Memoria::with_memory_limit).
+    #[error("the vectors need {requested} bytes in all, only {available} are available to them")]
+    OutOfMemory {
+        /// Bytes that all vectors would take.
+        requested: u64,
+        /// Bytes that they may take.
+        available: u64,
+    },
+    /// Something does not begin like what it was to be read as.
+    #[error("this is no {expected} of a memory: it begins with {}", got.escape_ascii())]
+    UnknownFormat {
+        /// What it was to be.
         expected: &'static str,
-        /// What is there.
-        got: String,
+        /// What it begins with.
+        got: Vec<u8>,
     },
-    /// A history was written by a newer version of this crate.
-    #[error(
-        "the history has version {got} of its format, the newest that is known here is {newest}"
-    )]
-    NewerHistory {
-        /// The version of what was to be read.
-        got: u32,
-        /// The newest that can be read.
-        newest: u32,
+    /// A newer version of this library wrote it.
+    #[error("this {format} is of version {found}, this library reads versions up to {supported}")]
+    NewerVersion {
+        /// What it is.
+        format: &'static str,
+        /// Its version.
+        found: u32,
+        /// The newest version that is read.
+        supported: u32,
     },
-    /// A file could not be read or written. One that was to be written is as it was.
-    #[error("cannot {action} {}", .path.display())]
-    File {
-        /// What was to be done.
-        action: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// Why it was not.
+    /// It was changed or cut off after it was written.
+    #[error("this {format} is damaged from byte {at} on: {found}")]
+    Damaged {
+        /// What it is.
+        format: &'static str,
+        /// Up to here it is as it was written.
+        at: u64,
+        /// What is wrong with the next block.
+        found: String,
+    },
+    /// It is as it was written, but tells of a memory that cannot be.
+    #[error("this {format} is not valid: {}{found}", row.map(|row| format!("row {row}: ")).unwrap_or_default())]
+    Invalid {
+        /// What it is.
+        format: &'static str,
+        /// The row that it is about, where it is about one.
+        row: Option<usize>,
+        /// What cannot be.
+        found: String,
+    },
+    /// The operating system failed to read or write.
+    #[error("{what} failed")]
+    Io {
+        /// What was being done, and with which file.
+        what: String,
+        /// Why it failed.
         #[source]
-        source: io::Error,
+        source: Box<dyn core::error::Error + Send + Sync>,
     },
-    /// A reader failed.
-    #[error("cannot read")]
-    Read(#[source] io::Error),
-}
-
-impl MemoriaError {
-    pub(crate) fn file(action: &'static str, path: &Path, source: io::Error) -> Self {
-        Self::File { action, path: path.to_owned(), source }
-    }
+    /// The device failed while it was read. What was added since the last read is withdrawn.
+    #[error("reading from the device failed")]
+    Device(#[source] Box<ExecutionError>),
 }
 
 fn recorded(first: u64, last: Option<u64>) -> String {

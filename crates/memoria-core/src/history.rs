@@ -91,8 +91,8 @@ mod summary;
 mod walk;
 
 use std::{
-    fs,
-    io::{self, Read, Write},
+    fs::File,
+    io::{self, BufReader, Read, Write},
     path::Path,
 };
 
@@ -137,88 +137,88 @@ impl History {
         self.rows.get(row).ok_or(MemoriaError::RowOutOfRange { got: row, rows })
     }
 
-    /// Writes a history to a file, which holds all of it or what it held before, whatever happens:
-    /// a temporary file beside it is written, synced and renamed.
+    /// Writes a file, or leaves the one that was there: a new file in the same folder is brought to the
+    /// disk and takes the path's place in one move.
     ///
     /// # Errors
     ///
-    /// [`MemoriaError::File`].
+    /// [`MemoriaError::Io`].
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), MemoriaError> {
-        let path = path.as_ref();
-        let written = durable_file::write(path, |writer| self.write(writer));
-        written.map_err(|error| MemoriaError::file("write", path, error))
+        durable_file::write(path.as_ref(), "history", |writer| self.write(writer))
     }
 
     /// Reads a file that [`save`](Self::save) wrote.
     ///
     /// # Errors
     ///
-    /// [`MemoriaError::File`]; otherwise as [`from_bytes`](Self::from_bytes).
+    /// As [`from_bytes`](Self::from_bytes), and [`MemoriaError::Io`].
     pub fn load(path: impl AsRef<Path>) -> Result<Self, MemoriaError> {
         let path = path.as_ref();
-        let bytes = fs::read(path).map_err(|error| MemoriaError::file("read", path, error))?;
-        Self::from_bytes(&bytes)
+        let file = File::open(path).map_err(|error| MemoriaError::Io {
+            what: format!("opening {}", path.display()),
+            source: error.into(),
+        })?;
+        file::read(BufReader::new(file), true)
     }
 
-    /// Writes a history, as [`save`](Self::save) does to a file. Not buffered.
+    /// Writes to anything, some 256 KiB at a time.
     ///
     /// # Errors
     ///
-    /// Those of the writer.
-    pub fn write(&self, writer: &mut impl Write) -> io::Result<()> {
-        file::write(self, writer)
+    /// [`MemoriaError::Io`]. What was written until then is no history.
+    pub fn write(&self, writer: impl Write) -> Result<(), MemoriaError> {
+        file::write(self, writer).map(drop).map_err(writing)
     }
 
-    /// Reads what [`write`](Self::write) wrote, to the end.
+    /// Reads what [`write`](Self::write) wrote, up to its end.
     ///
     /// # Errors
     ///
-    /// [`MemoriaError::Read`]; otherwise as [`from_bytes`](Self::from_bytes).
-    pub fn read(reader: &mut impl Read) -> Result<Self, MemoriaError> {
-        let mut bytes = Vec::new();
-        reader.read_to_end(&mut bytes).map_err(MemoriaError::Read)?;
-        Self::from_bytes(&bytes)
+    /// As [`from_bytes`](Self::from_bytes), and [`MemoriaError::Io`].
+    pub fn read(reader: impl Read) -> Result<Self, MemoriaError> {
+        file::read(reader, false)
     }
 
-    /// A history as bytes.
+    /// Writes to memory.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        let written = self.write(&mut bytes);
-        written.expect("a vector takes whatever is written to it");
-        bytes
+        file::write(self, Vec::new()).expect("a vector takes whatever is written to it")
     }
 
-    /// Makes a history of bytes that [`write`](Self::write) or [`to_bytes`](Self::to_bytes) made.
+    /// Reads what [`to_bytes`](Self::to_bytes), [`write`](Self::write) or [`save`](Self::save) wrote.
     ///
     /// Bytes are accepted only if everything that they tell of can have happened: the whole record is
     /// lived through. Costs that, and memory in proportion to the bytes, whatever is in them.
     ///
     /// # Errors
     ///
-    /// [`MemoriaError::NewerHistory`] for a version that is not known here,
-    /// [`MemoriaError::MalformedHistory`] for bytes that are not all of one history as it was written.
+    /// [`MemoriaError::UnknownFormat`] for bytes that are something else,
+    /// [`MemoriaError::NewerVersion`] for a version that is not known here, [`MemoriaError::Damaged`]
+    /// for bytes that are not all there or not as they were written, [`MemoriaError::Invalid`] for
+    /// what cannot have happened.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, MemoriaError> {
-        file::read(bytes)
+        file::read(bytes, true)
     }
 
     /// Writes one JSON object per event and line, for other tools: a [`HistoryEvent`] with its `row`,
-    /// row after row.
+    /// row after row. Many small writes.
     ///
     /// # Errors
     ///
-    /// Those of the writer.
-    pub fn write_json_lines(&self, writer: &mut impl Write) -> io::Result<()> {
-        json_lines::write(self, writer)
+    /// [`MemoriaError::Io`].
+    pub fn write_json_lines(&self, mut writer: impl Write) -> Result<(), MemoriaError> {
+        json_lines::write(self, &mut writer).map_err(writing)
     }
 
     /// Writes [JSON Lines](Self::write_json_lines) to a file, with the care of [`save`](Self::save).
     ///
     /// # Errors
     ///
-    /// [`MemoriaError::File`].
+    /// [`MemoriaError::Io`].
     pub fn save_json_lines(&self, path: impl AsRef<Path>) -> Result<(), MemoriaError> {
-        let path = path.as_ref();
-        let written = durable_file::write(path, |writer| self.write_json_lines(writer));
-        written.map_err(|error| MemoriaError::file("write", path, error))
+        durable_file::write(path.as_ref(), "history", |writer| self.write_json_lines(writer))
     }
+}
+
+fn writing(error: io::Error) -> MemoriaError {
+    MemoriaError::Io { what: "writing a history".into(), source: error.into() }
 }

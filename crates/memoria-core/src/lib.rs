@@ -80,6 +80,8 @@ mod reference;
 mod reminded;
 mod row;
 mod scratch;
+#[allow(dead_code, reason = "not every format needs all of it")]
+mod sealed;
 mod search;
 mod state;
 mod storage;

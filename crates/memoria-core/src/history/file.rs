@@ -1,21 +1,18 @@
-//! Histories as bytes.
+//! Histories as bytes, in the stream that [`sealed`](crate::sealed) describes, version 1.
 //!
 //! ```text
-//! magic       8 bytes, "MEMHIST" and a zero
-//! version     4 bytes, little endian, as all numbers of fixed length
-//! length      8 bytes: of everything from the magic to the checksum, both included
-//! rows        varint, then for each of them
-//!   beginning   step, next id, where long-term ends; engrams; firings; ties
-//!   record      varint length, then what `record.rs` describes
-//!   end         ids of those who live
-//! checksum    4 bytes: CRC-32 of everything before
+//! rows             how many
+//! of each row
+//!   beginning      after its length: step, next id, where long-term ends; engrams; firings; ties
+//!   record         after its length: what `record.rs` describes
+//!   end            after its length: ids of those who live
 //! ```
 //!
 //! Every engram takes at least a byte: who is born dies, is emptied, or lives at the end. So nothing
 //! that is made while reading is larger than a fixed multiple of the bytes that are there.
 
 use std::{
-    io::{self, Write},
+    io::{self, Read, Write},
     sync::Arc,
 };
 
@@ -23,167 +20,94 @@ use crate::{
     Engram, EngramId, EngramKind, MemoriaError,
     history::{
         History, RowHistory,
-        record::{Fault, Ids, float, put_ids, put_varint, take, varint},
+        record::{Fault, Ids, Record, float, put_ids, put_varint, take, varint},
         replay::Replay,
-        row_history::{Beginning, Cursor, Piece},
+        row_history::{Beginning, Cursor, PIECE, Piece},
         walk::Walk,
     },
+    sealed::{Format, Sealer, Unsealer},
 };
 
-const MAGIC: &[u8; 8] = b"MEMHIST\0";
-/// The version that is written, and the newest that is read.
-const VERSION: u32 = 1;
-const HEADER: usize = 8 + 4 + 8;
-const CHECKSUM: usize = 4;
+static FORMAT: Format = Format { magic: *b"\x89MEMHIST", name: "history", version: 1 };
 
 /// Writes a history; the records go straight from where they are.
-pub(super) fn write(history: &History, writer: &mut impl Write) -> io::Result<()> {
-    let mut scratch = Vec::new();
-    let mut rows = Vec::with_capacity(history.rows.len());
+pub(super) fn write<W: Write>(history: &History, writer: W) -> io::Result<W> {
+    let mut to = Sealer::begin(writer, &FORMAT)?;
+    to.put_number(history.rows.len() as u64)?;
+    let (mut bytes, mut scratch) = (Vec::new(), Vec::new());
     for row in &history.rows {
-        let (mut before, mut after) = (Vec::new(), Vec::new());
-        put_beginning(&mut before, &row.beginning, &mut scratch);
-        put_varint(&mut before, row.pieces.iter().map(|piece| piece.bytes.len() as u64).sum());
+        bytes.clear();
+        put_beginning(&mut bytes, &row.beginning, &mut scratch);
+        to.put_bytes(&bytes)?;
+        to.put_number(row.pieces.iter().map(|piece| piece.bytes.len() as u64).sum())?;
+        row.pieces.iter().try_for_each(|piece| to.put(&piece.bytes))?;
+        bytes.clear();
         let living = Replay::until(row, u64::MAX);
-        put_ids(&mut after, living.engrams().map(|engram| engram.id), &mut scratch);
-        rows.push((before, after));
+        put_ids(&mut bytes, living.engrams().map(|engram| engram.id), &mut scratch);
+        to.put_bytes(&bytes)?;
     }
-    let mut count = Vec::new();
-    put_varint(&mut count, history.rows.len() as u64);
-    let of_row = |(row, (before, after)): (&RowHistory, &(Vec<u8>, Vec<u8>))| {
-        before.len() + row.pieces.iter().map(|piece| piece.bytes.len()).sum::<usize>() + after.len()
-    };
-    let len =
-        HEADER + count.len() + history.rows.iter().zip(&rows).map(of_row).sum::<usize>() + CHECKSUM;
-
-    let mut writer = Summing { writer, sum: crc32fast::Hasher::new() };
-    writer.write_all(MAGIC)?;
-    writer.write_all(&VERSION.to_le_bytes())?;
-    writer.write_all(&(len as u64).to_le_bytes())?;
-    writer.write_all(&count)?;
-    for (row, (before, after)) in history.rows.iter().zip(&rows) {
-        writer.write_all(before)?;
-        row.pieces.iter().try_for_each(|piece| writer.write_all(&piece.bytes))?;
-        writer.write_all(after)?;
-    }
-    let Summing { writer, sum } = writer;
-    writer.write_all(&sum.finalize().to_le_bytes())
+    to.end()
 }
 
-/// Passes on what it is given, and its checksum.
-struct Summing<'a, W> {
-    writer: &'a mut W,
-    sum: crc32fast::Hasher,
-}
-
-impl<W: Write> Write for Summing<'_, W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.writer.write(bytes)?;
-        self.sum.update(&bytes[..written]);
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.writer.flush()
-    }
-}
-
-/// Reads a history and lives through it, so that whatever is accepted can be looked at.
-pub(super) fn read(bytes: &[u8]) -> Result<History, MemoriaError> {
-    let mut rest = check_frame(bytes)?;
-    let at = |rest: &[u8]| (bytes.len() - CHECKSUM - rest.len()) as u64;
-    let malformed = |what: Fault, rest: &[u8]| MemoriaError::MalformedHistory {
-        at: at(rest),
-        expected: "a history",
-        got: what.into(),
-    };
-    let rows = varint(&mut rest).map_err(|fault| malformed(fault, rest))?;
-    let mut history = History { rows: Vec::new() };
-    for _ in 0..rows {
-        let row = read_row(&mut rest).map_err(|fault| malformed(fault, rest))?;
+/// Reads a history and lives through it, so that whatever is accepted can be looked at. The reader is
+/// left where the history ends, unless it `is_all` that there must be.
+pub(super) fn read(reader: impl Read, is_all: bool) -> Result<History, MemoriaError> {
+    let mut stream = Unsealer::begin(reader, &FORMAT)?;
+    let rows = stream.number()?;
+    let mut history = History::default();
+    for row in 0..rows {
+        stream.row = usize::try_from(row).ok();
+        let beginning = stream.bytes("bytes of its beginning")?;
+        let record = stream.bytes("bytes of its record")?;
+        let end = stream.bytes("bytes of its end")?;
+        let row = read_row(&beginning, &record, &end).map_err(|fault| stream.invalid(fault))?;
         history.rows.push(row);
     }
-    if !rest.is_empty() {
-        return Err(malformed("more bytes than its rows have", rest));
+    stream.row = None;
+    if is_all {
+        stream.end_of_source()?
+    } else {
+        drop(stream.end()?)
     }
     Ok(history)
 }
 
-/// What is between header and checksum.
-fn check_frame(bytes: &[u8]) -> Result<&[u8], MemoriaError> {
-    let malformed = |at: usize, expected: &'static str, got: String| {
-        Err(MemoriaError::MalformedHistory { at: at as u64, expected, got })
-    };
-    let Some((header, _)) = bytes.split_first_chunk::<HEADER>() else {
-        let is_begun = MAGIC.starts_with(&bytes[..bytes.len().min(MAGIC.len())]);
-        let expected = if is_begun { "a header of 20 bytes" } else { "a history's first bytes" };
-        return malformed(0, expected, format!("{} bytes", bytes.len()));
-    };
-    if header[..8] != MAGIC[..] {
-        return malformed(0, "a history's first bytes", format!("{:?}", &header[..8]));
-    }
-    let version = u32::from_le_bytes([header[8], header[9], header[10], header[11]]);
-    if version > VERSION {
-        return Err(MemoriaError::NewerHistory { got: version, newest: VERSION });
-    }
-    if version == 0 {
-        return malformed(8, "a version from 1 on", "0".into());
-    }
-    let mut len = [0; 8];
-    len.copy_from_slice(&header[12..]);
-    let len = u64::from_le_bytes(len);
-    if len != bytes.len() as u64 || bytes.len() < HEADER + CHECKSUM {
-        let got = format!("{} bytes, not the {len} that its header tells of", bytes.len());
-        return malformed(12, "a whole history", got);
-    }
-    let (summed, sum) = bytes.split_at(bytes.len() - CHECKSUM);
-    let expected = crc32fast::hash(summed);
-    if sum != expected.to_le_bytes() {
-        let got = format!("checksum {sum:02x?}, not {:02x?}", expected.to_le_bytes());
-        return malformed(summed.len(), "bytes as they were written", got);
-    }
-    Ok(&summed[HEADER..])
-}
-
-fn read_row(rest: &mut &[u8]) -> Result<RowHistory, Fault> {
-    let beginning = read_beginning(rest)?;
-    let len = usize::try_from(varint(rest)?).map_err(|_| "a record longer than its bytes")?;
-    let whole = *rest;
-    let record = take(rest, len)?;
-    let mut end = *rest;
-    let living = Ids::read(rest)?;
-
+fn read_row(beginning: &[u8], record: &[u8], end: &[u8]) -> Result<RowHistory, Fault> {
+    let beginning = all_of(beginning, read_beginning)?;
+    let living = all_of(end, Ids::read)?;
     let mut replay = Replay::new(&beginning);
     let mut walk = Walk::through(&beginning, record);
     // Each engram that is born takes a byte of what is told of deaths, or of the end.
-    let mut room = (whole.len() - rest.len()) as u64;
+    let mut room = (record.len() + end.len()) as u64;
     let mut pieces = Vec::new();
     let (mut from, mut from_at) = (record, beginning.at);
-    loop {
-        let before = walk.rest();
-        let Some(next) = walk.next().inspect_err(|_| *rest = before)? else { break };
-        let mut applied = Ok(());
-        if let crate::history::record::Record::Born { count, .. } = next {
-            let left = room.checked_sub(count).ok_or("more births than there is room for");
-            applied = left.map(|left| room = left);
+    while let Some(next) = walk.next()? {
+        if let Record::Born { count, .. } = next {
+            room = room.checked_sub(count).ok_or("more births than there is room for")?;
         }
-        applied.and_then(|()| replay.apply(&next, &walk)).inspect_err(|_| *rest = before)?;
+        replay.apply(&next, &walk)?;
         // Pieces end with a step.
         let len = from.len() - walk.rest().len();
-        if walk.after().step != walk.before().step && len >= super::row_history::PIECE {
+        if walk.after().step != walk.before().step && len >= PIECE {
             pieces.push(Arc::new(Piece { at: from_at, bytes: from[..len].to_vec() }));
             (from, from_at) = (walk.rest(), walk.after());
         }
     }
     pieces.push(Arc::new(Piece { at: from_at, bytes: from.to_vec() }));
-    let mut alive = replay.engrams().map(|engram| engram.id);
-    let is_end = living.is_sound() && living.len() == replay.len();
-    if !(is_end && living.iter().all(|id| alive.next() == Some(id))) {
-        core::mem::swap(rest, &mut end);
+    let alive = replay.engrams().map(|engram| engram.id);
+    if !(living.is_sound() && living.iter().eq(alive)) {
         return Err("an end with others than those who live");
     }
     replay.check_lifespans()?;
     Ok(RowHistory { beginning: Arc::new(beginning), pieces, end: walk.after() })
+}
+
+fn all_of<'a, T>(
+    mut bytes: &'a [u8],
+    read: impl FnOnce(&mut &'a [u8]) -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    let read = read(&mut bytes)?;
+    if bytes.is_empty() { Ok(read) } else { Err("more bytes than are told of") }
 }
 
 fn put_beginning(out: &mut Vec<u8>, beginning: &Beginning, scratch: &mut Vec<u8>) {
@@ -212,6 +136,9 @@ fn put_beginning(out: &mut Vec<u8>, beginning: &Beginning, scratch: &mut Vec<u8>
 
 fn read_beginning(rest: &mut &[u8]) -> Result<Beginning, Fault> {
     let (step, next_id, long_term_below) = (varint(rest)?, varint(rest)?, varint(rest)?);
+    if long_term_below > next_id {
+        return Err("long-term engrams that are still to come");
+    }
     let mut beginning =
         Beginning { at: Cursor { step, next_id, long_term_below }, ..Beginning::default() };
     let ids = Ids::read(rest)?;
@@ -252,4 +179,132 @@ fn read_beginning(rest: &mut &[u8]) -> Result<Beginning, Fault> {
         beginning.ties.push((a, b, count));
     }
     Ok(beginning)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{LifespanGain, Memoria, MemoriaConfig};
+    use burn::backend::{Flex, TensorData, ops::FloatTensorOps};
+    use rand::{RngExt, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
+    /// Recorded from the middle on, with a reset, and ending in the midst of a step.
+    fn lived() -> RowHistory {
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        let config = MemoriaConfig::new(3, 5, 3, 2.0, 3);
+        let mut memory = Memoria::<Flex>::new(config).unwrap();
+        for step in 0..30 {
+            let numbers: Vec<f32> = (0..9).map(|_| rng.random_range(-1.0..1.0)).collect();
+            let data = TensorData::new(numbers, [1, 3, 3]);
+            memory.add_working_memory(Flex::float_from_data(data, &Default::default())).unwrap();
+            let reminded = memory.remind().unwrap();
+            let gains = reminded.ids(0).iter().map(|_| rng.random_range(0.0..2.5)).collect();
+            if step == 14 {
+                memory.record_history(true);
+            }
+            if step < 29 {
+                memory.adjust(&reminded, LifespanGain::Host(vec![gains])).unwrap();
+            }
+            if step == 24 {
+                memory.reset();
+            }
+        }
+        memory.history().unwrap().row(0).unwrap().clone()
+    }
+
+    fn parts(row: &RowHistory) -> [Vec<u8>; 3] {
+        let (mut beginning, mut end, mut scratch) = (Vec::new(), Vec::new(), Vec::new());
+        put_beginning(&mut beginning, &row.beginning, &mut scratch);
+        put_ids(&mut end, row.now().engrams().iter().map(|engram| engram.id), &mut scratch);
+        [beginning, row.pieces.iter().flat_map(|piece| piece.bytes.clone()).collect(), end]
+    }
+
+    fn mutate(bytes: &mut Vec<u8>, rng: &mut ChaCha8Rng) {
+        let at = rng.random_range(0..bytes.len());
+        match rng.random_range(0..6) {
+            0 => bytes[at] ^= 1 << rng.random_range(0..8),
+            1 => bytes[at] = [0, 1, 0x7f, 0x80, 0xff][rng.random_range(0..5)],
+            2 => drop(bytes.remove(at)),
+            3 => bytes.insert(at, rng.random()),
+            4 => bytes.truncate(at),
+            _ => {
+                let to = rng.random_range(at..bytes.len()).min(at + 40);
+                let copied = bytes[at..to].to_vec();
+                let place = rng.random_range(0..bytes.len());
+                bytes.splice(place..place, copied);
+            }
+        }
+    }
+
+    /// Asks for all there is.
+    fn look_at_all(row: &RowHistory) -> usize {
+        let mut seen = row.events().count() + row.summaries().count() + row.bytes();
+        for life in row.lives() {
+            seen += row.inspect(life.engram).unwrap().states.len();
+        }
+        for step in row.steps().take(40) {
+            seen += row.firings_of(step).unwrap().len() + row.events_of(step).unwrap().len();
+            seen += row.at(step).unwrap().engrams().len();
+        }
+        let now = row.now();
+        if let Some(engram) = now.engrams().first() {
+            seen += now.outgoing(engram.id).unwrap().len() + now.incoming(engram.id).unwrap().len();
+        }
+        seen + now.edges().len()
+    }
+
+    #[test]
+    fn a_row_comes_back() {
+        let row = lived();
+        let [beginning, record, end] = parts(&row);
+        let read = read_row(&beginning, &record, &end).unwrap();
+        assert!(row.pieces.len() > 2, "pieces are short here");
+        assert_eq!(read.pieces.len(), row.pieces.len());
+        assert!(read.pieces.iter().zip(&row.pieces).all(|(a, b)| a.at == b.at));
+        assert_eq!((read.end, look_at_all(&read)), (row.end, look_at_all(&row)));
+        assert_eq!(parts(&read), [beginning, record, end]);
+    }
+
+    /// What a digest cannot find, as whoever wrote the bytes computed it anew.
+    #[test]
+    fn changed_rows_are_refused_or_can_be_looked_at() {
+        let mut rng = ChaCha8Rng::seed_from_u64(7);
+        let original = parts(&lived());
+        let (mut refused, mut looked_at) = (0, 0);
+        for _ in 0..20_000 {
+            let mut parts = original.clone();
+            for _ in 0..rng.random_range(1..4) {
+                let part = [0, 1, 1, 1, 2][rng.random_range(0..5)];
+                if !parts[part].is_empty() {
+                    mutate(&mut parts[part], &mut rng);
+                }
+            }
+            let [beginning, record, end] = &parts;
+            match read_row(beginning, record, end) {
+                Err(_) => refused += 1,
+                Ok(row) => {
+                    let most = beginning.len() + record.len() + end.len();
+                    assert!(row.lives().len() <= most, "more lives than bytes");
+                    look_at_all(&row);
+                    looked_at += 1;
+                }
+            }
+        }
+        assert!(refused > 10_000 && looked_at > 500, "{refused} refused, {looked_at} looked at");
+    }
+
+    #[test]
+    fn births_without_end_are_refused() {
+        let (mut record, mut scratch) = (Vec::new(), Vec::new());
+        crate::history::record::put_born(&mut record, 0..1 << 60, 3.0);
+        crate::history::record::put_reset(&mut record, core::iter::empty(), &mut scratch);
+        let (mut beginning, mut end) = (Vec::new(), Vec::new());
+        put_beginning(&mut beginning, &Beginning::default(), &mut scratch);
+        put_ids(&mut end, core::iter::empty(), &mut scratch);
+        assert_eq!(
+            read_row(&beginning, &record, &end).unwrap_err(),
+            "more births than there is room for"
+        );
+    }
 }

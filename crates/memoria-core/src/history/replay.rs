@@ -151,10 +151,6 @@ impl Replay {
         self.living.values().try_for_each(|living| living.check(self.step))
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.living.len()
-    }
-
     /// Who lives, in order of id.
     pub(super) fn engrams(&self) -> impl Iterator<Item = Engram> {
         self.living.iter().map(|(&id, living)| Engram {

@@ -1,0 +1,435 @@
+//! A stream of bytes in blocks, each sealed by a digest of everything up to it.
+//!
+//! ```text
+//! magic            8 bytes, of the format
+//! version          u32, of the format
+//! blocks           length u32, at most 2¹⁸; as many bytes; digest u64
+//! the last block   length 0, with its digest
+//! ```
+//!
+//! All numbers are little-endian. A digest is the 64-bit XXH3 of all that precedes it, other digests left
+//! out: a block that was changed, moved, left out, repeated or cut off does not fit its digest. Nothing
+//! of a block is looked at before its digest was, and no more memory is set aside than bytes have come.
+
+use std::io::{self, Read, Write};
+
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::MemoriaError;
+
+/// Most bytes in a block.
+const BLOCK: usize = 1 << 18;
+/// Bytes before a block's content: its length.
+const LENGTH: usize = size_of::<u32>();
+
+/// What a stream holds.
+#[derive(Debug)]
+pub(crate) struct Format {
+    pub(crate) magic: [u8; 8],
+    /// As messages call it.
+    pub(crate) name: &'static str,
+    /// The version that is written; this one and all before are read.
+    pub(crate) version: u32,
+}
+
+/// Writes a stream.
+pub(crate) struct Sealer<W> {
+    writer: W,
+    /// The block that is being filled, its length in front.
+    block: Vec<u8>,
+    digest: Xxh3,
+}
+
+impl<W: Write> Sealer<W> {
+    pub(crate) fn begin(mut writer: W, format: &Format) -> io::Result<Self> {
+        let mut digest = Xxh3::new();
+        let mut head = format.magic.to_vec();
+        head.extend(format.version.to_le_bytes());
+        digest.update(&head);
+        writer.write_all(&head)?;
+        Ok(Self { writer, block: vec![0; LENGTH], digest })
+    }
+
+    pub(crate) fn put(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let room = LENGTH + BLOCK - self.block.len();
+            let (fits, rest) = bytes.split_at(room.min(bytes.len()));
+            self.block.extend_from_slice(fits);
+            bytes = rest;
+            if self.block.len() == LENGTH + BLOCK {
+                self.seal()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A number in base 128, the low digits first, every byte but the last with its high bit set.
+    pub(crate) fn put_number(&mut self, mut number: u64) -> io::Result<()> {
+        let (mut digits, mut len) = ([0; 10], 0);
+        loop {
+            digits[len] = (number & 0x7f) as u8;
+            number >>= 7;
+            if number == 0 {
+                return self.put(&digits[..=len]);
+            }
+            digits[len] |= 0x80;
+            len += 1;
+        }
+    }
+
+    /// Bytes after their length.
+    pub(crate) fn put_bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.put_number(bytes.len() as u64)?;
+        self.put(bytes)
+    }
+
+    /// Ends the stream and hands the writer back, flushed.
+    pub(crate) fn end(mut self) -> io::Result<W> {
+        if self.block.len() > LENGTH {
+            self.seal()?;
+        }
+        self.seal()?;
+        self.writer.flush()?;
+        Ok(self.writer)
+    }
+
+    fn seal(&mut self) -> io::Result<()> {
+        let length = (self.block.len() - LENGTH) as u32;
+        self.block[..LENGTH].copy_from_slice(&length.to_le_bytes());
+        self.digest.update(&self.block);
+        self.block.extend(self.digest.digest().to_le_bytes());
+        self.writer.write_all(&self.block)?;
+        self.block.truncate(LENGTH);
+        Ok(())
+    }
+}
+
+/// Reads a stream.
+pub(crate) struct Unsealer<R> {
+    reader: R,
+    format: &'static Format,
+    /// The row that is being read, for messages.
+    pub(crate) row: Option<usize>,
+    block: Vec<u8>,
+    /// How much of the block has been taken.
+    taken: usize,
+    /// Bytes of the stream before the next block.
+    offset: u64,
+    digest: Xxh3,
+    has_ended: bool,
+}
+
+impl<R: Read> Unsealer<R> {
+    pub(crate) fn begin(reader: R, format: &'static Format) -> Result<Self, MemoriaError> {
+        let mut stream = Self {
+            reader,
+            format,
+            row: None,
+            block: Vec::new(),
+            taken: 0,
+            offset: 0,
+            digest: Xxh3::new(),
+            has_ended: false,
+        };
+        let mut magic = Vec::new();
+        let len = format.magic.len() as u64;
+        let read = (&mut stream.reader).take(len).read_to_end(&mut magic);
+        read.map_err(|error| stream.io(error))?;
+        if magic != format.magic {
+            return Err(MemoriaError::UnknownFormat { expected: format.name, got: magic });
+        }
+        stream.offset += len;
+        stream.digest.update(&magic);
+        let version = stream.fixed::<{ size_of::<u32>() }>()?;
+        stream.digest.update(&version);
+        match u32::from_le_bytes(version) {
+            0 => Err(stream.damaged("version 0 was never written")),
+            found if found > format.version => {
+                let (name, supported) = (format.name, format.version);
+                Err(MemoriaError::NewerVersion { format: name, found, supported })
+            }
+            _ => Ok(stream),
+        }
+    }
+
+    /// Takes exactly as many bytes as there is room for.
+    pub(crate) fn get(&mut self, room: &mut [u8]) -> Result<(), MemoriaError> {
+        let mut filled = 0;
+        while filled < room.len() {
+            let bytes = self.some(room.len() - filled)?;
+            room[filled..filled + bytes.len()].copy_from_slice(bytes);
+            filled += bytes.len();
+        }
+        Ok(())
+    }
+
+    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], MemoriaError> {
+        let mut bytes = [0; N];
+        self.get(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Appends bytes as they come.
+    pub(crate) fn append(&mut self, to: &mut Vec<u8>, mut len: usize) -> Result<(), MemoriaError> {
+        while len > 0 {
+            let bytes = self.some(len)?;
+            to.extend_from_slice(bytes);
+            len -= bytes.len();
+        }
+        Ok(())
+    }
+
+    /// Passes over bytes.
+    pub(crate) fn skip(&mut self, mut len: u64) -> Result<(), MemoriaError> {
+        while len > 0 {
+            let most = usize::try_from(len).unwrap_or(usize::MAX);
+            len -= self.some(most)?.len() as u64;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn number(&mut self) -> Result<u64, MemoriaError> {
+        let mut number = 0u64;
+        for place in (0..).step_by(7) {
+            let [byte] = self.array()?;
+            let digit = u64::from(byte & 0x7f);
+            let is_last = byte & 0x80 == 0;
+            // The tenth byte has one bit to give; a zero at the end says nothing.
+            if (place == 63 && byte > 1) || (is_last && digit == 0 && place > 0) {
+                break;
+            }
+            number |= digit << place;
+            if is_last {
+                return Ok(number);
+            }
+        }
+        Err(self.invalid("a number is not written as numbers are"))
+    }
+
+    /// A number that counts things in memory.
+    pub(crate) fn count(&mut self, of: &str) -> Result<usize, MemoriaError> {
+        let number = self.number()?;
+        let most = isize::MAX as u64;
+        if number > most {
+            return Err(self.invalid(format!("{of}: {number}, more than can be")));
+        }
+        Ok(number as usize)
+    }
+
+    pub(crate) fn bytes(&mut self, of: &str) -> Result<Vec<u8>, MemoriaError> {
+        let (len, mut bytes) = (self.count(of)?, Vec::new());
+        self.append(&mut bytes, len)?;
+        Ok(bytes)
+    }
+
+    /// Ends the stream, of which nothing may be left, and hands the reader back.
+    pub(crate) fn end(mut self) -> Result<R, MemoriaError> {
+        if self.taken == self.block.len() && !self.has_ended {
+            self.next_block()?;
+        }
+        if !self.has_ended {
+            return Err(self.invalid("there is more in it than it says"));
+        }
+        Ok(self.reader)
+    }
+
+    /// As [`end`](Self::end), where nothing may follow in the source either.
+    pub(crate) fn end_of_source(self) -> Result<(), MemoriaError> {
+        let (format, offset) = (self.format.name, self.offset);
+        let mut reader = self.end()?;
+        let mut rest = [0];
+        match reader.read(&mut rest) {
+            Ok(0) => Ok(()),
+            Ok(_) => {
+                let found = "it goes on after its end".into();
+                Err(MemoriaError::Damaged { format, at: offset, found })
+            }
+            Err(error) => {
+                Err(MemoriaError::Io { what: format!("reading a {format}"), source: error.into() })
+            }
+        }
+    }
+
+    /// An error about what the stream says, whose digest is right.
+    pub(crate) fn invalid(&self, found: impl Into<String>) -> MemoriaError {
+        let (format, row, found) = (self.format.name, self.row, found.into());
+        MemoriaError::Invalid { format, row, found }
+    }
+
+    /// The next bytes of the block, at most so many and at least one.
+    fn some(&mut self, most: usize) -> Result<&[u8], MemoriaError> {
+        if self.taken == self.block.len() {
+            if !self.has_ended {
+                self.next_block()?;
+            }
+            if self.has_ended {
+                return Err(self.invalid("it ends too early"));
+            }
+        }
+        let from = self.taken;
+        self.taken += most.min(self.block.len() - from);
+        Ok(&self.block[from..self.taken])
+    }
+
+    fn next_block(&mut self) -> Result<(), MemoriaError> {
+        let length = self.fixed::<LENGTH>()?;
+        let len = u32::from_le_bytes(length) as usize;
+        if len > BLOCK {
+            return Err(self.damaged(format!("a block of {len} bytes; at most {BLOCK} there are")));
+        }
+        self.block.clear();
+        self.taken = 0;
+        let read = (&mut self.reader).take(len as u64).read_to_end(&mut self.block);
+        read.map_err(|error| self.io(error))?;
+        if self.block.len() < len {
+            return Err(self.cut_off());
+        }
+        self.digest.update(&length);
+        self.digest.update(&self.block);
+        let digest = u64::from_le_bytes(self.fixed()?);
+        if digest != self.digest.digest() {
+            self.block.clear();
+            return Err(self.damaged("a block does not fit its digest"));
+        }
+        self.offset += len as u64;
+        self.has_ended = len == 0;
+        Ok(())
+    }
+
+    /// Bytes that are no part of a block.
+    fn fixed<const N: usize>(&mut self) -> Result<[u8; N], MemoriaError> {
+        let mut bytes = [0; N];
+        self.reader.read_exact(&mut bytes).map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => self.cut_off(),
+            _ => self.io(error),
+        })?;
+        self.offset += N as u64;
+        Ok(bytes)
+    }
+
+    fn cut_off(&self) -> MemoriaError {
+        self.damaged("it is cut off")
+    }
+
+    fn damaged(&self, found: impl Into<String>) -> MemoriaError {
+        let (format, at, found) = (self.format.name, self.offset, found.into());
+        MemoriaError::Damaged { format, at, found }
+    }
+
+    fn io(&self, error: io::Error) -> MemoriaError {
+        MemoriaError::Io { what: format!("reading a {}", self.format.name), source: error.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    static FORMAT: Format = Format { magic: *b"\x89sealed ", name: "seal", version: 3 };
+
+    fn seal(contents: &[u8]) -> Vec<u8> {
+        let mut sealer = Sealer::begin(Vec::new(), &FORMAT).unwrap();
+        sealer.put_bytes(contents).unwrap();
+        sealer.end().unwrap()
+    }
+
+    fn unseal(bytes: &[u8]) -> Result<Vec<u8>, MemoriaError> {
+        let mut stream = Unsealer::begin(bytes, &FORMAT)?;
+        let contents = stream.bytes("contents")?;
+        stream.end_of_source()?;
+        Ok(contents)
+    }
+
+    #[test]
+    fn what_was_sealed_comes_back() {
+        for len in [0, 1, BLOCK - 3, BLOCK - 2, BLOCK, 3 * BLOCK + 17] {
+            let contents: Vec<u8> = (0..len).map(|i| (i * 31 % 251) as u8).collect();
+            let sealed = seal(&contents);
+            assert_eq!(unseal(&sealed).unwrap(), contents);
+            // A block is 12 bytes longer than what is in it.
+            let blocks = (len + 3).div_ceil(BLOCK) + 1;
+            assert!(sealed.len() <= 12 + len + 3 + 12 * blocks, "{} for {len}", sealed.len());
+        }
+    }
+
+    #[test]
+    fn a_reader_is_left_where_the_stream_ends() {
+        let mut two = seal(b"one");
+        two.extend(seal(b"two"));
+        let mut reader = &two[..];
+        for expected in [b"one", b"two"] {
+            let mut stream = Unsealer::begin(&mut reader, &FORMAT).unwrap();
+            assert_eq!(stream.bytes("contents").unwrap(), expected);
+            stream.end().unwrap();
+        }
+        assert!(reader.is_empty());
+        assert!(matches!(unseal(&two), Err(MemoriaError::Damaged { .. })));
+    }
+
+    #[test]
+    fn every_flipped_bit_and_every_cut_is_refused() {
+        let sealed = seal(b"what is remembered");
+        for bit in 0..8 * sealed.len() {
+            let mut flipped = sealed.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            unseal(&flipped).unwrap_err();
+        }
+        for len in 0..sealed.len() {
+            unseal(&sealed[..len]).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn blocks_that_change_places_are_refused() {
+        let sealed = seal(&vec![7; 3 * BLOCK]);
+        let block = |index: usize| 12 + index * (BLOCK + 12)..12 + (index + 1) * (BLOCK + 12);
+        let mut swapped = sealed.clone();
+        swapped[block(1)].copy_from_slice(&sealed[block(2)]);
+        swapped[block(2)].copy_from_slice(&sealed[block(1)]);
+        assert!(matches!(unseal(&swapped), Err(MemoriaError::Damaged { .. })));
+        let mut shorter = sealed.clone();
+        shorter.drain(block(1));
+        assert!(matches!(unseal(&shorter), Err(MemoriaError::Damaged { .. })));
+    }
+
+    #[test]
+    fn a_newer_version_is_refused_by_name() {
+        let mut sealed = seal(b"");
+        sealed[8] = 4;
+        let error = unseal(&sealed).unwrap_err();
+        let expected = MemoriaError::NewerVersion { format: "seal", found: 4, supported: 3 };
+        assert_eq!(error.to_string(), expected.to_string());
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_come_back(numbers in proptest::collection::vec(any::<u64>(), 0..50), shift in 0..64u32) {
+            let mut sealer = Sealer::begin(Vec::new(), &FORMAT).unwrap();
+            for number in &numbers {
+                sealer.put_number(number >> shift).unwrap();
+            }
+            let sealed = sealer.end().unwrap();
+            let mut stream = Unsealer::begin(&sealed[..], &FORMAT).unwrap();
+            for number in &numbers {
+                prop_assert_eq!(stream.number().unwrap(), number >> shift);
+            }
+            stream.end().unwrap();
+        }
+
+        /// One way to write a number, and no number too large.
+        #[test]
+        fn what_is_read_as_a_number_is_what_is_written(digits in proptest::collection::vec(any::<u8>(), 1..12)) {
+            let mut sealer = Sealer::begin(Vec::new(), &FORMAT).unwrap();
+            sealer.put(&digits).unwrap();
+            let sealed = sealer.end().unwrap();
+            let mut stream = Unsealer::begin(&sealed[..], &FORMAT).unwrap();
+            if let Ok(number) = stream.number() {
+                let mut again = Sealer::begin(Vec::new(), &FORMAT).unwrap();
+                again.put_number(number).unwrap();
+                let len = again.block.len() - LENGTH;
+                prop_assert_eq!(&again.block[LENGTH..], &digits[..len]);
+            }
+        }
+    }
+}
