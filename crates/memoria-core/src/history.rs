@@ -76,6 +76,15 @@
 //! dies, nor of an engram that dies in its first step; it works a gain out from two lifespans, with
 //! their rounding, and two reminds of a step are one firing to it. Here all of that is recorded as it
 //! happens. A reset of the memory ends the package's history; here it is part of it.
+//!
+//! The two are compared on one row, and where their searches agree: while no long-term engram is
+//! reminded, or while all short-term engrams are reminded and all long-term ones are connected. What
+//! else the package is reminded of in error, it also tells as a firing.
+//!
+//! # Errors
+//!
+//! What a [`History`] is asked for and does not know is an error that says what it knows; bytes are
+//! refused as [`History::from_bytes`] says. Looking at a history never panics, whatever it was read from.
 
 mod events;
 mod file;
@@ -109,8 +118,8 @@ use crate::{MemoriaError, durable_file};
 
 /// What happened in all rows of a memory, up to the moment at which it was asked for.
 ///
-/// Made by [`Memoria::history`](crate::Memoria::history). The memory goes on without it: what was
-/// recorded is shared, not copied, but for the last piece of each row.
+/// Made by [`Memoria::history`](crate::Memoria::history), or read from a file. It does not change while
+/// the memory goes on, and can go to another thread: to be saved there, say.
 #[derive(Clone, Debug, Default)]
 pub struct History {
     pub(crate) rows: Vec<RowHistory>,

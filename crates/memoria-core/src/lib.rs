@@ -38,6 +38,8 @@
 //! # Ok(()) } main().unwrap(); }
 //! ```
 //!
+//! What happened in a memory can be [recorded](history).
+//!
 //! # Two planes
 //!
 //! Vectors lie in one pool shared by all rows, [on the device or on the host](Storage); everything else

@@ -20,6 +20,7 @@ use crate::{
     Engram, EngramId, EngramKind, MemoriaError,
     history::{
         History, RowHistory,
+        lives::living,
         record::{Fault, Ids, Record, float, put_ids, put_varint, take, varint},
         replay::Replay,
         row_history::{Beginning, Cursor, PIECE, Piece},
@@ -34,16 +35,15 @@ static FORMAT: Format = Format { magic: *b"\x89MEMHIST", name: "history", versio
 pub(super) fn write<W: Write>(history: &History, writer: W) -> io::Result<W> {
     let mut to = Sealer::begin(writer, &FORMAT)?;
     to.put_number(history.rows.len() as u64)?;
-    let (mut bytes, mut scratch) = (Vec::new(), Vec::new());
+    let mut bytes = Vec::new();
     for row in &history.rows {
         bytes.clear();
-        put_beginning(&mut bytes, &row.beginning, &mut scratch);
+        put_beginning(&mut bytes, &row.beginning);
         to.put_bytes(&bytes)?;
         to.put_number(row.pieces.iter().map(|piece| piece.bytes.len() as u64).sum())?;
         row.pieces.iter().try_for_each(|piece| to.put(&piece.bytes))?;
         bytes.clear();
-        let living = Replay::until(row, u64::MAX);
-        put_ids(&mut bytes, living.engrams().map(|engram| engram.id), &mut scratch);
+        put_ids(&mut bytes, living(row).into_iter());
         to.put_bytes(&bytes)?;
     }
     to.end()
@@ -110,12 +110,12 @@ fn all_of<'a, T>(
     if bytes.is_empty() { Ok(read) } else { Err("more bytes than are told of") }
 }
 
-fn put_beginning(out: &mut Vec<u8>, beginning: &Beginning, scratch: &mut Vec<u8>) {
+fn put_beginning(out: &mut Vec<u8>, beginning: &Beginning) {
     let Beginning { at, engrams, firings, ties } = beginning;
     for number in [at.step, at.next_id, at.long_term_below] {
         put_varint(out, number);
     }
-    put_ids(out, engrams.iter().map(|engram| engram.id), scratch);
+    put_ids(out, engrams.iter().map(|engram| engram.id));
     for engram in engrams {
         out.push(engram.kind as u8);
         out.extend_from_slice(&engram.lifespan.to_le_bytes());
@@ -124,7 +124,7 @@ fn put_beginning(out: &mut Vec<u8>, beginning: &Beginning, scratch: &mut Vec<u8>
     }
     put_varint(out, firings.len() as u64);
     for members in firings {
-        put_ids(out, members.iter().copied(), scratch);
+        put_ids(out, members.iter().copied());
     }
     put_varint(out, ties.len() as u64);
     for (a, b, count) in ties {
@@ -214,9 +214,9 @@ mod tests {
     }
 
     fn parts(row: &RowHistory) -> [Vec<u8>; 3] {
-        let (mut beginning, mut end, mut scratch) = (Vec::new(), Vec::new(), Vec::new());
-        put_beginning(&mut beginning, &row.beginning, &mut scratch);
-        put_ids(&mut end, row.now().engrams().iter().map(|engram| engram.id), &mut scratch);
+        let (mut beginning, mut end) = (Vec::new(), Vec::new());
+        put_beginning(&mut beginning, &row.beginning);
+        put_ids(&mut end, row.now().engrams().iter().map(|engram| engram.id));
         [beginning, row.pieces.iter().flat_map(|piece| piece.bytes.clone()).collect(), end]
     }
 
@@ -239,7 +239,7 @@ mod tests {
 
     /// Asks for all there is.
     fn look_at_all(row: &RowHistory) -> usize {
-        let mut seen = row.events().count() + row.summaries().count() + row.bytes();
+        let mut seen = row.events().count() + row.summaries().count();
         for life in row.lives() {
             seen += row.inspect(life.engram).unwrap().states.len();
         }
@@ -296,12 +296,12 @@ mod tests {
 
     #[test]
     fn births_without_end_are_refused() {
-        let (mut record, mut scratch) = (Vec::new(), Vec::new());
+        let mut record = Vec::new();
         crate::history::record::put_born(&mut record, 0..1 << 60, 3.0);
-        crate::history::record::put_reset(&mut record, core::iter::empty(), &mut scratch);
+        crate::history::record::put_reset(&mut record, core::iter::empty());
         let (mut beginning, mut end) = (Vec::new(), Vec::new());
-        put_beginning(&mut beginning, &Beginning::default(), &mut scratch);
-        put_ids(&mut end, core::iter::empty(), &mut scratch);
+        put_beginning(&mut beginning, &Beginning::default());
+        put_ids(&mut end, core::iter::empty());
         assert_eq!(
             read_row(&beginning, &record, &end).unwrap_err(),
             "more births than there is room for"

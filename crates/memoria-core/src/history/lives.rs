@@ -59,7 +59,7 @@ pub(super) fn lives(history: &RowHistory) -> Vec<Life> {
     let beginning = &history.beginning;
     let mut lives: Vec<Life> = Vec::with_capacity(beginning.engrams.len());
     for engram in &beginning.engrams {
-        lives.push(living(engram.id, beginning.at.step - engram.age));
+        lives.push(begun(engram.id, beginning.at.step - engram.age));
     }
     let mut walk = Walk::new(history);
     while let Some(record) = walk.next_sound() {
@@ -73,7 +73,7 @@ pub(super) fn lives(history: &RowHistory) -> Vec<Life> {
         };
         match record {
             Record::Born { first, count, .. } => {
-                lives.extend((first.0..first.0 + count).map(|id| living(EngramId(id), step)));
+                lives.extend((first.0..first.0 + count).map(|id| begun(EngramId(id), step)));
             }
             Record::Fired { .. } => {}
             Record::Adjusted { died, .. } => end(died, DeathCause::Forgotten),
@@ -86,8 +86,41 @@ pub(super) fn lives(history: &RowHistory) -> Vec<Life> {
     lives
 }
 
-fn living(engram: EngramId, born: u64) -> Life {
+fn begun(engram: EngramId, born: u64) -> Life {
     Life { engram, born, death: None, duration: 0 }
+}
+
+/// Who lives at the end of the record, in order of id. Passes over who fired and gained.
+pub(super) fn living(history: &RowHistory) -> Vec<EngramId> {
+    let mut living: Vec<EngramId> = history.beginning.engrams.iter().map(|e| e.id).collect();
+    // Taken out when they are many, so that each costs little however many live.
+    let mut dead: Vec<EngramId> = Vec::new();
+    let bury = |living: &mut Vec<EngramId>, dead: &mut Vec<EngramId>| {
+        dead.sort_unstable();
+        living.retain(|id| dead.binary_search(id).is_err());
+        dead.clear();
+    };
+    let mut walk = Walk::new(history);
+    while let Some(record) = walk.next_sound() {
+        match record {
+            Record::Born { first, count, .. } => {
+                living.extend((first.0..first.0 + count).map(EngramId));
+            }
+            Record::Fired { .. } => {}
+            Record::Adjusted { died, .. } => {
+                dead.extend(died.iter());
+                if dead.len() > 1024.max(living.len() / 2) {
+                    bury(&mut living, &mut dead);
+                }
+            }
+            Record::Reset { .. } => {
+                living.clear();
+                dead.clear();
+            }
+        }
+    }
+    bury(&mut living, &mut dead);
+    living
 }
 
 /// Steps lived to their end, by the end of the record at step `now`.

@@ -1,7 +1,7 @@
 //! What happened, in bytes: one record per call that changed the row.
 //!
-//! Numbers are LEB128 varints. Ids come in ascending order, each as its distance from the one before.
-//! Whatever a record says of many engrams is preceded by its length, so that a reader can pass over it.
+//! Numbers are LEB128 varints. Ids come after their number, in ascending order, each as its distance
+//! from the one before.
 
 use core::ops::Range;
 
@@ -91,19 +91,19 @@ pub(super) struct Ids<'a> {
 }
 
 impl<'a> Ids<'a> {
+    /// Finds the end of the ids; whether they are [sound](Self::is_sound) is another question.
     pub(super) fn read(bytes: &mut &'a [u8]) -> Result<Self, Fault> {
-        let (count, len) = (varint(bytes)?, varint(bytes)?);
-        let len = usize::try_from(len).map_err(|_| "a list longer than the bytes there are")?;
-        Ok(Self { count, bytes: take(bytes, len)? })
+        let count = varint(bytes)?;
+        let Some(last) = count.checked_sub(1) else { return Ok(Self::default()) };
+        let mut ends = bytes.iter().enumerate().filter(|&(_, &byte)| byte < 0x80);
+        let last = usize::try_from(last).ok().and_then(|last| ends.nth(last));
+        let (end, _) = last.ok_or("a list longer than the bytes there are")?;
+        Ok(Self { count, bytes: take(bytes, end + 1)? })
     }
 
-    /// Whether there are as many as it says and nothing else.
+    /// Whether all of them are ids.
     pub(super) fn is_sound(&self) -> bool {
-        let mut ids = self.iter();
-        // At least a byte each, so that this ends.
-        self.count <= self.bytes.len() as u64
-            && ids.by_ref().count() as u64 == self.count
-            && ids.bytes.is_empty()
+        self.iter().count() as u64 == self.count
     }
 
     pub(super) fn len(&self) -> usize {
@@ -188,30 +188,40 @@ pub(super) fn float(bytes: &mut &[u8]) -> Result<f32, Fault> {
     Ok(f32::from_le_bytes([four[0], four[1], four[2], four[3]]))
 }
 
-pub(super) fn put_varint(out: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        out.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    out.push(number as u8);
+pub(super) fn put_varint(out: &mut Vec<u8>, number: u64) {
+    let mut room = [0; LONGEST];
+    let len = write_varint(&mut room, number);
+    out.extend_from_slice(&room[..len]);
 }
 
-/// Writes ids that ascend, by way of `scratch`.
-pub(super) fn put_ids(
-    out: &mut Vec<u8>,
-    ids: impl Iterator<Item = EngramId>,
-    scratch: &mut Vec<u8>,
-) {
-    scratch.clear();
-    let (mut count, mut next) = (0, 0);
-    for EngramId(id) in ids {
-        put_varint(scratch, id - next);
-        next = id + 1;
-        count += 1;
+/// Most bytes of a number.
+const LONGEST: usize = 10;
+
+/// Writes a number where there is room for it; its length.
+#[inline]
+fn write_varint(room: &mut [u8], mut number: u64) -> usize {
+    let mut len = 0;
+    while number >= 0x80 {
+        room[len] = number as u8 | 0x80;
+        number >>= 7;
+        len += 1;
     }
-    put_varint(out, count);
-    put_varint(out, scratch.len() as u64);
-    out.extend_from_slice(scratch);
+    room[len] = number as u8;
+    len + 1
+}
+
+/// Writes ids that ascend.
+pub(super) fn put_ids(out: &mut Vec<u8>, ids: impl ExactSizeIterator<Item = EngramId>) {
+    // Room for all at once: this is done in every step.
+    let mut end = out.len();
+    out.resize(end + LONGEST * (ids.len() + 1), 0);
+    end += write_varint(&mut out[end..], ids.len() as u64);
+    let mut next = 0;
+    for EngramId(id) in ids {
+        end += write_varint(&mut out[end..], id - next);
+        next = id + 1;
+    }
+    out.truncate(end);
 }
 
 pub(super) fn put_born(out: &mut Vec<u8>, born: Range<u64>, lifespan: f32) {
@@ -221,13 +231,9 @@ pub(super) fn put_born(out: &mut Vec<u8>, born: Range<u64>, lifespan: f32) {
     out.extend_from_slice(&lifespan.to_le_bytes());
 }
 
-pub(super) fn put_fired(
-    out: &mut Vec<u8>,
-    reminded: impl Iterator<Item = EngramId>,
-    scratch: &mut Vec<u8>,
-) {
+pub(super) fn put_fired(out: &mut Vec<u8>, reminded: impl ExactSizeIterator<Item = EngramId>) {
     out.push(FIRED);
-    put_ids(out, reminded, scratch);
+    put_ids(out, reminded);
 }
 
 /// `gains` in order of id; `of_last_firing` if their engrams are those of the step's last firing.
@@ -236,8 +242,7 @@ pub(super) fn put_adjusted(
     gains: &[(EngramId, f32)],
     of_last_firing: bool,
     promoted: &[EngramId],
-    died: impl Iterator<Item = EngramId>,
-    scratch: &mut Vec<u8>,
+    died: impl ExactSizeIterator<Item = EngramId>,
 ) {
     out.push(ADJUSTED);
     if gains.iter().all(|&(_, gain)| gain == 0.0) {
@@ -248,23 +253,21 @@ pub(super) fn put_adjusted(
             put_varint(out, gains.len() as u64);
         } else {
             out.push(GAINS_BY_ID);
-            put_ids(out, gains.iter().map(|&(id, _)| id), scratch);
+            put_ids(out, gains.iter().map(|&(id, _)| id));
         }
-        for (_, gain) in gains {
-            out.extend_from_slice(&gain.to_le_bytes());
+        let end = out.len();
+        out.resize(end + size_of::<f32>() * gains.len(), 0);
+        for (room, (_, gain)) in out[end..].as_chunks_mut().0.iter_mut().zip(gains) {
+            *room = gain.to_le_bytes();
         }
     }
-    put_ids(out, promoted.iter().copied(), scratch);
-    put_ids(out, died, scratch);
+    put_ids(out, promoted.iter().copied());
+    put_ids(out, died);
 }
 
-pub(super) fn put_reset(
-    out: &mut Vec<u8>,
-    emptied: impl Iterator<Item = EngramId>,
-    scratch: &mut Vec<u8>,
-) {
+pub(super) fn put_reset(out: &mut Vec<u8>, emptied: impl ExactSizeIterator<Item = EngramId>) {
     out.push(RESET);
-    put_ids(out, emptied, scratch);
+    put_ids(out, emptied);
 }
 
 #[cfg(test)]
@@ -292,7 +295,7 @@ mod tests {
         #[test]
         fn ids_come_back(ids in proptest::collection::btree_set(0..u64::MAX - 1, 0..40)) {
             let mut bytes = Vec::new();
-            put_ids(&mut bytes, ids.iter().copied().map(EngramId), &mut Vec::new());
+            put_ids(&mut bytes, ids.iter().copied().map(EngramId));
             let mut rest = &bytes[..];
             let read = Ids::read(&mut rest).unwrap();
             prop_assert!(rest.is_empty() && read.is_sound());

@@ -4,7 +4,7 @@ use crate::{
     EngramId,
     history::{
         record::{put_adjusted, put_born, put_fired, put_reset},
-        row_history::{Beginning, PIECE, Piece, RowHistory},
+        row_history::{Beginning, Cursor, PIECE, Piece, RowHistory},
     },
     id::Member,
 };
@@ -12,45 +12,60 @@ use crate::{
 /// Writes the history of a row while it happens.
 #[derive(Clone, Debug)]
 pub(crate) struct Recorder {
-    history: RowHistory,
+    beginning: Arc<Beginning>,
+    /// Pieces that are full. Whoever looks at the history shares them.
+    pieces: Vec<Arc<Piece>>,
+    /// The piece that is being written.
+    last: Piece,
+    /// Where the record stands.
+    end: Cursor,
     /// Those reminded in the present step's last firing.
-    fired: Option<Vec<EngramId>>,
+    fired: Vec<EngramId>,
     gains: Vec<(EngramId, f32)>,
     promoted: Vec<EngramId>,
-    scratch: Vec<u8>,
 }
 
 impl Recorder {
     pub(crate) fn new(beginning: Beginning) -> Self {
+        let at = beginning.at;
         Self {
-            history: RowHistory::new(beginning),
-            fired: None,
+            beginning: Arc::new(beginning),
+            pieces: Vec::new(),
+            last: Piece { at, bytes: Vec::new() },
+            end: at,
+            fired: Vec::new(),
             gains: Vec::new(),
             promoted: Vec::new(),
-            scratch: Vec::new(),
         }
     }
 
-    pub(crate) fn history(&self) -> &RowHistory {
-        &self.history
+    /// What was recorded up to now.
+    pub(crate) fn history(&self) -> RowHistory {
+        let last = Arc::new(self.last.clone());
+        RowHistory {
+            beginning: self.beginning.clone(),
+            pieces: self.pieces.iter().cloned().chain([last]).collect(),
+            end: self.end,
+        }
     }
 
     /// Working engrams are made, with ids from `first` on.
+    #[inline(never)]
     pub(crate) fn born(&mut self, first: u64, count: usize, lifespan: f32) {
         if count > 0 {
             let ids = first..first + count as u64;
-            self.history.end.next_id = ids.end;
-            put_born(last_piece(&mut self.history), ids, lifespan);
+            self.end.next_id = ids.end;
+            put_born(&mut self.last.bytes, ids, lifespan);
         }
     }
 
     /// The working engrams fire together with what they reminded of.
+    #[inline(never)]
     pub(crate) fn fired(&mut self, reminded_ltm: &[Member], reminded_stm: &[Member]) {
         let reminded = reminded_ltm.iter().chain(reminded_stm).map(|member| member.id);
-        let fired = self.fired.get_or_insert_default();
-        fired.clear();
-        fired.extend(reminded);
-        put_fired(last_piece(&mut self.history), fired.iter().copied(), &mut self.scratch);
+        self.fired.clear();
+        self.fired.extend(reminded);
+        put_fired(&mut self.last.bytes, self.fired.iter().copied());
     }
 
     /// An engram gains lifespan; in order of id.
@@ -64,51 +79,39 @@ impl Recorder {
     }
 
     /// The step ends with the deaths of some.
+    #[inline(never)]
     pub(crate) fn adjusted(&mut self, dead: &[Member]) {
-        let Self { history, fired, gains, promoted, scratch } = self;
-        let of_last_firing = fired.as_ref().is_some_and(|fired| {
-            fired.len() == gains.len() && fired.iter().zip(&*gains).all(|(id, gain)| *id == gain.0)
-        });
+        let Self { last, end, fired, gains, promoted, .. } = self;
+        let of_last_firing = fired.iter().eq(gains.iter().map(|gain| &gain.0));
         let dead = dead.iter().map(|member| member.id);
-        put_adjusted(last_piece(history), gains, of_last_firing, promoted, dead, scratch);
+        put_adjusted(&mut last.bytes, gains, of_last_firing, promoted, dead);
         if let Some(last) = promoted.last() {
-            history.end.long_term_below = last.0 + 1;
+            end.long_term_below = last.0 + 1;
         }
-        history.end.step += 1;
-        history.end_piece();
-        self.fired = None;
+        end.step += 1;
+        if last.bytes.len() >= PIECE {
+            let next = Piece { at: *end, bytes: Vec::with_capacity(PIECE + PIECE / 8) };
+            let mut full = core::mem::replace(last, next);
+            full.bytes.shrink_to_fit();
+            self.pieces.push(Arc::new(full));
+        }
+        self.fired.clear();
         self.gains.clear();
         self.promoted.clear();
     }
 
     /// The row is emptied of whoever lives, in order of id.
-    pub(crate) fn reset(&mut self, living: impl Iterator<Item = EngramId>) {
-        put_reset(last_piece(&mut self.history), living, &mut self.scratch);
+    pub(crate) fn reset(&mut self, living: impl ExactSizeIterator<Item = EngramId>) {
+        put_reset(&mut self.last.bytes, living);
     }
 
     /// Bytes set aside.
     pub(crate) fn bytes(&self) -> usize {
-        self.history.bytes()
-            + self.fired.as_ref().map_or(0, Vec::capacity) * size_of::<EngramId>()
+        self.beginning.bytes()
+            + self.pieces.iter().map(|piece| piece.bytes()).sum::<usize>()
+            + self.last.bytes()
+            + self.fired.capacity() * size_of::<EngramId>()
             + self.gains.capacity() * size_of::<(EngramId, f32)>()
             + self.promoted.capacity() * size_of::<EngramId>()
-            + self.scratch.capacity()
-    }
-}
-
-/// Where to write. A piece that a look at the history shares is copied first.
-fn last_piece(history: &mut RowHistory) -> &mut Vec<u8> {
-    let last = history.pieces.last_mut().expect("there is always a piece");
-    &mut Arc::make_mut(last).bytes
-}
-
-impl RowHistory {
-    /// Begins a new piece if the last one is long enough, between two steps.
-    pub(super) fn end_piece(&mut self) {
-        let Some(last) = self.pieces.last_mut().filter(|last| last.bytes.len() >= PIECE) else {
-            return;
-        };
-        Arc::make_mut(last).bytes.shrink_to_fit();
-        self.pieces.push(Arc::new(Piece { at: self.end, bytes: Vec::new() }));
     }
 }

@@ -152,7 +152,7 @@ impl Replay {
     }
 
     /// Who lives, in order of id.
-    pub(super) fn engrams(&self) -> impl Iterator<Item = Engram> {
+    pub(super) fn engrams(&self) -> impl ExactSizeIterator<Item = Engram> {
         self.living.iter().map(|(&id, living)| Engram {
             id,
             kind: living.kind,

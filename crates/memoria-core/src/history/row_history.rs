@@ -53,13 +53,21 @@ pub(super) struct Piece {
     pub(super) bytes: Vec<u8>,
 }
 
-impl RowHistory {
-    pub(super) fn new(beginning: Beginning) -> Self {
-        let at = beginning.at;
-        let first = Piece { at, bytes: Vec::new() };
-        Self { beginning: Arc::new(beginning), pieces: vec![Arc::new(first)], end: at }
+impl Beginning {
+    pub(super) fn bytes(&self) -> usize {
+        let firings =
+            self.firings.iter().map(|members| size_of_val(members) + size_of_val(&members[..]));
+        size_of_val(&self.engrams[..]) + firings.sum::<usize>() + size_of_val(&self.ties[..])
     }
+}
 
+impl Piece {
+    pub(super) fn bytes(&self) -> usize {
+        size_of::<Self>() + self.bytes.capacity()
+    }
+}
+
+impl RowHistory {
     /// The steps that were recorded to their end.
     pub fn steps(&self) -> core::ops::Range<u64> {
         self.beginning.at.step..self.end.step
@@ -67,13 +75,7 @@ impl RowHistory {
 
     /// Bytes that the record takes.
     pub fn bytes(&self) -> usize {
-        let pieces = self.pieces.iter().map(|piece| size_of::<Piece>() + piece.bytes.capacity());
-        let firings = self.beginning.firings.iter().map(|f| size_of_val(&f[..]));
-        size_of::<Self>()
-            + pieces.sum::<usize>()
-            + size_of_val(&self.beginning.engrams[..])
-            + firings.sum::<usize>()
-            + size_of_val(&self.beginning.ties[..])
+        self.beginning.bytes() + self.pieces.iter().map(|piece| piece.bytes()).sum::<usize>()
     }
 
     /// Everything that happened, in order.

@@ -38,7 +38,7 @@ impl<B: Backend> Memoria<B> {
         self.records_history
     }
 
-    /// What happened up to now. Costs next to nothing: what was recorded is shared, not copied.
+    /// What happened up to now. Shares what was recorded: no more than some 64 KiB per row are copied.
     ///
     /// Takes `&mut` as [`state`](Self::state) does: one device round trip if gains and working memories
     /// still have to be read, none otherwise.
@@ -53,7 +53,7 @@ impl<B: Backend> Memoria<B> {
         self.settle()?;
         // Rows from elsewhere may have come without.
         self.record_history(true);
-        Ok(History { rows: self.rows.iter().filter_map(|row| row.history().cloned()).collect() })
+        Ok(History { rows: self.rows.iter().filter_map(Row::history).collect() })
     }
 
     /// What happened up to now, after which the recording begins anew: with a file per day, what is

@@ -20,7 +20,7 @@ impl Row {
     }
 
     /// What was recorded.
-    pub(crate) fn history(&self) -> Option<&RowHistory> {
+    pub(crate) fn history(&self) -> Option<RowHistory> {
         self.recorder.as_ref().map(|recorder| recorder.history())
     }
 
