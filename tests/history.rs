@@ -8,7 +8,12 @@ mod support;
 #[path = "../examples/replay/trace.rs"]
 mod trace;
 
-use std::{collections::BTreeMap, fs, io::Write, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+};
 
 use burn::{
     backend::{Backend, Dispatch, Flex, TensorData, ops::FloatTensorOps},
@@ -24,7 +29,7 @@ use serde_json::Value;
 use support::story::{Size, Story};
 
 /// Replays a trace, then its history, and compares the two at every step.
-fn tells_what_happened<B: Backend>(path: &PathBuf, device: &B::Device) {
+fn tells_what_happened<B: Backend>(path: &Path, device: &B::Device) {
     let trace = trace::Trace::read(path).unwrap();
     let mut memory = Memoria::<B>::new(trace.config).unwrap().with_history();
     let mut happened = Vec::new();

@@ -8,13 +8,16 @@ use serde::Serialize;
 
 use crate::trace::{Step, Trace};
 
+/// Two engrams with i ≤ j, and how often they fired together.
+pub(crate) type PairCount = (u64, u64, u32);
+
 /// What happened.
 #[derive(Debug, Serialize)]
 pub(crate) struct Replay {
     /// Per step, per row.
     pub(crate) steps: Vec<Vec<RowReplay>>,
-    /// Per row, `(i, j, count)` with i ≤ j for all pairs that fired together and live at the end.
-    pub(crate) cofire: Vec<Vec<(u64, u64, u32)>>,
+    /// Per row, all pairs that fired together and live at the end.
+    pub(crate) cofire: Vec<Vec<PairCount>>,
 }
 
 /// One row of one step: its search, and its engrams after the adjustment.
@@ -64,7 +67,7 @@ pub(crate) fn run_steps<B: Backend>(
 /// The co-firing counts of all rows.
 pub(crate) fn cofire_counts<B: Backend>(
     memory: &mut Memoria<B>,
-) -> Result<Vec<Vec<(u64, u64, u32)>>, String> {
+) -> Result<Vec<Vec<PairCount>>, String> {
     let state = memory.state().map_err(|error| error.to_string())?;
     let rows = (0..state.batch()).map(|row| state.row(row).and_then(|row| cofire(&row)));
     rows.collect::<Result<_, _>>().map_err(|error| error.to_string())
@@ -136,9 +139,7 @@ fn describe<B: Backend>(
     Ok(row)
 }
 
-fn cofire<B: Backend>(
-    state: &RowState<'_, B>,
-) -> Result<Vec<(u64, u64, u32)>, memoria::MemoriaError> {
+fn cofire<B: Backend>(state: &RowState<'_, B>) -> Result<Vec<PairCount>, memoria::MemoriaError> {
     let mut pairs = Vec::new();
     for engram in state.engrams() {
         if engram.fire_count > 0 {

@@ -92,6 +92,7 @@ mod inspect;
 mod json_lines;
 mod lives;
 mod moment;
+mod population;
 mod record;
 mod recorder;
 mod replay;

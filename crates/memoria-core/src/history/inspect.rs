@@ -57,7 +57,7 @@ impl EngramHistory {
 
     /// What it gained in all, in steps.
     pub fn total_gain(&self) -> f64 {
-        self.firings.iter().map(|firing| f64::from(firing.lifespan_gain)).sum()
+        self.firings.iter().fold(0.0, |sum, firing| sum + f64::from(firing.lifespan_gain))
     }
 }
 

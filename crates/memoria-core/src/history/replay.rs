@@ -1,9 +1,8 @@
-use std::collections::BTreeMap;
-
 use crate::{
     Engram, EngramId, EngramKind,
     history::{
         events::{gains_of, kind},
+        population::Population,
         record::{Fault, Gains, Ids, Record},
         row_history::{Beginning, RowHistory},
         walk::Walk,
@@ -15,7 +14,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(super) struct Replay {
     pub(super) step: u64,
-    living: BTreeMap<EngramId, Living>,
+    living: Population<Living>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -43,12 +42,14 @@ impl Replay {
 
     pub(super) fn new(beginning: &Beginning) -> Self {
         let step = beginning.at.step;
-        let living = |engram: &Engram| {
+        let mut living = Population::new();
+        for engram in &beginning.engrams {
             let lifespan = Lifespan::new(engram.lifespan, step);
             let (kind, born) = (engram.kind, step - engram.age);
-            (engram.id, Living { kind, born, lifespan, fire_count: engram.fire_count })
-        };
-        Self { step, living: beginning.engrams.iter().map(living).collect() }
+            let fire_count = engram.fire_count;
+            living.push(engram.id, Living { kind, born, lifespan, fire_count });
+        }
+        Self { step, living }
     }
 
     /// Lets happen what a walk has come by. Fails where it cannot have happened, and is not to be used
@@ -65,12 +66,12 @@ impl Replay {
                 let lifespan = Lifespan::new(lifespan, self.step);
                 let (kind, born, fire_count) = (EngramKind::Working, self.step, 0);
                 let new = Living { kind, born, lifespan, fire_count };
-                self.living.extend((first.0..first.0 + count).map(|id| (EngramId(id), new)));
+                (first.0..first.0 + count).for_each(|id| self.living.push(EngramId(id), new));
             }
             Record::Fired { reminded } => {
                 for id in sound(reminded)?.iter().chain(walk.working()) {
                     let kind = kind(id, walk);
-                    let fired = self.living.get_mut(&id).ok_or("a firing of the dead")?;
+                    let fired = self.living.get_mut(id).ok_or("a firing of the dead")?;
                     if kind != fired.kind {
                         return Err("an engram of the wrong kind");
                     }
@@ -81,8 +82,8 @@ impl Replay {
                 }
             }
             Record::Reset { emptied } => {
-                let all = emptied.len() == self.living.len();
-                if !all || !sound(emptied)?.iter().eq(self.living.keys().copied()) {
+                let living = self.living.iter().map(|(id, _)| id);
+                if !sound(emptied)?.iter().eq(living) {
                     return Err("a reset of others than the living");
                 }
                 self.living.clear();
@@ -91,13 +92,12 @@ impl Replay {
                 self.gain(&gains, walk)?;
                 self.step = walk.after().step;
                 for id in walk.working() {
-                    let working =
-                        self.living.get_mut(&id).ok_or("a working engram that is dead")?;
+                    let working = self.living.get_mut(id).ok_or("a working engram that is dead")?;
                     working.kind = EngramKind::ShortTerm;
                 }
                 self.promote(sound(promoted)?)?;
                 for id in sound(died)?.iter() {
-                    let dead = self.living.remove(&id).ok_or("a death of the dead")?;
+                    let dead = self.living.remove(id).ok_or("a death of the dead")?;
                     if dead.lifespan.at(self.step) > 0.0 {
                         return Err("a death before its time");
                     }
@@ -121,7 +121,7 @@ impl Replay {
             if !gain.is_finite() {
                 return Err("a gain that is not finite");
             }
-            let gaining = self.living.get_mut(&id).ok_or("a gain of the dead")?;
+            let gaining = self.living.get_mut(id).ok_or("a gain of the dead")?;
             gaining.check(self.step)?;
             gaining.lifespan.extend(gain, self.step);
         }
@@ -130,30 +130,29 @@ impl Replay {
 
     fn promote(&mut self, promoted: Ids<'_>) -> Result<(), Fault> {
         for id in promoted.iter() {
-            let promoted = self.living.get_mut(&id).ok_or("a promotion of the dead")?;
+            let promoted = self.living.get_mut(id).ok_or("a promotion of the dead")?;
             if promoted.kind != EngramKind::ShortTerm {
                 return Err("a promotion of an engram that is not short-term");
             }
             promoted.kind = EngramKind::LongTerm;
         }
-        if let (Some(first), Some(last)) = (promoted.iter().next(), promoted.iter().last()) {
-            let passed_over = |(_, between): (_, &Living)| between.kind != EngramKind::LongTerm;
-            let before = self.living.range(..first).next_back();
-            if before.is_some_and(passed_over) || self.living.range(first..last).any(passed_over) {
-                return Err("a promotion before others that are older");
-            }
+        let Some(last) = promoted.iter().last() else { return Ok(()) };
+        // One of them, if there are as many, was promoted earlier.
+        let mut older = self.living.below(last).take(promoted.len());
+        if !older.all(|(_, older)| older.kind == EngramKind::LongTerm) {
+            return Err("a promotion before others that are older");
         }
         Ok(())
     }
 
     /// Checks that nobody lives who should have died.
     pub(super) fn check_lifespans(&self) -> Result<(), Fault> {
-        self.living.values().try_for_each(|living| living.check(self.step))
+        self.living.iter().try_for_each(|(_, living)| living.check(self.step))
     }
 
     /// Who lives, in order of id.
-    pub(super) fn engrams(&self) -> impl ExactSizeIterator<Item = Engram> {
-        self.living.iter().map(|(&id, living)| Engram {
+    pub(super) fn engrams(&self) -> impl Iterator<Item = Engram> {
+        self.living.iter().map(|(id, living)| Engram {
             id,
             kind: living.kind,
             lifespan: living.lifespan.at(self.step),

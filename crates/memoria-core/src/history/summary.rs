@@ -77,7 +77,8 @@ impl Iterator for Summaries<'_> {
                 }
                 Record::Adjusted { gains, promoted, died } => {
                     let gains = gains_of(&gains, &self.walk);
-                    summary.lifespan_gain = gains.iter().map(|gain| f64::from(gain.1)).sum();
+                    summary.lifespan_gain =
+                        gains.iter().fold(0.0, |sum, gain| sum + f64::from(gain.1));
                     summary.became_short_term = self.alive.working;
                     summary.became_long_term = promoted.len();
                     summary.forgotten = died.len();
