@@ -6,25 +6,24 @@
 #[path = "../examples/support/device.rs"]
 mod device;
 mod support;
+#[path = "support/workload.rs"]
+mod workload;
 
 use std::{
     error::Error,
     time::{Duration, Instant},
 };
 
-use burn::{
-    backend::{Dispatch, tensor::FloatTensor},
-    tensor::{Device, Tensor, TensorData},
-};
+use burn::{backend::Dispatch, tensor::Device};
 use clap::{Parser, ValueEnum};
-use memoria::{Costs, EngramCounts, LifespanGain, Memoria, MemoriaConfig, Recollection, Reminded};
-use rand::{RngExt, SeedableRng};
+use memoria::{Costs, EngramCounts, Memoria, Recollection, Reminded};
+use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use rand_distr::{Distribution, StandardNormal};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use device::DeviceChoice;
 use support::{median, memory_bandwidth, milliseconds, peak_resident_mib, rounded};
+use workload::{Workload, workloads};
 
 /// Steps of a workload that is run only to see that it runs.
 const QUICK_STEPS: usize = 4;
@@ -48,24 +47,6 @@ struct Options {
     bench: bool,
 }
 
-/// Sizes of a memory and of what it is given.
-#[derive(Deserialize)]
-struct Workload {
-    name: String,
-    batch: usize,
-    /// Working memories per row and step.
-    n: usize,
-    dim: usize,
-    num_reminded_stm: usize,
-    stm_capacity: usize,
-    ltm_search_depth: usize,
-    initial_lifespan: f32,
-    num_final_ltms: usize,
-    /// What a row's gains sum to, per reminded engram.
-    alpha: f32,
-    steps: usize,
-}
-
 /// What is printed of a workload.
 #[derive(Serialize)]
 struct Measurement {
@@ -86,16 +67,10 @@ struct Measurement {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse();
-    let mut workloads: Vec<Workload> = serde_json::from_str(include_str!("workloads.json"))?;
-    if !options.workloads.is_empty() {
-        workloads.retain(|workload| {
-            options.workloads.iter().any(|part| workload.name.contains(part.as_str()))
-        });
-    }
     let is_quick = options.quick || !options.bench;
     // What a device of its own has for bandwidth is not known here.
     let bandwidth = (options.device.is_host() && !is_quick).then(memory_bandwidth);
-    for mut workload in workloads {
+    for mut workload in workloads(&options.workloads)? {
         if is_quick {
             workload.steps = workload.steps.min(QUICK_STEPS);
         }
@@ -192,47 +167,4 @@ fn vectors_of_found_and_reminded(reminded: &Reminded<Dispatch>, workload: &Workl
         found + 2 * row.reminded.len()
     };
     reminded.recollections().iter().map(of_row).sum()
-}
-
-impl Workload {
-    fn config(&self) -> MemoriaConfig {
-        MemoriaConfig::new(
-            self.num_reminded_stm,
-            self.stm_capacity,
-            self.ltm_search_depth,
-            self.initial_lifespan,
-            self.num_final_ltms,
-        )
-    }
-
-    /// Standard normal numbers, `[batch, n, dim]`.
-    fn working_memory(&self, rng: &mut ChaCha8Rng, device: &Device) -> FloatTensor<Dispatch> {
-        let shape = [self.batch, self.n, self.dim];
-        let count = shape.iter().product();
-        let numbers: Vec<f32> = StandardNormal.sample_iter(rng).take(count).collect();
-        Tensor::<3>::from_data(TensorData::new(numbers, shape), device).into_dispatch()
-    }
-
-    /// The cube of a uniform number for each reminded engram, scaled so that the mean of a row is
-    /// `alpha`: a few gain much, as under attention. `[batch, reminded]`, on the device.
-    fn gains(
-        &self,
-        reminded: &Reminded<Dispatch>,
-        rng: &mut ChaCha8Rng,
-        device: &Device,
-    ) -> LifespanGain<Dispatch> {
-        let (batch, width) = (reminded.batch(), reminded.width());
-        if width == 0 {
-            return LifespanGain::Zero;
-        }
-        let mut gains = vec![0.0; batch * width];
-        for (row, gains) in gains.chunks_mut(width).enumerate() {
-            let gains = &mut gains[..reminded.ids(row).len()];
-            gains.fill_with(|| rng.random::<f32>().powi(3));
-            let scale = self.alpha * gains.len() as f32 / gains.iter().sum::<f32>().max(1e-9);
-            gains.iter_mut().for_each(|gain| *gain *= scale);
-        }
-        let gains = Tensor::<2>::from_data(TensorData::new(gains, [batch, width]), device);
-        LifespanGain::Device(gains.into_dispatch())
-    }
 }

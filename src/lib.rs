@@ -56,6 +56,7 @@
 //! | `models::EncoderConfig::memory_layer_index` | layer that memories are made after | `memory_layer_index` |
 //! | `models::Gpt2LmHead` | Memoria Transformer, GPT-2 | `GPT2WithMemoriaLMHeadModel` of its experiments |
 //! | `models::SequenceClassifier` | Memoria BERT and RoBERTa | `MemoriaBertForSequenceClassification`, `MemoriaRobertaForSequenceClassification` |
+//! | [`history`] | – | `HistoryManager`; the module has a table of its own |
 //!
 //! # Features
 //!
@@ -66,7 +67,7 @@
 pub use memoria_core::{
     Connection, Correlation, Costs, Engram, EngramCounts, EngramId, EngramKind, Invariant,
     LifespanGain, Memoria, MemoriaConfig, MemoriaError, MemoryUse, Recollection, Reminded, Restore,
-    Restored, RowState, Snapshot, SnapshotInfo, State, Storage,
+    Restored, RowState, Snapshot, SnapshotInfo, State, Storage, history,
 };
 
 /// Whole transformers with a memory, and their weights: GPT-2, BERT and RoBERTa. Feature `models`.

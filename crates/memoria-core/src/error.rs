@@ -237,6 +237,25 @@ pub enum MemoriaError {
         /// The engram asked for.
         engram: EngramId,
     },
+    /// A memory that records no history was asked for it.
+    #[error("no history is recorded: begin with `with_history` or `record_history`")]
+    NotRecorded,
+    /// A step is not in the history.
+    #[error("step {got} is not recorded: {}", recorded(*first, *last))]
+    NoSuchStep {
+        /// The step asked for.
+        got: u64,
+        /// The first step that is recorded.
+        first: u64,
+        /// The last one; `None` if there is none yet.
+        last: Option<u64>,
+    },
+    /// An engram did not live in the time that was recorded, or not at the moment looked at.
+    #[error("engram {engram} did not live then")]
+    NotInHistory {
+        /// The engram asked for.
+        engram: EngramId,
+    },
     /// More engrams than 2³¹ − 2 at once.
     #[error("the pool cannot hold {requested} engrams: at most {limit}")]
     PoolFull {
@@ -360,4 +379,11 @@ pub enum MemoriaError {
     /// The device failed while it was read. What was added since the last read is withdrawn.
     #[error("reading from the device failed")]
     Device(#[source] Box<ExecutionError>),
+}
+
+fn recorded(first: u64, last: Option<u64>) -> String {
+    match last {
+        Some(last) => format!("those from {first} to {last} are"),
+        None => format!("none is yet, the first will be {first}"),
+    }
 }

@@ -15,6 +15,7 @@
 //! - The connections of a veteran are not counted each time the strongest is asked for: it keeps its
 //!   [strongest](Strongest) ones, and a bound for all others, as it fires.
 
+mod remembered;
 mod short_lists;
 mod snapshot;
 mod strongest;

@@ -38,6 +38,8 @@
 //! # Ok(()) } main().unwrap(); }
 //! ```
 //!
+//! What happened in a memory can be [recorded](history).
+//!
 //! # Two planes
 //!
 //! Vectors lie in one pool shared by all rows, [on the device or on the host](Storage); everything else
@@ -68,11 +70,13 @@ mod bit_set;
 mod calendar;
 mod config;
 mod costs;
+mod durable_file;
 mod engram;
 mod error;
 mod exploration;
 mod firing_log;
 mod gain;
+pub mod history;
 mod id;
 mod incoming;
 mod invariant;

@@ -3,6 +3,7 @@ mod checks;
 #[cfg(test)]
 mod failing_devices;
 mod here;
+mod history;
 mod recall;
 mod rows;
 mod settle;
@@ -45,6 +46,7 @@ pub struct Memoria<B: Backend> {
     incoming: Vec<Incoming<B>>,
     step: Step<B>,
     costs: Costs,
+    records_history: bool,
 }
 
 /// How far the present step has come.
@@ -75,6 +77,7 @@ impl<B: Backend> Memoria<B> {
             incoming: Vec::new(),
             step: Step::Begun,
             costs: Costs::default(),
+            records_history: false,
         })
     }
 
@@ -151,7 +154,7 @@ impl<B: Backend> Memoria<B> {
             let rows = slots.chunks(count).map(<[Slot]>::to_vec).collect();
             self.incoming.push(Incoming { rows, count, to_read });
         }
-        self.rows.resize_with(batch, Row::default);
+        self.make_rows(batch);
         if let Step::Reminded(open) | Step::Adjusted(open, _) = &mut self.step {
             open.rows.resize(batch, Vec::new());
         }
@@ -287,6 +290,7 @@ impl<B: Backend> Memoria<B> {
     /// stay fixed.
     pub fn reset(&mut self) {
         let all: Vec<usize> = (0..self.rows.len()).collect();
+        self.end_recorded_step();
         self.empty(&all);
         self.step = Step::Begun;
     }
@@ -301,6 +305,7 @@ impl<B: Backend> Memoria<B> {
         if let Some(&got) = rows.iter().find(|&&row| row >= batch) {
             return Err(MemoriaError::RowOutOfRange { got, rows: batch });
         }
+        self.end_recorded_step();
         self.empty(rows);
         Ok(())
     }

@@ -5,6 +5,7 @@
 //! ids and kinds, and [`exploration::draw`].
 
 mod judged;
+mod recorded;
 mod sequences;
 
 use std::collections::{BTreeSet, HashMap};

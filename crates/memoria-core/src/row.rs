@@ -1,5 +1,6 @@
 //! The control plane of one row: whose engrams live, of which kind, until when. No tensors.
 
+mod history;
 mod snapshot;
 mod verify;
 
@@ -9,6 +10,7 @@ use crate::{
     Engram, EngramCounts, EngramId,
     calendar::Calendar,
     firing_log::FiringLog,
+    history::Recorder,
     id::{Entry, Member, Slot},
     lifespan::Lifespan,
     records::{Day, Place, Record, Records},
@@ -29,11 +31,15 @@ pub(crate) struct Row {
     next_id: u64,
     steps: u64,
     reminds: u64,
+    recorder: Option<Box<Recorder>>,
 }
 
 impl Row {
     /// Adds working engrams whose vectors lie in `slots`.
     pub(crate) fn admit(&mut self, slots: &[Slot], initial_lifespan: f32) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.born(self.next_id, slots.len(), initial_lifespan);
+        }
         for &slot in slots {
             let id = EngramId(self.next_id);
             self.next_id += 1;
@@ -67,6 +73,9 @@ impl Row {
     pub(crate) fn fire(&mut self, reminded_ltm: &[Member], reminded_stm: &[Member]) {
         if !self.working.is_empty() {
             self.reminds += 1;
+            if let Some(recorder) = &mut self.recorder {
+                recorder.fired(reminded_ltm, reminded_stm);
+            }
         }
         // Who is long-term was made before who is short-term, and that before the present step.
         let members = [reminded_ltm, reminded_stm, &self.working].concat();
@@ -87,7 +96,11 @@ impl Row {
         stm_capacity: usize,
     ) -> Vec<Slot> {
         for (entry, gain) in gains {
-            self.records.get_mut(entry).lifespan.extend(gain, self.steps);
+            let record = self.records.get_mut(entry);
+            record.lifespan.extend(gain, self.steps);
+            if let Some(recorder) = &mut self.recorder {
+                recorder.gained(record.id, gain);
+            }
             self.keep_appointment(entry);
         }
         self.steps += 1;
@@ -97,22 +110,30 @@ impl Row {
         }
         let leaving = self.short_term.len().saturating_sub(stm_capacity);
         let promoted: Vec<Member> = self.short_term.drain(..leaving).collect();
-        for &Member { entry, .. } in &promoted {
+        for &Member { id, entry } in &promoted {
             self.records.get_mut(entry).place = Place::long_term(self.long_term.len());
             self.long_term.push(entry);
+            if let Some(recorder) = &mut self.recorder {
+                recorder.promoted(id);
+            }
         }
         self.log.promote(&promoted, &self.records, &mut self.scratch.counts);
         let dead = self.due();
+        if let Some(recorder) = &mut self.recorder {
+            recorder.adjusted(&dead);
+        }
         self.forget(&dead)
     }
 
     /// Forgets everybody; identities go on from where they were. Returns the slots left.
     pub(crate) fn clear(&mut self) -> Vec<Slot> {
         let slots = self.living().map(|member| self.slot(member.entry)).collect();
+        self.record_reset();
         *self = Self {
             next_id: self.next_id,
             steps: self.steps,
             reminds: self.reminds,
+            recorder: self.recorder.take(),
             ..Self::default()
         };
         slots
@@ -206,6 +227,7 @@ impl Row {
             + self.calendar.bytes()
             + self.log.bytes()
             + self.scratch.bytes()
+            + self.recorder.as_ref().map_or(0, |recorder| recorder.bytes())
     }
 
     /// Makes sure that the engram is looked at in the step it dies in, or earlier.

@@ -128,6 +128,7 @@ impl<B: Backend> RowState<'_, B> {
     }
 }
 
-fn weight(cofire_count: u32, fire_count: u32) -> f32 {
+/// The connection weight of the paper.
+pub(crate) fn weight(cofire_count: u32, fire_count: u32) -> f32 {
     if fire_count == 0 { 0.0 } else { cofire_count as f32 / fire_count as f32 }
 }

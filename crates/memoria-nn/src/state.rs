@@ -7,7 +7,7 @@ use burn::{
 };
 use memoria_core::{
     Costs, LifespanGain, Memoria, MemoriaConfig, MemoriaError, Reminded, Restore, Restored,
-    Snapshot, SnapshotInfo, State,
+    Snapshot, SnapshotInfo, State, history::History,
 };
 
 use crate::{Recall, RemindedMemories, window::GradientWindow};
@@ -306,6 +306,36 @@ impl MemoriaState {
     /// As [`Memoria::state`].
     pub fn state(&mut self) -> Result<State<'_, Dispatch>, MemoriaError> {
         self.memory.state()
+    }
+
+    /// Records [what happens](memoria_core::history) in the memory from now on, or no longer.
+    ///
+    /// See [`Memoria::record_history`].
+    pub fn record_history(&mut self, record: bool) {
+        self.memory.record_history(record);
+    }
+
+    /// Whether what happens is recorded.
+    pub fn records_history(&self) -> bool {
+        self.memory.records_history()
+    }
+
+    /// What happened up to now, if it is recorded.
+    ///
+    /// # Errors
+    ///
+    /// As [`Memoria::history`].
+    pub fn history(&mut self) -> Result<History, MemoriaError> {
+        self.memory.history()
+    }
+
+    /// What happened up to now, after which the recording begins anew.
+    ///
+    /// # Errors
+    ///
+    /// As [`Memoria::take_history`].
+    pub fn take_history(&mut self) -> Result<History, MemoriaError> {
+        self.memory.take_history()
     }
 
     /// What the memory has cost since it was made.

@@ -16,8 +16,9 @@ impl<B: Backend> Memoria<B> {
     ///
     /// A server batches whoever is present: [`merge`](Self::merge) those who come, split off those who
     /// leave. A row goes on as it would have, whichever batches it is in. The new memory has the same
-    /// configuration, storage and limit; its costs begin at zero. A memory without rows is as good as
-    /// new.
+    /// configuration, storage and limit; its costs begin at zero. What a row [has
+    /// recorded](Self::record_history) goes with it, and a memory that is joined by one that records begins
+    /// to. A memory without rows is as good as new.
     ///
     /// Costs a copy of the rows' vectors, which for that time are there twice; on a device it is made
     /// there. One round trip if gains or working memories still wait to be read, none otherwise.
@@ -77,6 +78,7 @@ impl<B: Backend> Memoria<B> {
         }
         self.rows.append(&mut other.rows);
         other.pool = None;
+        self.record_if_either_did(other.records_history);
         Ok(())
     }
 
@@ -112,6 +114,9 @@ impl<B: Backend> Memoria<B> {
         in_moves.into_iter().for_each(|moved| other_pool.release(moved.apply(coming)));
         out_moves.into_iter().for_each(|moved| pool.release(moved.apply(leaving)));
         core::mem::swap(leaving, coming);
+        let either = self.records_history || other.records_history;
+        self.record_if_either_did(either);
+        other.record_if_either_did(either);
         Ok(())
     }
 
@@ -129,7 +134,16 @@ impl<B: Backend> Memoria<B> {
         let batch = self.rows.len().saturating_add(count);
         self.check_batch(batch)?;
         self.rows.resize_with(batch, Row::default);
+        self.record_if_either_did(false);
         Ok(())
+    }
+
+    /// Records in all rows what happens if this memory does or the one that rows came from did: nobody
+    /// loses a record by moving.
+    fn record_if_either_did(&mut self, other_did: bool) {
+        if self.records_history || other_did {
+            self.record_history(true);
+        }
     }
 
     /// A memory like this one without rows.
@@ -143,6 +157,7 @@ impl<B: Backend> Memoria<B> {
             incoming: Vec::new(),
             step: Step::Begun,
             costs: Costs::default(),
+            records_history: self.records_history,
         }
     }
 

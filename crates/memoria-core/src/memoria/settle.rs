@@ -191,7 +191,7 @@ fn close_row(
     row.adjust(gains, stm_capacity)
 }
 
-fn check_gains(open: &OpenStep, gains: &[f64]) -> Result<(), MemoriaError> {
+pub(super) fn check_gains(open: &OpenStep, gains: &[f64]) -> Result<(), MemoriaError> {
     let width = open.width();
     for (row, reminded) in open.rows.iter().enumerate() {
         for (place, &Member { id: engram, .. }) in reminded.iter().enumerate() {

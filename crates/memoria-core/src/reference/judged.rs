@@ -2,7 +2,10 @@
 
 use burn::backend::{Flex, TensorData, ops::FloatTensorOps, tensor::FloatTensor};
 
-use super::ReferenceRow;
+use super::{
+    ReferenceRow,
+    recorded::{self, Chronicle},
+};
 use crate::{
     EngramId, EngramKind, LifespanGain, Memoria, MemoriaConfig, MemoriaError, Recollection,
     Reminded, Restore, RowState, pool::read,
@@ -28,6 +31,8 @@ pub(crate) struct Judged {
     last: Option<Reminded<Flex>>,
     is_open: bool,
     ids_seen: Vec<Option<EngramId>>,
+    /// What the history of each row must tell, once it is recorded.
+    chronicles: Option<Vec<Chronicle>>,
 }
 
 impl Judged {
@@ -39,7 +44,28 @@ impl Judged {
             last: None,
             is_open: false,
             ids_seen: vec![None; rows],
+            chronicles: None,
         }
+    }
+
+    /// Records from now on.
+    pub(crate) fn record(&mut self) {
+        self.memory.record_history(true);
+        self.chronicles = Some(self.rows.iter().map(Chronicle::new).collect());
+    }
+
+    /// Compares the history with everything that happened.
+    pub(crate) fn check_history(&self) {
+        let Some(chronicles) = &self.chronicles else { return };
+        let mut look = self.memory.clone();
+        let history = look.history().unwrap();
+        for (row, chronicle) in history.rows().zip(chronicles) {
+            chronicle.check(row);
+        }
+        for (row, expected) in history.rows().zip(&self.rows) {
+            recorded::check_moment(&row.now(), expected);
+        }
+        recorded::check_bytes(&history);
     }
 
     /// Adds `width` vectors to every row, made of `numbers` over and over.
@@ -58,6 +84,9 @@ impl Judged {
         self.rows = rows;
         let got = self.memory.remind().unwrap();
         self.check_reminded(&got, &expected);
+        for (chronicle, row) in self.chronicles.iter_mut().flatten().zip(&self.rows) {
+            chronicle.reminded(row);
+        }
         (self.last, self.is_open) = (Some(got), true);
         Ok(())
     }
@@ -99,9 +128,16 @@ impl Judged {
         result.unwrap();
         self.is_open = false;
         for (index, row) in self.rows.iter_mut().enumerate() {
-            match (kind, gains.get(index)) {
-                (GainKind::Zero, _) | (_, None) => row.adjust(&[]),
-                (_, Some(gains)) => row.adjust(gains),
+            let gains: &[f32] = match (kind, gains.get(index)) {
+                (GainKind::Zero, _) | (_, None) => &[],
+                (_, Some(gains)) => gains,
+            };
+            let reminded = row.reminded.clone();
+            row.adjust(gains);
+            if self.memory.batch() > 0
+                && let Some(chronicles) = &mut self.chronicles
+            {
+                chronicles[index].adjusted(reminded.into_iter().zip(gains.iter().copied()), row);
             }
         }
         let capacity = self.memory.config().stm_capacity;

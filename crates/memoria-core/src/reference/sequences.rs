@@ -6,7 +6,7 @@ use super::judged::{GainKind, Judged, Undecided};
 use crate::{Correlation, MemoriaConfig};
 
 #[derive(Clone, Debug)]
-enum Operation {
+pub(super) enum Operation {
     Add(usize, Vec<i16>),
     Remind,
     Adjust(GainKind, Vec<f32>),
@@ -23,7 +23,7 @@ enum Operation {
 
 /// What numbers vectors are made of.
 #[derive(Clone, Copy, Debug)]
-enum Numbers {
+pub(super) enum Numbers {
     /// Few small integers: vectors and distances are often equal, and always exact.
     Integers,
     /// Reals up to this.
@@ -31,7 +31,7 @@ enum Numbers {
 }
 
 impl Numbers {
-    fn of(self, raw: &[i16]) -> Vec<f32> {
+    pub(super) fn of(self, raw: &[i16]) -> Vec<f32> {
         let number = |&raw: &i16| match self {
             Self::Integers => f32::from(raw.rem_euclid(5) - 2),
             Self::Reals(scale) => f32::from(raw) / 1000.0 * scale,
@@ -40,7 +40,11 @@ impl Numbers {
     }
 }
 
-fn perform(judged: &mut Judged, numbers: Numbers, op: &Operation) -> Result<(), Undecided> {
+pub(super) fn perform(
+    judged: &mut Judged,
+    numbers: Numbers,
+    op: &Operation,
+) -> Result<(), Undecided> {
     match op {
         Operation::Add(width, raw) => judged.add(*width, &numbers.of(raw)),
         Operation::Remind => judged.remind()?,
@@ -135,7 +139,8 @@ fn setting() -> impl Strategy<Value = (MemoriaConfig, Numbers, usize, usize)> {
     })
 }
 
-fn setting_and_operations()
+/// Configuration, kind of numbers, rows, dimension; and what is done.
+pub(super) fn setting_and_operations()
 -> impl Strategy<Value = ((MemoriaConfig, Numbers, usize, usize), Vec<Operation>)> {
     setting().prop_flat_map(|setting| {
         let operations = vec(operation(setting.2), 1..30);

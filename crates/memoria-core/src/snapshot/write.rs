@@ -5,10 +5,9 @@ use std::{
 };
 
 use burn::backend::{Backend, TensorData};
-use burn_pack::AtomicFile;
 
 use super::{FORMAT, SnapshotInfo};
-use crate::{Memoria, MemoriaError, pool::Pool, row::Row, sealed::Sealer};
+use crate::{Memoria, MemoriaError, durable_file, pool::Pool, row::Row, sealed::Sealer};
 
 /// A memory as it is saved, made by [`Memoria::snapshot`].
 ///
@@ -110,25 +109,7 @@ impl<'a, B: Backend> Snapshot<'a, B> {
     /// then untouched, unless the error tells that it was only the last step that failed.
     /// [`MemoriaError::Device`].
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), MemoriaError> {
-        let path = path.as_ref();
-        let failed = |source: burn_pack::Error| MemoriaError::Io {
-            what: format!("saving a snapshot to {}", path.display()),
-            source: source.into(),
-        };
-        let (scratch, file) = AtomicFile::create(path).map_err(failed)?;
-        let file = self.write_to(file).map_err(|error| match error {
-            MemoriaError::Io { source, .. } => {
-                MemoriaError::Io { what: format!("writing {}", scratch.path().display()), source }
-            }
-            other => other,
-        })?;
-        // Here, and not only in the commit: it is this handle that an error of the disk comes to.
-        file.sync_all().map_err(|source| MemoriaError::Io {
-            what: format!("writing {} to the disk", scratch.path().display()),
-            source: source.into(),
-        })?;
-        drop(file);
-        scratch.commit().map_err(failed)
+        durable_file::write(path.as_ref(), "snapshot", |file| self.write(file))
     }
 
     /// Writes to anything.

@@ -1,0 +1,168 @@
+//! What recording a history adds to a step, on the workloads of `workloads.json`.
+//!
+//! Two memories go through the same steps, one recorded and one not, in turns within each step: what
+//! else the machine does meets both alike. Prints one JSON object per workload and line; `README.md`
+//! tells what is measured and how.
+
+mod support;
+#[path = "support/workload.rs"]
+mod workload;
+
+use std::{
+    error::Error,
+    time::{Duration, Instant},
+};
+
+use burn::{
+    backend::{Dispatch, tensor::FloatTensor},
+    tensor::{Device, Tensor},
+};
+use clap::Parser;
+use memoria::{LifespanGain, Memoria, MemoriaError, Reminded, history::History};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use serde::Serialize;
+
+use support::{median, rounded};
+use workload::{Workload, workloads};
+
+/// Steps of a workload that is run only to see that it runs.
+const QUICK_STEPS: usize = 4;
+
+/// Times a step with and without history.
+#[derive(Parser)]
+struct Options {
+    /// Workloads to run, by a part of their names; all of them if none is named.
+    workloads: Vec<String>,
+    /// Times as many steps as the workload has.
+    #[arg(long, default_value_t = 10)]
+    longer: usize,
+    /// A few steps of each, to see that they run.
+    #[arg(long)]
+    quick: bool,
+    /// What cargo passes to a benchmark that it does not run as a test.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+/// What is printed of a workload.
+#[derive(Serialize)]
+struct Measurement {
+    workload: String,
+    steps: usize,
+    us_per_step: f64,
+    us_per_step_recorded: f64,
+    /// Of the medians at either place in a step, averaged.
+    added_percent: f64,
+    bytes_per_row_and_step: f64,
+    engrams_per_row: usize,
+    mb_per_s_saved: f64,
+    mb_per_s_loaded: f64,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let options = Options::parse();
+    let is_quick = options.quick || !options.bench;
+    for mut workload in workloads(&options.workloads)? {
+        workload.steps = if is_quick { QUICK_STEPS } else { workload.steps * options.longer };
+        println!("{}", serde_json::to_string(&measure(&workload)?)?);
+    }
+    Ok(())
+}
+
+/// Runs all steps of a workload twice, in turns, and measures the second half of them.
+fn measure(workload: &Workload) -> Result<Measurement, Box<dyn Error>> {
+    let device = Device::flex();
+    let mut rng = ChaCha8Rng::seed_from_u64(0);
+    let mut plain = Memoria::<Dispatch>::new(workload.config())?;
+    let mut recorded = Memoria::<Dispatch>::new(workload.config())?;
+    if std::env::var_os("AA").is_none() {
+        recorded.record_history(true);
+    }
+    // By place: whoever comes second in a step finds its data nearer.
+    let mut plain_times = [Vec::new(), Vec::new()];
+    let mut recorded_times = [Vec::new(), Vec::new()];
+    for step in 0..workload.steps {
+        let data = workload.working_memory(&mut rng, &device);
+        let is_first = step % 2 == 0;
+        let order =
+            if is_first { [&mut plain, &mut recorded] } else { [&mut recorded, &mut plain] };
+        let mut reminding = Vec::new();
+        for memory in order {
+            // A tensor of its own each, so that none is copied.
+            let data = copy(&data);
+            let started = Instant::now();
+            memory.add_working_memory(data)?;
+            let reminded = memory.remind()?;
+            reminding.push((started.elapsed(), reminded));
+        }
+        if !is_first {
+            reminding.reverse();
+        }
+        let [(plain_time, plain_reminded), (recorded_time, recorded_reminded)] = &reminding[..]
+        else {
+            unreachable!("there are two memories")
+        };
+        assert_eq!(plain_reminded.recollections(), recorded_reminded.recollections());
+        let gains = workload.gains(plain_reminded, &mut rng, &device);
+        let mut plain_time = *plain_time;
+        let mut recorded_time = *recorded_time;
+        let mut adjust = |is_plain: bool| -> Result<(), MemoriaError> {
+            if is_plain {
+                plain_time += timed_adjust(&mut plain, plain_reminded, &gains)?;
+            } else {
+                recorded_time += timed_adjust(&mut recorded, recorded_reminded, &gains)?;
+            }
+            Ok(())
+        };
+        adjust(is_first)?;
+        adjust(!is_first)?;
+        if step >= workload.steps / 2 {
+            plain_times[usize::from(!is_first)].push(plain_time);
+            recorded_times[usize::from(is_first)].push(recorded_time);
+        }
+    }
+    recorded.record_history(true);
+    let history = recorded.history()?;
+    let started = Instant::now();
+    let bytes = history.to_bytes();
+    let saving = started.elapsed();
+    let started = Instant::now();
+    let loaded = History::from_bytes(&bytes)?;
+    let loading = started.elapsed();
+    assert_eq!(loaded.batch(), workload.batch);
+    let mean = |times: &[Vec<Duration>; 2]| (median(&times[0]) + median(&times[1])) / 2.0;
+    let (plain_time, recorded_time) = (mean(&plain_times), mean(&recorded_times));
+    let rows = history.rows().map(|row| row.now().engrams().len());
+    let of_bytes = |time: Duration| rounded(bytes.len() as f64 / 1e6 / time.as_secs_f64());
+    Ok(Measurement {
+        workload: workload.name.clone(),
+        steps: workload.steps,
+        us_per_step: rounded(1e6 * plain_time),
+        us_per_step_recorded: rounded(1e6 * recorded_time),
+        added_percent: rounded(100.0 * (recorded_time / plain_time - 1.0)),
+        bytes_per_row_and_step: rounded(
+            bytes.len() as f64 / (workload.batch * workload.steps) as f64,
+        ),
+        engrams_per_row: rows.max().unwrap_or(0),
+        mb_per_s_saved: of_bytes(saving),
+        mb_per_s_loaded: of_bytes(loading),
+    })
+}
+
+fn copy(data: &FloatTensor<Dispatch>) -> FloatTensor<Dispatch> {
+    let data = Tensor::<3>::from_dispatch(data.clone());
+    let device = data.device();
+    Tensor::<3>::from_data(data.to_data(), &device).into_dispatch()
+}
+
+fn timed_adjust(
+    memory: &mut Memoria<Dispatch>,
+    reminded: &Reminded<Dispatch>,
+    gains: &LifespanGain<Dispatch>,
+) -> Result<Duration, MemoriaError> {
+    let gains = gains.clone();
+    let started = Instant::now();
+    memory.adjust(reminded, gains)?;
+    Ok(started.elapsed())
+}

@@ -1,0 +1,85 @@
+//! The workloads of `workloads.json`.
+
+use burn::{
+    backend::{Dispatch, tensor::FloatTensor},
+    tensor::{Device, Tensor, TensorData},
+};
+use memoria::{LifespanGain, MemoriaConfig, Reminded};
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, StandardNormal};
+use serde::Deserialize;
+
+/// Sizes of a memory and of what it is given.
+#[derive(Deserialize)]
+pub(crate) struct Workload {
+    pub(crate) name: String,
+    pub(crate) batch: usize,
+    /// Working memories per row and step.
+    pub(crate) n: usize,
+    pub(crate) dim: usize,
+    pub(crate) num_reminded_stm: usize,
+    pub(crate) stm_capacity: usize,
+    pub(crate) ltm_search_depth: usize,
+    pub(crate) initial_lifespan: f32,
+    pub(crate) num_final_ltms: usize,
+    /// What a row's gains sum to, per reminded engram.
+    pub(crate) alpha: f32,
+    pub(crate) steps: usize,
+}
+
+/// All workloads, or those of which a part of the name is given.
+pub(crate) fn workloads(parts: &[String]) -> serde_json::Result<Vec<Workload>> {
+    let mut workloads: Vec<Workload> = serde_json::from_str(include_str!("../workloads.json"))?;
+    workloads.retain(|workload| {
+        parts.is_empty() || parts.iter().any(|part| workload.name.contains(part.as_str()))
+    });
+    Ok(workloads)
+}
+
+impl Workload {
+    pub(crate) fn config(&self) -> MemoriaConfig {
+        MemoriaConfig::new(
+            self.num_reminded_stm,
+            self.stm_capacity,
+            self.ltm_search_depth,
+            self.initial_lifespan,
+            self.num_final_ltms,
+        )
+    }
+
+    /// Standard normal numbers, `[batch, n, dim]`.
+    pub(crate) fn working_memory(
+        &self,
+        rng: &mut ChaCha8Rng,
+        device: &Device,
+    ) -> FloatTensor<Dispatch> {
+        let shape = [self.batch, self.n, self.dim];
+        let count = shape.iter().product();
+        let numbers: Vec<f32> = StandardNormal.sample_iter(rng).take(count).collect();
+        Tensor::<3>::from_data(TensorData::new(numbers, shape), device).into_dispatch()
+    }
+
+    /// The cube of a uniform number for each reminded engram, scaled so that the mean of a row is
+    /// `alpha`: a few gain much, as under attention. `[batch, reminded]`, on the device.
+    pub(crate) fn gains(
+        &self,
+        reminded: &Reminded<Dispatch>,
+        rng: &mut ChaCha8Rng,
+        device: &Device,
+    ) -> LifespanGain<Dispatch> {
+        let (batch, width) = (reminded.batch(), reminded.width());
+        if width == 0 {
+            return LifespanGain::Zero;
+        }
+        let mut gains = vec![0.0; batch * width];
+        for (row, gains) in gains.chunks_mut(width).enumerate() {
+            let gains = &mut gains[..reminded.ids(row).len()];
+            gains.fill_with(|| rng.random::<f32>().powi(3));
+            let scale = self.alpha * gains.len() as f32 / gains.iter().sum::<f32>().max(1e-9);
+            gains.iter_mut().for_each(|gain| *gain *= scale);
+        }
+        let gains = Tensor::<2>::from_data(TensorData::new(gains, [batch, width]), device);
+        LifespanGain::Device(gains.into_dispatch())
+    }
+}

@@ -1,0 +1,234 @@
+//! What happened in a memory: who was made, fired, gained, moved on, died, and with whom it was wired.
+//!
+//! Recording is opt-in: [`Memoria::with_history`](crate::Memoria::with_history) or
+//! [`Memoria::record_history`](crate::Memoria::record_history); a memory that does not record pays
+//! nothing. What is recorded is what changes, once: a firing holds its members once, whatever becomes
+//! of them, and everything else is worked out when it is looked at. So a history grows with what
+//! happens, a byte or two per engram and change and four per gain, and not with what lives.
+//! [`RowHistory`] says what can be asked.
+//!
+//! ```
+//! # #[cfg(feature = "flex")] {
+//! use burn::backend::{Flex, TensorData, ops::FloatTensorOps};
+//! use memoria_core::{EngramId, LifespanGain, Memoria, MemoriaConfig};
+//!
+//! # fn main() -> Result<(), memoria_core::MemoriaError> {
+//! let mut memory = Memoria::<Flex>::new(MemoriaConfig::new(4, 16, 5, 3.0, 4))?.with_history();
+//! for step in 0..6 {
+//!     let numbers: Vec<f32> = (0..8 * 16).map(|i| ((i * (step + 3)) as f32).sin()).collect();
+//!     let data = Flex::float_from_data(TensorData::new(numbers, [1, 8, 16]), &Default::default());
+//!     memory.add_working_memory(data)?;
+//!     let reminded = memory.remind()?;
+//!     memory.adjust(&reminded, LifespanGain::Host(vec![vec![1.5; reminded.ids(0).len()]]))?;
+//! }
+//! let history = memory.history()?;
+//! let row = history.row(0)?;
+//! assert_eq!(row.summaries().count(), 6);
+//! let life = row.inspect(EngramId(3))?;
+//! assert_eq!((life.life.born, life.became_short_term), (0, Some(0)));
+//! // Who lived at the end of step 2, and how everybody was connected then.
+//! let then = row.at(2)?;
+//! assert!(then.engram(EngramId(16)).is_some() && !then.edges().is_empty());
+//! # Ok(()) } main().unwrap(); }
+//! ```
+//!
+//! # Steps
+//!
+//! A step ends with [`adjust`](crate::Memoria::adjust). What happens before the first one and in it
+//! happens in step 0. Resets are events as others are: the recording goes on, ids and steps too. A
+//! reset of working memories that nobody has looked at yet (neither a remind nor
+//! [`state`](crate::Memoria::state)) leaves no trace, as they were never engrams.
+//!
+//! Recording changes nothing that a memory does, but for one thing: lifespan gains that are still on
+//! the device when a row is reset are read before it, one device round trip, so that they come first
+//! in the record as well.
+//!
+//! # From the Python package
+//!
+//! | `memoria-pytorch` 1.1.0 | here |
+//! |---|---|
+//! | `keep_history=True`, `Memoria.history[row]` | [`with_history`](crate::Memoria::with_history), [`History::row`] |
+//! | `HistoryManager.timestep`, `len()` | [`RowHistory::steps`] |
+//! | `summaries[t]`, `[t]` | [`RowHistory::at`] for the engrams, [`RowHistory::summaries`] for the figures |
+//! | `engram_ids`, `engram_creation_times`, `engram_deletion_times`, `engram_durations` | [`RowHistory::lives`]: [`Life`] |
+//! | `engram_lastest_alive_timestep` | [`Life::last_step`] |
+//! | `alive_engram_ids` | [`RowHistory::now`] |
+//! | `deleted_engram_ids` | [`RowHistory::lives`] with a [`Life::death`] |
+//! | `engram_firings`, `engram_firing_times`, `engram_fire_counts` | [`EngramHistory::firings`], [`firing_steps`](EngramHistory::firing_steps), and their number |
+//! | `firings_per_time[t]` | [`RowHistory::firings_of`] |
+//! | `latest_engram_infos` | the last of [`EngramHistory::states`] |
+//! | `inspect(id)` | [`RowHistory::inspect`] |
+//! | `add_summary` | done by the memory |
+//! | `save`, `load` | [`History::save`], [`History::load`] |
+//! | `EngramHistory.id`, `creation_timestep`, `deletion_timestep`, `duration` | [`EngramHistory::life`] |
+//! | `EngramHistory.firing_times`, `firings` | [`EngramHistory::firing_steps`], [`firings`](EngramHistory::firings) |
+//! | `EngramHistory.summaries` | [`EngramHistory::states`] for the engram, [`RowHistory::at`] for all |
+//! | `Firing.timestep`, `engram_id`, `lifespan_gain` | [`Firing::step`], [`engram`](Firing::engram), [`lifespan_gain`](Firing::lifespan_gain) |
+//! | `EngramInfo.id`, `type`, `lifespan`, `age`, `fire_count` | [`Engram`](crate::Engram) |
+//! | `EngramInfo.outgoings`, `cofire_counts` | [`Moment::outgoing`] |
+//! | `EngramInfo.incoming` | [`Moment::incoming`] |
+//! | `EngramsInfo.engrams`, `edges` | [`Moment::engrams`], [`Moment::edges`] |
+//! | `EngramsInfo.working`, `shortterm`, `longterm` | [`Moment::of_kind`] |
+//! | `EngramConnection.source_id`, `target_id`, `weight`, `cofire_count` | [`Edge`]; seen from its source, [`Connection`](crate::Connection) |
+//!
+//! Where the two count differently: the package looks at who lives at the end of each step. So it
+//! knows neither of the firing of an engram in the step in which it is made, nor of that in which it
+//! dies, nor of an engram that dies in its first step; it works a gain out from two lifespans, with
+//! their rounding, and two reminds of a step are one firing to it. Here all of that is recorded as it
+//! happens. A reset of the memory ends the package's history; here it is part of it.
+//!
+//! The two are compared on one row, and where their searches agree: while no long-term engram is
+//! reminded, or while all short-term engrams are reminded and all long-term ones are connected. What
+//! else the package is reminded of in error, it also tells as a firing.
+//!
+//! # Errors
+//!
+//! What a [`History`] is asked for and does not know is an error that says what it knows; bytes are
+//! refused as [`History::from_bytes`] says. Looking at a history never panics, whatever it was read from.
+
+mod events;
+mod file;
+mod inspect;
+mod json_lines;
+mod lives;
+mod moment;
+mod population;
+mod record;
+mod recorder;
+mod replay;
+mod row_history;
+mod summary;
+mod walk;
+
+use std::{
+    fs::File,
+    io::{self, BufReader, Read, Write},
+    path::Path,
+};
+
+pub use events::{Firing, HistoryEvent};
+pub use inspect::{Companion, EngramHistory};
+pub use lives::{Death, DeathCause, Life};
+pub use moment::{Edge, Moment};
+pub(crate) use recorder::Recorder;
+pub use row_history::RowHistory;
+pub(crate) use row_history::{Beginning, Cursor};
+pub use summary::StepSummary;
+
+use crate::{MemoriaError, durable_file};
+
+/// What happened in all rows of a memory, up to the moment at which it was asked for.
+///
+/// Made by [`Memoria::history`](crate::Memoria::history), or read from a file. It does not change while
+/// the memory goes on, and can go to another thread: to be saved there, say.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    pub(crate) rows: Vec<RowHistory>,
+}
+
+impl History {
+    /// Number of rows.
+    pub fn batch(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// What happened in each row.
+    pub fn rows(&self) -> impl ExactSizeIterator<Item = &RowHistory> {
+        self.rows.iter()
+    }
+
+    /// What happened in one row.
+    ///
+    /// # Errors
+    ///
+    /// [`MemoriaError::RowOutOfRange`].
+    pub fn row(&self, row: usize) -> Result<&RowHistory, MemoriaError> {
+        let rows = self.rows.len();
+        self.rows.get(row).ok_or(MemoriaError::RowOutOfRange { got: row, rows })
+    }
+
+    /// Writes a file, or leaves the one that was there: a new file in the same folder is brought to the
+    /// disk and takes the path's place in one move.
+    ///
+    /// # Errors
+    ///
+    /// [`MemoriaError::Io`].
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), MemoriaError> {
+        durable_file::write(path.as_ref(), "history", |writer| self.write(writer))
+    }
+
+    /// Reads a file that [`save`](Self::save) wrote.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_bytes`](Self::from_bytes), and [`MemoriaError::Io`].
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, MemoriaError> {
+        let path = path.as_ref();
+        let file = File::open(path).map_err(|error| MemoriaError::Io {
+            what: format!("opening {}", path.display()),
+            source: error.into(),
+        })?;
+        file::read(BufReader::new(file), true)
+    }
+
+    /// Writes to anything, some 256 KiB at a time.
+    ///
+    /// # Errors
+    ///
+    /// [`MemoriaError::Io`]. What was written until then is no history.
+    pub fn write(&self, writer: impl Write) -> Result<(), MemoriaError> {
+        file::write(self, writer).map(drop).map_err(writing)
+    }
+
+    /// Reads what [`write`](Self::write) wrote, up to its end.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_bytes`](Self::from_bytes), and [`MemoriaError::Io`].
+    pub fn read(reader: impl Read) -> Result<Self, MemoriaError> {
+        file::read(reader, false)
+    }
+
+    /// Writes to memory.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        file::write(self, Vec::new()).expect("a vector takes whatever is written to it")
+    }
+
+    /// Reads what [`to_bytes`](Self::to_bytes), [`write`](Self::write) or [`save`](Self::save) wrote.
+    ///
+    /// Bytes are accepted only if everything that they tell of can have happened: the whole record is
+    /// lived through. Costs that, and memory in proportion to the bytes, whatever is in them.
+    ///
+    /// # Errors
+    ///
+    /// [`MemoriaError::UnknownFormat`] for bytes that are something else,
+    /// [`MemoriaError::NewerVersion`] for a version that is not known here, [`MemoriaError::Damaged`]
+    /// for bytes that are not all there or not as they were written, [`MemoriaError::Invalid`] for
+    /// what cannot have happened.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, MemoriaError> {
+        file::read(bytes, true)
+    }
+
+    /// Writes one JSON object per event and line, for other tools: a [`HistoryEvent`] with its `row`,
+    /// row after row. Many small writes.
+    ///
+    /// # Errors
+    ///
+    /// [`MemoriaError::Io`].
+    pub fn write_json_lines(&self, mut writer: impl Write) -> Result<(), MemoriaError> {
+        json_lines::write(self, &mut writer).map_err(writing)
+    }
+
+    /// Writes [JSON Lines](Self::write_json_lines) to a file, with the care of [`save`](Self::save).
+    ///
+    /// # Errors
+    ///
+    /// [`MemoriaError::Io`].
+    pub fn save_json_lines(&self, path: impl AsRef<Path>) -> Result<(), MemoriaError> {
+        durable_file::write(path.as_ref(), "history", |writer| self.write_json_lines(writer))
+    }
+}
+
+fn writing(error: io::Error) -> MemoriaError {
+    MemoriaError::Io { what: "writing a history".into(), source: error.into() }
+}

@@ -1,0 +1,186 @@
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Engram, EngramId, EngramKind,
+    history::{
+        events::{Firing, gains_of, kind},
+        lives::{Death, DeathCause, Life, duration},
+        record::Record,
+        row_history::RowHistory,
+        walk::Walk,
+    },
+    lifespan::Lifespan,
+};
+
+/// The life of one engram.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EngramHistory {
+    /// From when to when it lived.
+    pub life: Life,
+    /// The first step that is told of: that in which it was made, or in which the recording began.
+    pub recorded_from: u64,
+    /// What it had to live then, in steps.
+    pub initial_lifespan: f32,
+    /// The step at the end of which it became short-term; `None` if it did not since it is recorded.
+    pub became_short_term: Option<u64>,
+    /// The step at the end of which it became long-term; `None` if it did not since it is recorded.
+    pub became_long_term: Option<u64>,
+    /// When it fired and what it gained.
+    pub firings: Vec<Firing>,
+    /// How it was at the end of each step that it lived through, from
+    /// [`recorded_from`](Self::recorded_from) on.
+    pub states: Vec<Engram>,
+    /// With whom it fired, living or dead: most often first, of equal ones the smaller id.
+    pub companions: Vec<Companion>,
+}
+
+/// An engram that another one fired together with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Companion {
+    /// Who.
+    pub engram: EngramId,
+    /// How often the two fired together.
+    pub cofire_count: u32,
+    /// The first such step, or that in which the recording began.
+    pub first: u64,
+    /// The last such step.
+    pub last: u64,
+}
+
+impl EngramHistory {
+    /// The steps in which it fired.
+    pub fn firing_steps(&self) -> impl Iterator<Item = u64> {
+        self.firings.iter().map(|firing| firing.step)
+    }
+
+    /// What it gained in all, in steps.
+    pub fn total_gain(&self) -> f64 {
+        self.firings.iter().fold(0.0, |sum, firing| sum + f64::from(firing.lifespan_gain))
+    }
+}
+
+/// See [`RowHistory::inspect`].
+pub(super) fn inspect(history: &RowHistory, id: EngramId) -> Option<EngramHistory> {
+    let mut walk = Walk::from_birth(history, id);
+    let (mut now, recorded_from) = match beginning(history, id) {
+        Some(engram) => (engram, history.beginning.at.step),
+        None => birth(&mut walk, id)?,
+    };
+    let mut lifespan = Lifespan::new(now.lifespan, recorded_from);
+    let born = recorded_from - now.age;
+    let mut told = EngramHistory {
+        life: Life { engram: id, born, death: None, duration: 0 },
+        recorded_from,
+        initial_lifespan: now.lifespan,
+        became_short_term: None,
+        became_long_term: None,
+        firings: Vec::new(),
+        states: Vec::new(),
+        companions: Vec::new(),
+    };
+    let mut companions = companions_before(history, id);
+    let mut members = Vec::new();
+    // The firing whose gain is not known yet.
+    let mut last_firing = None;
+    while told.life.death.is_none()
+        && let Some(record) = walk.next_sound()
+    {
+        let step = walk.step();
+        match record {
+            Record::Born { .. } => {}
+            Record::Fired { reminded } => {
+                last_firing = None;
+                if !walk.is_working(id) && reminded.position(id).is_none() {
+                    continue;
+                }
+                last_firing = Some(told.firings.len());
+                let kind = kind(id, &walk);
+                told.firings.push(Firing { step, engram: id, kind, lifespan_gain: 0.0 });
+                now.fire_count = now.fire_count.saturating_add(1);
+                walk.members_of(&record, &mut members);
+                for &with in members.iter().filter(|&&with| with != id) {
+                    meet(&mut companions, with, 1, step);
+                }
+            }
+            Record::Reset { emptied } => {
+                if emptied.position(id).is_some() {
+                    told.life.death = Some(Death { step, cause: DeathCause::Reset });
+                }
+            }
+            Record::Adjusted { gains, promoted, died } => {
+                let gain = gains_of(&gains, &walk).into_iter().find(|gain| gain.0 == id);
+                if let Some((_, gain)) = gain {
+                    lifespan.extend(gain, step);
+                    if let Some(at) = last_firing {
+                        told.firings[at].lifespan_gain = gain;
+                    }
+                }
+                last_firing = None;
+                if walk.is_working(id) {
+                    now.kind = EngramKind::ShortTerm;
+                    told.became_short_term = Some(step);
+                }
+                if promoted.position(id).is_some() {
+                    now.kind = EngramKind::LongTerm;
+                    told.became_long_term = Some(step);
+                }
+                if died.position(id).is_some() {
+                    told.life.death = Some(Death { step, cause: DeathCause::Forgotten });
+                    continue;
+                }
+                now.age += 1;
+                now.lifespan = lifespan.at(step + 1);
+                told.states.push(now);
+            }
+        }
+    }
+    told.life.duration = duration(born, told.life.death, history.end.step);
+    told.companions = companions.into_values().collect();
+    told.companions.sort_unstable_by_key(|c| (core::cmp::Reverse(c.cofire_count), c.engram));
+    Some(told)
+}
+
+fn beginning(history: &RowHistory, id: EngramId) -> Option<Engram> {
+    let engrams = &history.beginning.engrams;
+    let at = engrams.binary_search_by_key(&id, |engram| engram.id).ok()?;
+    Some(engrams[at])
+}
+
+/// Goes on to the birth of an engram; how it was then, and the step.
+fn birth(walk: &mut Walk<'_>, id: EngramId) -> Option<(Engram, u64)> {
+    while let Some(record) = walk.next_sound() {
+        if let Record::Born { first, count, lifespan } = record {
+            if first > id {
+                return None;
+            }
+            if id.0 - first.0 < count {
+                let kind = EngramKind::Working;
+                return Some((Engram { id, kind, lifespan, age: 0, fire_count: 0 }, walk.step()));
+            }
+        }
+    }
+    None
+}
+
+fn companions_before(history: &RowHistory, id: EngramId) -> HashMap<EngramId, Companion> {
+    let mut companions = HashMap::new();
+    let (beginning, step) = (&history.beginning, history.beginning.at.step);
+    for members in beginning.firings.iter().filter(|members| members.binary_search(&id).is_ok()) {
+        for &with in members.iter().filter(|&&with| with != id) {
+            meet(&mut companions, with, 1, step);
+        }
+    }
+    for &(a, b, count) in beginning.ties.iter().filter(|tie| tie.0 == id || tie.1 == id) {
+        meet(&mut companions, if a == id { b } else { a }, count, step);
+    }
+    companions
+}
+
+fn meet(companions: &mut HashMap<EngramId, Companion>, engram: EngramId, count: u32, step: u64) {
+    let new = Companion { engram, cofire_count: 0, first: step, last: step };
+    let companion = companions.entry(engram).or_insert(new);
+    companion.cofire_count = companion.cofire_count.saturating_add(count);
+    companion.last = step;
+}

@@ -1,0 +1,117 @@
+use std::sync::Arc;
+
+use crate::{
+    EngramId,
+    history::{
+        record::{put_adjusted, put_born, put_fired, put_reset},
+        row_history::{Beginning, Cursor, PIECE, Piece, RowHistory},
+    },
+    id::Member,
+};
+
+/// Writes the history of a row while it happens.
+#[derive(Clone, Debug)]
+pub(crate) struct Recorder {
+    beginning: Arc<Beginning>,
+    /// Pieces that are full. Whoever looks at the history shares them.
+    pieces: Vec<Arc<Piece>>,
+    /// The piece that is being written.
+    last: Piece,
+    /// Where the record stands.
+    end: Cursor,
+    /// Those reminded in the present step's last firing.
+    fired: Vec<EngramId>,
+    gains: Vec<(EngramId, f32)>,
+    promoted: Vec<EngramId>,
+}
+
+impl Recorder {
+    pub(crate) fn new(beginning: Beginning) -> Self {
+        let at = beginning.at;
+        Self {
+            beginning: Arc::new(beginning),
+            pieces: Vec::new(),
+            last: Piece { at, bytes: Vec::new() },
+            end: at,
+            fired: Vec::new(),
+            gains: Vec::new(),
+            promoted: Vec::new(),
+        }
+    }
+
+    /// What was recorded up to now.
+    pub(crate) fn history(&self) -> RowHistory {
+        let last = Arc::new(self.last.clone());
+        RowHistory {
+            beginning: self.beginning.clone(),
+            pieces: self.pieces.iter().cloned().chain([last]).collect(),
+            end: self.end,
+        }
+    }
+
+    /// Working engrams are made, with ids from `first` on.
+    #[inline(never)]
+    pub(crate) fn born(&mut self, first: u64, count: usize, lifespan: f32) {
+        if count > 0 {
+            let ids = first..first + count as u64;
+            self.end.next_id = ids.end;
+            put_born(&mut self.last.bytes, ids, lifespan);
+        }
+    }
+
+    /// The working engrams fire together with what they reminded of.
+    #[inline(never)]
+    pub(crate) fn fired(&mut self, reminded_ltm: &[Member], reminded_stm: &[Member]) {
+        let reminded = reminded_ltm.iter().chain(reminded_stm).map(|member| member.id);
+        self.fired.clear();
+        self.fired.extend(reminded);
+        put_fired(&mut self.last.bytes, self.fired.iter().copied());
+    }
+
+    /// An engram gains lifespan; in order of id.
+    pub(crate) fn gained(&mut self, id: EngramId, gain: f32) {
+        self.gains.push((id, gain));
+    }
+
+    /// An engram becomes long-term; in order of id.
+    pub(crate) fn promoted(&mut self, id: EngramId) {
+        self.promoted.push(id);
+    }
+
+    /// The step ends with the deaths of some.
+    #[inline(never)]
+    pub(crate) fn adjusted(&mut self, dead: &[Member]) {
+        let Self { last, end, fired, gains, promoted, .. } = self;
+        let of_last_firing = fired.iter().eq(gains.iter().map(|gain| &gain.0));
+        let dead = dead.iter().map(|member| member.id);
+        put_adjusted(&mut last.bytes, gains, of_last_firing, promoted, dead);
+        if let Some(last) = promoted.last() {
+            end.long_term_below = last.0 + 1;
+        }
+        end.step += 1;
+        if last.bytes.len() >= PIECE {
+            let next = Piece { at: *end, bytes: Vec::with_capacity(PIECE + PIECE / 8) };
+            let mut full = core::mem::replace(last, next);
+            full.bytes.shrink_to_fit();
+            self.pieces.push(Arc::new(full));
+        }
+        self.fired.clear();
+        self.gains.clear();
+        self.promoted.clear();
+    }
+
+    /// The row is emptied of whoever lives, in order of id.
+    pub(crate) fn reset(&mut self, living: impl ExactSizeIterator<Item = EngramId>) {
+        put_reset(&mut self.last.bytes, living);
+    }
+
+    /// Bytes set aside.
+    pub(crate) fn bytes(&self) -> usize {
+        self.beginning.bytes()
+            + self.pieces.iter().map(|piece| piece.bytes()).sum::<usize>()
+            + self.last.bytes()
+            + self.fired.capacity() * size_of::<EngramId>()
+            + self.gains.capacity() * size_of::<(EngramId, f32)>()
+            + self.promoted.capacity() * size_of::<EngramId>()
+    }
+}

@@ -1,0 +1,108 @@
+//! Recording what happens.
+
+use burn::backend::Backend;
+
+use super::{Memoria, Step, settle::check_gains};
+use crate::{MemoriaError, history::History, pool::read, row::Row};
+
+impl<B: Backend> Memoria<B> {
+    /// Records [what happens](crate::history) from now on.
+    pub fn with_history(mut self) -> Self {
+        self.record_history(true);
+        self
+    }
+
+    /// Records [what happens](crate::history) from now on, or no longer: then what was recorded is
+    /// dropped.
+    ///
+    /// May begin at any time. What lives is the beginning of the record, connections included: costs
+    /// a look at every engram and at the firing log, one device round trip if gains still have to be
+    /// read, and nothing in a new memory. Recording then costs a few bytes per engram and change; see
+    /// [`RowHistory::bytes`](crate::history::RowHistory::bytes).
+    pub fn record_history(&mut self, record: bool) {
+        if record && !self.records_history {
+            self.end_adjusted_step();
+        }
+        self.records_history = record;
+        for row in &mut self.rows {
+            if record {
+                row.record_history();
+            } else {
+                row.forget_history();
+            }
+        }
+    }
+
+    /// Whether what happens is recorded.
+    pub fn records_history(&self) -> bool {
+        self.records_history
+    }
+
+    /// What happened up to now. Shares what was recorded: no more than some 64 KiB per row are copied.
+    ///
+    /// Takes `&mut` as [`state`](Self::state) does: one device round trip if gains and working memories
+    /// still have to be read, none otherwise.
+    ///
+    /// # Errors
+    ///
+    /// [`MemoriaError::NotRecorded`]; otherwise as [`remind`](Self::remind).
+    pub fn history(&mut self) -> Result<History, MemoriaError> {
+        if !self.records_history {
+            return Err(MemoriaError::NotRecorded);
+        }
+        self.settle()?;
+        // Rows from elsewhere may have come without.
+        self.record_history(true);
+        Ok(History { rows: self.rows.iter().filter_map(Row::history).collect() })
+    }
+
+    /// What happened up to now, after which the recording begins anew: with a file per day, what is
+    /// recorded does not grow without end.
+    ///
+    /// # Errors
+    ///
+    /// As [`history`](Self::history), and then the recording goes on as if it had not been called.
+    pub fn take_history(&mut self) -> Result<History, MemoriaError> {
+        let history = self.history()?;
+        self.record_history(false);
+        self.record_history(true);
+        Ok(history)
+    }
+
+    /// Makes the rows, if there are none yet.
+    pub(super) fn make_rows(&mut self, batch: usize) {
+        if self.rows.len() == batch {
+            return;
+        }
+        // A step of no rows is none of theirs.
+        self.end_recorded_step();
+        self.rows.resize_with(batch, Row::default);
+        if self.records_history {
+            self.rows.iter_mut().for_each(Row::record_history);
+        }
+    }
+
+    /// Ends an adjusted step before rows are emptied, if it is recorded, so that its gains and deaths
+    /// come first. If that fails nothing has happened: whoever reads the gains next is told.
+    pub(super) fn end_recorded_step(&mut self) {
+        if self.records_history {
+            self.end_adjusted_step();
+        }
+    }
+
+    fn end_adjusted_step(&mut self) {
+        let Step::Adjusted(_, gains) = &self.step else { return };
+        let Ok(read) = read::<B>(vec![gains.clone()]) else { return };
+        self.costs.round_trips += 1;
+        let Step::Adjusted(open, gains) = core::mem::replace(&mut self.step, Step::Begun) else {
+            return;
+        };
+        let read: Vec<f64> = read.iter().flat_map(|data| data.iter::<f64>()).collect();
+        if check_gains(&open, &read).is_err() {
+            self.step = Step::Adjusted(open, gains);
+            return;
+        }
+        let width = open.width();
+        self.close(&open, |row, place| read[row * width + place] as f32);
+    }
+}
