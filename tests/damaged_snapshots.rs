@@ -30,7 +30,7 @@ fn allowance(len: usize) -> usize {
 
 fn restore(bytes: &[u8], storage: Storage) -> Result<Memoria<Flex>, MemoriaError> {
     let restore = Restore::<Flex>::new(&Default::default()).storage(storage);
-    Ok(restore.from_bytes(bytes)?.memory)
+    Ok(restore.read_bytes(bytes)?.memory)
 }
 
 /// What comes of it, and how much memory was needed at most: from bytes, and from a stream of which
@@ -153,7 +153,7 @@ fn changed_snapshots_are_refused_at_no_cost() {
         let Ok(mut memory) = result else { continue };
         taken += 1;
         memory.verify().unwrap();
-        let restored = Restore::<Flex>::new(&Default::default()).from_bytes(&forged).unwrap();
+        let restored = Restore::<Flex>::new(&Default::default()).read_bytes(&forged).unwrap();
         let (mut memory_as_told, info) = (restored.memory, restored.info);
         let mut again = memory_as_told.snapshot().unwrap();
         for (name, value) in info.attributes {

@@ -10,7 +10,7 @@ use rstest::rstest;
 use support::sealed::{Contents, seal};
 
 fn restore(bytes: &[u8]) -> Result<Memoria<Flex>, MemoriaError> {
-    Ok(Restore::new(&Default::default()).from_bytes(bytes)?.memory)
+    Ok(Restore::new(&Default::default()).read_bytes(bytes)?.memory)
 }
 
 #[test]

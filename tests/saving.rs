@@ -207,6 +207,8 @@ fn permissions_of_the_old_file_are_kept() {
     let (folder, file) = folder("private");
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
     memory(1).save(&file).unwrap();
+    let mut loaded = Memoria::<Flex>::load(&file, &Default::default()).unwrap();
+    assert!(loaded.snapshot().unwrap().to_bytes().unwrap() == bytes(1));
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     assert!(fs::read(&file).unwrap() == bytes(1));
     fs::remove_dir_all(folder).unwrap();

@@ -76,7 +76,9 @@ fn every_session_gets_what_it_would_get_alone() {
                 let expected = expected.hidden.squeeze_dim::<2>(0).into_data();
                 let (got, expected) = (reply.hidden.into_data(), expected);
                 for (got, expected) in got.iter::<f32>().zip(expected.iter::<f32>()) {
-                    assert!((got - expected).abs() < 1e-5, "{name}: {got} for {expected}");
+                    // A GPU may multiply batches of different sizes in different ways.
+                    let allowed = if matches!(name, "flex" | "ndarray") { 1e-6 } else { 1e-4 };
+                    assert!((got - expected).abs() < allowed, "{name}: {got} for {expected}");
                 }
                 ages[session] += 1;
             }

@@ -27,7 +27,7 @@ fn bytes<B: Backend>(memory: &mut Memoria<B>) -> Vec<u8> {
 }
 
 fn restored<B: Backend>(bytes: &[u8], device: &B::Device) -> Memoria<B> {
-    Restore::new(device).from_bytes(bytes).unwrap().memory
+    Restore::new(device).read_bytes(bytes).unwrap().memory
 }
 
 /// Runs a trace as a whole, then cut at every step: what was saved on one device goes on on the other.
@@ -143,7 +143,7 @@ fn it_is_restored_in_another_float_type(
     story.tell_to(&mut memory, 0..12, device);
     let saved = bytes(&mut memory);
     let restore = Restore::<Dispatch>::new(device).dtype(dtype).storage(storage);
-    let mut other = restore.from_bytes(&saved).unwrap().memory;
+    let mut other = restore.read_bytes(&saved).unwrap().memory;
     other.verify().unwrap();
     let vectors = |memory: &mut Memoria<Dispatch>| -> Vec<TensorData> {
         let state = memory.state().unwrap();
@@ -173,9 +173,9 @@ fn a_float_type_that_the_backend_lacks_is_refused() {
     let saved = bytes(&mut memory);
     let device = ndarray();
     let restore = Restore::<Dispatch>::new(device.as_dispatch());
-    let refused = restore.clone().from_bytes(&saved).unwrap_err();
+    let refused = restore.clone().read_bytes(&saved).unwrap_err();
     assert!(matches!(refused, MemoriaError::UnsupportedDType { dtype: DType::F16, .. }));
-    restore.dtype(DType::F32).from_bytes(&saved).unwrap();
+    restore.dtype(DType::F32).read_bytes(&saved).unwrap();
 }
 
 /// Three rows that have lived for twelve steps.
@@ -197,7 +197,7 @@ fn some_rows_are_saved_or_restored() {
         let snapshot = memory.snapshot().unwrap().rows(rows).unwrap();
         assert_eq!(snapshot.info().rows, rows.len());
         let some = snapshot.to_bytes().unwrap();
-        let mut chosen = restore.clone().rows(rows).from_bytes(&all).unwrap().memory;
+        let mut chosen = restore.clone().rows(rows).read_bytes(&all).unwrap().memory;
         chosen.verify().unwrap();
         assert!(bytes(&mut chosen) == some, "{rows:?} of all");
         assert!(bytes(&mut restored::<Flex>(&some, &Default::default())) == some, "{rows:?}");
@@ -206,7 +206,7 @@ fn some_rows_are_saved_or_restored() {
     }
     for (rows, twice) in [(&[0, 3][..], false), (&[1, 1], true)] {
         let saving = memory.snapshot().unwrap().rows(rows).unwrap_err();
-        let restoring = restore.clone().rows(rows).from_bytes(&all).unwrap_err();
+        let restoring = restore.clone().rows(rows).read_bytes(&all).unwrap_err();
         for error in [saving, restoring] {
             match error {
                 MemoriaError::RowTwice { row: 1 } if twice => {}
@@ -231,7 +231,7 @@ fn snapshots_may_follow_each_other_in_a_stream() {
     }
     assert!(reader.is_empty());
     assert!(bytes(&mut whole) == bytes(&mut memory));
-    let refused = restore.from_bytes(&stream).unwrap_err();
+    let refused = restore.read_bytes(&stream).unwrap_err();
     assert!(matches!(refused, MemoriaError::Damaged { .. }), "{refused}");
 }
 
@@ -241,20 +241,20 @@ fn what_does_not_fit_where_it_is_restored_is_refused(
 ) {
     let mut memory = lived();
     let restore = Restore::<Flex>::new(&Default::default()).storage(storage);
-    let refused = restore.clone().memory_limit(1000).from_bytes(&bytes(&mut memory)).unwrap_err();
+    let refused = restore.clone().memory_limit(1000).read_bytes(&bytes(&mut memory)).unwrap_err();
     assert!(matches!(refused, MemoriaError::OutOfMemory { available: 1000, .. }), "{refused}");
-    let refused = restore.clone().dtype(DType::I32).from_bytes(&bytes(&mut memory)).unwrap_err();
+    let refused = restore.clone().dtype(DType::I32).read_bytes(&bytes(&mut memory)).unwrap_err();
     assert!(matches!(refused, MemoriaError::UnsupportedDType { dtype: DType::I32, .. }));
     // Half precision ends at 65,504.
     let mut large = Memoria::<Flex>::new(MemoriaConfig::new(1, 1, 1, 1.0, 1)).unwrap();
     let data = TensorData::new(vec![1.0f32, 2.0, 3.0, 1e5], [2, 1, 2]);
     large.add_working_memory(Flex::float_from_data(data, &Default::default())).unwrap();
     let saved = bytes(&mut large);
-    match restore.clone().dtype(DType::F16).from_bytes(&saved) {
+    match restore.clone().dtype(DType::F16).read_bytes(&saved) {
         Err(MemoriaError::NonFiniteData { row: 1, position: 0, .. }) => {}
         other => panic!("{other:?}"),
     }
-    restore.dtype(DType::BF16).from_bytes(&saved).unwrap();
+    restore.dtype(DType::BF16).read_bytes(&saved).unwrap();
 }
 
 /// What is added after it was restored is limited like everything else.
@@ -262,7 +262,7 @@ fn what_does_not_fit_where_it_is_restored_is_refused(
 fn a_limit_of_restoring_is_the_memorys() {
     let saved = bytes(&mut lived());
     let restore = Restore::<Flex>::new(&Default::default()).memory_limit(8 << 10);
-    let mut memory = restore.from_bytes(&saved).unwrap().memory;
+    let mut memory = restore.read_bytes(&saved).unwrap().memory;
     let data = Flex::float_from_data(TensorData::zeros::<f32, _>([3, 99, 8]), &Default::default());
     let refused = memory.add_working_memory(data).unwrap_err();
     assert!(matches!(refused, MemoriaError::OutOfMemory { available: 8192, .. }), "{refused}");

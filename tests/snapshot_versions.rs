@@ -67,7 +67,7 @@ fn this_version_is_written_as_it_was() {
 fn a_newer_version_is_refused_by_name() {
     let mut newer = fs::read(file(VERSION)).unwrap();
     newer[8..12].copy_from_slice(&(VERSION + 1).to_le_bytes());
-    let error = Restore::<Flex>::new(&Default::default()).from_bytes(&newer).unwrap_err();
+    let error = Restore::<Flex>::new(&Default::default()).read_bytes(&newer).unwrap_err();
     assert!(matches!(error, MemoriaError::NewerVersion { found: 2, supported: 1, .. }));
     let text = "this snapshot is of version 2, this library reads versions up to 1";
     assert_eq!(error.to_string(), text);

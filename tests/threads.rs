@@ -90,7 +90,7 @@ fn make_and_drop(stop: &AtomicBool, seed: u64, device: &Device) -> usize {
         let mut memory = Memoria::<Dispatch>::new(config()).unwrap();
         story(seed + 100).tell_to(&mut memory, 0..5, device.as_dispatch());
         let bytes = memory.snapshot().unwrap().to_bytes().unwrap();
-        let restored = memoria::Restore::<Dispatch>::new(device.as_dispatch()).from_bytes(&bytes);
+        let restored = memoria::Restore::<Dispatch>::new(device.as_dispatch()).read_bytes(&bytes);
         let data = TensorData::zeros::<f32, _>([2, 3, 24]);
         memory.add_working_memory(Dispatch::float_from_data(data, device.as_dispatch())).unwrap();
         let clone = memory.clone();

@@ -93,7 +93,7 @@ impl Checkpointer<ModuleRecord> for ModelAndMemory {
         let saved = match snapshot {
             Some(bytes) => {
                 let restore = Restore::<Dispatch>::new(self.device.as_dispatch());
-                let restored = restore.from_bytes(&bytes).and_then(MemoriaState::try_from);
+                let restored = restore.read_bytes(&bytes).and_then(MemoriaState::try_from);
                 restored.and_then(|mut state| state.save(self.path(epoch)))
             }
             // The epoch was cut short.

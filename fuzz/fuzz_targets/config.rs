@@ -19,5 +19,5 @@ fuzz_target!(|text: &str| {
     support::go_on(&mut memory, 3);
     let bytes = memory.snapshot().unwrap().to_bytes().unwrap();
     let restored = memoria::Restore::<burn::backend::Flex>::new(&Default::default());
-    assert_eq!(*restored.from_bytes(&bytes).unwrap().memory.config(), config);
+    assert_eq!(*restored.read_bytes(&bytes).unwrap().memory.config(), config);
 });

@@ -1,6 +1,8 @@
 //! The data plane: the vectors of engrams, and the few operations that touch them.
 
 mod device;
+#[cfg(test)]
+pub(crate) mod failing;
 mod host;
 mod number;
 mod slots;
@@ -409,38 +411,6 @@ pub(crate) fn read<B: Backend>(
     }
     let read = read_sync(transaction.execute_async());
     read.map_err(|error| MemoriaError::Device(Box::new(error)))
-}
-
-/// Devices that fail to be read, for tests: no backend at hand does.
-#[cfg(test)]
-pub(crate) mod failing {
-    use core::cell::Cell;
-
-    use burn::backend::ExecutionError;
-
-    use crate::MemoriaError;
-
-    thread_local! {
-        /// Reads of this thread until one fails.
-        static READS: Cell<Option<usize>> = const { Cell::new(None) };
-    }
-
-    /// Makes one read of this thread fail, after so many that do not.
-    pub(crate) fn after(reads: usize) {
-        READS.set(Some(reads));
-    }
-
-    pub(super) fn check() -> Result<(), MemoriaError> {
-        let left = READS.get();
-        READS.set(left.and_then(|reads| reads.checked_sub(1)));
-        match left {
-            Some(0) => {
-                let reason = "the device is gone".into();
-                Err(MemoriaError::Device(Box::new(ExecutionError::WithContext { reason })))
-            }
-            _ => Ok(()),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -224,3 +224,21 @@ fn half_precision_inference(#[values(FloatDType::F16, FloatDType::BF16)] dtype: 
     let state = memory.state().unwrap();
     assert!(state.row(1).unwrap().counts().long_term > 0);
 }
+
+/// Beside a row that is reminded, beside one that is not either, and alone.
+#[test]
+fn a_row_reminded_of_nothing_does_not_feel_its_neighbours() {
+    let device = Device::flex();
+    let (layer, mut neighbours) = (layer(&device), memory(0));
+    layer.forward(hidden(2, &device), &mut neighbours).unwrap();
+    neighbours.reset_rows(&[1]).unwrap();
+    let input = hidden(2, &device);
+    let beside = layer.forward(input.clone(), &mut neighbours).unwrap();
+    assert!(!beside.recall.ids(0).is_empty() && beside.recall.ids(1).is_empty());
+    let both_new = layer.forward(input.clone(), &mut memory(0)).unwrap().hidden;
+    let alone = layer.forward(input.narrow(0, 1, 1), &mut memory(0)).unwrap().hidden;
+    for other in [beside.hidden, both_new] {
+        let difference = (other.narrow(0, 1, 1) - alone.clone()).abs().max().into_scalar::<f32>();
+        assert!(difference < 1e-6, "{difference}");
+    }
+}

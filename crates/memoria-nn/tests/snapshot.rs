@@ -47,7 +47,7 @@ fn a_restored_state_goes_on_on_any_device() {
         let mut original = state.clone();
         original.detach();
         let inner = device.clone().inner();
-        let restored = Restore::<Dispatch>::new(inner.as_dispatch()).from_bytes(&bytes).unwrap();
+        let restored = Restore::<Dispatch>::new(inner.as_dispatch()).read_bytes(&bytes).unwrap();
         let mut restored = MemoriaState::try_from(restored).unwrap();
         assert_eq!(restored.bptt(), 2);
         for seed in 6..12 {
@@ -85,7 +85,7 @@ fn the_snapshot_of_a_bare_memory_is_no_state() {
     let device = Device::flex();
     let mut memory = Memoria::<Dispatch>::new(config().memoria).unwrap();
     let restore = Restore::new(device.as_dispatch());
-    let try_state = |bytes: &[u8]| MemoriaState::try_from(restore.from_bytes(bytes).unwrap());
+    let try_state = |bytes: &[u8]| MemoriaState::try_from(restore.read_bytes(bytes).unwrap());
     let bare = memory.snapshot().unwrap().to_bytes().unwrap();
     let missing = |error: MemoriaError| {
         assert!(

@@ -114,7 +114,7 @@ fn vectors_that_cannot_be_read() {
     failing::after(0);
     failed(memory.snapshot().unwrap().to_bytes());
     let restore = Restore::<Flex>::new(&Default::default()).storage(Storage::Host);
-    let mut on_host = restore.from_bytes(&before).unwrap().memory;
+    let mut on_host = restore.read_bytes(&before).unwrap().memory;
     failing::after(0);
     failed(on_host.merge(&mut memory));
     let mut one = memory.split(&[0]).unwrap();

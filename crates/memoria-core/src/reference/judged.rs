@@ -164,7 +164,7 @@ impl Judged {
             return;
         }
         let saved = saved.unwrap();
-        let mut restored = Restore::new(&device).from_bytes(&saved).unwrap().memory;
+        let mut restored = Restore::new(&device).read_bytes(&saved).unwrap().memory;
         assert!(restored.snapshot().unwrap().to_bytes().unwrap() == saved, "saved again");
         self.memory = restored;
     }

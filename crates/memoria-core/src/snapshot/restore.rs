@@ -89,7 +89,7 @@ impl<B: Backend> Restore<B> {
     /// # Errors
     ///
     /// As [`read`](Self::read).
-    pub fn from_bytes(&self, bytes: &[u8]) -> Result<Restored<B>, MemoriaError> {
+    pub fn read_bytes(&self, bytes: &[u8]) -> Result<Restored<B>, MemoriaError> {
         let (restored, stream) = self.restore(bytes, Some(bytes.len() as u64))?;
         stream.end_of_source()?;
         Ok(restored)
