@@ -6,10 +6,12 @@
 //! memory; engrams that fire together are wired together; the network is reminded of the ones that
 //! matter now, and forgets the ones it never uses.
 //!
-//! This crate re-exports two others: the memory itself (`memoria-core`, at the root here) and the
-//! Burn modules around it (`memoria-nn`, as [`nn`]). Most users want [`nn::MemoriaLayer`], a layer to
-//! drop between two blocks of their own; those who build models attend with [`nn::MemoryAttention`]
-//! and keep an [`nn::MemoriaState`]; those below Burn's tensors use [`Memoria`].
+//! This crate re-exports three others: the memory itself (`memoria-core`, at the root here), the
+//! Burn modules around it (`memoria-nn`, as [`nn`]) and whole models (`memoria-models`, as `models`).
+//! Those with a transformer of their own want [`nn::MemoriaLayer`], a layer to drop between two of its
+//! blocks; those who build models attend with [`nn::MemoryAttention`] and keep an [`nn::MemoriaState`];
+//! those who want GPT-2, BERT or RoBERTa, and weights that exist, find them in `models`; those below
+//! Burn's tensors use [`Memoria`].
 //!
 //! ```
 //! # #[cfg(feature = "flex")] {
@@ -50,11 +52,16 @@
 //! | [`nn::Abstractor`] | abstractor *f*ₐ | `Abstractor` of its experiments |
 //! | [`nn::MemoriaStateConfig::lifespan_extend_scale`] | α | `memoria_lifespan_extend_scale` |
 //! | [`nn::MemoriaStateConfig::bptt`] | – | – (as if 0) |
+//! | `models::MemoryConfig::num_memories` | memories per segment | `memoria_num_memories` |
+//! | `models::EncoderConfig::memory_layer_index` | layer that memories are made after | `memory_layer_index` |
+//! | `models::Gpt2LmHead` | Memoria Transformer, GPT-2 | `GPT2WithMemoriaLMHeadModel` of its experiments |
+//! | `models::SequenceClassifier` | Memoria BERT and RoBERTa | `MemoriaBertForSequenceClassification`, `MemoriaRobertaForSequenceClassification` |
 //!
 //! # Features
 //!
 //! `flex` (default), `ndarray`, `wgpu`, `vulkan`, `metal`, `cuda` and `autodiff` are Burn's features of
-//! the same names.
+//! the same names. `models` (default) brings whole models and the reading of their weights; who needs
+//! neither leaves it out.
 
 pub use memoria_core::{
     Connection, Correlation, Costs, Engram, EngramCounts, EngramId, EngramKind, LifespanGain,
@@ -75,7 +82,7 @@ pub mod models {
 }
 
 /// The README's code, as a test.
-#[cfg(all(doctest, feature = "flex"))]
+#[cfg(all(doctest, feature = "flex", feature = "models"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
 

@@ -5,7 +5,7 @@ mod run;
 #[path = "../examples/forward/segments.rs"]
 mod segments;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use rstest::rstest;
@@ -17,7 +17,7 @@ const LOGITS: f64 = 1e-4;
 const LIFESPANS: f64 = 1e-3;
 
 /// Runs the segments of a file through the checkpoint beside it and compares with what it expects.
-fn agrees(config: &PathBuf, device: &Device) {
+fn agrees(config: &Path, device: &Device) {
     let folder = config.parent().unwrap();
     let file = folder.join("expected.json");
     let loaded = run::load(folder, device).unwrap();

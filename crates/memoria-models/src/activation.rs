@@ -139,3 +139,47 @@ impl fmt::Display for Activation {
         f.write_str(self.name())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::{Device, TensorData};
+    use rstest::rstest;
+
+    const X: [f32; 7] = [-4.0, -1.5, -0.25, 0.0, 0.75, 2.0, 7.0];
+
+    /// Of PyTorch, by transformers' names.
+    #[rstest]
+    #[case("gelu", [-0.0001264811, -0.1002109, -0.1003234, 0.0, 0.5800295, 1.9545, 7.0])]
+    #[case("gelu_python", [-0.0001267195, -0.1002108, -0.1003234, 0.0, 0.5800295, 1.9545, 7.0])]
+    #[case("gelu_new", [-7.021427e-5, -0.1004284, -0.1003246, 0.0, 0.5799606, 1.954598, 7.0])]
+    #[case("gelu_fast", [-7.021427e-5, -0.1004284, -0.1003246, 0.0, 0.5799606, 1.954598, 7.0])]
+    #[case("gelu_pytorch_tanh", [-7.021427e-5, -0.1004284, -0.1003246, 0.0, 0.5799606, 1.954598, 7.0])]
+    #[case("quick_gelu", [-0.004414724, -0.1083378, -0.09880035, 0.0, 0.58639, 1.935659, 6.999953])]
+    #[case("relu", [0.0, 0.0, 0.0, 0.0, 0.75, 2.0, 7.0])]
+    #[case("relu2", [0.0, 0.0, 0.0, 0.0, 0.5625, 4.0, 49.0])]
+    #[case("relu6", [0.0, 0.0, 0.0, 0.0, 0.75, 2.0, 6.0])]
+    #[case("leaky_relu", [-0.04, -0.015, -0.0025, 0.0, 0.75, 2.0, 7.0])]
+    #[case("silu", [-0.07194484, -0.2736383, -0.1094559, 0.0, 0.509384, 1.761594, 6.993623])]
+    #[case("swish", [-0.07194484, -0.2736383, -0.1094559, 0.0, 0.509384, 1.761594, 6.993623])]
+    #[case("mish", [-0.07259175, -0.2980998, -0.129927, 0.0, 0.6100184, 1.943959, 6.999989])]
+    #[case("sigmoid", [0.01798621, 0.1824255, 0.4378235, 0.5, 0.6791787, 0.880797, 0.999089])]
+    #[case("tanh", [-0.9993293, -0.9051483, -0.2449187, 0.0, 0.6351489, 0.9640276, 0.9999983])]
+    #[case("linear", X)]
+    fn numbers_are_those_of_pytorch(#[case] name: &str, #[case] expected: [f32; 7]) {
+        let activation: Activation = name.parse().unwrap();
+        assert_eq!(activation.name(), name);
+        let x = Tensor::<1>::from_data(TensorData::from(X), &Device::flex());
+        let got: Vec<f32> = activation.forward(x).into_data().iter().collect();
+        for (got, expected) in got.iter().zip(expected) {
+            assert!((got - expected).abs() < 2e-6 * expected.abs().max(1.0), "{got}, {expected}");
+        }
+    }
+
+    #[rstest]
+    fn every_one_has_a_name_of_its_own() {
+        for activation in Activation::ALL {
+            assert_eq!(activation.name().parse(), Ok(activation));
+        }
+    }
+}

@@ -270,6 +270,7 @@ fn a_list_of_files_that_is_none_is_refused(#[case] index: Value) {
 
 #[rstest]
 #[case("n_positions", 31, "transformer.wpe.weight", &[31, 32], &[32, 32])]
+#[case("n_embd", 4_000_000, "transformer.wte.weight", &[101, 4_000_000], &[101, 32])]
 #[case("vocab_size", 100, "transformer.wte.weight", &[100, 32], &[101, 32])]
 #[case("n_inner", 64, "transformer.h.0.mlp.c_fc.weight", &[32, 64], &[32, 128])]
 #[case("memoria_num_memories", 5, "transformer.abs.query_embeddings", &[1, 5, 32], &[1, 4, 32])]
@@ -295,6 +296,15 @@ fn a_wrong_shape_of_a_linear_layer_is_told_as_pytorch_has_it() {
     let ModelError::WrongShape { tensor, expected, found } = &error else { panic!("{error}") };
     assert_eq!(tensor, "bert.encoder.layer.0.intermediate.dense.weight");
     assert_eq!((&expected[..], &found[..]), (&[48, 32][..], &[64, 32][..]));
+}
+
+#[test]
+fn sizes_beyond_all_memory_are_refused_as_any_others() {
+    let checkpoint = Checkpoint::bert_memoria("beyond");
+    checkpoint
+        .edit_config(|config| drop(config.insert("hidden_size".to_owned(), json!(4_000_000))));
+    let error = checkpoint.load_encoder();
+    assert!(matches!(&error, ModelError::WrongShape { expected, .. } if expected[0] == 4_000_000));
 }
 
 #[test]

@@ -112,3 +112,34 @@ fn rows_that_were_reset_are_not_read() {
     let gradient: Vec<f32> = gradient.iter().collect();
     assert!(gradient[..24].iter().all(|&g| g == 1.0) && gradient[24..].iter().all(|&g| g == 0.0));
 }
+
+/// Rows that begin anew are reminded of nothing, and nothing of them is in the window; their neighbours are
+/// reminded as ever.
+#[test]
+fn a_row_that_begins_anew_is_reminded_of_nothing() {
+    let device = Device::flex().autodiff();
+    let written = written(4, &device);
+    let mut memory = state(2, 100);
+    let mut counts = Vec::new();
+    let mut last = None;
+    for (segment, working) in written.iter().enumerate() {
+        let begun_anew: &[usize] = if segment == 2 { &[1] } else { &[] };
+        let recall = memory.recall_except(working.clone(), begun_anew).unwrap();
+        memory.reinforce(&recall, None).unwrap();
+        counts.push([recall.ids(0).len(), recall.ids(1).len()]);
+        last = Some(recall);
+    }
+    assert_eq!(counts, [[0, 0], [3, 3], [6, 0], [9, 0]]);
+    let reminded = last.unwrap().reminded.unwrap();
+    let gradients = reminded.data.sum().backward();
+    let rows = |working: &Tensor<3>| {
+        let gradient = working.grad(&gradients)?;
+        let sums = gradient.sum_dim(2).sum_dim(1);
+        Some(sums.into_data().iter().collect::<Vec<f32>>())
+    };
+    // Of the window's two segments the first row is reminded, the second of neither.
+    assert_eq!(rows(&written[1]), Some(vec![24.0, 0.0]));
+    assert_eq!(rows(&written[2]), Some(vec![24.0, 0.0]));
+    assert_eq!(rows(&written[0]), None);
+    assert!(memory.recall_except(written[0].clone(), &[2]).is_err());
+}

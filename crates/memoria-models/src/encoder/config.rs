@@ -39,7 +39,8 @@ pub struct EncoderConfig {
     pub intermediate_size: usize,
     /// Positions that there are embeddings of. RoBERTa does not use those up to its padding token's.
     pub max_position_embeddings: usize,
-    /// Size of the embeddings if they are projected to the hidden states, as ELECTRA's can be.
+    /// Size of the embeddings if they are projected to the hidden states, as ELECTRA's can be. Hugging
+    /// Face's BERT has no such projection, and cannot read what is saved of a model that has it.
     pub embedding_size: Option<usize>,
     /// Token types that there are embeddings of. Default: 2
     pub type_vocab_size: usize,

@@ -11,6 +11,9 @@ use crate::{
 };
 
 /// Self-attention of an [`EncoderLayer`](super::EncoderLayer), in both directions.
+///
+/// Unlike in Burn's `MultiHeadAttention`, a query that may attend to padding only has a weighted sum of
+/// zero.
 #[derive(Module, Debug)]
 pub struct SelfAttention {
     /// Hidden states to queries.

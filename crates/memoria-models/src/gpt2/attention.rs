@@ -11,6 +11,9 @@ use crate::{
 };
 
 /// Causal self-attention of a [`Gpt2Block`](super::Gpt2Block). Its fields have the names of checkpoints.
+///
+/// Unlike Burn's `MultiHeadAttention` it makes queries, keys and values by one layer, as checkpoints have
+/// it, and a query that may attend to padding only has a weighted sum of zero.
 #[derive(Module, Debug)]
 pub struct Gpt2Attention {
     /// Hidden states to queries, keys and values.

@@ -53,6 +53,22 @@ impl Source {
         Ok(read(a)?.as_bytes() == read(b)?.as_bytes())
     }
 
+    /// Refuses a tensor of another shape, before a model of sizes that a file has not is made.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::WrongShape`].
+    pub(crate) fn check_shape(&self, key: &str, expected: [usize; 2]) -> Result<(), ModelError> {
+        match self.tensors.get(key) {
+            Some(tensor) if tensor.shape.to_vec() != expected => Err(ModelError::WrongShape {
+                tensor: tensor.name.clone(),
+                expected: expected.to_vec(),
+                found: tensor.shape.to_vec(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
     /// Drops a key that another one stands for.
     pub(crate) fn drop(&mut self, key: &str) {
         self.tensors.remove(key);

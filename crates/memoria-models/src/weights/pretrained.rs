@@ -14,6 +14,9 @@ use crate::{
     fields::Fields,
 };
 
+/// A weight of every encoder, which tells the size of its hidden states.
+const FIRST_QUERY: &str = "encoder.layer.0.attention.self.query.weight";
+
 /// A model that was loaded, with its configuration.
 #[derive(Clone, Debug)]
 pub struct Pretrained<M, C> {
@@ -69,6 +72,7 @@ impl Gpt2Config {
     ) -> Result<Pretrained<Gpt2LmHead, Self>, ModelError> {
         let names = Names::GPT2_LM_HEAD;
         let mut source = Source::open(folder.as_ref(), &names)?;
+        source.check_shape("wte.weight", [self.vocab_size, self.n_embd])?;
         if source.has("lm_head.weight") && self.tie_word_embeddings != Some(false) {
             if source.are_same(["lm_head.weight", "wte.weight"])? {
                 source.drop("lm_head.weight");
@@ -92,6 +96,7 @@ impl Gpt2Config {
     ) -> Result<Pretrained<Gpt2, Self>, ModelError> {
         let names = Names::GPT2;
         let source = Source::open(folder.as_ref(), &names)?;
+        source.check_shape("wte.weight", [self.vocab_size, self.n_embd])?;
         let (model, report) = source.fill(self.init_model(device)?, &names, device)?;
         Ok(Pretrained { model, config: self, report })
     }
@@ -160,6 +165,7 @@ impl EncoderConfig {
     ) -> Result<Pretrained<SequenceClassifier, Self>, ModelError> {
         let names = Names::classifier(self.kind);
         let source = Source::open(folder.as_ref(), &names)?;
+        source.check_shape(FIRST_QUERY, [self.hidden_size; 2])?;
         let (model, report) = source.fill(self.init(device)?, &names, device)?;
         Ok(Pretrained { model, config: self, report })
     }
@@ -176,6 +182,7 @@ impl EncoderConfig {
     ) -> Result<Pretrained<Encoder, Self>, ModelError> {
         let names = Names::encoder(self.kind);
         let source = Source::open(folder.as_ref(), &names)?;
+        source.check_shape(FIRST_QUERY, [self.hidden_size; 2])?;
         let (model, report) = source.fill(self.init_model(device)?, &names, device)?;
         Ok(Pretrained { model, config: self, report })
     }
