@@ -49,11 +49,15 @@ fn novel(options: &Options) -> Result<(), Box<dyn Error>> {
     let config = EncoderConfig::from_pretrained(folder)?;
     let config = options.with_memory(config);
     let loaded = config.load_model(folder, &device)?;
-    let (model, config): (Encoder, EncoderConfig) = (loaded.model, loaded.config);
+    let (mut model, config): (Encoder, EncoderConfig) = (loaded.model, loaded.config);
     println!("{}: {} parameters loaded", folder.display(), loaded.report.loaded);
     if !loaded.report.initialized_memory.is_empty() {
         let count = loaded.report.initialized_memory.len();
         println!("The memory's {count} parameters are as initialized: it was not trained.");
+        if let Some(abstractor) = &mut model.abstractor {
+            let queries = abstractor.query_embeddings.clone();
+            abstractor.query_embeddings = queries.map(|queries| queries * options.focus);
+        }
     }
     let segment_len = options.segment_len.min(model.max_tokens());
     let book =

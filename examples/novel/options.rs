@@ -42,6 +42,10 @@ pub(crate) struct Options {
     /// Engrams of each kind to tell of.
     #[arg(long, default_value_t = 5)]
     pub(crate) top: usize,
+    /// What the memory's queries are multiplied with where they are initialized: the higher, the fewer
+    /// words a memory is made of. 1 makes it of nearly all words of a page.
+    #[arg(long, default_value_t = 30.0)]
+    pub(crate) focus: f32,
     /// Seed of the memory's parameters where they are initialized.
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
