@@ -175,27 +175,31 @@ impl Options {
     }
 }
 
+/// The text that a token adds, if it completes a character.
+type Decode<'a> = Box<dyn FnMut(u32) -> Result<Option<String>, String> + 'a>;
+
 /// Prints tokens as text, or as numbers.
 struct Printer<'a> {
-    text: Option<Box<dyn FnMut(u32) -> Result<Option<String>, Box<dyn Error>> + 'a>>,
+    decode: Option<Decode<'a>>,
 }
 
 impl<'a> Printer<'a> {
     fn new(tokenizer: Option<&'a Tokenizer>) -> Self {
-        let text = tokenizer.map(|tokenizer| {
-            // Holds back what is not a whole character yet.
+        let decode = tokenizer.map(|tokenizer| -> Decode<'a> {
             let mut stream = tokenizer.decode_stream(true);
-            let step = move |id| stream.step(id).map_err(|error| error.to_string().into());
-            Box::new(step) as Box<dyn FnMut(u32) -> Result<Option<String>, Box<dyn Error>> + 'a>
+            Box::new(move |id| stream.step(id).map_err(|error| error.to_string()))
         });
-        Self { text }
+        Self { decode }
     }
 
     fn print(&mut self, token: i64) -> Result<(), Box<dyn Error>> {
         let mut out = io::stdout().lock();
-        match &mut self.text {
+        match &mut self.decode {
             None => write!(out, "{token} ")?,
-            Some(step) => write!(out, "{}", step(u32::try_from(token)?)?.unwrap_or_default())?,
+            Some(decode) => {
+                let text = decode(u32::try_from(token)?)?;
+                write!(out, "{}", text.unwrap_or_default())?;
+            }
         }
         Ok(out.flush()?)
     }

@@ -4,6 +4,7 @@ use std::{
     fs,
     ops::ControlFlow,
     path::{Path, PathBuf},
+    slice,
 };
 
 use burn::{
@@ -147,7 +148,7 @@ fn tokens_are_those_of_reading_everything_again_on(
         let config =
             GenerationConfig::new(count).with_segment_len(segment_len).with_use_cache(use_cache);
         let mut memory = memory.as_ref().map(|memory| memory.init().unwrap());
-        let rows = model.generate(&[prompt.clone()], &config, memory.as_mut()).unwrap();
+        let rows = model.generate(slice::from_ref(&prompt), &config, memory.as_mut()).unwrap();
         assert_eq!(rows[0].tokens, expected, "cached: {use_cache}");
         assert_eq!(rows[0].finish, FinishReason::Length);
     }
@@ -223,7 +224,7 @@ fn the_memory_has_read_prompt_and_new_tokens(
         .with_temperature(1.0);
     for round in 0..3 {
         let prompt = prompt(length, round);
-        let rows = model.generate(&[prompt.clone()], &config, Some(&mut memory)).unwrap();
+        let rows = model.generate(slice::from_ref(&prompt), &config, Some(&mut memory)).unwrap();
         let text = [prompt, rows[0].tokens.clone()].concat();
         reread(&model, &text, segment_len, Some(&mut expected));
         if expected.state().unwrap().batch() > 0 {
@@ -231,7 +232,7 @@ fn the_memory_has_read_prompt_and_new_tokens(
         }
     }
     let next = prompt(4, 9);
-    let rows = model.generate(&[next.clone()], &GenerationConfig::new(1), Some(&mut memory));
+    let rows = model.generate(slice::from_ref(&next), &GenerationConfig::new(1), Some(&mut memory));
     let logits = reread(&model, &next, segment_len, Some(&mut expected));
     let best = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     assert_eq!(logits[rows.unwrap()[0].tokens[0] as usize], best);
@@ -291,7 +292,7 @@ fn a_row_without_memory_comes_to_what_it_would_alone(
         [3, 17, 1, 8, 40].iter().enumerate().map(|(row, &length)| prompt(length, row)).collect();
     let together = model.generate(&prompts, &config, None).unwrap();
     for (row, prompt) in prompts.iter().enumerate() {
-        let alone = model.generate(&[prompt.clone()], &config, None).unwrap();
+        let alone = model.generate(slice::from_ref(prompt), &config, None).unwrap();
         assert_eq!(together[row], alone[0], "row {row}");
     }
 }
@@ -329,8 +330,10 @@ fn a_row_with_memory_comes_to_what_it_would_alone(#[values(true, false)] use_cac
     let (mut emptied, mut kept) = (0, 0);
     for (row, prompt) in prompts.iter().enumerate() {
         let mut alone_memory = memory_config.init().unwrap();
-        let alone =
-            model.generate(&[prompt.clone()], &config, Some(&mut alone_memory)).unwrap().remove(0);
+        let alone = model
+            .generate(slice::from_ref(prompt), &config, Some(&mut alone_memory))
+            .unwrap()
+            .remove(0);
         assert_eq!(together[row], alone, "row {row}");
         if segments(&alone) < most {
             assert!(told(&mut memory, row).engrams.is_empty(), "row {row}");
