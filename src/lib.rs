@@ -75,9 +75,10 @@ pub use memoria_core::{
 pub mod models {
     pub use memoria_models::{
         Activation, ClassifierOutput, Encoder, EncoderConfig, EncoderEmbeddings, EncoderKind,
-        EncoderLayer, EncoderOutput, Gpt2, Gpt2Attention, Gpt2Block, Gpt2Cache, Gpt2Config,
-        Gpt2LmHead, Gpt2MemoryAttention, Gpt2Mlp, Gpt2Output, LoadReport, MemoryConfig, ModelError,
-        ModelInput, ModelMemory, Pretrained, SelfAttention, SequenceClassifier, model_type,
+        EncoderLayer, EncoderOutput, FinishReason, Generated, GeneratedToken, GenerationConfig,
+        Gpt2, Gpt2Attention, Gpt2Block, Gpt2Cache, Gpt2Config, Gpt2LmHead, Gpt2MemoryAttention,
+        Gpt2Mlp, Gpt2Output, LoadReport, MemoryConfig, ModelError, ModelInput, ModelMemory,
+        Pretrained, SelfAttention, SequenceClassifier, model_type,
     };
 }
 

@@ -147,6 +147,36 @@ pub enum ModelError {
         /// The shape given.
         got: [usize; 2],
     },
+    /// There is nothing to go on from in one row of a batch.
+    #[error("prompt {row} must have at least one token")]
+    EmptyPrompt {
+        /// The row of the batch.
+        row: usize,
+    },
+    /// Prompts differ in length, so that their segments would end at different times.
+    #[error(
+        "prompts that share a memory must be of the same length: prompt 0 has {expected} tokens, prompt {row} has {got}"
+    )]
+    UnequalPrompts {
+        /// The row of the batch.
+        row: usize,
+        /// Tokens of the first prompt.
+        expected: usize,
+        /// Tokens of this one.
+        got: usize,
+    },
+    /// A model's score of a token is no number, or infinitely high, so that none can be chosen.
+    #[error(
+        "row {row} scores token {token} with {got}: its weights or its memory hold what is no number"
+    )]
+    InvalidLogit {
+        /// The row of the batch.
+        row: usize,
+        /// The token.
+        token: usize,
+        /// Its score.
+        got: f32,
+    },
     /// A memory was given to a model that has no parts to use it with.
     #[error(
         "the model has no memory: its configuration lacks the fields that begin with `memoria_`"

@@ -56,6 +56,7 @@ mod config;
 mod encoder;
 mod error;
 mod fields;
+mod generation;
 mod gpt2;
 mod init;
 mod input;
@@ -69,6 +70,7 @@ pub use encoder::{
     EncoderOutput, SelfAttention, SequenceClassifier,
 };
 pub use error::ModelError;
+pub use generation::{FinishReason, Generated, GeneratedToken, GenerationConfig};
 pub use gpt2::{
     Gpt2, Gpt2Attention, Gpt2Block, Gpt2Cache, Gpt2Config, Gpt2LmHead, Gpt2MemoryAttention,
     Gpt2Mlp, Gpt2Output,

@@ -1,4 +1,7 @@
-use burn::{backend::Dispatch, tensor::Tensor};
+use burn::{
+    backend::Dispatch,
+    tensor::{Bool, Tensor},
+};
 use memoria_core::{MemoriaError, State};
 use memoria_nn::{MemoriaState, Recall};
 
@@ -18,6 +21,8 @@ pub struct ModelMemory {
 struct Previous {
     /// `[batch, seq, d_model]`.
     hidden: Tensor<3>,
+    /// `[batch, seq]`, true for positions that memories are not made of.
+    left_out: Option<Tensor<2, Bool>>,
     /// Rows that have no previous segment, as they were reset since; in ascending order.
     begun_anew: Vec<usize>,
 }
@@ -90,26 +95,47 @@ impl ModelMemory {
     pub(crate) fn recall_previous(
         &mut self,
         batch: usize,
-        abstractor: impl FnOnce(Tensor<3>) -> Tensor<3>,
+        abstractor: impl FnOnce(Tensor<3>, Option<Tensor<2, Bool>>) -> Tensor<3>,
     ) -> Result<Option<(Recall, Vec<usize>)>, MemoriaError> {
         let Some(previous) = &self.previous else { return Ok(None) };
-        let expected = previous.hidden.dims()[0];
-        if batch != expected {
-            let (tensor, dimension) = ("input ids", "batch");
-            return Err(MemoriaError::WrongDimension { tensor, dimension, expected, got: batch });
-        }
+        self.check_batch(batch)?;
         let begun_anew = previous.begun_anew.clone();
         if begun_anew.len() == previous.hidden.dims()[0] {
             return Ok(None);
         }
-        let working = abstractor(previous.hidden.clone());
+        let working = abstractor(previous.hidden.clone(), previous.left_out.clone());
         Ok(Some((self.state.recall_except(working, &begun_anew)?, begun_anew)))
     }
 
+    /// Refuses a batch of other rows than the previous segment's.
+    ///
+    /// # Errors
+    ///
+    /// [`MemoriaError::WrongDimension`].
+    pub(crate) fn check_batch(&self, batch: usize) -> Result<(), MemoriaError> {
+        match self.previous.as_ref().map(|previous| previous.hidden.dims()[0]) {
+            Some(expected) if expected != batch => {
+                let (tensor, dimension) = ("input ids", "batch");
+                Err(MemoriaError::WrongDimension { tensor, dimension, expected, got: batch })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Ends the gradient window, for models that are on no autodiff device.
+    pub(crate) fn leave_autodiff(&mut self) {
+        self.detach();
+        if let Some(previous) = &mut self.previous
+            && previous.hidden.is_autodiff()
+        {
+            previous.hidden = previous.hidden.clone().inner();
+        }
+    }
+
     /// Keeps a segment `[batch, seq, d_model]` for the next one, with its graph if there is a gradient
-    /// window.
-    pub(crate) fn keep(&mut self, hidden: Tensor<3>) {
+    /// window. Memories will be made of all positions but those in `left_out` `[batch, seq]`.
+    pub(crate) fn keep(&mut self, hidden: Tensor<3>, left_out: Option<Tensor<2, Bool>>) {
         let hidden = if self.state.bptt() > 0 { hidden } else { hidden.detach() };
-        self.previous = Some(Previous { hidden, begun_anew: Vec::new() });
+        self.previous = Some(Previous { hidden, left_out, begun_anew: Vec::new() });
     }
 }

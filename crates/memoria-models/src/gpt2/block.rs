@@ -79,19 +79,24 @@ impl Gpt2Block {
         hidden: Tensor<3>,
         mask: &TokenMask,
         recall: Option<SegmentRecall<'_>>,
-        cache: Option<&mut KeysAndValues>,
+        mut cache: Option<&mut KeysAndValues>,
     ) -> BlockOutput {
-        let attended = self.attn.forward(self.ln_1.forward(hidden.clone()), mask, cache);
-        let hidden = hidden + attended;
+        let normed = self.ln_1.forward(hidden.clone());
+        let hidden = hidden + self.attn.forward(normed, mask, cache.as_deref_mut());
         let BlockOutput { hidden, weights } = match recall {
-            Some(recall) => self.attend_to_memories(hidden, recall),
+            Some(recall) => self.attend_to_memories(hidden, recall, cache),
             None => BlockOutput { hidden, weights: None },
         };
         let added = self.mlp.forward(self.ln_2.forward(hidden.clone()));
         BlockOutput { hidden: hidden + added, weights }
     }
 
-    fn attend_to_memories(&self, hidden: Tensor<3>, recall: SegmentRecall<'_>) -> BlockOutput {
+    fn attend_to_memories(
+        &self,
+        hidden: Tensor<3>,
+        recall: SegmentRecall<'_>,
+        mut cache: Option<&mut KeysAndValues>,
+    ) -> BlockOutput {
         let (Some(attention), Some(norm_working), Some(norm_reminded)) =
             (&self.memory_attention, &self.ln_working_memory_attn, &self.ln_memory_attn)
         else {
@@ -103,8 +108,12 @@ impl Gpt2Block {
             Some(rows) => hidden + added.clone().mask_fill(rows.clone().expand(added.dims()), 0.0),
         };
         let normed = norm_working.forward(hidden.clone());
-        let added = attention.forward(normed, recall.working.clone(), None).context;
-        let hidden = add(hidden, added);
+        let project = || attention.project(recall.working.clone());
+        let working = match cache.as_deref_mut() {
+            None => project(),
+            Some(cache) => cache.working.get_or(project),
+        };
+        let hidden = add(hidden, attention.attend(normed, working, None).context);
         match &recall.reminded {
             None => {
                 let added = attention.forward_nothing(&hidden);
@@ -113,7 +122,12 @@ impl Gpt2Block {
             Some(reminded) => {
                 let normed = norm_reminded.forward(hidden.clone());
                 let mask = recall.has_padding().then(|| reminded.mask_pad.clone());
-                let attended = attention.forward(normed, reminded.data.clone(), mask);
+                let project = || attention.project(reminded.data.clone());
+                let projected = match cache {
+                    None => project(),
+                    Some(cache) => cache.reminded.get_or(project),
+                };
+                let attended = attention.attend(normed, projected, mask);
                 let hidden = add(hidden, attended.context);
                 BlockOutput { hidden, weights: Some(attended.weights) }
             }

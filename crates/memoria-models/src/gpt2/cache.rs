@@ -1,7 +1,7 @@
-use burn::tensor::{Bool, Tensor};
+use burn::tensor::{Bool, Device, Tensor, TensorData};
 
-/// Keys and values of the tokens that a segment has had so far, so that its next tokens need not be
-/// read together with them again.
+/// Keys and values of the tokens that a segment has had so far, and of the memories it attends to, so
+/// that its next tokens need not be read together with them again.
 #[derive(Clone, Debug, Default)]
 pub struct Gpt2Cache {
     /// One entry per block.
@@ -11,10 +11,21 @@ pub struct Gpt2Cache {
     len: usize,
 }
 
-/// Those of one block, `[batch, heads, tokens, d]`.
+/// Those of one block.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct KeysAndValues {
+    /// Of tokens, `[batch, heads, tokens, d]`.
     held: Option<[Tensor<4>; 2]>,
+    /// Of the segment's working memories, `[batch, memories, d_model]`.
+    pub(crate) working: Projected,
+    /// Of its reminded memories.
+    pub(crate) reminded: Projected,
+}
+
+/// Keys and values of memories, which stay the same throughout a segment.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Projected {
+    held: Option<[Tensor<3>; 2]>,
 }
 
 impl Gpt2Cache {
@@ -44,6 +55,27 @@ impl Gpt2Cache {
         &mut self.layers
     }
 
+    /// Lets some rows of a `batch` begin anew while their neighbours go on: the tokens that they have had
+    /// become padding. Only the last `keep` tokens stay, which are all that the others have had.
+    pub(crate) fn begin_anew(
+        &mut self,
+        rows: &[usize],
+        [batch, keep]: [usize; 2],
+        device: &Device,
+    ) {
+        let new: Vec<bool> = (0..batch).flat_map(|row| vec![rows.contains(&row); keep]).collect();
+        let new = Tensor::<2, Bool>::from_data(TensorData::new(new, [batch, keep]), device);
+        let dropped = self.len - keep;
+        self.mask_pad = Some(match self.mask_pad.take() {
+            None => new,
+            Some(held) => held.narrow(1, dropped, keep).bool_or(new),
+        });
+        if dropped > 0 {
+            self.layers.iter_mut().for_each(|layer| layer.drop_first(dropped));
+        }
+        self.len = keep;
+    }
+
     /// Takes note of new tokens `[batch, seq]`, and gives the padding among all there are now.
     pub(crate) fn extend(
         &mut self,
@@ -67,7 +99,24 @@ impl Gpt2Cache {
     }
 }
 
+impl Projected {
+    /// What is held, made the first time.
+    pub(crate) fn get_or(&mut self, make: impl FnOnce() -> [Tensor<3>; 2]) -> [Tensor<3>; 2] {
+        self.held.get_or_insert_with(make).clone()
+    }
+}
+
 impl KeysAndValues {
+    /// Drops those of the first `count` tokens.
+    fn drop_first(&mut self, count: usize) {
+        self.held = self.held.take().map(|held| {
+            held.map(|tensor| {
+                let len = tensor.dims()[2];
+                tensor.narrow(2, count, len - count)
+            })
+        });
+    }
+
     /// Appends new ones, and gives all there are now.
     pub(crate) fn extend(&mut self, key: Tensor<4>, value: Tensor<4>) -> [Tensor<4>; 2] {
         let all = match self.held.take() {

@@ -42,19 +42,22 @@ impl Gpt2MemoryAttention {
         }
     }
 
-    /// What memories `[batch, memories, d_model]` add to hidden states `[batch, seq, d_model]`, and with
-    /// which weights.
-    pub(crate) fn forward(
+    /// Keys and values `[batch, memories, d_model]` of memories `[batch, memories, d_model]`.
+    pub(crate) fn project(&self, memories: Tensor<3>) -> [Tensor<3>; 2] {
+        let d_model = memories.dims()[2];
+        let projected = self.c_attn.forward(memories);
+        [projected.clone().narrow(2, 0, d_model), projected.narrow(2, d_model, d_model)]
+    }
+
+    /// What memories, of which `mask_pad` `[batch, memories]` are padding, add to hidden states
+    /// `[batch, seq, d_model]`, and with which weights.
+    pub(crate) fn attend(
         &self,
         hidden: Tensor<3>,
-        memories: Tensor<3>,
+        [key, value]: [Tensor<3>; 2],
         mask_pad: Option<Tensor<2, Bool>>,
     ) -> MemoryAttentionOutput {
-        let d_model = hidden.dims()[2];
         let query = self.q_attn.forward(hidden);
-        let projected = self.c_attn.forward(memories);
-        let key = projected.clone().narrow(2, 0, d_model);
-        let value = projected.narrow(2, d_model, d_model);
         let attended =
             attend_to_memories(query, key, value, mask_pad, self.n_head, &self.attn_dropout);
         MemoryAttentionOutput { context: self.added(attended.context), ..attended }

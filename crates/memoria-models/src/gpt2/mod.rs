@@ -15,3 +15,4 @@ pub use config::Gpt2Config;
 pub use lm_head::{Gpt2LmHead, Gpt2Output};
 pub use memory_attention::Gpt2MemoryAttention;
 pub use model::Gpt2;
+pub(crate) use model::{Gpt2Recall, Passed};

@@ -1,0 +1,305 @@
+//! Tokens read one after the other, segment by segment.
+
+use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
+
+use crate::{
+    Gpt2Cache, Gpt2LmHead, ModelError, ModelInput, ModelMemory,
+    gpt2::{Gpt2Recall, Passed},
+};
+
+/// Reads tokens of all rows of a batch as they come, and tells what may come next.
+///
+/// A row's tokens are cut into segments. With a memory all rows' segments end together, and it takes part
+/// in them as in [`Gpt2LmHead::forward`]: when a segment begins, the previous one is remembered; when it
+/// ends, time passes. Without memory a segment knows nothing of those before it.
+#[derive(Debug)]
+pub(crate) struct Reader<'a> {
+    model: &'a Gpt2LmHead,
+    device: Device,
+    memory: Option<&'a mut ModelMemory>,
+    segment_len: usize,
+    use_cache: bool,
+    /// The present segment of each row, in which `None` is padding.
+    rows: Vec<Vec<Option<i64>>>,
+    cache: Gpt2Cache,
+    open: Option<OpenSegment>,
+}
+
+/// The present segment, as far as it was read, for the memory.
+#[derive(Debug)]
+struct OpenSegment {
+    recall: Option<Gpt2Recall>,
+    /// Hidden states, `[batch, tokens, d_model]` per piece that was read.
+    hidden: Vec<Tensor<3>>,
+    /// Weights over the reminded memories, as a mean over layers and a sum over the tokens that are not
+    /// padding, `[batch, n_head, 1, k]`.
+    weights: Option<Tensor<4>>,
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(
+        model: &'a Gpt2LmHead,
+        memory: Option<&'a mut ModelMemory>,
+        [batch, segment_len]: [usize; 2],
+        use_cache: bool,
+    ) -> Self {
+        Self {
+            model,
+            device: model.transformer.wte.weight.val().device(),
+            memory,
+            segment_len,
+            use_cache,
+            rows: vec![Vec::new(); batch],
+            cache: Gpt2Cache::new(),
+            open: None,
+        }
+    }
+
+    /// Reads the tokens that each row begins with, and gives the logits `[batch, vocab_size]` of what may
+    /// come next.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Memory`].
+    pub(crate) fn read_prompts(&mut self, prompts: &[Vec<i64>]) -> Result<Tensor<2>, ModelError> {
+        let known = |tokens: &[i64]| tokens.iter().copied().map(Some).collect::<Vec<_>>();
+        if self.memory.is_none() {
+            // Nothing is left of the segments before the last.
+            let last = |prompt: &Vec<i64>| {
+                known(&prompt[(prompt.len() - 1) / self.segment_len * self.segment_len..])
+            };
+            return self.read(prompts.iter().map(last).collect());
+        }
+        let mut at = 0;
+        loop {
+            let end = prompts[0].len().min(at + self.segment_len);
+            let logits =
+                self.read(prompts.iter().map(|prompt| known(&prompt[at..end])).collect())?;
+            if end == prompts[0].len() {
+                return Ok(logits);
+            }
+            at = end;
+        }
+    }
+
+    /// Reads the next token of each row, `None` for rows that have none, and gives the logits
+    /// `[batch, vocab_size]` of what may come next.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Memory`].
+    pub(crate) fn read_next(&mut self, tokens: &[Option<i64>]) -> Result<Tensor<2>, ModelError> {
+        self.read(tokens.iter().map(|&token| vec![token]).collect())
+    }
+
+    /// The segment that was begun is over: the memory lets time pass, and keeps it for the next.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Memory`].
+    pub(crate) fn close(&mut self) -> Result<(), ModelError> {
+        let (Some(open), Some(memory)) = (self.open.take(), self.memory.as_deref_mut()) else {
+            return Ok(());
+        };
+        if let Some(Gpt2Recall { recall, .. }) = &open.recall {
+            let counts = self.rows.iter().map(|row| row.iter().flatten().count().max(1) as f32);
+            let counts = TensorData::new(counts.collect(), [self.rows.len(), 1, 1, 1]);
+            let counts = Tensor::<4>::from_data(counts, &self.device);
+            let mean = open.weights.map(|sum| sum / counts);
+            let gains = memory.memoria().gains(recall, mean)?;
+            memory.memoria().adjust(recall, gains)?;
+        }
+        memory.keep(Tensor::cat(open.hidden, 1), padding(&self.rows, &self.device));
+        let ended: Vec<usize> = (0..self.rows.len())
+            .filter(|&row| self.rows[row].iter().all(Option::is_none))
+            .collect();
+        if !ended.is_empty() {
+            memory.reset_rows(&ended)?;
+        }
+        Ok(())
+    }
+
+    /// Reads tokens that do not go beyond a segment's end, unless they are the first of the next.
+    fn read(&mut self, new: Vec<Vec<Option<i64>>>) -> Result<Tensor<2>, ModelError> {
+        self.begin_segments()?;
+        let before: Vec<usize> = self.rows.iter().map(Vec::len).collect();
+        for (row, new) in self.rows.iter_mut().zip(&new) {
+            row.extend(new);
+        }
+        let recall = self.open.as_ref().and_then(|open| open.recall.as_ref());
+        let transformer = &self.model.transformer;
+        let passed = if self.use_cache {
+            let input = input(&new, &before, &self.device);
+            transformer.pass(&input, recall, Some(&mut self.cache))
+        } else {
+            let input = input(&self.rows, &vec![0; before.len()], &self.device);
+            transformer.pass(&input, recall, None)
+        };
+        let [batch, seq, d_model] = passed.hidden.dims();
+        let last = passed.hidden.clone().slice([0..batch, seq - 1..seq, 0..d_model]);
+        let read = if self.use_cache { &new } else { &self.rows };
+        if let Some(open) = &mut self.open {
+            if !self.use_cache {
+                (open.hidden, open.weights) = (Vec::new(), None);
+            }
+            open.add(passed, padding(read, &self.device));
+        }
+        let logits = self.model.logits(last);
+        let vocab_size = logits.dims()[2];
+        Ok(logits.reshape([batch, vocab_size]))
+    }
+
+    /// Begins a new segment in every row whose present one is full.
+    fn begin_segments(&mut self) -> Result<(), ModelError> {
+        let batch = self.rows.len();
+        let full: Vec<usize> =
+            (0..batch).filter(|&row| self.rows[row].len() == self.segment_len).collect();
+        if full.len() == batch {
+            self.close()?;
+            self.cache.clear();
+        }
+        full.iter().for_each(|&row| self.rows[row].clear());
+        if !full.is_empty() && full.len() < batch && self.use_cache {
+            let longest = self.rows.iter().map(Vec::len).max().unwrap_or(0);
+            self.cache.begin_anew(&full, [batch, longest], &self.device);
+        }
+        if let Some(memory) = self.memory.as_deref_mut()
+            && self.open.is_none()
+        {
+            let recall = self.model.transformer.recall(batch, memory)?;
+            self.open = Some(OpenSegment { recall, hidden: Vec::new(), weights: None });
+        }
+        Ok(())
+    }
+}
+
+impl OpenSegment {
+    fn add(&mut self, passed: Passed, padding: Option<Tensor<2, Bool>>) {
+        self.hidden.push(passed.hidden);
+        let layers = passed.weights.len() as f32;
+        let Some(weights) = passed.weights.into_iter().reduce(|a, b| a + b) else { return };
+        let shape @ [batch, _, seq, _] = weights.dims();
+        let weights = match padding {
+            None => weights,
+            Some(padding) => {
+                weights.mask_fill(padding.reshape([batch, 1, seq, 1]).expand(shape), 0.0)
+            }
+        };
+        let sum = weights.sum_dim(2) / layers;
+        self.weights = Some(match self.weights.take() {
+            None => sum,
+            Some(held) => held + sum,
+        });
+    }
+}
+
+/// Rows, the shorter of which begin with padding, whose first tokens have these positions.
+fn input(rows: &[Vec<Option<i64>>], before: &[usize], device: &Device) -> ModelInput {
+    let width = width(rows);
+    let shape = [rows.len(), width];
+    let (mut ids, mut positions) = (Vec::new(), Vec::new());
+    for (row, before) in rows.iter().zip(before) {
+        let left = width - row.len();
+        ids.extend(std::iter::repeat_n(0, left).chain(row.iter().map(|token| token.unwrap_or(0))));
+        let range = *before as i64..(before + row.len()) as i64;
+        positions.extend(std::iter::repeat_n(0, left).chain(range));
+    }
+    let tensor =
+        |numbers: Vec<i64>| Tensor::<2, Int>::from_data(TensorData::new(numbers, shape), device);
+    let input = ModelInput::new(tensor(ids)).position_ids(tensor(positions));
+    ModelInput { mask_pad: padding(rows, device), ..input }
+}
+
+/// `[batch, seq]`, true where a row has no token; `None` if all have.
+fn padding(rows: &[Vec<Option<i64>>], device: &Device) -> Option<Tensor<2, Bool>> {
+    let width = width(rows);
+    let row = |row: &Vec<Option<i64>>| {
+        let left = std::iter::repeat_n(true, width - row.len());
+        left.chain(row.iter().map(Option::is_none)).collect::<Vec<_>>()
+    };
+    let padding: Vec<bool> = rows.iter().flat_map(row).collect();
+    padding
+        .contains(&true)
+        .then(|| Tensor::from_data(TensorData::new(padding, [rows.len(), width]), device))
+}
+
+fn width(rows: &[Vec<Option<i64>>]) -> usize {
+    rows.iter().map(Vec::len).max().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use rstest::rstest;
+    use serde::Deserialize;
+
+    use super::*;
+
+    /// What a checkpoint with memory comes to, segment by segment.
+    #[derive(Deserialize)]
+    struct Expected {
+        segments: Vec<Segment>,
+    }
+
+    #[derive(Deserialize)]
+    struct Segment {
+        input_ids: Vec<Vec<i64>>,
+        /// `[batch][seq][vocab_size]`.
+        logits: Vec<Vec<Vec<f32>>>,
+        #[serde(default)]
+        memory: Vec<Row>,
+    }
+
+    #[derive(Deserialize)]
+    struct Row {
+        alive: Vec<u64>,
+        kind: String,
+        lifespan: Vec<f32>,
+    }
+
+    /// Read token by token, every segment has the logits that it has as a whole, and leaves the same.
+    #[rstest]
+    fn tokens_have_the_recorded_logits(#[values(true, false)] use_cache: bool) {
+        let folder =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/models/gpt2-memoria");
+        let loaded = Gpt2LmHead::from_pretrained(&folder, &Device::flex()).unwrap();
+        let text = fs::read_to_string(folder.join("expected.json")).unwrap();
+        let Expected { segments } = serde_json::from_str(&text).unwrap();
+        let mut memory = loaded.config.memory.unwrap().init().unwrap();
+        let mut kinds = String::new();
+        for (index, segment) in segments.iter().enumerate() {
+            let (batch, seq) = (segment.input_ids.len(), segment.input_ids[0].len());
+            let shape = [batch, seq];
+            // A reader of its own, so that the memory can be looked at in between.
+            let mut reader = Reader::new(&loaded.model, Some(&mut memory), shape, use_cache);
+            for at in 0..seq {
+                let tokens: Vec<_> = segment.input_ids.iter().map(|row| Some(row[at])).collect();
+                let logits = reader.read_next(&tokens).unwrap();
+                let got: Vec<f32> = logits.into_data().iter().collect();
+                let expected = segment.logits.iter().flat_map(|row| &row[at]);
+                let difference = got.iter().zip(expected).map(|(a, b)| (a - b).abs());
+                let difference = difference.fold(0.0, f32::max);
+                assert!(difference < 1e-4, "segment {index}, token {at}: {difference}");
+            }
+            reader.close().unwrap();
+            let state = memory.state().unwrap();
+            assert_eq!(state.batch(), if index == 0 { 0 } else { batch });
+            for (row, expected) in segment.memory.iter().enumerate().take(state.batch()) {
+                let engrams: Vec<_> = state.row(row).unwrap().engrams().collect();
+                let alive: Vec<_> = engrams.iter().map(|engram| engram.id.0).collect();
+                assert_eq!(alive, expected.alive, "segment {index}, row {row}");
+                let kind = engrams.iter().map(|engram| match engram.kind {
+                    memoria_core::EngramKind::LongTerm => 'L',
+                    _ => 'S',
+                });
+                assert_eq!(kind.collect::<String>(), expected.kind, "segment {index}, row {row}");
+                for (engram, expected) in engrams.iter().zip(&expected.lifespan) {
+                    assert!((engram.lifespan - expected).abs() < 1e-3);
+                }
+                kinds.push_str(&expected.kind);
+            }
+        }
+        assert!(kinds.contains('S') && kinds.contains('L'));
+    }
+}

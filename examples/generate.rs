@@ -1,0 +1,206 @@
+//! A GPT-2, plain or with a memory, goes on from a prompt; its tokens are printed as they come.
+//!
+//! ```sh
+//! cargo run --release --example generate -- tests/data/models/gpt2-memoria --ids 5,17,3
+//! ```
+
+#[path = "support/mod.rs"]
+mod support;
+#[path = "support/tokens.rs"]
+mod tokens;
+
+use std::{
+    error::Error,
+    io::{self, Write},
+    ops::ControlFlow,
+    path::PathBuf,
+    process::ExitCode,
+    time::Instant,
+};
+
+use clap::{ArgGroup, Parser};
+use memoria::models::{FinishReason, GenerationConfig, Gpt2LmHead, MemoryConfig};
+use serde_json::Value;
+use tokenizers::Tokenizer;
+
+use support::device::DeviceChoice;
+
+/// A GPT-2, plain or with a memory, goes on from a prompt; its tokens are printed as they come.
+///
+/// Text needs a `tokenizer.json` in the folder; without one, tokens are given and printed as numbers.
+#[derive(Parser)]
+#[command(group = ArgGroup::new("prompts").required(true).args(["prompt", "ids"]))]
+struct Options {
+    /// The folder of the checkpoint, with `config.json` and `model.safetensors` or `pytorch_model.bin`.
+    checkpoint: PathBuf,
+    /// Text to go on from; several make a batch.
+    #[arg(long, short)]
+    prompt: Vec<String>,
+    /// Tokens to go on from, as `5,17,3`; several make a batch.
+    #[arg(long)]
+    ids: Vec<String>,
+    /// Tokens to generate, at most.
+    #[arg(long, short = 'n', default_value_t = 64)]
+    max_new_tokens: usize,
+    /// 0 takes the best token; above, tokens are drawn, the more freely the higher.
+    #[arg(long, short, default_value_t = 0.0, allow_negative_numbers = true)]
+    temperature: f64,
+    /// Draws among so many of the best tokens.
+    #[arg(long)]
+    top_k: Option<usize>,
+    /// Draws among the fewest tokens that are this probable together.
+    #[arg(long, default_value_t = 1.0, allow_negative_numbers = true)]
+    top_p: f64,
+    /// Seed of the draws.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Tokens that end the text; by default the checkpoint's `eos_token_id`, where it has one.
+    #[arg(long, value_delimiter = ',')]
+    stop: Option<Vec<i64>>,
+    /// Tokens of a segment; by default as many as the model has positions.
+    #[arg(long)]
+    segment_len: Option<usize>,
+    /// Leaves the memory of a model that has one out.
+    #[arg(long)]
+    no_memory: bool,
+    /// Reads a segment's tokens again for each new one: to see what keeping keys and values saves.
+    #[arg(long)]
+    no_cache: bool,
+    /// Where to compute.
+    #[arg(long, value_enum, default_value = "flex")]
+    device: DeviceChoice,
+}
+
+fn main() -> ExitCode {
+    match generate(&Options::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprint!("error: {error}");
+            let mut cause = error.source();
+            while let Some(error) = cause {
+                eprint!(": {error}");
+                cause = error.source();
+            }
+            eprintln!();
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn generate(options: &Options) -> Result<(), Box<dyn Error>> {
+    let tokenizer = tokens::tokenizer(&options.checkpoint)?;
+    let prompts = options.prompts(tokenizer.as_ref())?;
+    let loaded = Gpt2LmHead::from_pretrained(&options.checkpoint, &options.device.device())?;
+    if !loaded.report.is_complete() || !loaded.report.unused.is_empty() {
+        eprintln!("{}: {}", options.checkpoint.display(), loaded.report);
+    }
+    let end = loaded.config.other.get("eos_token_id").and_then(Value::as_i64);
+    let config = options.generation(end);
+    let memory = loaded.config.memory.as_ref().filter(|_| !options.no_memory);
+    let mut memory = memory.map(MemoryConfig::init).transpose()?;
+
+    let mut printer = Printer::new(tokenizer.as_ref());
+    let (mut failed, started) = (None, Instant::now());
+    let rows = loaded.model.generate_streaming(&prompts, &config, memory.as_mut(), |told| {
+        // A batch is printed row by row when it is done.
+        if prompts.len() == 1 {
+            failed = printer.print(told.token).err();
+        }
+        if failed.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })?;
+    let seconds = started.elapsed().as_secs_f64();
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    if prompts.len() > 1 {
+        for row in &rows {
+            let mut printer = Printer::new(tokenizer.as_ref());
+            row.tokens.iter().try_for_each(|&token| printer.print(token))?;
+            println!();
+        }
+    } else {
+        println!();
+    }
+    let count: usize = rows.iter().map(|row| row.tokens.len()).sum();
+    let stopped = rows.iter().filter(|row| row.finish == FinishReason::Stop).count();
+    eprintln!(
+        "{count} tokens in {seconds:.2} s, {:.0} per second; {stopped} of {} ended with a stop token",
+        count as f64 / seconds,
+        rows.len(),
+    );
+    if let Some(memory) = &mut memory
+        && memory.state()?.batch() > 0
+    {
+        let counts = memory.state()?.row(0)?.counts();
+        eprintln!(
+            "the memory holds {} short-term and {} long-term engrams",
+            counts.short_term, counts.long_term
+        );
+    }
+    Ok(())
+}
+
+impl Options {
+    fn prompts(&self, tokenizer: Option<&Tokenizer>) -> Result<Vec<Vec<i64>>, Box<dyn Error>> {
+        if !self.ids.is_empty() {
+            let number = |text: &str| {
+                let refused = |_| format!("`--ids` must be numbers with commas, got `{text}`");
+                text.trim().parse::<i64>().map_err(refused)
+            };
+            let row = |ids: &String| ids.split(',').map(number).collect::<Result<_, _>>();
+            return Ok(self.ids.iter().map(row).collect::<Result<_, _>>()?);
+        }
+        let Some(tokenizer) = tokenizer else {
+            let folder = self.checkpoint.display();
+            return Err(format!("{folder} has no tokenizer.json: give `--ids`").into());
+        };
+        let row = |text: &String| -> Result<Vec<i64>, Box<dyn Error>> {
+            let encoded = tokenizer.encode(text.as_str(), false).map_err(|error| error.to_string());
+            Ok(encoded?.get_ids().iter().copied().map(i64::from).collect())
+        };
+        self.prompt.iter().map(row).collect()
+    }
+
+    fn generation(&self, end: Option<i64>) -> GenerationConfig {
+        GenerationConfig {
+            max_new_tokens: self.max_new_tokens,
+            temperature: self.temperature,
+            top_k: self.top_k,
+            top_p: self.top_p,
+            seed: self.seed,
+            stop_tokens: self.stop.clone().unwrap_or_else(|| end.into_iter().collect()),
+            segment_len: self.segment_len,
+            use_cache: !self.no_cache,
+        }
+    }
+}
+
+/// The text that a token adds, if it completes a character.
+type Decode<'a> = Box<dyn FnMut(u32) -> Result<Option<String>, String> + 'a>;
+
+/// Prints tokens as text, or as numbers.
+struct Printer<'a> {
+    decode: Option<Decode<'a>>,
+}
+
+impl<'a> Printer<'a> {
+    fn new(tokenizer: Option<&'a Tokenizer>) -> Self {
+        let decode = tokenizer.map(|tokenizer| -> Decode<'a> {
+            let mut stream = tokenizer.decode_stream(true);
+            Box::new(move |id| stream.step(id).map_err(|error| error.to_string()))
+        });
+        Self { decode }
+    }
+
+    fn print(&mut self, token: i64) -> Result<(), Box<dyn Error>> {
+        let mut out = io::stdout().lock();
+        match &mut self.decode {
+            None => write!(out, "{token} ")?,
+            Some(decode) => {
+                let text = decode(u32::try_from(token)?)?;
+                write!(out, "{}", text.unwrap_or_default())?;
+            }
+        }
+        Ok(out.flush()?)
+    }
+}

@@ -1,0 +1,120 @@
+//! A model reads a book, with its memory.
+
+use std::{error::Error, time::Instant};
+
+use burn::tensor::Device;
+use memoria::{
+    EngramId,
+    models::{Encoder, EncoderConfig, MemoryConfig, ModelInput, ModelMemory},
+};
+
+use crate::{
+    book::{Book, Page},
+    options::Options,
+    resident::resident_mib,
+};
+
+/// What reading has left and cost.
+#[derive(Debug)]
+pub(crate) struct Read {
+    pub(crate) memory: ModelMemory,
+    pub(crate) num_memories: usize,
+    /// What the last page was reminded of.
+    pub(crate) last_reminded: Vec<EngramId>,
+    pub(crate) with_memory: Speed,
+    pub(crate) without_memory: Speed,
+    /// Resident memory after each page.
+    pub(crate) resident_mib: Vec<f64>,
+    /// Engrams after each page.
+    pub(crate) engrams: Vec<usize>,
+}
+
+/// How fast pages were read.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Speed {
+    /// Tokens per second of each page.
+    rates: Vec<f64>,
+}
+
+impl Speed {
+    fn add(&mut self, tokens: usize, started: Instant) {
+        self.rates.push(tokens as f64 / started.elapsed().as_secs_f64());
+    }
+
+    /// The median of all pages: on a busy machine some are interrupted.
+    pub(crate) fn tokens_per_second(&self) -> Option<f64> {
+        let mut rates = self.rates.clone();
+        rates.sort_unstable_by(f64::total_cmp);
+        rates.get(rates.len() / 2).copied()
+    }
+}
+
+/// Lines to print while reading.
+const LINES: usize = 20;
+
+pub(crate) fn read(
+    options: &Options,
+    model: &Encoder,
+    config: &EncoderConfig,
+    book: &Book,
+    device: &Device,
+) -> Result<Read, Box<dyn Error>> {
+    let memory_config: &MemoryConfig = config.memory.as_ref().ok_or("the model has no memory")?;
+    let mut read = Read {
+        memory: memory_config.init()?,
+        num_memories: memory_config.num_memories,
+        last_reminded: Vec::new(),
+        with_memory: Speed::default(),
+        without_memory: Speed::default(),
+        resident_mib: Vec::new(),
+        engrams: Vec::new(),
+    };
+    println!("\n  page   tokens/s   resident MiB   short-term   long-term   reminded");
+    let mut since = Speed::default();
+    for (index, page) in book.pages.iter().enumerate() {
+        let input = input(page, config.vocab_size, device)?;
+        // The first page is not timed: buffers are made, caches filled.
+        let compare = options.compare_every > 0 && index % options.compare_every == 0;
+        if compare {
+            let started = Instant::now();
+            model.forward(&input, None)?.hidden.into_data();
+            if index > 0 {
+                read.without_memory.add(page.ids.len(), started);
+            }
+        }
+        let started = Instant::now();
+        let output = model.forward(&input, Some(&mut read.memory))?;
+        output.hidden.into_data();
+        if index > 0 {
+            read.with_memory.add(page.ids.len(), started);
+        }
+        since.add(page.ids.len(), started);
+        read.last_reminded = output.recall.map_or(Vec::new(), |recall| recall.ids(0).to_vec());
+
+        let counts = read.memory.state()?.row(0)?.counts();
+        read.engrams.push(counts.total());
+        read.resident_mib.extend(resident_mib());
+        let last = book.pages.len() - 1;
+        if index == 0 || index == last || index * LINES / last > (index - 1) * LINES / last {
+            println!(
+                "{:>6}   {:>8.0}   {:>12}   {:>10}   {:>9}   {:>8}",
+                index + 1,
+                since.tokens_per_second().unwrap_or(0.0),
+                read.resident_mib.last().map_or("–".to_owned(), |mib| format!("{mib:.1}")),
+                counts.short_term,
+                counts.long_term,
+                read.last_reminded.len(),
+            );
+            since = Speed::default();
+        }
+    }
+    Ok(read)
+}
+
+pub(crate) fn input(
+    page: &Page,
+    vocab_size: usize,
+    device: &Device,
+) -> Result<ModelInput, Box<dyn Error>> {
+    Ok(ModelInput::from_rows(std::slice::from_ref(&page.ids), None, vocab_size, device)?)
+}

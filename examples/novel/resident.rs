@@ -1,0 +1,9 @@
+//! How much memory this program has.
+
+/// Memory that is resident at present, in MiB; `None` where the system does not tell.
+pub(crate) fn resident_mib() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let value = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kib: f64 = value.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib / 1024.0)
+}
