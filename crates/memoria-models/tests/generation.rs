@@ -357,6 +357,10 @@ fn a_row_with_memory_comes_to_what_it_would_alone(#[values(true, false)] use_cac
         }
         let rows = model.generate(&next[row..=row], &config, Some(&mut alone)).unwrap();
         assert_eq!(together_next[row], rows[0], "row {row}");
+        // A row that was emptied counts its engrams from where its neighbours are.
+        if segments(&together[row]) == most {
+            assert_same_memory(&told(&mut memory, row), &told(&mut alone, 0));
+        }
     }
 }
 
