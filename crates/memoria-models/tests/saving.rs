@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use burn::tensor::{Device, Distribution, Tensor};
+use burn::tensor::{Device, Tensor};
 use burn_store::{ModuleStore, SafetensorsStore, bridge::to_data};
 use memoria_core::MemoriaConfig;
 use memoria_models::{
@@ -54,12 +54,14 @@ fn encoder(kind: EncoderKind, with_memory: bool) -> EncoderConfig {
 }
 
 fn segments(device: &Device) -> Vec<ModelInput> {
-    device.seed(3);
-    let ids = || {
-        let tokens = Tensor::<2>::random([2, 6], Distribution::Uniform(0.0, 19.0), device);
-        ModelInput::new(tokens.int())
+    let row = |segment: i64, row: i64| {
+        (0..6).map(|place| (place * 7 + segment * 5 + row * 3) % 19).collect()
     };
-    (0..4).map(|_| ids()).collect()
+    let input = |segment| {
+        let rows = [row(segment, 0), row(segment, 1)];
+        ModelInput::from_rows(&rows, None, 19, device).unwrap()
+    };
+    (0..4).map(input).collect()
 }
 
 fn outputs<const D: usize>(

@@ -167,6 +167,10 @@ impl Judged {
         let mut restored = Restore::new(&device).read_bytes(&saved).unwrap().memory;
         assert!(restored.snapshot().unwrap().to_bytes().unwrap() == saved, "saved again");
         self.memory = restored;
+        // A snapshot holds no history.
+        if self.chronicles.is_some() {
+            self.record();
+        }
     }
 
     /// Takes rows out and puts them in again as the last ones, in the order given; a single one takes
@@ -199,6 +203,9 @@ impl Judged {
         memory.merge(&mut taken).unwrap();
         assert_eq!((memory.batch(), taken.batch()), (order.len(), 0));
         self.rows = order.iter().map(|&row| self.rows[row].clone()).collect();
+        if let Some(chronicles) = &mut self.chronicles {
+            *chronicles = order.iter().map(|&row| chronicles[row].clone()).collect();
+        }
         self.ids_seen = order.iter().map(|&row| self.ids_seen[row]).collect();
     }
 

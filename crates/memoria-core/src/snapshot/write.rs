@@ -40,6 +40,9 @@ use crate::{Memoria, MemoriaError, durable_file, pool::Pool, row::Row, sealed::S
 /// # Ok(()) } main().unwrap(); }
 /// ```
 ///
+/// A [history](crate::history) is not part of it, but has a file of its own; a restored memory records none
+/// until it is asked to.
+///
 /// # Why not Burn's own container
 ///
 /// The file is written by Burn's `AtomicFile`, but its container, burnpack, does not serve here: it has
