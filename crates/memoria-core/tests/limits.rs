@@ -4,7 +4,7 @@ mod support;
 
 use burn::backend::{Dispatch, Flex, Shape, TensorData, ops::FloatTensorOps, tensor::FloatTensor};
 use memoria_core::{Memoria, MemoriaConfig, MemoriaError};
-use support::{device, go_on_alike, lived, new, tensor};
+use support::{device, go_on_alike, lived, new, step, tensor};
 
 /// One number as a tensor of any size: its memory is that of the number.
 fn spread<const D: usize>(shape: [usize; D]) -> FloatTensor<Dispatch> {
@@ -34,11 +34,21 @@ fn more_engrams_than_can_be_numbered_are_refused() {
 #[test]
 fn more_vectors_than_there_is_memory_for_are_refused() {
     let device = &device("flex");
-    let (mut memory, mut twin) = (lived(device), lived(device));
-    let refused = memory.add_working_memory(spread([2, 1 << 29, 4]));
+    let limited = || {
+        let mut memory = new().with_memory_limit(1 << 20);
+        (0..5).for_each(|seed| step(&mut memory, seed, device));
+        memory
+    };
+    let (mut memory, mut twin) = (limited(), limited());
+    let refused = memory.add_working_memory(spread([2, 1 << 20, 4]));
     assert!(matches!(refused, Err(MemoriaError::OutOfMemory { .. })), "{refused:?}");
     memory.verify().unwrap();
     go_on_alike(&mut memory, &mut twin, None, device);
+    // Without a limit it is the machine's: no machine has petabytes.
+    let mut memory = new();
+    let refused = memory.add_working_memory(spread([2, 1 << 29, 1 << 21]));
+    assert!(matches!(refused, Err(MemoriaError::OutOfMemory { .. })), "{refused:?}");
+    assert_eq!(memory.batch(), 0);
 }
 
 #[test]
