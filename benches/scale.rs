@@ -9,8 +9,10 @@ mod device;
 mod support;
 
 use std::{
+    env,
     error::Error,
     hint::black_box,
+    process::Command,
     time::{Duration, Instant},
 };
 
@@ -42,7 +44,7 @@ struct Options {
     #[arg(long, value_delimiter = ',', default_value = "10000,100000,1000000")]
     engrams: Vec<usize>,
     /// Dimensions of the vectors.
-    #[arg(long, value_delimiter = ',', default_value = "64,256")]
+    #[arg(long, value_delimiter = ',', default_value = "64,256", overrides_with = "dims")]
     dims: Vec<usize>,
     /// The float type of the vectors.
     #[arg(long, value_enum, default_value = "f32")]
@@ -102,13 +104,21 @@ fn main() -> Result<(), Box<dyn Error>> {
     if options.quick || !options.bench {
         options.engrams = vec![1_000, 3_000];
     }
-    let largest = options.dims.iter().max().zip(options.engrams.iter().max());
-    if let Some((&dim, &engrams)) = largest.filter(|_| !options.cold) {
-        // So that it is the memory that is timed, not a virtual machine that gets its own pages.
-        black_box(vec![1.0f32; dim * engrams]);
+    if let [dim] = options.dims[..] {
+        if let Some(&engrams) = options.engrams.iter().max().filter(|_| !options.cold) {
+            // So that it is the memory that is timed, not a virtual machine that gets its own pages.
+            black_box(vec![1.0f32; dim * engrams]);
+        }
+        return fill(dim, &options);
     }
-    for &dim in &options.dims {
-        fill(dim, &options)?;
+    for dim in options.dims {
+        // In a process of its own: pages that another dimension left would make small sizes look faster.
+        let mut command = Command::new(env::current_exe()?);
+        let status =
+            command.args(env::args().skip(1)).args(["--dims", &dim.to_string()]).status()?;
+        if !status.success() {
+            return Err(format!("dimension {dim}: {status}").into());
+        }
     }
     Ok(())
 }
