@@ -4,6 +4,8 @@
 //! cargo run --release --example generate -- tests/data/models/gpt2-memoria --ids 5,17,3
 //! ```
 
+#[path = "support/causes.rs"]
+mod causes;
 #[path = "support/mod.rs"]
 mod support;
 #[path = "support/tokens.rs"]
@@ -23,6 +25,7 @@ use memoria::models::{FinishReason, GenerationConfig, Gpt2LmHead, MemoryConfig};
 use serde_json::Value;
 use tokenizers::Tokenizer;
 
+use causes::with_causes;
 use support::device::DeviceChoice;
 
 /// A GPT-2, plain or with a memory, goes on from a prompt; its tokens are printed as they come.
@@ -75,13 +78,7 @@ fn main() -> ExitCode {
     match generate(&Options::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprint!("error: {error}");
-            let mut cause = error.source();
-            while let Some(error) = cause {
-                eprint!(": {error}");
-                cause = error.source();
-            }
-            eprintln!();
+            eprintln!("error: {}", with_causes(&*error));
             ExitCode::FAILURE
         }
     }

@@ -5,6 +5,8 @@
 //! cargo run --release --example forward -- tests/data/models/gpt2-memoria tests/data/models/gpt2-memoria/expected.json
 //! ```
 
+#[path = "../support/causes.rs"]
+mod causes;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -15,6 +17,7 @@ use std::{error::Error, path::PathBuf, process::ExitCode};
 
 use clap::Parser;
 
+use causes::with_causes;
 use support::device::DeviceChoice;
 
 /// Runs segments through a checkpoint, one after the other with one memory, and prints what came of each.
@@ -41,13 +44,7 @@ fn main() -> ExitCode {
     match print(&options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprint!("{error}");
-            let mut cause = error.source();
-            while let Some(error) = cause {
-                eprint!(": {error}");
-                cause = error.source();
-            }
-            eprintln!();
+            eprintln!("{}", with_causes(&*error));
             ExitCode::FAILURE
         }
     }

@@ -7,6 +7,8 @@
 //!
 //! Without weights and text, `--quick`: a tiny random BERT reads an invented text, in seconds.
 
+#[path = "../support/causes.rs"]
+mod causes;
 #[path = "../support/mod.rs"]
 mod support;
 #[path = "../support/tokens.rs"]
@@ -24,19 +26,14 @@ use std::{error::Error, process::ExitCode};
 use clap::Parser;
 use memoria::models::{Encoder, EncoderConfig};
 
+use causes::with_causes;
 use options::Options;
 
 fn main() -> ExitCode {
     match novel(&Options::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprint!("error: {error}");
-            let mut cause = error.source();
-            while let Some(error) = cause {
-                eprint!(": {error}");
-                cause = error.source();
-            }
-            eprintln!();
+            eprintln!("error: {}", with_causes(&*error));
             ExitCode::FAILURE
         }
     }

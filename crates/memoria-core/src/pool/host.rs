@@ -11,8 +11,8 @@ use crate::{Correlation, MemoriaError, id::Slot, threads::share};
 
 /// Bytes per piece: small enough that setting one aside is not felt.
 const PIECE_BYTES: usize = 1 << 20;
-/// Fewer numbers than this are not worth sharing.
-const SHARED_ABOVE: usize = 1 << 16;
+/// A part of the work on a large memory that has fewer numbers than this is not worth sharing.
+const PART_SHARED_ABOVE: usize = 1 << 16;
 /// Candidates that a thread scores before it looks for more.
 const SCORED_AT_ONCE: usize = 16 * ABREAST;
 
@@ -174,7 +174,7 @@ impl<N: Number> Vectors<N> {
             let vectors = of_pieces.next_if(|vectors| piece_of(vectors[0].0) == index)?;
             Some((piece, vectors))
         });
-        let written: Vec<bool> = if may_share && vectors.len() * dim > SHARED_ABOVE {
+        let written: Vec<bool> = if may_share && vectors.len() * dim > PART_SHARED_ABOVE {
             let pieces: Vec<_> = pieces.collect();
             share(pieces.into_iter(), |(piece, vectors)| write(piece, vectors))
         } else {
@@ -186,7 +186,7 @@ impl<N: Number> Vectors<N> {
     /// Vectors one after the other, zeros where there is no slot.
     fn gather(&self, slots: &[Option<Slot>], may_share: bool) -> Vec<N> {
         let numbers = slots.len() * self.dim;
-        if may_share && numbers > SHARED_ABOVE {
+        if may_share && numbers > PART_SHARED_ABOVE {
             // Several threads fill a vector without its being zeroed before only if it is one of arrays.
             match self.dim {
                 dim if dim.is_multiple_of(64) => return self.gather_blocks::<64>(slots),
@@ -260,7 +260,7 @@ impl<N: Number> Vectors<N> {
         let wide = |vector: &Vec<f64>| vector.iter().map(|&x| N::Wide::from_f64(x)).collect();
         let query: Vec<Vec<N::Wide>> = query.vectors.iter().map(wide).collect();
         let numbers = candidates.len() * query.len() * self.dim;
-        if !may_share || numbers <= SHARED_ABOVE {
+        if !may_share || numbers <= PART_SHARED_ABOVE {
             return self.scores_of(&query, candidates);
         }
         share(candidates.chunks(SCORED_AT_ONCE), |some| self.scores_of(&query, some)).concat()
