@@ -112,4 +112,4 @@ pub use memory_use::MemoryUse;
 pub use reminded::{Recollection, Reminded};
 pub use snapshot::{Restore, Restored, Snapshot, SnapshotInfo};
 pub use state::{RowState, State};
-pub use storage::Storage;
+pub use storage::{Storage, computes_on_host};

@@ -30,8 +30,8 @@ impl Storage {
     }
 }
 
-/// Whether tensors on this device lie in the host's memory.
-pub(crate) fn computes_on_host<B: Backend>(device: &Device<B>) -> bool {
+/// Whether tensors on this device lie in the host's memory: flex's and ndarray's do, also under autodiff.
+pub fn computes_on_host<B: Backend>(device: &Device<B>) -> bool {
     // Backends that wrap others name themselves around them: `dispatch<autodiff<flex>>`.
     let name = B::name(device);
     let innermost = name.rsplit('<').next().unwrap_or(&name).trim_end_matches('>');

@@ -1,3 +1,5 @@
+mod gelu_tanh;
+
 use std::{fmt, str::FromStr};
 
 use burn::tensor::{
@@ -5,8 +7,7 @@ use burn::tensor::{
     activation::{gelu, leaky_relu, mish, relu, relu6, sigmoid, silu, tanh},
 };
 
-/// √(2/π).
-const SQRT_2_OVER_PI: f64 = core::f64::consts::FRAC_2_SQRT_PI * core::f64::consts::FRAC_1_SQRT_2;
+use gelu_tanh::gelu_tanh;
 
 /// An activation function, by the name that `config.json` calls it.
 ///
@@ -114,12 +115,6 @@ impl Activation {
             Self::Linear => x,
         }
     }
-}
-
-/// x / 2 · (1 + tanh(√(2/π) · (x + 0.044715 x³))), by (1 + tanh u) / 2 = σ(2 u), which is cheaper.
-fn gelu_tanh<const D: usize>(x: Tensor<D>) -> Tensor<D> {
-    let slope = x.clone().square() * (2.0 * 0.044715 * SQRT_2_OVER_PI) + 2.0 * SQRT_2_OVER_PI;
-    sigmoid(slope * x.clone()) * x
 }
 
 impl FromStr for Activation {

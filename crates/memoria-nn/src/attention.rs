@@ -2,13 +2,13 @@ use burn::{
     config::Config,
     module::{Initializer, Module},
     nn::{Dropout, DropoutConfig, Linear, LinearConfig},
-    tensor::{Bool, Device, Tensor, activation::softmax, assert_shape},
+    tensor::{Bool, Device, Tensor, assert_shape},
 };
 
-use crate::identity::pass_on;
-
-/// Added to nothing: scores of padding before the softmax. Representable in half precision.
-const MASKED: f64 = -1.0e4;
+use crate::{
+    attend::{ScoreMask, attend},
+    identity::pass_on,
+};
 
 /// Configuration of a [`MemoryAttention`].
 #[derive(Config, Debug)]
@@ -167,16 +167,11 @@ pub fn attend_to_memories(
     let scale = ((d_model / n_heads) as f64).sqrt();
     let query = heads(query.div_scalar(scale));
     let scores = query.matmul(heads(key).swap_dims(2, 3));
-    let weights = match mask_pad {
-        None => softmax(scores, 3),
-        Some(mask) => {
-            let [_, memories] = mask.dims();
-            let mask = mask.reshape([batch, 1, 1, memories]).expand(scores.dims());
-            // The second fill is for rows without memories, whose softmax is uniform.
-            softmax(scores.mask_fill(mask.clone(), MASKED), 3).mask_fill(mask, 0.0)
-        }
-    };
-    let context = dropout.forward(weights.clone()).matmul(heads(value));
+    let mask = mask_pad.map_or(ScoreMask::None, |mask| {
+        let [_, memories] = mask.dims();
+        ScoreMask::MayLeaveNone(mask.reshape([batch, 1, 1, memories]))
+    });
+    let (context, weights) = attend(scores, heads(value), mask, dropout);
     let context = context.swap_dims(1, 2).reshape([batch, seq, d_model]);
     MemoryAttentionOutput { context, weights }
 }

@@ -52,7 +52,9 @@
 //! [`MemoriaState::detach`] after each `backward`.
 
 mod abstractor;
+mod attend;
 mod attention;
+mod dropout;
 mod identity;
 mod layer;
 mod recall;
@@ -60,10 +62,12 @@ mod state;
 mod window;
 
 pub use abstractor::{Abstractor, AbstractorConfig};
+pub use attend::{ScoreMask, attend};
 pub use attention::{
     MemoryAttention, MemoryAttentionConfig, MemoryAttentionInput, MemoryAttentionOutput,
     attend_to_memories,
 };
+pub use dropout::apply_dropout;
 pub use layer::{MemoriaLayer, MemoriaLayerConfig, MemoriaLayerOutput};
 pub use recall::{Recall, RemindedMemories};
 pub use state::{MemoriaState, MemoriaStateConfig};

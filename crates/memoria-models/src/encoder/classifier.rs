@@ -3,7 +3,7 @@ use burn::{
     nn::{Dropout, DropoutConfig, Linear},
     tensor::{Device, Tensor, activation::tanh},
 };
-use memoria_nn::Recall;
+use memoria_nn::{Recall, apply_dropout};
 
 use super::{Encoder, EncoderConfig, EncoderKind, model::first_token};
 use crate::{ModelError, ModelInput, ModelMemory, init::Normal};
@@ -65,9 +65,9 @@ impl SequenceClassifier {
         let output = self.encoder.forward(input, memory)?;
         let mut first = first_token(output.hidden.clone());
         if self.drops_before_pooling {
-            first = self.dropout.forward(first);
+            first = apply_dropout(&self.dropout, first);
         }
-        let pooled = self.dropout.forward(tanh(self.encoder.pooler.forward(first)));
+        let pooled = apply_dropout(&self.dropout, tanh(self.encoder.pooler.forward(first)));
         Ok(ClassifierOutput {
             logits: self.classifier.forward(pooled),
             hidden: output.hidden,

@@ -3,6 +3,7 @@ use burn::{
     nn::{Dropout, DropoutConfig, Embedding, LayerNorm, LayerNormConfig, Linear},
     tensor::{Device, Int, Tensor},
 };
+use memoria_nn::apply_dropout;
 
 use super::{EncoderConfig, EncoderKind};
 use crate::{ModelInput, init::Normal};
@@ -63,7 +64,7 @@ impl EncoderEmbeddings {
             None => self.token_type.weight.val().narrow(0, 0, 1).unsqueeze::<3>(),
         };
         let hidden = self.norm.forward(words + token_types + positions);
-        let hidden = self.dropout.forward(hidden);
+        let hidden = apply_dropout(&self.dropout, hidden);
         match &self.projection {
             Some(projection) => projection.forward(hidden),
             None => hidden,

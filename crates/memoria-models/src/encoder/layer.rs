@@ -3,10 +3,12 @@ use burn::{
     nn::{Dropout, DropoutConfig, LayerNorm, LayerNormConfig, Linear},
     tensor::{Device, Tensor},
 };
-use memoria_nn::{MemoryAttention, MemoryAttentionConfig, MemoryAttentionInput, Recall};
+use memoria_nn::{
+    MemoryAttention, MemoryAttentionConfig, MemoryAttentionInput, Recall, ScoreMask, apply_dropout,
+};
 
 use super::{EncoderConfig, SelfAttention};
-use crate::{Activation, attention::TokenMask, init::Normal};
+use crate::{Activation, init::Normal};
 
 /// A layer of an [`Encoder`](super::Encoder): self-attention, attention to memories if it has one, and
 /// two linear layers, each added and then normalized.
@@ -62,17 +64,17 @@ impl EncoderLayer {
     pub(crate) fn forward(
         &self,
         hidden: Tensor<3>,
-        mask: &TokenMask,
+        mask: &ScoreMask,
         recall: Option<&Recall>,
     ) -> LayerOutput {
-        let attended = self.dropout.forward(self.attention.forward(hidden.clone(), mask));
+        let attended = apply_dropout(&self.dropout, self.attention.forward(hidden.clone(), mask));
         let hidden = self.attention_norm.forward(attended + hidden);
         let LayerOutput { hidden, weights } = match recall {
             Some(recall) => self.attend_to_memories(hidden, recall),
             None => LayerOutput { hidden, weights: None },
         };
         let inner = self.activation.forward(self.intermediate.forward(hidden.clone()));
-        let added = self.dropout.forward(self.output.forward(inner));
+        let added = apply_dropout(&self.dropout, self.output.forward(inner));
         LayerOutput { hidden: self.norm.forward(added + hidden), weights }
     }
 
@@ -80,7 +82,7 @@ impl EncoderLayer {
         let (Some(attention), Some(norm)) = (&self.memory_attention, &self.memory_norm) else {
             return LayerOutput { hidden, weights: None };
         };
-        let add = |hidden, added| norm.forward(self.dropout.forward(added) + hidden);
+        let add = |hidden, added| norm.forward(apply_dropout(&self.dropout, added) + hidden);
         let input = MemoryAttentionInput::new(hidden.clone(), recall.working.clone());
         let added = attention.forward(input).context;
         let hidden = add(hidden, added);

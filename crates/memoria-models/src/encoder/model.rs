@@ -6,7 +6,7 @@ use burn::{
 use memoria_nn::{Abstractor, AbstractorConfig, Recall};
 
 use super::{EncoderConfig, EncoderEmbeddings, EncoderLayer};
-use crate::{ModelError, ModelInput, ModelMemory, attention::TokenMask, init::Normal};
+use crate::{ModelError, ModelInput, ModelMemory, attention::padding_mask, init::Normal};
 
 /// The encoder of BERT and RoBERTa, plain or with a memory.
 ///
@@ -83,7 +83,7 @@ impl Encoder {
         memory: Option<&mut ModelMemory>,
     ) -> Result<EncoderOutput, ModelError> {
         input.check(0, self.max_tokens())?;
-        let mask = TokenMask::padding(input.mask_pad.clone());
+        let mask = padding_mask(input.mask_pad.clone());
         let mut hidden = self.embeddings.forward(input);
         let Some(memory) = memory else {
             for layer in &self.layers {

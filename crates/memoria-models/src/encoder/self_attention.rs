@@ -3,10 +3,11 @@ use burn::{
     nn::{Dropout, DropoutConfig, Linear},
     tensor::{Device, Tensor},
 };
+use memoria_nn::ScoreMask;
 
 use super::EncoderConfig;
 use crate::{
-    attention::{TokenMask, attend, merge_heads, split_heads},
+    attention::{attend, merge_heads, split_heads},
     init::Normal,
 };
 
@@ -44,7 +45,7 @@ impl SelfAttention {
         }
     }
 
-    pub(crate) fn forward(&self, hidden: Tensor<3>, mask: &TokenMask) -> Tensor<3> {
+    pub(crate) fn forward(&self, hidden: Tensor<3>, mask: &ScoreMask) -> Tensor<3> {
         let d_model = hidden.dims()[2];
         let part = |linear: &Linear| split_heads(linear.forward(hidden.clone()), self.n_heads);
         let (query, key, value) = (part(&self.query), part(&self.key), part(&self.value));

@@ -3,10 +3,11 @@ use burn::{
     nn::{Dropout, DropoutConfig, Linear},
     tensor::{Device, Tensor},
 };
+use memoria_nn::{ScoreMask, apply_dropout};
 
 use super::{Gpt2Config, cache::KeysAndValues};
 use crate::{
-    attention::{TokenMask, attend, merge_heads, split_heads},
+    attention::{attend, merge_heads, split_heads},
     init::Normal,
 };
 
@@ -55,7 +56,7 @@ impl Gpt2Attention {
     pub(crate) fn forward(
         &self,
         hidden: Tensor<3>,
-        mask: &TokenMask,
+        mask: &ScoreMask,
         cache: Option<&mut KeysAndValues>,
     ) -> Tensor<3> {
         let projected = self.c_attn.forward(hidden);
@@ -67,6 +68,6 @@ impl Gpt2Attention {
             [key, value] = cache.extend(key, value);
         }
         let attended = attend(query, key, value, mask, self.scale, &self.attn_dropout);
-        self.resid_dropout.forward(self.c_proj.forward(merge_heads(attended)))
+        apply_dropout(&self.resid_dropout, self.c_proj.forward(merge_heads(attended)))
     }
 }

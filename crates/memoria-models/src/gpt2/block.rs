@@ -3,10 +3,10 @@ use burn::{
     nn::{Dropout, DropoutConfig, LayerNorm, LayerNormConfig, Linear},
     tensor::{Bool, Device, Tensor},
 };
-use memoria_nn::Recall;
+use memoria_nn::{Recall, ScoreMask, apply_dropout};
 
 use super::{Gpt2Attention, Gpt2Config, Gpt2MemoryAttention, cache::KeysAndValues};
-use crate::{Activation, attention::TokenMask, init::Normal};
+use crate::{Activation, init::Normal};
 
 /// A block of a [`Gpt2`](super::Gpt2): self-attention, attention to memories if it has one, and MLP,
 /// each normalized before and added. Its fields have the names of checkpoints.
@@ -77,7 +77,7 @@ impl Gpt2Block {
     pub(crate) fn forward(
         &self,
         hidden: Tensor<3>,
-        mask: &TokenMask,
+        mask: &ScoreMask,
         recall: Option<SegmentRecall<'_>>,
         mut cache: Option<&mut KeysAndValues>,
     ) -> BlockOutput {
@@ -149,6 +149,6 @@ impl Gpt2Mlp {
 
     fn forward(&self, hidden: Tensor<3>) -> Tensor<3> {
         let inner = self.activation.forward(self.c_fc.forward(hidden));
-        self.dropout.forward(self.c_proj.forward(inner))
+        apply_dropout(&self.dropout, self.c_proj.forward(inner))
     }
 }

@@ -3,7 +3,7 @@ use burn::{
     nn::{Dropout, DropoutConfig, Linear},
     tensor::{Bool, Device, Tensor},
 };
-use memoria_nn::{MemoryAttentionConfig, MemoryAttentionOutput, attend_to_memories};
+use memoria_nn::{MemoryAttentionConfig, MemoryAttentionOutput, apply_dropout, attend_to_memories};
 
 use super::Gpt2Config;
 use crate::init::Normal;
@@ -69,6 +69,6 @@ impl Gpt2MemoryAttention {
     }
 
     fn added(&self, context: Tensor<3>) -> Tensor<3> {
-        self.resid_dropout.forward(self.c_proj.forward(context))
+        apply_dropout(&self.resid_dropout, self.c_proj.forward(context))
     }
 }

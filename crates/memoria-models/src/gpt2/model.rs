@@ -3,13 +3,13 @@ use burn::{
     nn::{Dropout, DropoutConfig, Embedding, LayerNorm, LayerNormConfig},
     tensor::{Bool, Device, Int, Tensor, TensorData},
 };
-use memoria_nn::{Abstractor, AbstractorConfig, Recall};
+use memoria_nn::{Abstractor, AbstractorConfig, Recall, apply_dropout};
 
 use super::{
     Gpt2Block, Gpt2Cache, Gpt2Config,
     block::{BlockOutput, SegmentRecall},
 };
-use crate::{ModelError, ModelInput, ModelMemory, attention::TokenMask, init::Normal};
+use crate::{ModelError, ModelInput, ModelMemory, attention::causal_mask, init::Normal};
 
 /// GPT-2 without head, plain or with a memory. Its fields have the names of checkpoints.
 ///
@@ -128,7 +128,7 @@ impl Gpt2 {
             None => input.mask_pad.clone(),
             Some(cache) => cache.extend(shape, input.mask_pad.clone(), &hidden),
         };
-        let mask = TokenMask::causal(mask_pad, [seq, before + seq], &hidden);
+        let mask = causal_mask(mask_pad, [seq, before + seq], &hidden);
         let recall = recall.map(|Gpt2Recall { recall, without_memory }| SegmentRecall {
             recall,
             without_memory: without_memory.as_ref(),
@@ -159,6 +159,6 @@ impl Gpt2 {
         if let Some(token_types) = &input.token_type_ids {
             hidden = hidden + self.wte.forward(token_types.clone());
         }
-        self.drop.forward(hidden)
+        apply_dropout(&self.drop, hidden)
     }
 }
