@@ -334,7 +334,8 @@ fn what_is_something_else_is_refused_by_name() {
 
     // A previous segment that cannot be: too short, too long, or with flags that are none.
     let row = SnapshotInfo::read(&whole[..]).unwrap().attributes["previous_segment"][8..].to_vec();
-    let forged = |change: &dyn Fn(&mut Vec<u8>)| {
+    type Change = fn(&mut Vec<u8>);
+    let forged = |change: Change| {
         let mut forged = row.clone();
         change(&mut forged);
         let state = MemoriaState::try_from(restore(&device).read_bytes(&whole).unwrap());
@@ -343,14 +344,14 @@ fn what_is_something_else_is_refused_by_name() {
         let snapshot = snapshot.row_attribute("previous_segment", vec![forged]).unwrap();
         try_memory(&snapshot.to_bytes().unwrap())
     };
-    assert!(forged(&|_| {}).is_ok());
-    let changes: [(&str, &dyn Fn(&mut Vec<u8>)); 6] = [
-        ("length", &|row| row.truncate(row.len() - 1)),
-        ("length", &|row| row.push(0)),
-        ("length", &|row| row.truncate(1)),
-        ("neither 0 nor 1", &|row| row[0] = 2),
-        ("neither 0 nor 1", &|row| row[3] = 2),
-        ("has one", &|row| row[0] = 0),
+    assert!(forged(|_| {}).is_ok());
+    let changes: [(&str, Change); 6] = [
+        ("length", |row| row.truncate(row.len() - 1)),
+        ("length", |row| row.push(0)),
+        ("length", |row| row.truncate(1)),
+        ("neither 0 nor 1", |row| row[0] = 2),
+        ("neither 0 nor 1", |row| row[3] = 2),
+        ("has one", |row| row[0] = 0),
     ];
     for (expected, change) in changes {
         let error = forged(change).unwrap_err();
