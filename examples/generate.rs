@@ -6,19 +6,15 @@
 
 #[path = "support/causes.rs"]
 mod causes;
+#[macro_use]
+#[path = "support/stdout.rs"]
+mod stdout;
 #[path = "support/mod.rs"]
 mod support;
 #[path = "support/tokens.rs"]
 mod tokens;
 
-use std::{
-    error::Error,
-    io::{self, Write},
-    ops::ControlFlow,
-    path::PathBuf,
-    process::ExitCode,
-    time::Instant,
-};
+use std::{error::Error, ops::ControlFlow, path::PathBuf, process::ExitCode, time::Instant};
 
 use clap::{ArgGroup, Parser};
 use memoria::models::{FinishReason, GenerationConfig, Gpt2LmHead, MemoryConfig};
@@ -190,14 +186,13 @@ impl<'a> Printer<'a> {
     }
 
     fn print(&mut self, token: i64) -> Result<(), Box<dyn Error>> {
-        let mut out = io::stdout().lock();
         match &mut self.decode {
-            None => write!(out, "{token} ")?,
+            None => stdout::write(format_args!("{token} ")),
             Some(decode) => {
-                let text = decode(u32::try_from(token)?)?;
-                write!(out, "{}", text.unwrap_or_default())?;
+                let text = decode(u32::try_from(token)?)?.unwrap_or_default();
+                stdout::write(format_args!("{text}"));
             }
         }
-        Ok(out.flush()?)
+        Ok(())
     }
 }

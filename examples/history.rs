@@ -8,6 +8,10 @@
 //! cargo run --release --example history -- events.jsonl    # and all events into a file
 //! ```
 
+#[macro_use]
+#[path = "support/stdout.rs"]
+mod stdout;
+
 use std::error::Error;
 
 use burn::{

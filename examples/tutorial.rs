@@ -3,6 +3,10 @@
 //! The seven steps and their sizes are those of the Python package's tutorial. Its numbers differ from
 //! ours: other random numbers, and a first step that reminds of nothing that is not there.
 
+#[macro_use]
+#[path = "support/stdout.rs"]
+mod stdout;
+
 use std::error::Error;
 
 use burn::{

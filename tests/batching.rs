@@ -27,15 +27,29 @@ struct Page {
 
 /// One step of several sessions, each with its own number and age.
 fn step(memory: &mut Memoria<Dispatch>, who: &[(usize, usize)], device: &Device) -> Vec<Page> {
+    step_except(memory, who, &[], device)
+}
+
+/// A step in which some rows are absent, for whom there is no number.
+fn step_except(
+    memory: &mut Memoria<Dispatch>,
+    who: &[(usize, usize)],
+    absent: &[usize],
+    device: &Device,
+) -> Vec<Page> {
     let mut numbers = Vec::new();
-    for &(session, age) in who {
+    for (row, &(session, age)) in who.iter().enumerate() {
+        if absent.contains(&row) {
+            numbers.extend([f32::NAN; WIDTH * DIM]);
+            continue;
+        }
         let mut rng = ChaCha8Rng::seed_from_u64((session * 1000 + age) as u64);
         let topic = (session + rng.random_range(0..3)) as f32;
         let number = |i| (topic * i as f32).sin() + rng.random_range(-0.5..0.5);
         numbers.extend((0..WIDTH * DIM).map(number));
     }
     let data = TensorData::new::<f32, _>(numbers, [who.len(), WIDTH, DIM]);
-    memory.add_working_memory(Dispatch::float_from_data(data, device)).unwrap();
+    memory.add_working_memory_except(Dispatch::float_from_data(data, device), absent).unwrap();
     let reminded = memory.remind().unwrap();
     let width = reminded.width();
     let gains = who.iter().flat_map(|&(session, age)| {
@@ -146,6 +160,50 @@ fn sessions_in_changing_batches_are_alone(
 ) {
     for (_, device) in devices() {
         serve(config(correlation), storage, device.as_dispatch(), seed);
+    }
+}
+
+/// Rows that are absent for some steps begin as they would begin alone, with the same identities.
+#[rstest]
+fn who_was_absent_begins_as_if_alone(
+    #[values(Storage::Auto, Storage::Device)] storage: Storage,
+    #[values(false, true)] together: bool,
+) {
+    for (_, device) in devices() {
+        let device = device.as_dispatch();
+        let config = config(Correlation::NegSquaredL2);
+        let new = || Memoria::<Dispatch>::new(config).unwrap().with_storage(storage);
+        let (mut batch, mut alone) = (new(), [new(), new(), new()]);
+        let mut ages = [0; 3];
+        for round in 0..24 {
+            // A document of row 2 ends; everybody's end.
+            let ended: &[usize] = match round {
+                9 => &[2],
+                15 if together => &[0, 1, 2],
+                _ => &[],
+            };
+            let absent = if round < 4 { &[1][..] } else { ended };
+            if !ended.is_empty() {
+                batch.reset_rows(ended).unwrap();
+                ended.iter().for_each(|&row| alone[row].reset());
+            }
+            let who: Vec<(usize, usize)> = ages.into_iter().enumerate().collect();
+            let pages = step_except(&mut batch, &who, absent, device);
+            for (row, page) in pages.into_iter().enumerate() {
+                if absent.contains(&row) {
+                    assert!(page.engrams.is_empty() && page.recollection.reminded.is_empty());
+                    continue;
+                }
+                let expected = step(&mut alone[row], &[(row, ages[row])], device);
+                assert_eq!(page, expected.into_iter().next().unwrap(), "{round}: row {row}");
+                ages[row] += 1;
+            }
+            batch.verify().unwrap();
+        }
+        let data = TensorData::zeros::<f32, _>([3, WIDTH, DIM]);
+        let data = Dispatch::float_from_data(data, device);
+        let error = batch.add_working_memory_except(data, &[0, 3]).unwrap_err();
+        assert!(matches!(error, MemoriaError::RowOutOfRange { got: 3, rows: 3 }), "{error}");
     }
 }
 

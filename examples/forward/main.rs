@@ -7,6 +7,9 @@
 
 #[path = "../support/causes.rs"]
 mod causes;
+#[macro_use]
+#[path = "../support/stdout.rs"]
+mod stdout;
 #[path = "../support/mod.rs"]
 mod support;
 

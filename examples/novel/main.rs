@@ -9,6 +9,9 @@
 
 #[path = "../support/causes.rs"]
 mod causes;
+#[macro_use]
+#[path = "../support/stdout.rs"]
+mod stdout;
 #[path = "../support/mod.rs"]
 mod support;
 #[path = "../support/tokens.rs"]

@@ -4,6 +4,9 @@
 //! cargo run --release --example recall
 //! ```
 
+#[macro_use]
+#[path = "../support/stdout.rs"]
+mod stdout;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -4,6 +4,9 @@
 //! cargo run --release --example replay -- tests/data/traces/tutorial-sizes.json
 //! ```
 
+#[macro_use]
+#[path = "../support/stdout.rs"]
+mod stdout;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -4,6 +4,9 @@
 //! cargo run --release --example sessions
 //! ```
 
+#[macro_use]
+#[path = "../support/stdout.rs"]
+mod stdout;
 mod server;
 
 use std::{
@@ -52,14 +55,43 @@ fn main() -> Result<(), Box<dyn Error>> {
     let own = std::env::temp_dir().join(format!("memoria-sessions-{}", std::process::id()));
     let folder = options.folder.clone().unwrap_or_else(|| own.clone());
     fs::create_dir_all(&folder)?;
-    let result = run(&options, &folder);
+    let served = run(&options, &folder);
     if options.folder.is_none() {
         fs::remove_dir_all(own)?;
     }
-    result
+    served?.print()
 }
 
-fn run(options: &Options, folder: &std::path::Path) -> Result<(), Box<dyn Error>> {
+/// What came of all rounds.
+struct Served {
+    segments: usize,
+    sessions: usize,
+    rounds: usize,
+    /// Segments that were reminded of something else than alone.
+    different: usize,
+    /// The largest difference of a number.
+    largest: f32,
+    /// In batches, and one by one.
+    times: [Duration; 2],
+    bytes: u64,
+}
+
+impl Served {
+    fn print(&self) -> Result<(), Box<dyn Error>> {
+        let Self { segments, sessions, rounds, different, largest, times, bytes } = self;
+        println!("{segments} segments of {sessions} sessions in {rounds} rounds");
+        println!("reminded of something else than alone: {different}");
+        println!("largest difference of a number from the session alone: {largest:e}");
+        println!("in batches, with files: {:.0?}; one by one: {:.0?}", times[0], times[1]);
+        println!("memories on disk: {bytes} bytes");
+        if *different > 0 || *largest > 1e-5 {
+            return Err("a session is not what it would be alone".into());
+        }
+        Ok(())
+    }
+}
+
+fn run(options: &Options, folder: &std::path::Path) -> Result<Served, Box<dyn Error>> {
     let device = Device::flex();
     device.seed(options.seed);
     let layer = MemoriaLayerConfig::new(D_MODEL, 4, 4).init(&device);
@@ -103,15 +135,8 @@ fn run(options: &Options, folder: &std::path::Path) -> Result<(), Box<dyn Error>
     server.close()?;
     let bytes: u64 =
         fs::read_dir(folder)?.flatten().flat_map(|f| f.metadata()).map(|f| f.len()).sum();
-    println!("{served} segments of {} sessions in {} rounds", names.len(), options.rounds);
-    println!("reminded of something else than alone: {different}");
-    println!("largest difference of a number from the session alone: {largest:e}");
-    println!("in batches, with files: {:.0?}; one by one: {:.0?}", times[0], times[1]);
-    println!("memories on disk: {bytes} bytes");
-    if different > 0 || largest > 1e-5 {
-        return Err("a session is not what it would be alone".into());
-    }
-    Ok(())
+    let (sessions, rounds) = (names.len(), options.rounds);
+    Ok(Served { segments: served, sessions, rounds, different, largest, times, bytes })
 }
 
 /// Hidden states of one segment.

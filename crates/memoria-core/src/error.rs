@@ -18,6 +18,7 @@ use crate::{EngramId, Invariant, MemoriaConfig};
 /// | | batch or hidden dimension 0 | [`EmptyDimension`] |
 /// | | another batch, hidden dimension, float type or device than before | [`WrongDimension`], [`WrongDType`], [`WrongDevice`] |
 /// | | n = 0 | nothing is added; a peek is reminded of nothing |
+/// | [`add_working_memory_except`] | a row that does not exist | [`RowOutOfRange`] |
 /// | | NaN, infinity, or numbers whose squares overflow | [`NonFiniteData`]: by [`peek`] at once, else when the memory is next read |
 /// | | more vectors or rows than there is memory for | [`OutOfMemory`] |
 /// | | more engrams than slots (2³¹ − 2), or than a row has identities (2⁶⁴ − 1) | [`PoolFull`], [`IdsExhausted`] |
@@ -44,6 +45,8 @@ use crate::{EngramId, Invariant, MemoriaConfig};
 /// | | a memory that cannot be | [`Invalid`] |
 /// | | a float type that the backend lacks | [`UnsupportedDType`] |
 /// | | vectors that do not fit the float type asked for | [`NonFiniteData`] |
+/// | [`Snapshot::row_attribute`] | another number of values than there are rows | [`WrongDimension`] |
+/// | [`Restored::row_attribute`] | an attribute that is not one of so many rows | [`Invalid`] |
 /// | everything that reads from a device | a device that fails | [`Device`](Self::Device) |
 ///
 /// Of counters and sizes: a fire count and a co-firing count stop at 2³² − 1. No row outlives the 2⁶³
@@ -56,6 +59,7 @@ use crate::{EngramId, Invariant, MemoriaConfig};
 /// [`with_storage`]: crate::Memoria::with_storage
 /// [`with_memory_limit`]: crate::Memoria::with_memory_limit
 /// [`add_working_memory`]: crate::Memoria::add_working_memory
+/// [`add_working_memory_except`]: crate::Memoria::add_working_memory_except
 /// [`peek`]: crate::Memoria::peek
 /// [`remind`]: crate::Memoria::remind
 /// [`adjust`]: crate::Memoria::adjust
@@ -70,10 +74,12 @@ use crate::{EngramId, Invariant, MemoriaConfig};
 /// [`save`]: crate::Memoria::save
 /// [`load`]: crate::Memoria::load
 /// [`Snapshot::rows`]: crate::Snapshot::rows
+/// [`Snapshot::row_attribute`]: crate::Snapshot::row_attribute
 /// [`Snapshot::save`]: crate::Snapshot::save
 /// [`Snapshot::write`]: crate::Snapshot::write
 /// [`Restore`]: crate::Restore
 /// [`Restore::rows`]: crate::Restore::rows
+/// [`Restored::row_attribute`]: crate::Restored::row_attribute
 /// [`SnapshotInfo`]: crate::SnapshotInfo
 /// [`Reminded::ids`]: crate::Reminded::ids
 /// [`Reminded::working`]: crate::Reminded::working

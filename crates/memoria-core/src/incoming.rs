@@ -1,14 +1,16 @@
 use burn::backend::{Backend, DType, TensorData, tensor::FloatTensor};
 
-use crate::{MemoriaError, id::Slot, pool::Pool};
+use crate::{MemoriaError, id::Slot, pool::Pool, row::Row};
 
 /// Working memories that have slots in the pool but were not looked at yet: whether they are finite is
 /// known only to the device until it is next read.
 #[derive(Clone, Debug)]
 pub(crate) struct Incoming<B: Backend> {
-    /// Their slots, row by row. A row that was reset since has none.
+    /// Their slots, row by row. A row that was reset since has none, and an absent one never had.
     pub(crate) rows: Vec<Vec<Slot>>,
-    /// How many every row was given, and numbers in any case.
+    /// Rows that were given nothing.
+    pub(crate) absent: Vec<usize>,
+    /// How many every row was given that was not absent, and numbers in any case.
     pub(crate) count: usize,
     /// What the pool wants to be read of them; gone once it is being read, so that whoever reads it is
     /// its only owner and need not copy it.
@@ -40,6 +42,13 @@ impl<B: Backend> Incoming<B> {
     /// The slot of every vector, in their order.
     pub(crate) fn slots(&self) -> impl Iterator<Item = Option<Slot>> {
         self.rows.iter().flat_map(|row| (0..self.count).map(|place| row.get(place).copied()))
+    }
+
+    /// Uses up the identities that a row was given, unless it was given none.
+    pub(crate) fn skip_ids(&self, row: &mut Row, index: usize) {
+        if !self.absent.contains(&index) {
+            row.skip_ids(self.count);
+        }
     }
 
     /// Whether all rows were reset since.

@@ -14,7 +14,10 @@ use std::{
     time::Instant,
 };
 
-use burn::backend::{Backend, Shape, TensorMetadata, tensor::FloatTensor};
+use burn::backend::{
+    Backend, DType, Shape, TensorMetadata,
+    tensor::{Device, FloatTensor},
+};
 
 use crate::{
     Costs, LifespanGain, MemoriaConfig, MemoriaError, MemoryUse, Reminded, State, Storage,
@@ -106,6 +109,21 @@ impl<B: Backend> Memoria<B> {
         self.rows.len()
     }
 
+    /// The hidden dimension; `None` without rows.
+    pub fn dim(&self) -> Option<usize> {
+        self.pool.as_ref().map(Pool::dim)
+    }
+
+    /// The float type of the vectors; `None` without rows.
+    pub fn dtype(&self) -> Option<DType> {
+        self.pool.as_ref().map(Pool::dtype)
+    }
+
+    /// The device that vectors come from and go to; `None` without rows.
+    pub fn device(&self) -> Option<&Device<B>> {
+        self.pool.as_ref().map(Pool::device)
+    }
+
     /// What the memory has cost since it was made.
     pub fn costs(&self) -> Costs {
         self.costs
@@ -135,9 +153,26 @@ impl<B: Backend> Memoria<B> {
     /// [`MemoriaError::WrongDevice`] if it does not fit what the first call fixed;
     /// [`MemoriaError::PoolFull`], [`MemoriaError::IdsExhausted`] or [`MemoriaError::OutOfMemory`].
     pub fn add_working_memory(&mut self, data: FloatTensor<B>) -> Result<(), MemoriaError> {
+        self.add_working_memory_except(data, &[])
+    }
+
+    /// As [`add_working_memory`](Self::add_working_memory), but the rows in `absent` are given nothing,
+    /// whatever `data` has for them: no engrams and no identities, as if the others were added to alone.
+    ///
+    /// # Errors
+    ///
+    /// As [`add_working_memory`](Self::add_working_memory), and [`MemoriaError::RowOutOfRange`].
+    pub fn add_working_memory_except(
+        &mut self,
+        data: FloatTensor<B>,
+        absent: &[usize],
+    ) -> Result<(), MemoriaError> {
         let started = Instant::now();
         let [batch, count, dim] = self.check_data("working memory", &data)?;
-        self.check_ids(count)?;
+        if let Some(&got) = absent.iter().find(|&&row| row >= batch) {
+            return Err(MemoriaError::RowOutOfRange { got, rows: batch });
+        }
+        self.check_ids(count, absent)?;
         let (dtype, device) = (data.dtype(), data.device());
         let mut pool = match self.pool.take() {
             Some(pool) => pool,
@@ -151,8 +186,12 @@ impl<B: Backend> Memoria<B> {
         if let Some(pool) = pool.filter(|_| count > 0) {
             let data = B::float_reshape(B::float_detach(data), Shape::new([batch * count, dim]));
             let to_read = Some(pool.write(&slots, data));
-            let rows = slots.chunks(count).map(<[Slot]>::to_vec).collect();
-            self.incoming.push(Incoming { rows, count, to_read });
+            let mut rows: Vec<_> = slots.chunks(count).map(<[Slot]>::to_vec).collect();
+            absent.iter().for_each(|&row| pool.release(rows[row].drain(..)));
+            let incoming = Incoming { rows, absent: absent.to_vec(), count, to_read };
+            if !incoming.is_empty() {
+                self.incoming.push(incoming);
+            }
         }
         self.make_rows(batch);
         if let Step::Reminded(open) | Step::Adjusted(open, _) = &mut self.step {

@@ -22,12 +22,15 @@
 //!   vectors        in order of id, little-endian
 //! ```
 //!
+//! The value of an attribute of rows is that of each row, after its length (u64).
+//!
 //! Two engrams' co-firing count is the number of firings that both are members of plus their tie. That is
 //! what the memory's own firing log keeps, without how it keeps it: a memory that keeps something else
 //! can read and write it.
 
 mod head;
 mod restore;
+mod row_attribute;
 mod write;
 
 pub use head::SnapshotInfo;

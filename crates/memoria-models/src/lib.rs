@@ -35,6 +35,16 @@
 //! memory. What was missing, initialized or unused is in the [`LoadReport`]. `save_pretrained` writes what
 //! PyTorch can read.
 //!
+//! # Memories that are kept
+//!
+//! A [`ModelMemory`] is saved and restored whole, with what a model needs of the previous segment, by
+//! [`save`](ModelMemory::save), [`load`](ModelMemory::load) and [`snapshot`](ModelMemory::snapshot); which
+//! parameters it belongs to is not in it. Its rows come and go with [`split`](ModelMemory::split),
+//! [`merge`](ModelMemory::merge), [`replace_row`](ModelMemory::replace_row) and
+//! [`add_rows`](ModelMemory::add_rows): each goes on as if it were alone, but for the rounding of sums
+//! whose padding differs. Where rows come and go the gradient window ends, and a restored memory's is
+//! empty.
+//!
 //! # Gradients
 //!
 //! A memory's [`bptt`](MemoryConfig::bptt) says how far gradients flow back. With 0, as in the Python

@@ -1,3 +1,7 @@
+mod batching;
+mod previous;
+mod snapshot;
+
 use burn::{
     backend::Dispatch,
     tensor::{Bool, Tensor},
@@ -5,26 +9,43 @@ use burn::{
 use memoria_core::{MemoriaError, State};
 use memoria_nn::{MemoriaState, Recall};
 
+use previous::Previous;
+
 /// The memory of a model, from segment to segment: an explicit value that a model is run with, passed as
 /// `&mut` and never kept in the model.
 ///
 /// Made by [`MemoryConfig::init`](crate::MemoryConfig::init). One value belongs to one model and one
-/// stream of documents per batch row.
+/// stream of documents per batch row. It outlives the process ([`save`](Self::save) and
+/// [`load`](Self::load)), and a server batches whoever is there ([`merge`](Self::merge) and
+/// [`split`](Self::split)):
+///
+/// ```
+/// # #[cfg(feature = "flex")] {
+/// use burn::tensor::Device;
+/// use memoria_core::MemoriaConfig;
+/// use memoria_models::{Gpt2Config, MemoryConfig, ModelInput, ModelMemory};
+///
+/// # fn main() -> Result<(), memoria_models::ModelError> {
+/// # let alice_file = std::env::temp_dir().join(format!("alice-{}.memoria", std::process::id()));
+/// let device = Device::flex();
+/// let memory = MemoryConfig::new(4, MemoriaConfig::new(3, 8, 4, 3.0, 3));
+/// let model = Gpt2Config::new(101, 32, 32, 2, 4).with_memory(memory.clone()).init(&device)?;
+/// let segments = |rows: &[Vec<i64>]| ModelInput::from_rows(rows, None, 101, &device);
+///
+/// let mut batch = memory.init()?;
+/// model.forward(&segments(&[vec![5, 17, 3], vec![8, 2, 40]])?, Some(&mut batch))?;
+/// batch.split(&[0])?.save(&alice_file)?; // Alice, who was in row 0, leaves; Bob is in row 0 now
+/// model.forward(&segments(&[vec![11, 9, 30]])?, Some(&mut batch))?;
+/// batch.merge(&mut ModelMemory::load(&alice_file, &device)?)?; // Alice is back, in row 1
+/// model.forward(&segments(&[vec![6, 6, 41], vec![22, 1, 7]])?, Some(&mut batch))?;
+/// # std::fs::remove_file(alice_file).unwrap();
+/// # Ok(()) } main().unwrap(); }
+/// ```
 #[derive(Clone, Debug)]
 pub struct ModelMemory {
     state: MemoriaState,
+    /// Of a model whose working memories are made of it. Has the rows of the state.
     previous: Option<Previous>,
-}
-
-/// The previous segment of a model whose working memories are made of it.
-#[derive(Clone, Debug)]
-struct Previous {
-    /// `[batch, seq, d_model]`.
-    hidden: Tensor<3>,
-    /// `[batch, seq]`, true for positions that memories are not made of.
-    left_out: Option<Tensor<2, Bool>>,
-    /// Rows that have no previous segment, as they were reset since; in ascending order.
-    begun_anew: Vec<usize>,
 }
 
 impl ModelMemory {
@@ -40,7 +61,7 @@ impl ModelMemory {
         }
     }
 
-    /// Empties all rows: the next segment is the first of its documents.
+    /// Empties all rows: the next segment is the first of its documents. There are as many rows as before.
     pub fn reset(&mut self) {
         self.state.reset();
         self.previous = None;
@@ -49,27 +70,22 @@ impl ModelMemory {
     /// Empties some rows; their neighbours go on.
     ///
     /// In a model whose working memories come from the previous segment, the next segment of such a row
-    /// has no memory, as any first segment. What its neighbours' segments bring takes ids in it, too, so
-    /// that the ids of its engrams may be higher than they would be in a batch of their own.
+    /// has no memory, as any first segment.
     ///
     /// # Errors
     ///
     /// [`MemoriaError::RowOutOfRange`].
     pub fn reset_rows(&mut self, rows: &[usize]) -> Result<(), MemoriaError> {
-        let known = self.previous.as_ref().map(|previous| previous.hidden.dims()[0]);
-        let batch = known.unwrap_or(0).max(self.state()?.batch());
-        if let Some(&got) = rows.iter().find(|&&row| row >= batch) {
-            return Err(MemoriaError::RowOutOfRange { got, rows: batch });
-        }
-        if self.state()?.batch() > 0 {
-            self.state.reset_rows(rows)?;
-        }
+        self.state.reset_rows(rows)?;
         if let Some(previous) = &mut self.previous {
-            previous.begun_anew.extend(rows);
-            previous.begun_anew.sort_unstable();
-            previous.begun_anew.dedup();
+            previous.begin_anew(rows);
         }
         Ok(())
+    }
+
+    /// Number of rows; 0 before the first segment.
+    pub fn batch(&self) -> usize {
+        self.state.batch()
     }
 
     /// A look into the memory.
@@ -81,61 +97,72 @@ impl ModelMemory {
         self.state.state()
     }
 
-    /// The memory without the model's previous segment.
+    /// The memory without the model's previous segment. Rows come and go with [`split`](Self::split) and
+    /// the like of this value, not of that one, which does not know of the segment.
     pub fn memoria(&mut self) -> &mut MemoriaState {
         &mut self.state
     }
 
     /// What the previous segment reminds of in a batch of so many rows, and the rows that have none;
-    /// `None` if no row has.
+    /// `None` if no row has. The abstractor is of a model with such a token embedding `[_, d_model]`.
     ///
     /// # Errors
     ///
-    /// As [`MemoriaState::recall`].
+    /// As [`MemoriaState::recall`]; for the memory of another model as [`Previous::check_model`].
     pub(crate) fn recall_previous(
         &mut self,
         batch: usize,
+        embedding: &Tensor<2>,
         abstractor: impl FnOnce(Tensor<3>, Option<Tensor<2, Bool>>) -> Tensor<3>,
     ) -> Result<Option<(Recall, Vec<usize>)>, MemoriaError> {
-        let Some(previous) = &self.previous else { return Ok(None) };
         self.check_batch(batch)?;
-        let begun_anew = previous.begun_anew.clone();
-        if begun_anew.len() == previous.hidden.dims()[0] {
+        let Some(previous) = self.previous.as_ref().filter(|previous| !previous.is_absent()) else {
             return Ok(None);
-        }
+        };
+        previous.check_model(embedding)?;
+        let begun_anew = previous.begun_anew.clone();
         let working = abstractor(previous.hidden.clone(), previous.left_out.clone());
         Ok(Some((self.state.recall_except(working, &begun_anew)?, begun_anew)))
     }
 
-    /// Refuses a batch of other rows than the previous segment's.
+    /// Refuses a batch of other rows than there are.
     ///
     /// # Errors
     ///
     /// [`MemoriaError::WrongDimension`].
     pub(crate) fn check_batch(&self, batch: usize) -> Result<(), MemoriaError> {
-        match self.previous.as_ref().map(|previous| previous.hidden.dims()[0]) {
-            Some(expected) if expected != batch => {
+        match self.batch() {
+            0 => Ok(()),
+            expected if expected == batch => Ok(()),
+            expected => {
                 let (tensor, dimension) = ("input ids", "batch");
                 Err(MemoriaError::WrongDimension { tensor, dimension, expected, got: batch })
             }
-            _ => Ok(()),
         }
     }
 
     /// Ends the gradient window, for models that are on no autodiff device.
     pub(crate) fn leave_autodiff(&mut self) {
         self.detach();
-        if let Some(previous) = &mut self.previous
-            && previous.hidden.is_autodiff()
-        {
+        if let Some(previous) = &mut self.previous {
             previous.hidden = previous.hidden.clone().inner();
         }
     }
 
     /// Keeps a segment `[batch, seq, d_model]` for the next one, with its graph if there is a gradient
     /// window. Memories will be made of all positions but those in `left_out` `[batch, seq]`.
-    pub(crate) fn keep(&mut self, hidden: Tensor<3>, left_out: Option<Tensor<2, Bool>>) {
+    ///
+    /// # Errors
+    ///
+    /// As [`MemoriaState::prepare`], for a memory of other rows or of another model.
+    pub(crate) fn keep(
+        &mut self,
+        hidden: Tensor<3>,
+        left_out: Option<Tensor<2, Bool>>,
+    ) -> Result<(), MemoriaError> {
+        self.state.prepare(&hidden)?;
         let hidden = if self.state.bptt() > 0 { hidden } else { hidden.detach() };
         self.previous = Some(Previous { hidden, left_out, begun_anew: Vec::new() });
+        Ok(())
     }
 }

@@ -36,7 +36,8 @@
 //! | [`MemoriaLayer::forward`], [`MemoriaLayer::forward_peek`] | hidden states of another width | panic |
 //! | | hidden states that the memory refuses: another batch, device or float type, numbers that are not finite | the memory's error |
 //! | [`MemoriaStateConfig::init`] | a scale that is not finite; a configuration that is not valid | `InvalidConfig` |
-//! | [`MemoriaState::recall`], [`MemoriaState::peek`] | as of `add_working_memory` | the memory's error |
+//! | [`MemoriaState::recall`], [`MemoriaState::peek`], [`MemoriaState::prepare`] | as of `add_working_memory` | the memory's error |
+//! | [`MemoriaState::recall_except`] | a row that does not exist | `RowOutOfRange` |
 //! | [`MemoriaState::reinforce`] | weights of another batch, width, device or float type; without heads or queries | `WrongDimension`, `WrongDevice`, `WrongDType`, `EmptyDimension` |
 //! | | weights that are not finite | `NonFiniteGain` when the memory is next read |
 //! | | a recall of a peek, of an earlier step, or that was reinforced already | `StaleReminded`, `NothingReminded` |

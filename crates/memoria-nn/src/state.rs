@@ -76,9 +76,10 @@ impl MemoriaState {
         self.recall_except(working, &[])
     }
 
-    /// As [`recall`](Self::recall), but the rows in `begun_anew` have no working memories yet: what they
-    /// are given is withdrawn, they are emptied, and are reminded of nothing. For models whose working
-    /// memories come from the previous segment, which the first segment of a document does not have.
+    /// As [`recall`](Self::recall), but the rows in `begun_anew` have no working memories yet: they are
+    /// emptied, are given nothing, no identities either, and are reminded of nothing. For models whose
+    /// working memories come from the previous segment, which the first segment of a document does not
+    /// have.
     ///
     /// # Errors
     ///
@@ -88,7 +89,8 @@ impl MemoriaState {
         working: Tensor<3>,
         begun_anew: &[usize],
     ) -> Result<Recall, MemoriaError> {
-        self.memory.add_working_memory(working.clone().inner().into_dispatch())?;
+        let data = working.clone().inner().into_dispatch();
+        self.memory.add_working_memory_except(data, begun_anew)?;
         if !begun_anew.is_empty() {
             self.memory.reset_rows(begun_anew)?;
         }
@@ -96,6 +98,20 @@ impl MemoriaState {
         let recall = self.attended(working.clone(), reminded);
         self.window.push(&working, &recall.ids);
         Ok(recall)
+    }
+
+    /// Makes the rows of a batch that is like `hidden` `[batch, n, d_model]`, without any memories: batch,
+    /// size, float type and device are fixed from now on. If there are rows, checks that they are like
+    /// it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Memoria::add_working_memory`].
+    pub fn prepare(&mut self, hidden: &Tensor<3>) -> Result<(), MemoriaError> {
+        let [batch, _, d_model] = hidden.dims();
+        let options = (&hidden.device().inner(), hidden.dtype());
+        let nothing = Tensor::<3>::empty([batch, 0, d_model], options);
+        self.memory.add_working_memory(nothing.into_dispatch())
     }
 
     /// What [`recall`](Self::recall) would remind of, without storing, firing or changing anything: for

@@ -42,12 +42,12 @@ impl<B: Backend> Memoria<B> {
         Ok([batch, count, dim])
     }
 
-    /// Refuses more engrams than a row has identities for.
-    pub(super) fn check_ids(&self, count: usize) -> Result<(), MemoriaError> {
+    /// Refuses more engrams than a row has identities for that is not absent.
+    pub(super) fn check_ids(&self, count: usize, absent: &[usize]) -> Result<(), MemoriaError> {
         let waiting: u64 = self.incoming.iter().map(|incoming| incoming.count as u64).sum();
         let requested = waiting + count as u64;
         for (row, left) in self.rows.iter().map(Row::ids_left).enumerate() {
-            if requested > left {
+            if requested > left && !absent.contains(&row) {
                 return Err(MemoriaError::IdsExhausted { row, left, requested });
             }
         }

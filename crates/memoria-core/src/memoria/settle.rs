@@ -134,7 +134,8 @@ impl<B: Backend> Memoria<B> {
             }
         }
         for incoming in self.incoming.extract_if(.., |incoming| incoming.is_empty()) {
-            self.rows.iter_mut().for_each(|row| row.skip_ids(incoming.count));
+            let rows = self.rows.iter_mut().enumerate();
+            rows.for_each(|(index, row)| incoming.skip_ids(row, index));
         }
     }
 
@@ -172,7 +173,7 @@ impl<B: Backend> Due<B> {
         };
         for incoming in &self.incoming {
             match &incoming.rows[index][..] {
-                [] => row.skip_ids(incoming.count),
+                [] => incoming.skip_ids(row, index),
                 slots => row.admit(slots, config.initial_lifespan),
             }
         }

@@ -2,7 +2,7 @@ use std::{collections::HashMap, io::Read, path::Path};
 
 use burn::backend::{Backend, DType, TensorData, tensor::Device};
 
-use super::{FORMAT, SnapshotInfo, head::open, write::check_rows};
+use super::{FORMAT, SnapshotInfo, head::open, row_attribute::parted, write::check_rows};
 use crate::{
     Memoria, MemoriaError, Storage,
     id::{Entry, Slot},
@@ -38,6 +38,28 @@ pub struct Restored<B: Backend> {
     pub memory: Memoria<B>,
     /// What [`SnapshotInfo::read`] tells.
     pub info: SnapshotInfo,
+    /// The rows that were asked for, if not all.
+    rows: Option<Vec<usize>>,
+}
+
+impl<B: Backend> Restored<B> {
+    /// What each of the restored rows was given by
+    /// [`Snapshot::row_attribute`](crate::Snapshot::row_attribute); `None` if none was given any.
+    ///
+    /// # Errors
+    ///
+    /// [`MemoriaError::Invalid`] if the attribute has this name and is not one of so many rows.
+    pub fn row_attribute(&self, name: &str) -> Result<Option<Vec<&[u8]>>, MemoriaError> {
+        let Some(value) = self.info.attributes.get(name) else { return Ok(None) };
+        let values = parted(value, self.info.rows).ok_or_else(|| {
+            let found = format!("attribute `{name}` is not one of {} rows", self.info.rows);
+            MemoriaError::Invalid { format: FORMAT.name, row: None, found }
+        })?;
+        Ok(Some(match &self.rows {
+            None => values,
+            Some(rows) => rows.iter().map(|&row| values[row]).collect(),
+        }))
+    }
 }
 
 impl<B: Backend> Restore<B> {
@@ -136,7 +158,7 @@ impl<B: Backend> Restore<B> {
             from.row = row;
             return Err(from.invalid(format!("{invariant}: {found}")));
         }
-        Ok((Restored { memory, info }, from))
+        Ok((Restored { memory, info, rows: self.rows.clone() }, from))
     }
 
     /// An empty pool for the vectors.

@@ -6,7 +6,7 @@ use std::{
 
 use burn::backend::{Backend, TensorData};
 
-use super::{FORMAT, SnapshotInfo};
+use super::{FORMAT, SnapshotInfo, row_attribute::joined};
 use crate::{Memoria, MemoriaError, durable_file, pool::Pool, row::Row, sealed::Sealer};
 
 /// A memory as it is saved, made by [`Memoria::snapshot`].
@@ -55,12 +55,15 @@ pub struct Snapshot<'a, B: Backend> {
     memory: &'a Memoria<B>,
     rows: Vec<usize>,
     attributes: BTreeMap<String, Vec<u8>>,
+    /// Of all rows of the memory, whichever are saved.
+    row_attributes: BTreeMap<String, Vec<Vec<u8>>>,
 }
 
 impl<'a, B: Backend> Snapshot<'a, B> {
     /// Of a memory that nothing waits for and that is not in the middle of a step.
     pub(crate) fn new(memory: &'a Memoria<B>) -> Self {
-        Self { memory, rows: (0..memory.batch()).collect(), attributes: BTreeMap::new() }
+        let rows = (0..memory.batch()).collect();
+        Self { memory, rows, attributes: BTreeMap::new(), row_attributes: BTreeMap::new() }
     }
 
     /// Saves only these rows, in this order.
@@ -81,6 +84,28 @@ impl<'a, B: Backend> Snapshot<'a, B> {
         self
     }
 
+    /// Adds something of the user's own to each row, in the order of the memory's rows: what was said
+    /// last, where a session stands. It is saved with the rows that are, and comes back with those that are
+    /// restored, in [`Restored::row_attribute`](crate::Restored::row_attribute). An
+    /// [attribute](Self::attribute) of the same name is not saved.
+    ///
+    /// # Errors
+    ///
+    /// [`MemoriaError::WrongDimension`] if there are not as many values as rows.
+    pub fn row_attribute(
+        mut self,
+        name: impl Into<String>,
+        values: Vec<Vec<u8>>,
+    ) -> Result<Self, MemoriaError> {
+        let (expected, got) = (self.memory.batch(), values.len());
+        if expected != got {
+            let (tensor, dimension) = ("an attribute of rows", "batch");
+            return Err(MemoriaError::WrongDimension { tensor, dimension, expected, got });
+        }
+        self.row_attributes.insert(name.into(), values);
+        Ok(self)
+    }
+
     /// What [`SnapshotInfo::read`] will tell of it.
     pub fn info(&self) -> SnapshotInfo {
         let pool = self.memory.pool().filter(|_| !self.rows.is_empty());
@@ -92,8 +117,17 @@ impl<'a, B: Backend> Snapshot<'a, B> {
             dim: pool.map(Pool::dim),
             dtype: pool.map(Pool::dtype),
             engrams: self.rows.iter().map(engrams).sum(),
-            attributes: self.attributes.clone(),
+            attributes: self.all_attributes(),
         }
+    }
+
+    /// All attributes, those of rows for the rows that are saved.
+    fn all_attributes(&self) -> BTreeMap<String, Vec<u8>> {
+        let mut attributes = self.attributes.clone();
+        for (name, values) in &self.row_attributes {
+            attributes.insert(name.clone(), joined(self.rows.iter().map(|&row| &values[row][..])));
+        }
+        attributes
     }
 
     /// Writes a file, or leaves the one that was there.

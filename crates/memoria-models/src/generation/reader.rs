@@ -109,7 +109,7 @@ impl<'a> Reader<'a> {
             let gains = memory.memoria().gains(recall, mean)?;
             memory.memoria().adjust(recall, gains)?;
         }
-        memory.keep(Tensor::cat(open.hidden, 1), padding(&self.rows, &self.device));
+        memory.keep(Tensor::cat(open.hidden, 1), padding(&self.rows, &self.device))?;
         let ended: Vec<usize> = (0..self.rows.len())
             .filter(|&row| self.rows[row].iter().all(Option::is_none))
             .collect();
@@ -284,8 +284,8 @@ mod tests {
             }
             reader.close().unwrap();
             let state = memory.state().unwrap();
-            assert_eq!(state.batch(), if index == 0 { 0 } else { batch });
-            for (row, expected) in segment.memory.iter().enumerate().take(state.batch()) {
+            assert_eq!(state.batch(), batch);
+            for (row, expected) in segment.memory.iter().enumerate() {
                 let engrams: Vec<_> = state.row(row).unwrap().engrams().collect();
                 let alive: Vec<_> = engrams.iter().map(|engram| engram.id.0).collect();
                 assert_eq!(alive, expected.alive, "segment {index}, row {row}");

@@ -74,7 +74,7 @@ impl Gpt2LmHead {
             gains = memory.memoria().gains(&recall.recall, passed.weights)?;
             memory.memoria().adjust(&recall.recall, gains.clone())?;
         }
-        memory.keep(passed.hidden.clone(), None);
+        memory.keep(passed.hidden.clone(), None)?;
         Ok(Gpt2Output {
             logits: self.logits(passed.hidden.clone()),
             hidden: passed.hidden,

@@ -102,8 +102,10 @@ impl Gpt2 {
         memory: &mut ModelMemory,
     ) -> Result<Option<Gpt2Recall>, ModelError> {
         let abstractor = self.abs.as_ref().ok_or(ModelError::NoMemory)?;
-        let recalled = memory
-            .recall_previous(batch, |hidden, left_out| abstractor.forward(hidden, left_out))?;
+        let recalled =
+            memory.recall_previous(batch, &self.wte.weight.val(), |hidden, left_out| {
+                abstractor.forward(hidden, left_out)
+            })?;
         Ok(recalled.map(|(recall, begun_anew)| {
             let without_memory = (!begun_anew.is_empty()).then(|| {
                 let batch = recall.working.dims()[0];

@@ -45,8 +45,7 @@ impl Gpt2Config {
     ///
     /// # Errors
     ///
-    /// [`ModelError::Io`], [`ModelError::Json`], [`ModelError::MissingField`] and
-    /// [`ModelError::InvalidField`].
+    /// As [`model_type`].
     pub fn from_pretrained(folder: impl AsRef<Path>) -> Result<Self, ModelError> {
         Self::try_from(read_json(&folder.as_ref().join(CONFIG))?)
     }
@@ -139,25 +138,20 @@ impl EncoderConfig {
     ///
     /// # Errors
     ///
-    /// [`ModelError::Io`], [`ModelError::Json`], [`ModelError::MissingField`] and
-    /// [`ModelError::InvalidField`].
+    /// As [`model_type`].
     pub fn from_pretrained(folder: impl AsRef<Path>) -> Result<Self, ModelError> {
         Self::try_from(read_json(&folder.as_ref().join(CONFIG))?)
     }
 
-    /// A model with classification head of this configuration, with the weights of a checkpoint folder:
-    /// of `model.safetensors` or else `pytorch_model.bin`, or what their `.index.json` lists.
+    /// A model with classification head of this configuration, with the weights of a checkpoint folder,
+    /// read as [`Gpt2Config::load`] reads them.
     ///
-    /// Names may have the prefix `bert.`, `electra.` or `roberta.` or lack it. What the file lacks is as
-    /// [`init`](Self::init) makes it, and reported; so the memory of a plain checkpoint, the head of a
-    /// base model, and pooler and head for ELECTRA, whose own are another's. Weights of half precision
-    /// become what the device has.
+    /// Names may have the prefix `bert.`, `electra.` or `roberta.` or lack it. The head of a base model is
+    /// initialized and reported, too, and pooler and head for ELECTRA, whose own are another's.
     ///
     /// # Errors
     ///
-    /// As [`validate`](Self::validate); [`ModelError::Io`], [`ModelError::NoWeights`],
-    /// [`ModelError::UnreadableWeights`], [`ModelError::UnreadableTensor`], [`ModelError::WrongShape`],
-    /// and [`ModelError::NothingLoaded`].
+    /// As [`Gpt2Config::load`].
     pub fn load(
         self,
         folder: impl AsRef<Path>,
@@ -204,12 +198,11 @@ impl SequenceClassifier {
         EncoderConfig::from_pretrained(&folder)?.load(&folder, device)
     }
 
-    /// Writes `config.json` and `model.safetensors`, which PyTorch can read, into a folder, which is made
-    /// if there is none.
+    /// Writes a folder as [`Gpt2LmHead::save_pretrained`] does.
     ///
     /// # Errors
     ///
-    /// [`ModelError::Io`] and [`ModelError::UnwritableWeights`].
+    /// As [`Gpt2LmHead::save_pretrained`].
     pub fn save_pretrained(
         &self,
         config: &EncoderConfig,

@@ -1,0 +1,96 @@
+//! The snapshot of a model's memory that was changed in any way is refused, at no more memory than
+//! there are bytes in it.
+//!
+//! One test, so that no other one's memory is measured with it.
+
+#[allow(dead_code, reason = "not all of it is needed")]
+#[path = "support/remembering.rs"]
+mod remembering;
+#[allow(dead_code, reason = "not all of it is needed")]
+#[path = "support/sealed.rs"]
+mod sealed;
+
+use burn::{backend::Dispatch, tensor::Device};
+use memoria::{
+    MemoriaError, Restore,
+    models::{ModelError, ModelMemory},
+};
+use peak_alloc::PeakAlloc;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use remembering::{Model, recorded, recorded_input};
+use sealed::{contents, seal};
+
+#[global_allocator]
+static MEMORY: PeakAlloc = PeakAlloc;
+
+/// Every so many bits one is flipped, and the snapshot is cut off after every so many bytes.
+const APART: usize = 13;
+/// How many snapshots are changed under the right checksums.
+const FORGED: usize = 4_000;
+
+/// What comes of it, and how much memory was needed at most.
+fn measured(bytes: &[u8]) -> (Result<ModelMemory, MemoriaError>, usize) {
+    MEMORY.reset_peak_usage();
+    let before = MEMORY.current_usage();
+    let restore = Restore::<Dispatch>::new(Device::flex().as_dispatch());
+    let result = restore.read_bytes(bytes).and_then(ModelMemory::try_from);
+    let peak = MEMORY.peak_usage() - before;
+    let allowed = 32 * bytes.len() + (64 << 10);
+    assert!(peak <= allowed, "{peak} bytes were set aside for {}", bytes.len());
+    (result, peak)
+}
+
+#[test]
+fn changed_snapshots_are_refused_at_no_cost() {
+    let device = Device::flex();
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    for name in ["gpt2-memoria", "bert-memoria"] {
+        let model = Model::load(name, &device);
+        let segments = recorded(name);
+        let mut memory = model.memory.init().unwrap();
+        for segment in &segments[..5] {
+            model.read(&recorded_input(&model, segment), &mut memory).unwrap();
+        }
+        let snapshot = memory.snapshot().unwrap().to_bytes().unwrap();
+        measured(&snapshot).0.unwrap();
+
+        for bit in (0..8 * snapshot.len()).step_by(APART) {
+            let mut flipped = snapshot.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            measured(&flipped).0.unwrap_err();
+        }
+        for len in (0..snapshot.len()).step_by(APART).chain([snapshot.len() - 1]) {
+            measured(&snapshot[..len]).0.unwrap_err();
+        }
+        let longer = [&snapshot[..], &[0]].concat();
+        measured(&longer).0.unwrap_err();
+
+        // Under the right checksums: it is refused, or is what it says, and the model goes on or says why
+        // not.
+        let (mut taken, mut largest) = (0, 0.0f64);
+        for _ in 0..FORGED {
+            let mut forged = contents(&snapshot);
+            let at = rng.random_range(0..forged.len());
+            match rng.random_range(0..4) {
+                0 => forged[at] ^= 1 << rng.random_range(0..8),
+                1 => forged[at] = rng.random(),
+                2 => drop(forged.drain(at..(at + 40).min(forged.len()))),
+                _ => drop(forged.splice(at..at, [rng.random()])),
+            }
+            let forged = seal(&forged);
+            let (result, peak) = measured(&forged);
+            largest = largest.max(peak as f64 / forged.len() as f64);
+            let Ok(mut memory) = result else { continue };
+            taken += 1;
+            memory.memoria().verify().unwrap();
+            match model.read(&recorded_input(&model, &segments[5]), &mut memory) {
+                Ok(_) => memory.memoria().verify().unwrap(),
+                Err(ModelError::Memory(_)) => {}
+                Err(other) => panic!("{other}"),
+            }
+        }
+        println!("{name}: {taken} of {FORGED} forged ones taken, {largest:.1} bytes per byte");
+        assert!(taken > FORGED / 10, "the forged ones are hardly looked at");
+    }
+}

@@ -1,0 +1,467 @@
+//! A model's memory that was saved and restored, or whose rows came and went, goes on as it would have.
+
+#[path = "support/remembering.rs"]
+mod remembering;
+
+use std::{fs, path::PathBuf};
+
+use burn::{
+    backend::{DType, Dispatch},
+    tensor::{Device, TensorData},
+};
+use memoria::{
+    MemoriaError, Restore, SnapshotInfo,
+    models::{GenerationConfig, Gpt2Config, ModelError, ModelMemory},
+    nn::MemoriaState,
+};
+use rand::{RngExt, SeedableRng, seq::SliceRandom};
+use rand_chacha::ChaCha8Rng;
+use remembering::{Model, Network, Page, assert_recorded, folder, recorded, recorded_input};
+use rstest::rstest;
+
+fn bytes(memory: &mut ModelMemory) -> Vec<u8> {
+    memory.snapshot().unwrap().to_bytes().unwrap()
+}
+
+fn restore(device: &Device) -> Restore<Dispatch> {
+    Restore::new(device.clone().inner().as_dispatch())
+}
+
+fn restored(bytes: &[u8], device: &Device) -> ModelMemory {
+    restore(device).read_bytes(bytes).unwrap().try_into().unwrap()
+}
+
+/// A segment of a document; token 1 is RoBERTa's padding.
+fn tokens(document: usize, segment: usize, len: usize) -> Vec<i64> {
+    (0..len).map(|at| ((document * 1009 + segment * 131 + at * at * 17) % 99 + 2) as i64).collect()
+}
+
+/// Saved on one device after every number of recorded segments, 0 and all included, and restored on another.
+fn goes_on(name: &str, from: &Device, to: &Device, is_exact: bool) {
+    let segments = recorded(name);
+    let (model, other) = (Model::load(name, from), Model::load(name, to));
+    let mut memory = model.memory.init().unwrap();
+    let mut saved = vec![bytes(&mut memory)];
+    let mut whole = Vec::new();
+    for segment in &segments {
+        whole.push(model.read(&recorded_input(&model, segment), &mut memory).unwrap());
+        saved.push(bytes(&mut memory));
+    }
+    for (cut, snapshot) in saved.iter().enumerate() {
+        let mut memory = restored(snapshot, to);
+        // Written again, it is the same.
+        assert!(bytes(&mut memory) == *snapshot, "{name}: another snapshot after {cut}");
+        for (index, segment) in segments.iter().enumerate().skip(cut) {
+            let place = format!("{name}, saved after {cut}, segment {index}");
+            let pages = other.read(&recorded_input(&other, segment), &mut memory).unwrap();
+            assert_recorded(&pages, segment, &place);
+            if is_exact {
+                assert_eq!(pages, whole[index], "{place}");
+            }
+        }
+        memory.memoria().verify().unwrap();
+        if is_exact {
+            assert!(Some(&bytes(&mut memory)) == saved.last(), "{name}: cut at {cut}");
+        }
+    }
+}
+
+#[rstest]
+#[case::flex(Device::flex())]
+#[allow(deprecated, reason = "a tested backend for as long as Burn ships it")]
+#[case::ndarray(Device::ndarray())]
+#[cfg_attr(feature = "wgpu", case::wgpu(Device::wgpu(burn::tensor::DeviceKind::Cpu)))]
+#[cfg_attr(feature = "cuda", case::cuda(Device::cuda(0)))]
+fn restored_at_every_segment_it_goes_on(
+    #[case] device: Device,
+    #[values("gpt2-memoria", "bert-memoria", "roberta-memoria")] name: &str,
+) {
+    let flex = Device::flex();
+    if device == flex {
+        return goes_on(name, &flex, &flex, true);
+    }
+    goes_on(name, &flex, &device, false);
+    goes_on(name, &device, &flex, false);
+}
+
+/// What `generate` leaves: segments that are not full, and rows that ended before the others.
+#[test]
+fn what_was_generated_goes_on() {
+    let device = Device::flex();
+    let model = Model::load("gpt2-memoria", &device);
+    let Network::Gpt2(gpt2) = &model.network else { panic!("another model") };
+    let mut memory = model.memory.init().unwrap();
+    let generate = |memory: &mut ModelMemory, round: usize| {
+        let prompts = [0, 1, 2].map(|row| tokens(row, round, 7));
+        let config = GenerationConfig::new(12)
+            .with_segment_len(8)
+            .with_temperature(1.0)
+            .with_seed(round as u64)
+            .with_stop_tokens(0..30);
+        gpt2.generate(&prompts, &config, Some(memory)).unwrap()
+    };
+    let mut padded = 0;
+    for round in 0..6 {
+        let snapshot = bytes(&mut memory);
+        let mut again = restored(&snapshot, &device);
+        assert!(bytes(&mut again) == snapshot);
+        let expected = generate(&mut memory, round);
+        assert_eq!(generate(&mut again, round), expected, "round {round}");
+        assert!(bytes(&mut memory) == bytes(&mut again), "round {round}");
+        padded += expected.iter().filter(|row| row.tokens.len() < expected[0].tokens.len()).count();
+    }
+    assert!(padded > 0, "no row ended early");
+}
+
+/// Sessions in batches that change in every round, with segments of other lengths, files for who is away, and
+/// documents that begin anew: each comes to what it comes to alone.
+#[rstest]
+fn changing_batches_are_what_each_is_alone(
+    #[values("gpt2-memoria", "bert-memoria")] name: &str,
+    #[values(false, true)] one_by_one: bool,
+) {
+    const SESSIONS: usize = 6;
+    let device = Device::flex();
+    let mut model = Model::load(name, &device);
+    // A walk that depends on how often a row was reminded.
+    model.memory.memoria = model.memory.memoria.with_ltm_exploration(1, 4);
+    let mut alone: Vec<ModelMemory> = (0..SESSIONS).map(|_| model.memory.init().unwrap()).collect();
+    let mut batch = model.memory.init().unwrap();
+    let (mut present, mut away) = (Vec::<usize>::new(), vec![Vec::<u8>::new(); SESSIONS]);
+    let mut rng = ChaCha8Rng::seed_from_u64(3);
+    let mut ages = [0; SESSIONS];
+    for round in 0..40 {
+        let mut coming: Vec<usize> = (0..SESSIONS).collect();
+        coming.shuffle(&mut rng);
+        coming.truncate(rng.random_range(1..=SESSIONS));
+
+        // Who is not there leaves for a file.
+        let leaving = present.iter().enumerate().filter(|(_, s)| !coming.contains(s));
+        let leaving: Vec<usize> = leaving.map(|(row, _)| row).collect();
+        if one_by_one {
+            for &row in leaving.iter().rev() {
+                let mut left = batch.split(&[row]).unwrap();
+                away[present.remove(row)] = bytes(&mut left);
+            }
+        } else {
+            for &row in &leaving {
+                let snapshot = batch.snapshot().unwrap().rows(&[row]).unwrap();
+                away[present[row]] = snapshot.to_bytes().unwrap();
+            }
+            batch.split(&leaving).unwrap();
+            present.retain(|session| coming.contains(session));
+        }
+        // Who was there before comes back, and who is new gets a row.
+        for &session in &coming {
+            if present.contains(&session) {
+                continue;
+            }
+            if !away[session].is_empty() {
+                batch.merge(&mut restored(&away[session], &device)).unwrap();
+            } else if batch.batch() > 0 {
+                batch.add_rows(1).unwrap();
+            } else {
+                // Their first segment makes the row.
+                present.push(session);
+                break;
+            }
+            present.push(session);
+        }
+        // A document ends now and then.
+        if round % 7 == 6 && batch.batch() > 0 {
+            let row = rng.random_range(0..batch.batch());
+            batch.reset_rows(&[row]).unwrap();
+            alone[present[row]].reset();
+        }
+        let len = rng.random_range(3..12);
+        let rows: Vec<_> = present.iter().map(|&s| tokens(s, ages[s], len)).collect();
+        let got = model.read(&model.input(&rows, None), &mut batch).unwrap();
+        for (row, &session) in present.iter().enumerate() {
+            let input = model.input(&rows[row..=row], None);
+            let expected = model.read(&input, &mut alone[session]).unwrap().remove(0);
+            assert_alike(&got[row], &expected, &format!("round {round}, session {session}"));
+            ages[session] += 1;
+        }
+        batch.memoria().verify().unwrap();
+    }
+    assert!(ages.iter().all(|&age| age > 8), "{ages:?}");
+}
+
+/// The same but for what rounding makes of another order.
+fn assert_alike(got: &Page, expected: &Page, place: &str) {
+    assert_eq!(got.reminded, expected.reminded, "{place}");
+    for (got, expected) in got.logits.iter().zip(&expected.logits) {
+        assert!((got - expected).abs() < 1e-5, "{place}: {got} for {expected}");
+    }
+    assert_eq!(got.engrams.len(), expected.engrams.len(), "{place}");
+    for (got, expected) in got.engrams.iter().zip(&expected.engrams) {
+        let facts = |e: &memoria::Engram| (e.id, e.kind, e.age, e.fire_count);
+        assert_eq!(facts(got), facts(expected), "{place}");
+        assert!((got.lifespan - expected.lifespan).abs() < 1e-4, "{place}");
+    }
+}
+
+#[rstest]
+fn rows_are_exchanged(#[values("gpt2-memoria", "bert-memoria")] name: &str) {
+    let device = Device::flex();
+    let model = Model::load(name, &device);
+    let read = |memory: &mut ModelMemory, who: &[usize], segment: usize, len: usize| {
+        let rows: Vec<_> = who.iter().map(|&document| tokens(document, segment, len)).collect();
+        model.read(&model.input(&rows, None), memory).unwrap()
+    };
+    let mut alone: Vec<ModelMemory> = (0..4).map(|_| model.memory.init().unwrap()).collect();
+    let mut batch = model.memory.init().unwrap();
+    let mut guest = model.memory.init().unwrap();
+    for segment in 0..4 {
+        read(&mut batch, &[0, 1, 2], segment, 9);
+        (0..3).for_each(|document| drop(read(&mut alone[document], &[document], segment, 9)));
+        read(&mut guest, &[3], segment, 5);
+        read(&mut alone[3], &[3], segment, 5);
+    }
+    batch.replace_row(1, &mut guest).unwrap();
+    let got = read(&mut batch, &[0, 3, 2], 4, 6);
+    for (row, document) in [0, 3, 2].into_iter().enumerate() {
+        let expected = read(&mut alone[document], &[document], 4, 6).remove(0);
+        assert_alike(&got[row], &expected, &format!("document {document}"));
+    }
+    let expected = read(&mut alone[1], &[1], 4, 6).remove(0);
+    assert_alike(&read(&mut guest, &[1], 4, 6)[0], &expected, "document 1");
+    // One row of two is not one row.
+    let error = batch.replace_row(0, &mut batch.clone()).unwrap_err();
+    assert!(matches!(error, MemoriaError::WrongDimension { .. }), "{error}");
+    assert!(matches!(batch.split(&[0, 0]), Err(MemoriaError::RowTwice { row: 0 })));
+    assert!(matches!(batch.split(&[3]), Err(MemoriaError::RowOutOfRange { got: 3, rows: 3 })));
+    let mut other = model.memory.clone();
+    other.memoria.stm_capacity += 1;
+    let error = batch.merge(&mut other.init().unwrap()).unwrap_err();
+    assert!(matches!(error, MemoriaError::OtherConfig { .. }), "{error}");
+    read(&mut batch, &[0, 3, 2], 5, 6);
+}
+
+/// Some rows of a snapshot, in another order, when it is written and when it is read.
+#[test]
+fn rows_are_saved_and_restored_alone() {
+    let device = Device::flex();
+    let model = Model::load("gpt2-memoria", &device);
+    let mut memory = model.memory.init().unwrap();
+    for segment in 0..4 {
+        let rows: Vec<_> = (0..3).map(|document| tokens(document, segment, 8)).collect();
+        model.read(&model.input(&rows, None), &mut memory).unwrap();
+    }
+    memory.reset_rows(&[1]).unwrap();
+    let snapshot = bytes(&mut memory);
+    for order in [&[2, 0][..], &[1], &[0, 1, 2], &[2, 1]] {
+        let written = memory.snapshot().unwrap().rows(order).unwrap().to_bytes().unwrap();
+        let chosen = restore(&device).rows(order).read_bytes(&snapshot).unwrap();
+        let taken = memory.clone().split(order).unwrap();
+        let rows: Vec<_> = order.iter().map(|&document| tokens(document, 4, 8)).collect();
+        let input = model.input(&rows, None);
+        let chosen = ModelMemory::try_from(chosen).unwrap();
+        let mut pages = [restored(&written, &device), chosen, taken]
+            .map(|mut memory| model.read(&input, &mut memory).unwrap())
+            .into_iter();
+        let first = pages.next().unwrap();
+        assert!(first.iter().zip(order).all(|(page, &row)| page.reminded.is_empty() == (row == 1)));
+        pages.for_each(|pages| assert_eq!(pages, first, "{order:?}"));
+    }
+    let nobody = restore(&device).rows(&[]).read_bytes(&snapshot).unwrap();
+    assert_eq!(ModelMemory::try_from(nobody).unwrap().batch(), 0);
+}
+
+/// The window is not in a snapshot: a restored memory goes on as one that was detached, also in training.
+#[test]
+fn a_restored_memory_trains_on() {
+    let device = Device::flex().autodiff();
+    let mut config = Gpt2Config::from_pretrained(folder("gpt2-memoria")).unwrap();
+    (config.attn_pdrop, config.resid_pdrop, config.embd_pdrop) = (0.0, 0.0, 0.0);
+    let gpt2 = config.load(folder("gpt2-memoria"), &device).unwrap().model;
+    let mut model = Model::load("gpt2-memoria", &device);
+    model.memory.bptt = 2;
+    let input = |segment| model.input(&[tokens(0, segment, 8), tokens(1, segment, 8)], None);
+    let mut memory = model.memory.init().unwrap();
+    for segment in 0..4 {
+        gpt2.forward(&input(segment), Some(&mut memory)).unwrap();
+    }
+    let path = file("trained");
+    memory.save(&path).unwrap();
+    memory.detach();
+    // The abstractor reads what is restored, so that it learns as if nothing had happened.
+    let learned = |memory: &mut ModelMemory| -> (Vec<u32>, Vec<u32>) {
+        let output = gpt2.forward(&input(4), Some(memory)).unwrap();
+        let bits = |data: TensorData| data.iter::<f32>().map(f32::to_bits).collect();
+        let gradients = output.logits.clone().powi_scalar(2).sum().backward();
+        let abstractor = gpt2.transformer.abs.as_ref().unwrap();
+        let gradient = abstractor.query_embeddings.val().grad(&gradients).unwrap();
+        assert!(gradient.clone().abs().sum().into_scalar::<f32>() > 0.0);
+        (bits(output.logits.into_data()), bits(gradient.into_data()))
+    };
+    let mut loaded = ModelMemory::load(&path, &device).unwrap();
+    fs::remove_file(&path).unwrap();
+    assert_eq!(loaded.memoria().bptt(), 2);
+    assert_eq!(learned(&mut loaded), learned(&mut memory));
+    // Rows that come and go end the window, too.
+    let mut rest = memory.split(&[1]).unwrap();
+    memory.merge(&mut rest).unwrap();
+    learned(&mut memory);
+}
+
+fn file(name: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("memoria-model-{}-{name}.memoria", std::process::id()))
+}
+
+#[test]
+fn what_is_something_else_is_refused_by_name() {
+    let device = Device::flex();
+    let model = Model::load("gpt2-memoria", &device);
+    let mut memory = model.memory.init().unwrap();
+    for segment in 0..3 {
+        model.read(&model.input(&[tokens(0, segment, 6)], None), &mut memory).unwrap();
+    }
+    let try_memory = |bytes: &[u8]| ModelMemory::try_from(restore(&device).read_bytes(bytes)?);
+    // A memory that is no model's; a model's can be read as any other.
+    let bare = memory.memoria().snapshot().unwrap().to_bytes().unwrap();
+    let error = try_memory(&bare).unwrap_err();
+    assert!(matches!(error, MemoriaError::MissingAttribute { name: "model_memory" }), "{error}");
+    let whole = bytes(&mut memory);
+    MemoriaState::try_from(restore(&device).read_bytes(&whole).unwrap()).unwrap();
+    // A newer version.
+    let state = memory.memoria().snapshot().unwrap();
+    let newer = state.attribute("model_memory", 2u32.to_le_bytes()).to_bytes().unwrap();
+    let text = "this memory of a model is of version 2, this library reads versions up to 1";
+    assert_eq!(try_memory(&newer).unwrap_err().to_string(), text);
+    let path = file("nowhere");
+    assert!(matches!(ModelMemory::load(&path, &device), Err(MemoriaError::Io { .. })));
+
+    // A previous segment that cannot be: too short, too long, or with flags that are none.
+    let row = SnapshotInfo::read(&whole[..]).unwrap().attributes["previous_segment"][8..].to_vec();
+    type Change = fn(&mut Vec<u8>);
+    let forged = |change: Change| {
+        let mut forged = row.clone();
+        change(&mut forged);
+        let state = MemoriaState::try_from(restore(&device).read_bytes(&whole).unwrap());
+        let mut state = state.unwrap();
+        let snapshot = state.snapshot().unwrap().attribute("model_memory", 1u32.to_le_bytes());
+        let snapshot = snapshot.row_attribute("previous_segment", vec![forged]).unwrap();
+        try_memory(&snapshot.to_bytes().unwrap())
+    };
+    assert!(forged(|_| {}).is_ok());
+    let changes: [(&str, Change); 6] = [
+        ("length", |row| row.truncate(row.len() - 1)),
+        ("length", |row| row.push(0)),
+        ("length", |row| row.truncate(1)),
+        ("neither 0 nor 1", |row| row[0] = 2),
+        ("neither 0 nor 1", |row| row[3] = 2),
+        ("has one", |row| row[0] = 0),
+    ];
+    for (expected, change) in changes {
+        let error = forged(change).unwrap_err();
+        assert!(matches!(error, MemoriaError::Invalid { row: Some(0), .. }), "{error}");
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+    let state = memory.memoria().snapshot().unwrap();
+    let state = state.attribute("model_memory", 1u32.to_le_bytes());
+    let no_rows = state.attribute("previous_segment", "words").to_bytes().unwrap();
+    let error = try_memory(&no_rows).unwrap_err();
+    assert!(matches!(error, MemoriaError::Invalid { row: None, .. }), "{error}");
+}
+
+/// Restored in another float type or on another device, it is not the model's that it was.
+#[test]
+fn a_memory_that_does_not_fit_the_model_is_refused() {
+    let device = Device::flex();
+    let model = Model::load("gpt2-memoria", &device);
+    let mut memory = model.memory.init().unwrap();
+    let input = |rows: &[usize]| {
+        model.input(&rows.iter().map(|&row| tokens(row, 0, 6)).collect::<Vec<_>>(), None)
+    };
+    for _ in 0..3 {
+        model.read(&input(&[0, 1]), &mut memory).unwrap();
+    }
+    let snapshot = bytes(&mut memory);
+    let refused = |mut memory: ModelMemory| {
+        let before = bytes(&mut memory);
+        let error = model.read(&input(&[0, 1]), &mut memory).unwrap_err();
+        assert!(bytes(&mut memory) == before, "changed by {error}");
+        let ModelError::Memory(error) = error else { panic!("{error}") };
+        error
+    };
+    let double = restore(&device).dtype(DType::F64).read_bytes(&snapshot).unwrap();
+    let error = refused(double.try_into().unwrap());
+    assert!(matches!(error, MemoriaError::WrongDType { expected: DType::F64, .. }), "{error}");
+    #[allow(deprecated, reason = "a tested backend for as long as Burn ships it")]
+    let error = refused(restored(&snapshot, &Device::ndarray()));
+    assert!(matches!(error, MemoriaError::WrongDevice { tensor: "the model", .. }), "{error}");
+    // To another float type and back it is rounded, and the model goes on.
+    let half = restore(&device).dtype(DType::F16).read_bytes(&snapshot).unwrap();
+    let half = bytes(&mut half.try_into().unwrap());
+    let single = restore(&device).dtype(DType::F32).read_bytes(&half).unwrap();
+    let mut single = ModelMemory::try_from(single).unwrap();
+    let expected = model.read(&input(&[0, 1]), &mut memory).unwrap();
+    let got = model.read(&input(&[0, 1]), &mut single).unwrap();
+    for (got, expected) in got.iter().zip(&expected) {
+        assert_eq!(got.reminded, expected.reminded);
+        for (got, expected) in got.logits.iter().zip(&expected.logits) {
+            assert!((got - expected).abs() < 1e-2, "{got} for {expected}");
+        }
+    }
+
+    let narrow = Gpt2Config::new(101, 32, 16, 2, 4).with_memory(model.memory.clone());
+    let narrow = narrow.init(&device).unwrap();
+    let error = narrow.forward(&input(&[0, 1]), Some(&mut memory)).unwrap_err();
+    assert_eq!(error.to_string(), "the model must have hidden states of 32, got 16");
+    let error = model.read(&input(&[0]), &mut memory).unwrap_err();
+    assert_eq!(error.to_string(), "input ids must have batch 2, got 1");
+    // A reset leaves the rows there, and a split takes them away.
+    memory.reset();
+    assert_eq!(model.read(&input(&[0]), &mut memory).unwrap_err().to_string(), error.to_string());
+    memory.split(&[0, 1]).unwrap();
+    model.read(&input(&[0]), &mut memory).unwrap();
+
+    // Rows that the model's memory was not told of.
+    memory.memoria().split(&[0]).unwrap();
+    for refused in [memory.snapshot().map(drop), memory.clone().add_rows(1)] {
+        let error = refused.unwrap_err();
+        assert_eq!(error.to_string(), "the previous segment must have batch 0, got 1");
+    }
+}
+
+/// The file of version 1: two rows of `gpt2-memoria`, of which the second has begun anew, after four segments.
+const FILE: &str = "tests/data/snapshots/model-memory-1.memoria";
+
+fn of_the_file() -> (Model, ModelMemory) {
+    let model = Model::load("gpt2-memoria", &Device::flex());
+    let mut memory = model.memory.init().unwrap();
+    for segment in 0..4 {
+        let rows = [tokens(0, segment, 6), tokens(1, segment, 6)];
+        model.read(&model.input(&rows, None), &mut memory).unwrap();
+    }
+    memory.reset_rows(&[1]).unwrap();
+    (model, memory)
+}
+
+#[test]
+#[ignore = "only when there is a new version"]
+fn write_the_file_of_this_version() {
+    assert!(!PathBuf::from(FILE).exists(), "{FILE} is there already");
+    of_the_file().1.snapshot().unwrap().attribute("model", "gpt2-memoria").save(FILE).unwrap();
+}
+
+#[test]
+fn every_version_is_read_and_goes_on() {
+    let (model, mut memory) = of_the_file();
+    let device = Device::flex();
+    let mut loaded = ModelMemory::load(FILE, &device).unwrap();
+    let info = SnapshotInfo::load(FILE).unwrap();
+    assert_eq!(info.attributes["model"], b"gpt2-memoria");
+    // Nobody changes what is written without giving it a new version.
+    let again = loaded.snapshot().unwrap().attribute("model", "gpt2-memoria").to_bytes().unwrap();
+    assert!(again == fs::read(FILE).unwrap());
+    for segment in 4..8 {
+        let rows = [tokens(0, segment, 6), tokens(1, segment, 6)];
+        let input = model.input(&rows, None);
+        let expected = model.read(&input, &mut memory).unwrap();
+        for (got, expected) in model.read(&input, &mut loaded).unwrap().iter().zip(&expected) {
+            assert_alike(got, expected, &format!("segment {segment}"));
+        }
+    }
+}
