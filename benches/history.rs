@@ -29,6 +29,9 @@ use workload::{Workload, workloads};
 /// Steps of a workload that is run only to see that it runs.
 const QUICK_STEPS: usize = 4;
 
+/// How often a history is saved, loaded and told.
+const TIMES: usize = 7;
+
 /// Times a step with and without history.
 #[derive(Parser)]
 struct Options {
@@ -56,8 +59,13 @@ struct Measurement {
     added_percent: f64,
     bytes_per_row_and_step: f64,
     engrams_per_row: usize,
+    /// To memory and from it.
     mb_per_s_saved: f64,
     mb_per_s_loaded: f64,
+    events: usize,
+    events_per_s_loaded: u64,
+    /// One after the other, of a history that is loaded.
+    events_per_s_told: u64,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -124,17 +132,16 @@ fn measure(workload: &Workload) -> Result<Measurement, Box<dyn Error>> {
     }
     recorded.record_history(true);
     let history = recorded.history()?;
-    let started = Instant::now();
-    let bytes = history.to_bytes();
-    let saving = started.elapsed();
-    let started = Instant::now();
-    let loaded = History::from_bytes(&bytes)?;
-    let loading = started.elapsed();
+    let (bytes, saving) = timed(|| history.to_bytes());
+    let (loaded, loading) = timed(|| History::from_bytes(&bytes));
+    let loaded = loaded?;
     assert_eq!(loaded.batch(), workload.batch);
+    let (events, telling) = timed(|| loaded.rows().map(|row| row.events().count()).sum::<usize>());
     let mean = |times: &[Vec<Duration>; 2]| (median(&times[0]) + median(&times[1])) / 2.0;
     let (plain_time, recorded_time) = (mean(&plain_times), mean(&recorded_times));
     let rows = history.rows().map(|row| row.now().engrams().len());
-    let of_bytes = |time: Duration| rounded(bytes.len() as f64 / 1e6 / time.as_secs_f64());
+    let of_bytes = |seconds: f64| rounded(bytes.len() as f64 / 1e6 / seconds);
+    let of_events = |seconds: f64| (events as f64 / seconds) as u64;
     Ok(Measurement {
         workload: workload.name.clone(),
         steps: workload.steps,
@@ -147,7 +154,23 @@ fn measure(workload: &Workload) -> Result<Measurement, Box<dyn Error>> {
         engrams_per_row: rows.max().unwrap_or(0),
         mb_per_s_saved: of_bytes(saving),
         mb_per_s_loaded: of_bytes(loading),
+        events,
+        events_per_s_loaded: of_events(loading),
+        events_per_s_told: of_events(telling),
     })
+}
+
+/// What comes of something that is done several times, and the median of the seconds that it takes.
+fn timed<T>(done: impl Fn() -> T) -> (T, f64) {
+    let mut times = Vec::new();
+    loop {
+        let started = Instant::now();
+        let made = std::hint::black_box(done());
+        times.push(started.elapsed());
+        if times.len() == TIMES {
+            return (made, median(&times));
+        }
+    }
 }
 
 fn copy(data: &FloatTensor<Dispatch>) -> FloatTensor<Dispatch> {

@@ -5,26 +5,14 @@
 
 #![cfg(unix)]
 
-use std::{
-    env, fs,
-    io::{BufRead, BufReader, ErrorKind},
-    os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    thread,
-    time::Duration,
-};
+#[path = "support/saving.rs"]
+mod saving;
+
+use std::{fs, io::ErrorKind, os::unix::fs::PermissionsExt, path::Path};
 
 use burn::backend::{Flex, TensorData, ops::FloatTensorOps};
 use memoria::{LifespanGain, Memoria, MemoriaConfig, MemoriaError, Restore};
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
-
-/// How often a program is killed; another number may be asked for.
-const KILLED: u32 = 40;
-const KILLED_BY_REQUEST: &str = "MEMORIA_KILLED";
-/// The file that the other program is to save to.
-const FILE: &str = "MEMORIA_SAVED_FILE";
+use saving::Folder;
 
 /// A memory of some hundred kilobytes that depends on `seed` alone.
 fn memory(seed: usize) -> Memoria<Flex> {
@@ -44,143 +32,62 @@ fn bytes(seed: usize) -> Vec<u8> {
 }
 
 /// A folder of this test's own, with the snapshot of one memory in it.
-fn folder(name: &str) -> (PathBuf, PathBuf) {
-    let folder = env::temp_dir().join(format!("memoria-{}-{name}", std::process::id()));
-    fs::create_dir_all(&folder).unwrap();
-    let file = folder.join("alice.memoria");
-    memory(0).save(&file).unwrap();
-    (folder, file)
+fn folder(test: &str) -> Folder {
+    let folder = Folder::new(test, "alice.memoria");
+    memory(0).save(&folder.file).unwrap();
+    folder
 }
 
-/// One of this file's tests as another program, to be started by `sh` after some commands.
-fn other(test: &str, file: &Path, before: &str) -> Command {
-    let mut command = Command::new("bash");
-    command.arg("-c").arg(format!("{before} exec \"$0\" \"$@\"")).arg(env::current_exe().unwrap());
-    command.args(["--exact", test, "--ignored", "--nocapture"]).env(FILE, file);
-    command
-}
-
-fn entries(folder: &Path) -> Vec<String> {
-    let name = |entry: fs::DirEntry| entry.file_name().into_string().unwrap();
-    fs::read_dir(folder).unwrap().map(|entry| name(entry.unwrap())).collect()
-}
-
-/// Saves two memories in turns until it is killed.
 #[test]
 #[ignore = "only to be killed"]
 fn save_until_killed() {
-    let Some(file) = env::var_os(FILE) else { return };
-    let mut memories = [memory(0), memory(1)];
-    println!("ready");
-    for turn in 1.. {
-        memories[turn % 2].save(&file).unwrap();
-    }
-}
-
-/// Waits until the other program saves.
-fn wait_until_ready(child: &mut Child) {
-    let mut lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
-    assert!(lines.any(|line| line.unwrap().contains("ready")));
+    let save = |seed| {
+        let memory = std::cell::RefCell::new(memory(seed));
+        move |file: &Path| memory.borrow_mut().save(file).unwrap()
+    };
+    saving::until_killed([&save(0), &save(1)]);
 }
 
 #[test]
 fn who_is_killed_while_saving_leaves_the_old_or_the_new() {
-    let asked = env::var(KILLED_BY_REQUEST).map(|times| times.parse().unwrap());
-    let times: u32 = asked.unwrap_or(KILLED);
-    let (folder, file) = folder("killed");
+    let folder = folder("killed");
     let expected = [bytes(0), bytes(1)];
-    let mut rng = ChaCha8Rng::seed_from_u64(u64::from(std::process::id()));
-    let (mut found, mut interrupted) = ([0, 0], 0);
-    for _ in 0..times {
-        let mut child =
-            other("save_until_killed", &file, "").stdout(Stdio::piped()).spawn().unwrap();
-        wait_until_ready(&mut child);
-        thread::sleep(Duration::from_micros(rng.random_range(0..60_000)));
-        child.kill().unwrap();
-        child.wait().unwrap();
-        let saved = fs::read(&file).unwrap();
-        match expected.iter().position(|expected| *expected == saved) {
-            Some(which) => found[which] += 1,
-            None => panic!("{} bytes that are neither memory", saved.len()),
-        }
-        Restore::<Flex>::new(&Default::default()).load(&file).unwrap();
-        for left in entries(&folder).into_iter().filter(|name| name.ends_with(".tmp")) {
-            interrupted += 1;
-            fs::remove_file(folder.join(left)).unwrap();
-        }
-    }
-    println!("killed {times} times, {interrupted} in the middle of a file; {found:?} were there");
-    assert!(interrupted > 0, "nobody was killed while writing");
-    assert_eq!(entries(&folder), ["alice.memoria"]);
-    fs::remove_dir_all(folder).unwrap();
+    folder.kill_while_saving("save_until_killed", &expected);
+    Restore::<Flex>::new(&Default::default()).load(&folder.file).unwrap();
 }
 
-/// Fails to save, and tells how.
 #[test]
 #[ignore = "only under limits"]
 fn save_under_limits() {
-    let Some(file) = env::var_os(FILE) else { return };
-    match memory(1).save(&file) {
-        Err(MemoriaError::Io { what, source }) => println!("refused: {what}: {source}"),
-        other => println!("not refused: {other:?}"),
-    }
-}
-
-fn refused_under(limits: &str, folder: &Path, file: &Path, because: &str) {
-    let output = other("save_under_limits", file, limits).output().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(text.contains("refused: ") && !text.contains("not refused"), "{output:?}");
-    assert!(text.contains(because), "{text}");
-    assert!(fs::read(file).unwrap() == bytes(0), "the old one is gone");
-    assert_eq!(entries(folder), ["alice.memoria"], "something is left");
+    saving::under_limits(|file| memory(1).save(file));
 }
 
 #[test]
 fn a_file_that_may_not_grow_leaves_the_old_one() {
-    let (folder, file) = folder("limited");
-    // Blocks of 1024 bytes; whoever passes the limit is not killed but told.
-    refused_under("trap '' XFSZ; ulimit -f 100;", &folder, &file, "File too large");
-    fs::remove_dir_all(folder).unwrap();
+    folder("limited").refuses_to_grow("save_under_limits");
 }
 
 #[test]
 fn a_folder_that_may_not_be_written_to_leaves_the_old_one() {
-    let (folder, file) = folder("read-only");
-    fs::set_permissions(&folder, fs::Permissions::from_mode(0o555)).unwrap();
-    // Permissions do not bind root as long as it has this capability.
-    let is_bound = fs::write(folder.join("probe"), "").is_err();
-    let without = "exec setpriv --bounding-set=-dac_override,-dac_read_search \
-        --inh-caps=-dac_override,-dac_read_search \"$0\" \"$@\";";
-    let limits = if is_bound { "" } else { without };
-    if !is_bound {
-        fs::remove_file(folder.join("probe")).unwrap();
-    }
-    if is_bound || Command::new("setpriv").arg("--version").output().is_ok() {
-        refused_under(limits, &folder, &file, "Permission denied");
-    } else {
-        println!("not tested: root, and no setpriv to give up what root may do");
-    }
-    fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
-    fs::remove_dir_all(folder).unwrap();
+    folder("read-only").refuses_when_read_only("save_under_limits");
 }
 
 #[test]
 fn paths_that_cannot_be_saved_to_are_refused() {
-    let (folder, file) = folder("paths");
+    let folder = folder("paths");
     let refused = |path: &Path| match memory(1).save(path) {
         Err(MemoriaError::Io { what, .. }) => assert!(what.contains("saving a snapshot"), "{what}"),
         other => panic!("{}: {other:?}", path.display()),
     };
-    refused(&folder.join("missing").join("alice.memoria"));
-    refused(&file.join("alice.memoria"));
-    refused(&folder.join(".."));
-    let inside = folder.join("folder");
+    refused(&folder.path.join("missing").join("alice.memoria"));
+    refused(&folder.file.join("alice.memoria"));
+    refused(&folder.path.join(".."));
+    let inside = folder.path.join("folder");
     fs::create_dir(&inside).unwrap();
     refused(&inside);
     fs::remove_dir(&inside).unwrap();
-    assert_eq!(entries(&folder), ["alice.memoria"]);
-    assert!(fs::read(&file).unwrap() == bytes(0));
-    fs::remove_dir_all(folder).unwrap();
+    assert!(folder.has_only_the_file());
+    assert!(fs::read(&folder.file).unwrap() == bytes(0));
 }
 
 #[test]
@@ -204,27 +111,26 @@ fn a_writer_that_is_full_gives_an_error() {
 
 #[test]
 fn permissions_of_the_old_file_are_kept() {
-    let (folder, file) = folder("private");
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
-    memory(1).save(&file).unwrap();
-    let mut loaded = Memoria::<Flex>::load(&file, &Default::default()).unwrap();
+    let folder = folder("private");
+    let file = &folder.file;
+    fs::set_permissions(file, fs::Permissions::from_mode(0o600)).unwrap();
+    memory(1).save(file).unwrap();
+    let mut loaded = Memoria::<Flex>::load(file, &Default::default()).unwrap();
     assert!(loaded.snapshot().unwrap().to_bytes().unwrap() == bytes(1));
-    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
-    assert!(fs::read(&file).unwrap() == bytes(1));
-    fs::remove_dir_all(folder).unwrap();
+    assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(fs::read(file).unwrap() == bytes(1));
 }
 
 #[test]
 fn what_is_no_file_is_not_loaded() {
     let device = Default::default();
-    let (folder, _) = folder("no-file");
+    let folder = folder("no-file");
     let refused = |path: &Path| Restore::<Flex>::new(&device).load(path).err().unwrap();
-    assert!(matches!(refused(&folder.join("bob.memoria")), MemoriaError::Io { .. }));
-    assert!(matches!(refused(&folder), MemoriaError::Io { .. }));
-    let text = folder.join("text");
+    assert!(matches!(refused(&folder.path.join("bob.memoria")), MemoriaError::Io { .. }));
+    assert!(matches!(refused(&folder.path), MemoriaError::Io { .. }));
+    let text = folder.path.join("text");
     fs::write(&text, "no snapshot").unwrap();
     assert!(matches!(refused(&text), MemoriaError::UnknownFormat { .. }));
     fs::write(&text, "").unwrap();
     assert!(matches!(refused(&text), MemoriaError::UnknownFormat { .. }));
-    fs::remove_dir_all(folder).unwrap();
 }

@@ -297,3 +297,16 @@ fn a_limit_of_restoring_is_the_memorys() {
     let refused = memory.add_working_memory(data).unwrap_err();
     assert!(matches!(refused, MemoriaError::OutOfMemory { available: 8192, .. }), "{refused}");
 }
+
+/// Whoever wants no limits sets the largest there are.
+#[test]
+fn settings_without_limits_come_back() {
+    let most = usize::MAX;
+    let config = MemoriaConfig::new(most, most, most, f32::MAX, most);
+    let config = config.with_ltm_exploration(most, u64::MAX);
+    let mut memory = Memoria::<Flex>::new(config).unwrap();
+    let saved = bytes(&mut memory);
+    let mut again = restored::<Flex>(&saved, &Default::default());
+    assert_eq!(*again.config(), config);
+    assert!(bytes(&mut again) == saved);
+}

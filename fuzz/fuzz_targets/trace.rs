@@ -1,19 +1,16 @@
-//! Text as a trace file: refused without a panic, or replayed.
+//! Runs `bodies/trace.rs`.
 
 #![no_main]
 
+#[path = "../bodies/trace.rs"]
+mod body;
 #[path = "../../examples/replay/run.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, reason = "not all of it is needed")]
 mod run;
 #[path = "../../examples/replay/trace.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, reason = "not all of it is needed")]
 mod trace;
 
-use burn::backend::Flex;
-use libfuzzer_sys::fuzz_target;
-
-fuzz_target!(|text: &str| {
-    if let Ok(trace) = trace::Trace::parse(text) {
-        let _ = run::run::<Flex>(&trace, &Default::default());
-    }
+libfuzzer_sys::fuzz_target!(|text: &str| {
+    body::run(text);
 });

@@ -1,11 +1,17 @@
-//! Snapshots by hand, from the description of their bytes: what the library would not write.
+//! Snapshots by hand, from the description of their bytes: what the library would not write. And any
+//! other format of the library, from its contents.
 
 use xxhash_rust::xxh3::Xxh3;
 
 const HEAD: usize = 12;
 const BLOCK: usize = 1 << 18;
 
-/// The contents of a snapshot's blocks.
+/// How a snapshot begins.
+pub(crate) const SNAPSHOT: &[u8; 8] = b"\x89MEMORIA";
+/// How a history begins.
+pub(crate) const HISTORY: &[u8; 8] = b"\x89MEMHIST";
+
+/// The contents of the blocks.
 pub(crate) fn contents(sealed: &[u8]) -> Vec<u8> {
     let (mut at, mut contents) = (HEAD, Vec::new());
     loop {
@@ -21,7 +27,12 @@ pub(crate) fn contents(sealed: &[u8]) -> Vec<u8> {
 
 /// Contents as a snapshot of version 1 whose every checksum is right.
 pub(crate) fn seal(contents: &[u8]) -> Vec<u8> {
-    let mut sealed = b"\x89MEMORIA\x01\0\0\0".to_vec();
+    seal_as(SNAPSHOT, contents)
+}
+
+/// Contents as version 1 of a format, with every checksum right.
+pub(crate) fn seal_as(magic: &[u8; 8], contents: &[u8]) -> Vec<u8> {
+    let mut sealed = [&magic[..], &1u32.to_le_bytes()].concat();
     let mut digest = Xxh3::new();
     digest.update(&sealed);
     for block in contents.chunks(BLOCK).chain([&[][..]]) {

@@ -1,4 +1,7 @@
+use burn::backend::{Backend, tensor::Device};
 use sysinfo::{MemoryRefreshKind, System};
+
+use crate::storage::computes_on_host;
 
 /// Bytes of memory that a program could still get: what the machine has available, or what is left of
 /// the limit that the system has set, for example for a container. `None` where that is not known.
@@ -10,6 +13,12 @@ pub(crate) fn available_memory() -> Option<u64> {
         None => system.available_memory(),
     };
     (available > 0).then_some(available)
+}
+
+/// Bytes that tensors on this device could still get, where they lie in the host's memory; `None` where
+/// they do not, or where that is not known.
+pub fn available_memory_of<B: Backend>(device: &Device<B>) -> Option<u64> {
+    computes_on_host::<B>(device).then(available_memory).flatten()
 }
 
 #[cfg(test)]

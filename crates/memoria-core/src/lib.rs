@@ -100,6 +100,9 @@ mod table;
 mod threads;
 mod walk;
 
+// For the other crates of this workspace.
+#[doc(hidden)]
+pub use available_memory::available_memory_of;
 pub use config::{Correlation, MemoriaConfig};
 pub use costs::Costs;
 pub use engram::{Connection, Engram, EngramCounts, EngramKind};

@@ -216,6 +216,13 @@ impl<R: Read> Unsealer<R> {
         Ok(number as usize)
     }
 
+    /// A number that limits things and may be larger than there can be of them.
+    pub(crate) fn setting(&mut self, of: &str) -> Result<usize, MemoriaError> {
+        let number = self.number()?;
+        let too_large = |_| self.invalid(format!("{of}: {number}, more than can be"));
+        usize::try_from(number).map_err(too_large)
+    }
+
     pub(crate) fn bytes(&mut self, of: &str) -> Result<Vec<u8>, MemoriaError> {
         let (len, mut bytes) = (self.count(of)?, Vec::new());
         self.append(&mut bytes, len)?;

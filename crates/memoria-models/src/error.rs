@@ -41,6 +41,16 @@ pub enum ModelError {
         /// The value given.
         got: String,
     },
+    /// A model has more parameters than there is memory for.
+    #[error(
+        "the model's parameters need {requested} bytes, only {available} are available to them"
+    )]
+    OutOfMemory {
+        /// Bytes that the parameters take at least.
+        requested: u64,
+        /// Bytes that they may take.
+        available: u64,
+    },
     /// A folder holds none of the files that weights are read from.
     #[error("{} holds none of {}", folder.display(), expected.join(", "))]
     NoWeights {

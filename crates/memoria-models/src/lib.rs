@@ -72,6 +72,7 @@ mod init;
 mod input;
 mod memory;
 mod memory_config;
+mod size;
 mod weights;
 
 pub use activation::Activation;

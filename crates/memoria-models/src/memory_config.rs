@@ -124,6 +124,8 @@ impl MemoryConfig {
         }
         if memoria.ltm_exploration > 0 {
             put("memoria_ltm_exploration", json!(memoria.ltm_exploration));
+        }
+        if memoria.seed != 0 || memoria.ltm_exploration > 0 {
             put("memoria_seed", json!(memoria.seed));
         }
         if self.bptt > 0 {

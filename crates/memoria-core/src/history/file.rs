@@ -29,6 +29,10 @@ use crate::{
     sealed::{Format, Sealer, Unsealer},
 };
 
+/// The last step that a recording can begin in. What it tells of takes a byte per step at least, so that steps
+/// never run out.
+const LAST_STEP: u64 = 1 << 63;
+
 static FORMAT: Format = Format { magic: *b"\x89MEMHIST", name: "history", version: 1 };
 
 /// Writes a history; the records go straight from where they are.
@@ -136,6 +140,9 @@ fn put_beginning(out: &mut Vec<u8>, beginning: &Beginning) {
 
 fn read_beginning(rest: &mut &[u8]) -> Result<Beginning, Fault> {
     let (step, next_id, long_term_below) = (varint(rest)?, varint(rest)?, varint(rest)?);
+    if step > LAST_STEP {
+        return Err("a step that no row lives to see");
+    }
     if long_term_below > next_id {
         return Err("long-term engrams that are still to come");
     }
@@ -292,6 +299,19 @@ mod tests {
             }
         }
         assert!(refused > 10_000 && looked_at > 500, "{refused} refused, {looked_at} looked at");
+    }
+
+    #[test]
+    fn steps_do_not_run_out() {
+        for (step, is_taken) in [(1 << 63, true), ((1 << 63) + 1, false), (u64::MAX, false)] {
+            let mut beginning = Vec::new();
+            let at = Cursor { step, ..Cursor::default() };
+            put_beginning(&mut beginning, &Beginning { at, ..Beginning::default() });
+            let mut record = Vec::new();
+            crate::history::record::put_born(&mut record, 0..1, 3.0);
+            let read = read_row(&beginning, &record, &[1, 0]);
+            assert_eq!(read.is_ok(), is_taken, "{step}");
+        }
     }
 
     #[test]

@@ -171,7 +171,8 @@ pub(super) fn varint(bytes: &mut &[u8]) -> Result<u64, Fault> {
     let mut number = 0;
     for (place, &byte) in bytes.iter().enumerate().take(10) {
         let bits = u64::from(byte & 0x7f);
-        if place == 9 && bits > 1 {
+        // The tenth byte has one bit to give; a zero at the end says nothing.
+        if (place == 9 && bits > 1) || (place > 0 && byte == 0) {
             break;
         }
         number |= bits << (7 * place);
@@ -180,7 +181,7 @@ pub(super) fn varint(bytes: &mut &[u8]) -> Result<u64, Fault> {
             return Ok(number);
         }
     }
-    Err("a number that does not end or is too large")
+    Err("a number that is not written as numbers are")
 }
 
 pub(super) fn float(bytes: &mut &[u8]) -> Result<f32, Fault> {
@@ -325,5 +326,14 @@ mod tests {
         assert!(varint(&mut bytes).is_err());
         let mut bytes = &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1][..];
         assert_eq!(varint(&mut bytes), Ok(u64::MAX));
+    }
+
+    #[test]
+    fn there_is_one_way_to_write_a_number() {
+        for mut bytes in [&[0x80, 0][..], &[0xff, 0], &[0x81, 0x80, 0]] {
+            assert!(varint(&mut bytes).is_err(), "{bytes:?}");
+        }
+        assert_eq!(varint(&mut &[0][..]), Ok(0));
+        assert_eq!(varint(&mut &[0x80, 1][..]), Ok(0x80));
     }
 }

@@ -115,18 +115,18 @@ pub(super) fn open(path: &Path) -> Result<File, MemoriaError> {
 }
 
 fn config(from: &mut Unsealer<impl Read>) -> Result<MemoriaConfig, MemoriaError> {
-    let num_reminded_stm = from.count("num_reminded_stm")?;
-    let stm_capacity = from.count("stm_capacity")?;
-    let ltm_search_depth = from.count("ltm_search_depth")?;
+    let num_reminded_stm = from.setting("num_reminded_stm")?;
+    let stm_capacity = from.setting("stm_capacity")?;
+    let ltm_search_depth = from.setting("ltm_search_depth")?;
     let initial_lifespan = f32::from_le_bytes(from.array()?);
-    let num_final_ltms = from.count("num_final_ltms")?;
+    let num_final_ltms = from.setting("num_final_ltms")?;
     let [correlation] = from.array()?;
     let correlation = match correlation {
         0 => Correlation::NegSquaredL2,
         1 => Correlation::Gaussian,
         code => return Err(from.invalid(format!("correlation {code} is unknown"))),
     };
-    let ltm_exploration = from.count("ltm_exploration")?;
+    let ltm_exploration = from.setting("ltm_exploration")?;
     let seed = u64::from_le_bytes(from.array()?);
     let config = MemoriaConfig {
         num_reminded_stm,

@@ -2,11 +2,12 @@ use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{Encoder, EncoderKind, SequenceClassifier};
+use super::{Encoder, EncoderKind, EncoderLayer, SequenceClassifier};
 use crate::{
     Activation, MemoryConfig, ModelError,
     config::read_activation,
     fields::{Fields, check_above_zero, check_positive, check_rates, invalid},
+    size::Size,
 };
 
 /// Configuration of a BERT or RoBERTa, with Hugging Face's names.
@@ -145,7 +146,7 @@ impl EncoderConfig {
             return Err(invalid("num_attention_heads", expected, self.num_attention_heads));
         }
         if self.first_position() >= self.max_position_embeddings {
-            let expected = format!("above {}, the padding token's and one more", self.pad_token_id);
+            let expected = format!("above {}, the first token's position", self.first_position());
             return Err(invalid("max_position_embeddings", expected, self.max_position_embeddings));
         }
         check_rates(&[
@@ -158,7 +159,7 @@ impl EncoderConfig {
             ("initializer_range", self.initializer_range),
         ])?;
         let Some(memory) = &self.memory else { return Ok(()) };
-        if self.memory_layer_index + 1 >= self.num_hidden_layers {
+        if self.memory_layer_index >= self.num_hidden_layers - 1 {
             let expected = "below the last layer's, so that a layer is left to attend to memories";
             return Err(invalid("memory_layer_index", expected, self.memory_layer_index));
         }
@@ -173,9 +174,11 @@ impl EncoderConfig {
     ///
     /// # Errors
     ///
-    /// As [`validate`](Self::validate).
+    /// As [`validate`](Self::validate); [`ModelError::OutOfMemory`] for more parameters than there is
+    /// memory for.
     pub fn init_model(&self, device: &Device) -> Result<Encoder, ModelError> {
         self.validate()?;
+        self.size(false).check(self.num_hidden_layers, size_of::<EncoderLayer>(), device)?;
         Ok(Encoder::new(self, device))
     }
 
@@ -183,10 +186,43 @@ impl EncoderConfig {
     ///
     /// # Errors
     ///
-    /// As [`validate`](Self::validate).
+    /// As [`init_model`](Self::init_model).
     pub fn init(&self, device: &Device) -> Result<SequenceClassifier, ModelError> {
         self.validate()?;
+        self.size(true).check(self.num_hidden_layers, size_of::<EncoderLayer>(), device)?;
         Ok(SequenceClassifier::new(self, device))
+    }
+
+    pub(crate) fn size(&self, with_head: bool) -> Size {
+        let (d_model, d_inner, d_embedding) =
+            (self.hidden_size, self.intermediate_size, self.d_embedding());
+        let attention = Size::linear(d_model, d_model).times(4);
+        let layer = Size::sum([
+            attention,
+            Size::norm(d_model).times(2),
+            Size::linear(d_model, d_inner),
+            Size::linear(d_inner, d_model),
+        ]);
+        let layers_with_memory = match self.memory {
+            Some(_) => self.num_hidden_layers - 1 - self.memory_layer_index,
+            None => 0,
+        };
+        let abstractor = self
+            .memory
+            .as_ref()
+            .map(|memory| Size::abstractor(d_model, memory.num_memories, d_inner));
+        let parts = [
+            Size::matrix(self.vocab_size, d_embedding),
+            Size::matrix(self.max_position_embeddings, d_embedding),
+            Size::matrix(self.type_vocab_size, d_embedding),
+            Size::norm(d_embedding),
+            Size::linear(d_embedding, d_model).when(d_embedding != d_model),
+            layer.times(self.num_hidden_layers),
+            Size::sum([attention, Size::norm(d_model)]).times(layers_with_memory),
+            Size::linear(d_model, d_model),
+            Size::linear(d_model, self.num_labels).when(with_head),
+        ];
+        Size::sum(parts.into_iter().chain(abstractor))
     }
 
     pub(crate) fn d_embedding(&self) -> usize {
@@ -197,7 +233,7 @@ impl EncoderConfig {
     pub(crate) fn first_position(&self) -> usize {
         match self.kind {
             EncoderKind::Bert => 0,
-            EncoderKind::Roberta => self.pad_token_id + 1,
+            EncoderKind::Roberta => self.pad_token_id.saturating_add(1),
         }
     }
 

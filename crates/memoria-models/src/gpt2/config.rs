@@ -2,11 +2,12 @@ use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{Gpt2, Gpt2LmHead};
+use super::{Gpt2, Gpt2Block, Gpt2LmHead};
 use crate::{
     Activation, MemoryConfig, ModelError,
     config::{check_model_type, read_activation},
     fields::{Fields, check_above_zero, check_positive, check_rates, invalid},
+    size::Size,
 };
 
 /// Configuration of a GPT-2, with Hugging Face's names.
@@ -142,9 +143,11 @@ impl Gpt2Config {
     ///
     /// # Errors
     ///
-    /// As [`validate`](Self::validate).
+    /// As [`validate`](Self::validate); [`ModelError::OutOfMemory`] for more parameters than there is
+    /// memory for.
     pub fn init_model(&self, device: &Device) -> Result<Gpt2, ModelError> {
         self.validate()?;
+        self.size(false).check(self.n_layer, size_of::<Gpt2Block>(), device)?;
         Ok(Gpt2::new(self, device))
     }
 
@@ -152,14 +155,39 @@ impl Gpt2Config {
     ///
     /// # Errors
     ///
-    /// As [`validate`](Self::validate).
+    /// As [`init_model`](Self::init_model).
     pub fn init(&self, device: &Device) -> Result<Gpt2LmHead, ModelError> {
         self.validate()?;
+        self.size(true).check(self.n_layer, size_of::<Gpt2Block>(), device)?;
         Ok(Gpt2LmHead::new(self, device))
     }
 
     pub(crate) fn d_inner(&self) -> usize {
-        self.n_inner.unwrap_or(4 * self.n_embd)
+        self.n_inner.unwrap_or(self.n_embd.saturating_mul(4))
+    }
+
+    pub(crate) fn size(&self, with_head: bool) -> Size {
+        let (d_model, d_inner, memory) = (self.n_embd, self.d_inner(), self.memory.as_ref());
+        let attention = Size::linear(d_model, d_model).times(4);
+        let block = Size::sum([
+            attention,
+            Size::norm(d_model).times(2),
+            Size::linear(d_model, d_inner),
+            Size::linear(d_inner, d_model),
+            Size::sum([attention, Size::norm(d_model).times(2)]).when(memory.is_some()),
+        ]);
+        let has_head = with_head && self.tie_word_embeddings == Some(false);
+        let abstractor = memory.map(|memory| {
+            Size::abstractor(d_model, memory.num_memories, d_model.saturating_mul(4))
+        });
+        let parts = [
+            Size::matrix(self.vocab_size, d_model),
+            Size::matrix(self.n_positions, d_model),
+            block.times(self.n_layer),
+            Size::norm(d_model),
+            Size::matrix(self.vocab_size, d_model).when(has_head),
+        ];
+        Size::sum(parts.into_iter().chain(abstractor))
     }
 
     fn read(map: Map<String, Value>) -> Result<Self, ModelError> {

@@ -53,7 +53,9 @@ impl Gpt2 {
         let d_model = config.n_embd;
         let normal = Normal::new(config.initializer_range);
         let abstractor = |num_memories| {
-            AbstractorConfig::new(d_model, num_memories).with_d_ff(Some(4 * d_model)).init(device)
+            AbstractorConfig::new(d_model, num_memories)
+                .with_d_ff(Some(d_model.saturating_mul(4)))
+                .init(device)
         };
         Self {
             wte: normal.embedding(config.vocab_size, d_model, device),

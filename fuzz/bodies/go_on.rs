@@ -1,9 +1,8 @@
-//! What the targets share.
+//! Steps that a memory must be able to take, whatever it is.
 
 use burn::backend::{Flex, TensorData, ops::FloatTensorOps};
 use memoria::{LifespanGain, Memoria, MemoriaError};
 
-/// Runs a few steps; whatever the memory is, they must not panic.
 pub(crate) fn go_on(memory: &mut Memoria<Flex>, dim: usize) {
     let batch = memory.batch().max(1);
     for step in 0..3 {

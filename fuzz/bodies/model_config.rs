@@ -1,0 +1,195 @@
+//! Text as the `config.json` of a model, by itself and in a checkpoint's folder: an error, or a configuration
+//! that is written and read again as it is. Models of small sizes are made and read segments, with and without
+//! their memory; sizes beyond all memory are refused.
+
+use std::{env, fs, path::PathBuf, process};
+
+use burn::tensor::Device;
+use memoria::models::{
+    EncoderConfig, Gpt2Config, MemoryConfig, ModelError, ModelInput, ModelMemory, model_type,
+};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value};
+
+/// Sizes up to this one, of which models are made.
+const SMALL: usize = 24;
+/// Texts of lengths that this divides are read from a folder, too, which takes long.
+const IN_A_FOLDER: usize = 16;
+/// No machine has memory for this many of anything.
+const BEYOND_MEMORY: usize = 1 << 48;
+
+/// Whether it was taken.
+pub(crate) fn run(text: &str) -> bool {
+    let (gpt2_config, encoder_config) = (serde_json::from_str(text), serde_json::from_str(text));
+    if let Ok(config) = &gpt2_config {
+        comes_back(config, |config: &mut Gpt2Config| config.other.clear());
+        gpt2(config);
+    }
+    if let Ok(config) = &encoder_config {
+        comes_back(config, |config: &mut EncoderConfig| config.other.clear());
+        encoder(config);
+    }
+    let taken = [gpt2_config.is_ok(), encoder_config.is_ok()];
+    if text.len().is_multiple_of(IN_A_FOLDER) {
+        in_a_folder(text, taken);
+    }
+    taken.contains(&true)
+}
+
+/// Writes a configuration and reads it again: nothing is lost, and nothing changes any more.
+fn comes_back<C>(config: &C, forget_others: impl Fn(&mut C))
+where
+    C: Clone + PartialEq + Serialize + DeserializeOwned,
+{
+    let again: C = serde_json::from_str(&serde_json::to_string(config).unwrap()).unwrap();
+    let and_again: C = serde_json::from_str(&serde_json::to_string(&again).unwrap()).unwrap();
+    assert_same(&again, &and_again);
+    // What was written anew is kept as others are.
+    let [mut config, mut again] = [config.clone(), again];
+    forget_others(&mut config);
+    forget_others(&mut again);
+    assert_same(&config, &again);
+}
+
+fn assert_same<C: PartialEq + Serialize>(config: &C, again: &C) {
+    let [one, other] = [config, again].map(|config| serde_json::to_value(config).unwrap());
+    assert!(is_same(&one, &other), "{one}\n{other}");
+    assert!(one != other || config == again, "not all of it is written: {one}");
+}
+
+/// Numbers with a fraction may differ in their last digit: `serde_json` reads them like that.
+fn is_same(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Object(one), Value::Object(other)) => {
+            let of_field = |(field, value)| other.get(field).is_some_and(|o| is_same(value, o));
+            one.len() == other.len() && one.iter().all(of_field)
+        }
+        (Value::Array(one), Value::Array(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(one, o)| is_same(one, o))
+        }
+        (Value::Number(one), Value::Number(other)) if one.is_f64() && other.is_f64() => {
+            let [one, other] = [one, other].map(|number| number.as_f64().unwrap());
+            (one - other).abs() <= 4.0 * f64::EPSILON * one.abs().max(f64::MIN_POSITIVE)
+        }
+        _ => one == other,
+    }
+}
+
+fn gpt2(config: &Gpt2Config) {
+    let inner = config.n_inner.unwrap_or(config.n_embd);
+    let sizes = [config.vocab_size, config.n_positions, config.n_embd, config.n_layer, inner];
+    let device = Device::flex();
+    if !may_be_made(&sizes, config.memory.as_ref(), || config.init(&device).err()) {
+        return;
+    }
+    let model = config.init(&device).unwrap();
+    read_segments(
+        config.vocab_size,
+        config.n_positions,
+        config.memory.as_ref(),
+        |input, memory| {
+            let output = model.forward(input, memory)?;
+            assert_eq!(output.logits.dims()[2], config.vocab_size);
+            Ok(())
+        },
+    );
+}
+
+fn encoder(config: &EncoderConfig) {
+    let sizes = [
+        config.vocab_size,
+        config.hidden_size,
+        config.num_hidden_layers,
+        config.intermediate_size,
+        config.max_position_embeddings,
+        config.embedding_size.unwrap_or(1),
+        config.type_vocab_size,
+        config.num_labels,
+    ];
+    let device = Device::flex();
+    if !may_be_made(&sizes, config.memory.as_ref(), || config.init(&device).err()) {
+        return;
+    }
+    let model = config.init(&device).unwrap();
+    let most = model.encoder.max_tokens();
+    read_segments(config.vocab_size, most, config.memory.as_ref(), |input, memory| {
+        let output = model.forward(input, memory)?;
+        assert_eq!(output.logits.dims()[1], config.num_labels);
+        Ok(())
+    });
+}
+
+/// Whether a model is small; one that no memory has room for must be refused.
+fn may_be_made(
+    sizes: &[usize],
+    memory: Option<&MemoryConfig>,
+    init: impl FnOnce() -> Option<ModelError>,
+) -> bool {
+    let largest = sizes.iter().copied().chain(memory.map(|memory| memory.num_memories)).max();
+    if largest > Some(BEYOND_MEMORY) {
+        let error = init();
+        assert!(matches!(error, Some(ModelError::OutOfMemory { .. })), "{error:?}");
+    }
+    largest <= Some(SMALL)
+}
+
+/// Reads a segment without memory and, if the model has one, three with it.
+fn read_segments(
+    vocab_size: usize,
+    most: usize,
+    memory: Option<&MemoryConfig>,
+    forward: impl Fn(&ModelInput, Option<&mut ModelMemory>) -> Result<(), ModelError>,
+) {
+    let token = |place: usize| (place % vocab_size) as i64;
+    let rows =
+        [0, 1].map(|row| (0..most.min(3)).map(|i| token(row + vocab_size - 1 + i)).collect());
+    let input = ModelInput::from_rows(&rows, None, vocab_size, &Device::flex()).unwrap();
+    forward(&input, None).unwrap();
+    let Some(config) = memory else { return };
+    let mut memory = config.init().unwrap();
+    for _ in 0..3 {
+        match forward(&input, Some(&mut memory)) {
+            // Weights can be so large that their products are infinite.
+            Ok(()) | Err(ModelError::Memory(_)) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+/// The same as `config.json` of a checkpoint.
+fn in_a_folder(text: &str, taken: [bool; 2]) {
+    let folder = Folder::with(text);
+    let is_map = serde_json::from_str::<Map<String, Value>>(text);
+    match (model_type(&folder.0), is_map) {
+        (Ok(kind), Ok(map)) => assert_eq!(map.get("model_type"), Some(&Value::from(kind))),
+        (Err(ModelError::MissingField { field }), Ok(map)) => {
+            assert!(map.get(&field).is_none_or(Value::is_null));
+        }
+        (Err(ModelError::InvalidField { field, .. }), Ok(map)) => {
+            assert!(map.get(&field).is_some_and(|value| !value.is_string()));
+        }
+        (Err(ModelError::Json { .. }), Err(_)) => {}
+        (other, _) => panic!("{other:?}"),
+    }
+    let gpt2_config = Gpt2Config::from_pretrained(&folder.0);
+    let encoder_config = EncoderConfig::from_pretrained(&folder.0);
+    assert_eq!([gpt2_config.is_ok(), encoder_config.is_ok()], taken);
+}
+
+/// A folder with a `config.json`, gone when it is dropped.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn with(text: &str) -> Self {
+        let folder = env::temp_dir().join(format!("memoria-config-{}", process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("config.json"), text).unwrap();
+        Self(folder)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}

@@ -1,0 +1,13 @@
+//! Runs `bodies/history.rs`.
+
+#![no_main]
+
+#[path = "../bodies/history.rs"]
+mod body;
+#[path = "../../tests/support/sealed.rs"]
+#[allow(dead_code, reason = "not all of it is needed")]
+mod sealed;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    body::run(data);
+});

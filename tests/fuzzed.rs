@@ -1,0 +1,109 @@
+//! The fuzz targets in short: what they do to an input, done to their seeds and to some thousand changes of
+//! them, the same ones in every run.
+
+#[path = "../fuzz/bodies/config.rs"]
+mod config_body;
+#[path = "../fuzz/bodies/go_on.rs"]
+mod go_on;
+#[path = "../fuzz/bodies/history.rs"]
+mod history_body;
+#[path = "../fuzz/bodies/model_config.rs"]
+mod model_config_body;
+#[path = "support/mutations.rs"]
+mod mutations;
+#[allow(dead_code, reason = "not all of it is needed")]
+#[path = "../examples/replay/run.rs"]
+mod run;
+#[allow(dead_code, reason = "not all of it is needed")]
+#[path = "support/sealed.rs"]
+mod sealed;
+#[path = "../fuzz/bodies/snapshot.rs"]
+mod snapshot_body;
+#[allow(dead_code, reason = "not all of it is needed")]
+#[path = "../examples/replay/trace.rs"]
+mod trace;
+#[path = "../fuzz/bodies/trace.rs"]
+mod trace_body;
+
+use std::{
+    env, fs,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+    process,
+};
+
+use mutations::Mutations;
+
+/// The seeds of a target, in the order of their names.
+fn seeds(target: &str) -> Vec<Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(target);
+    let files = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    let mut files: Vec<_> = files.collect();
+    files.sort();
+    files.iter().map(|file| fs::read(file).unwrap()).collect()
+}
+
+/// Runs a target's body; keeps the input if that panics. Whether it was taken.
+fn run_body(target: &str, input: &[u8], body: impl Fn(&[u8]) -> bool) -> bool {
+    let result = catch_unwind(AssertUnwindSafe(|| body(input)));
+    result.unwrap_or_else(|_| {
+        let file = env::temp_dir().join(format!("memoria-fuzzed-{target}-{}", process::id()));
+        fs::write(&file, input).unwrap();
+        panic!("`{target}` fails; its input is {}", file.display());
+    })
+}
+
+/// Takes all seeds, and of so many changed ones more than a few.
+fn holds(
+    target: &str,
+    changed: usize,
+    body: impl Fn(&[u8]) -> bool,
+    mut change: impl FnMut(&mut Mutations) -> Vec<u8>,
+) {
+    let seeds = seeds(target);
+    assert!(!seeds.is_empty());
+    for seed in &seeds {
+        assert!(run_body(target, seed, &body), "a seed is refused");
+    }
+    let mut mutations = Mutations::new(17, seeds);
+    let taken = (0..changed).filter(|_| run_body(target, &change(&mut mutations), &body)).count();
+    println!("{target}: {taken} of {changed} taken");
+    assert!((changed / 100..changed).contains(&taken), "{taken} of {changed} are taken");
+}
+
+fn bytes(mutations: &mut Mutations) -> Vec<u8> {
+    mutations.bytes()
+}
+
+fn json(mutations: &mut Mutations) -> Vec<u8> {
+    mutations.json().into_bytes()
+}
+
+fn text(input: &[u8]) -> &str {
+    str::from_utf8(input).unwrap()
+}
+
+#[test]
+fn snapshots() {
+    holds("snapshot", 20_000, snapshot_body::run, bytes);
+}
+
+#[test]
+fn histories() {
+    holds("history", 60_000, history_body::run, bytes);
+}
+
+#[test]
+fn traces() {
+    holds("trace", 20_000, |input| trace_body::run(text(input)), json);
+}
+
+#[test]
+fn configurations() {
+    holds("config", 20_000, |input| config_body::run(text(input)), json);
+}
+
+#[test]
+fn model_configurations() {
+    holds("model_config", 10_000, |input| model_config_body::run(text(input)), json);
+}

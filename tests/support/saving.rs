@@ -1,0 +1,151 @@
+//! Programs that save, to be killed or limited: a test that runs itself once more.
+
+use std::{
+    env, fs,
+    io::{BufRead, BufReader},
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread,
+    time::Duration,
+};
+
+use memoria::MemoriaError;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// How often a program is killed; another number may be asked for.
+const KILLED: u32 = 40;
+const KILLED_BY_REQUEST: &str = "MEMORIA_KILLED";
+/// The file that the other program is to save to.
+const FILE: &str = "MEMORIA_SAVED_FILE";
+
+/// What the other program does: saves in turns until it is killed.
+pub(crate) fn until_killed(save: [&dyn Fn(&Path); 2]) {
+    let Some(file) = env::var_os(FILE) else { return };
+    println!("ready");
+    for turn in 1.. {
+        save[turn % 2](Path::new(&file));
+    }
+}
+
+/// What the other program does under limits: fails to save, and tells how.
+pub(crate) fn under_limits(save: impl Fn(&Path) -> Result<(), MemoriaError>) {
+    let Some(file) = env::var_os(FILE) else { return };
+    match save(Path::new(&file)) {
+        Err(MemoriaError::Io { what, source }) => println!("refused: {what}: {source}"),
+        other => println!("not refused: {other:?}"),
+    }
+}
+
+/// A folder of a test's own with one file in it, gone when it is dropped.
+pub(crate) struct Folder {
+    pub(crate) path: PathBuf,
+    pub(crate) file: PathBuf,
+}
+
+impl Folder {
+    /// With a file that is to be made in it.
+    pub(crate) fn new(test: &str, file: &str) -> Self {
+        let path = env::temp_dir().join(format!("memoria-{}-{test}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        let file = path.join(file);
+        Self { path, file }
+    }
+
+    /// Whether there is the file and nothing else.
+    pub(crate) fn has_only_the_file(&self) -> bool {
+        self.entries().iter().eq([self.file.file_name().unwrap().to_str().unwrap()])
+    }
+
+    fn entries(&self) -> Vec<String> {
+        let name = |entry: fs::DirEntry| entry.file_name().into_string().unwrap();
+        fs::read_dir(&self.path).unwrap().map(|entry| name(entry.unwrap())).collect()
+    }
+
+    /// Kills a test that saves [`until_killed`], many times: what is there is always one of those expected.
+    pub(crate) fn kill_while_saving(&self, test: &str, expected: &[Vec<u8>; 2]) {
+        let asked = env::var(KILLED_BY_REQUEST).map(|times| times.parse().unwrap());
+        let times: u32 = asked.unwrap_or(KILLED);
+        let mut rng = ChaCha8Rng::seed_from_u64(u64::from(std::process::id()));
+        let (mut found, mut interrupted) = ([0, 0], 0);
+        for _ in 0..times {
+            let mut child = self.other(test, "").stdout(Stdio::piped()).spawn().unwrap();
+            wait_until_ready(&mut child);
+            thread::sleep(Duration::from_micros(rng.random_range(0..60_000)));
+            child.kill().unwrap();
+            child.wait().unwrap();
+            let saved = fs::read(&self.file).unwrap();
+            match expected.iter().position(|expected| *expected == saved) {
+                Some(which) => found[which] += 1,
+                None => panic!("{} bytes that are neither", saved.len()),
+            }
+            for left in self.entries().into_iter().filter(|name| name.ends_with(".tmp")) {
+                interrupted += 1;
+                fs::remove_file(self.path.join(left)).unwrap();
+            }
+        }
+        println!(
+            "killed {times} times, {interrupted} in the middle of a file; {found:?} were there"
+        );
+        assert!(interrupted > 0, "nobody was killed while writing");
+        assert!(self.has_only_the_file());
+    }
+
+    /// One of the tests as another program, to be started by `bash` after some commands.
+    fn other(&self, test: &str, before: &str) -> Command {
+        let mut command = Command::new("bash");
+        let script = format!("{before} exec \"$0\" \"$@\"");
+        command.arg("-c").arg(script).arg(env::current_exe().unwrap());
+        command.args(["--exact", test, "--ignored", "--nocapture"]).env(FILE, &self.file);
+        command
+    }
+
+    /// A test that saves [`under_limits`] finds a disk that is full at 100 KiB.
+    pub(crate) fn refuses_to_grow(&self, test: &str) {
+        // Blocks of 1024 bytes; whoever passes the limit is not killed but told.
+        self.refuses_under("trap '' XFSZ; ulimit -f 100;", test, "File too large");
+    }
+
+    /// A test that saves [`under_limits`] finds a folder that cannot be written to.
+    pub(crate) fn refuses_when_read_only(&self, test: &str) {
+        fs::set_permissions(&self.path, fs::Permissions::from_mode(0o555)).unwrap();
+        // Permissions do not bind root as long as it has this capability.
+        let probe = self.path.join("probe");
+        let is_bound = fs::write(&probe, "").is_err();
+        let without = "exec setpriv --bounding-set=-dac_override,-dac_read_search \
+            --inh-caps=-dac_override,-dac_read_search \"$0\" \"$@\";";
+        let limits = if is_bound { "" } else { without };
+        if !is_bound {
+            fs::remove_file(probe).unwrap();
+        }
+        if is_bound || Command::new("setpriv").arg("--version").output().is_ok() {
+            self.refuses_under(limits, test, "Permission denied");
+        } else {
+            println!("not tested: root, and no setpriv to give up what root may do");
+        }
+    }
+
+    fn refuses_under(&self, limits: &str, test: &str, because: &str) {
+        let before = fs::read(&self.file).unwrap();
+        let output = self.other(test, limits).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(text.contains("refused: ") && !text.contains("not refused"), "{output:?}");
+        assert!(text.contains(because), "{text}");
+        assert!(fs::read(&self.file).unwrap() == before, "the old one is gone");
+        assert!(self.has_only_the_file(), "something is left");
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::set_permissions(&self.path, fs::Permissions::from_mode(0o755));
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
+/// Waits until the other program saves.
+fn wait_until_ready(child: &mut Child) {
+    let mut lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().contains("ready")));
+}
