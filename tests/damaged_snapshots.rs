@@ -168,6 +168,7 @@ fn changed_snapshots_are_refused_at_no_cost() {
     assert!(taken > CHANGED / 100, "the forged ones are hardly looked at");
 
     promises_are_not_believed();
+    empty_rows_take_what_is_said();
     no_second_copy_is_made();
 }
 
@@ -193,6 +194,20 @@ fn no_second_copy_is_made() {
         let allowed = if storage == Storage::Host { 8_000_000 } else { 4 * bytes.len() as u64 };
         assert!(restoring < allowed, "{storage:?}: {restoring} bytes while restoring");
     }
+}
+
+/// Rows take most beside what they are in a file if nobody is in them.
+fn empty_rows_take_what_is_said() {
+    let rows = 20_000;
+    let mut memory = Memoria::<Flex>::new(MemoriaConfig::new(5, 12, 4, 6.0, 6)).unwrap();
+    let data = TensorData::zeros::<f32, _>([rows, 1, 2]);
+    memory.add_working_memory(Flex::float_from_data(data, &Default::default())).unwrap();
+    memory.reset();
+    let bytes = memory.snapshot().unwrap().to_bytes().unwrap();
+    let (restored, peak) = measured(&bytes, Storage::Host);
+    assert_eq!(restored.unwrap().batch(), rows);
+    println!("{} bytes of {rows} empty rows set aside {peak}", bytes.len());
+    assert!(peak <= allowance(bytes.len()) + 5_000 * rows, "{peak}");
 }
 
 /// Small files that promise much.

@@ -29,6 +29,7 @@ use crate::{
     search::Search,
     threads::are_worth_sharing,
 };
+pub(crate) use checks::check_new_rows;
 use recall::working_query;
 use rows::for_each_row;
 

@@ -56,15 +56,7 @@ impl<B: Backend> Memoria<B> {
 
     /// Refuses more rows than there is memory for, before anything is made of them.
     pub(super) fn check_batch(&self, batch: usize) -> Result<(), MemoriaError> {
-        let new_rows = batch.saturating_sub(self.rows.len()) as u64;
-        let requested = new_rows.saturating_mul(size_of::<Row>() as u64);
-        if requested > ROWS_LOOKED_AT
-            && let Some(available) = available_memory()
-            && requested > available
-        {
-            return Err(MemoriaError::OutOfMemory { requested, available });
-        }
-        Ok(())
+        check_new_rows(batch.saturating_sub(self.rows.len()))
     }
 
     fn check_device(
@@ -134,6 +126,18 @@ fn check_host_gain<B: Backend>(
             let (engram, got) = (ids[place], f64::from(gains[place]));
             return Err(MemoriaError::NonFiniteGain { row, engram, got });
         }
+    }
+    Ok(())
+}
+
+/// Refuses more rows than there is memory for, which they take even if they are empty.
+pub(crate) fn check_new_rows(count: usize) -> Result<(), MemoriaError> {
+    let requested = (count as u64).saturating_mul(size_of::<Row>() as u64);
+    if requested > ROWS_LOOKED_AT
+        && let Some(available) = available_memory()
+        && requested > available
+    {
+        return Err(MemoriaError::OutOfMemory { requested, available });
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use crate::{
     Memoria, MemoriaError, Storage,
     id::{Entry, Slot},
     incoming::largest_squared_norm,
+    memoria::check_new_rows,
     pool::Pool,
     row::Row,
     sealed::Unsealer,
@@ -198,6 +199,10 @@ impl<B: Backend> Restore<B> {
                 match place {
                     Some(place) => {
                         read_vectors(from, &mut row, place, pool, dtype)?;
+                        if rows.len() == rows.capacity() {
+                            // It doubles.
+                            check_new_rows(rows.len())?;
+                        }
                         rows.push((place, row));
                     }
                     None => {
