@@ -20,7 +20,11 @@ pub(crate) fn share<T: Send, R: Send>(
     each: impl Fn(T) -> R + Sync,
 ) -> Vec<R> {
     let count = items.len();
-    let helpers = rayon::current_num_threads().min(count).saturating_sub(1);
+    let helpers = match rayon::current_num_threads() {
+        0 | 1 => 0,
+        // As many as there are, though the caller works: whichever wakes up first on a free core helps.
+        threads => threads.min(count.saturating_sub(1)),
+    };
     if helpers == 0 {
         return items.map(each).collect();
     }
