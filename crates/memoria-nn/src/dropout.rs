@@ -23,11 +23,15 @@ const CHUNK: usize = 1 << 15;
 /// As there, nothing is dropped outside of training.
 pub fn apply_dropout<const D: usize>(dropout: &Dropout, input: Tensor<D>) -> Tensor<D> {
     let device = input.device();
+    // As Burn's layer has it. Most calls of a model end here, before the device is asked for its name.
+    if dropout.prob == 0.0 || !dropout.training.is_enabled() || !device.is_autodiff() {
+        return input;
+    }
     if !computes_on_host::<Dispatch>(device.as_dispatch()) {
         return dropout.forward(input);
     }
     let dropped = dropped_of_65536(dropout.prob);
-    if dropped == 0 || !dropout.training.is_enabled() || !device.is_autodiff() {
+    if dropped == 0 {
         return input;
     }
     let seed = Tensor::<1>::random([2], Distribution::Uniform(0.0, SEEDS), &device).into_data();
