@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::id::Entry;
 
+/// A day of more appointments leaves no room to another one: most days have few.
+const MOST_SPARE: usize = 256;
+
 /// Appointments with engrams at future steps.
 ///
 /// A reminded engram's appointment is not moved: when it comes up and the engram has more to live,
@@ -11,11 +14,14 @@ use crate::id::Entry;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Calendar {
     days: BTreeMap<u64, Vec<Entry>>,
+    /// Room for appointments of another day.
+    spare: Vec<Entry>,
 }
 
 impl Calendar {
     pub(crate) fn schedule(&mut self, step: u64, entry: Entry) {
-        self.days.entry(step).or_default().push(entry);
+        let spare = || core::mem::take(&mut self.spare);
+        self.days.entry(step).or_insert_with(spare).push(entry);
     }
 
     /// Takes out the next appointments that are due at `now`, with the step they were made for.
@@ -25,6 +31,14 @@ impl Calendar {
             return None;
         }
         Some(first.remove_entry())
+    }
+
+    /// Gives back what [`next_due`](Self::next_due) returned, so that another day can have the room.
+    pub(crate) fn has_done(&mut self, mut entries: Vec<Entry>) {
+        if entries.capacity() > self.spare.capacity() && entries.capacity() <= MOST_SPARE {
+            entries.clear();
+            self.spare = entries;
+        }
     }
 
     /// All appointments, in order of the step they were made for.
@@ -38,7 +52,8 @@ impl Calendar {
         let day = |entries: &Vec<Entry>| {
             size_of::<(u64, Vec<Entry>)>() + entries.capacity() * size_of::<Entry>()
         };
-        self.days.values().map(day).sum()
+        self.days.values().map(day).sum::<usize>()
+            + self.spare.capacity() * size_of::<Entry>()
     }
 }
 

@@ -22,8 +22,6 @@ mod strongest;
 mod verify;
 mod veteran;
 
-use std::collections::HashMap;
-
 use rustc_hash::FxHashMap;
 
 use crate::{
@@ -42,6 +40,8 @@ use veteran::Veteran;
 const VETERAN_ABOVE: usize = if cfg!(test) { 4 } else { ShortList::MAX };
 /// How many firings of veterans leave the log at once.
 const SETTLED_AT_ONCE: usize = if cfg!(test) { 5 } else { 64 };
+/// A firing of fewer members keeps the room of those it lost.
+const FEW: usize = if cfg!(test) { 3 } else { 32 };
 
 /// Co-firing counts of one row's engrams. The diagonal (fire counts) is not kept here.
 #[derive(Clone, Debug, Default)]
@@ -52,7 +52,7 @@ pub(crate) struct FiringLog {
     lists: Table<ShortList>,
     items: ShortLists,
     is_veteran: BitSet,
-    veterans: HashMap<Entry, Veteran>,
+    veterans: FxHashMap<Entry, Veteran>,
     /// Firings with none but veterans.
     settling: Vec<u32>,
 }
@@ -114,11 +114,16 @@ impl FiringLog {
     }
 
     /// Tells that engrams have become long-term, in order of id and after all that are older.
-    pub(crate) fn promote(&mut self, promoted: &[Member], records: &Records, counts: &mut Counts) {
+    pub(crate) fn promote(
+        &mut self,
+        promoted: &[Member],
+        records: &Records,
+        scratch: &mut Scratch,
+    ) {
         for member in promoted {
             let listed = match self.veterans.get(&member.entry) {
                 Some(veteran) if self.is_veteran.contains(member.entry) => &veteran.firings[..],
-                _ => self.items.get(self.lists[member.entry.index()]),
+                _ => self.items.get(&self.lists[member.entry.index()]),
             };
             for &firing in listed {
                 self.firings[firing as usize].long_term += 1;
@@ -128,21 +133,38 @@ impl FiringLog {
             return;
         }
         // Those who took part in the same few firings have fired with the same veterans as often.
-        let (veterans, mut alike): (Vec<Member>, Vec<Member>) =
-            promoted.iter().partition(|member| self.is_veteran.contains(member.entry));
-        alike.sort_unstable_by(|a, b| self.listed(a.entry).cmp(self.listed(b.entry)));
-        let groups = alike.chunk_by(|a, b| self.listed(a.entry) == self.listed(b.entry));
-        let groups: Vec<&[Member]> = groups.chain(veterans.chunks(1)).collect();
-        for group in groups {
-            let [first, ..] = group else { continue };
-            self.count_veterans(*first, records, counts);
+        let Scratch { grouped, counts, .. } = scratch;
+        grouped.clear();
+        grouped.extend(promoted.iter().map(|&member| (self.grouping(member.entry), member)));
+        grouped.sort_unstable_by_key(|&(grouping, _)| grouping);
+        let mut rest = &grouped[..];
+        while let Some(&(grouping, first)) = rest.first() {
+            let are_alike = |&&(other, member): &&(u64, Member)| {
+                other == grouping && self.listed(member.entry) == self.listed(first.entry)
+            };
+            let (group, others) = rest.split_at(rest.iter().take_while(are_alike).count());
+            rest = others;
+            self.count_veterans(first, records, counts);
             for (entry, count) in counts.iter() {
                 let veteran = self.veterans.get_mut(&entry);
                 if let Some(strongest) = veteran.and_then(|veteran| veteran.strongest.as_mut()) {
-                    group.iter().for_each(|&to| strongest.promoted(to, count, records));
+                    group.iter().for_each(|&(_, to)| strongest.promoted(to, count, records));
                 }
             }
         }
+    }
+
+    /// A number that is the same for engrams of the same few firings, and for others seldom; every veteran
+    /// has its own.
+    fn grouping(&self, entry: Entry) -> u64 {
+        let (high, low) = match self.is_veteran.contains(entry) {
+            true => (u32::MAX, entry.0),
+            false => {
+                let firings = self.items.get(&self.lists[entry.index()]);
+                (firings.len() as u32, firings.first().copied().unwrap_or(0))
+            }
+        };
+        u64::from(high) << 32 | u64::from(low)
     }
 
     /// Counts how often the veterans fired together with an engram, itself excluded.
@@ -179,7 +201,8 @@ impl FiringLog {
 
     /// For each of some engrams, none of them long-term unless visited, the long-term one that fired with
     /// it most often, of those not in `scratch.visited`; of equal ones that with the smallest id. Those
-    /// without any are passed over. Long-term are those with ids below `youngest`.
+    /// without any are passed over. Long-term are those with ids below `youngest`. They take the place of
+    /// what was in `found`, in no particular order.
     ///
     /// Costs the long-term members of the few firings that an engram took part in, once for all engrams
     /// that took part in the same. For a veteran it costs the connections it keeps, about twice as many as
@@ -190,24 +213,26 @@ impl FiringLog {
         youngest: EngramId,
         records: &Records,
         scratch: &mut Scratch,
-    ) -> Vec<Member> {
-        let (veterans, recruits): (Vec<Member>, Vec<Member>) =
-            from.iter().partition(|member| self.is_veteran.contains(member.entry));
-        let mut found: Vec<Member> = veterans
-            .into_iter()
-            .filter_map(|here| self.strongest_of_veteran(here.entry, youngest, records, scratch))
-            .collect();
-        let mut known: FxHashMap<&[u32], Option<Member>> = FxHashMap::default();
-        found.extend(recruits.into_iter().filter_map(|here| {
-            let firings = self.listed(here.entry);
-            *known
-                .entry(firings)
-                .or_insert_with(|| self.strongest_of_firings(firings, records, scratch))
-        }));
-        found
+        found: &mut Vec<Member>,
+    ) {
+        found.clear();
+        for here in from {
+            found.extend(self.strongest_of_veteran(here.entry, youngest, records, scratch));
+        }
+        let mut of_one: Option<(u32, Option<Member>)> = None;
+        let mut of_several: FxHashMap<&[u32], Option<Member>> = FxHashMap::default();
+        for here in from.iter().filter(|member| !self.is_veteran.contains(member.entry)) {
+            let firings = self.items.get(&self.lists[here.entry.index()]);
+            let mut strongest = || self.strongest_of_firings(firings, records, scratch);
+            found.extend(match (firings, of_one) {
+                (&[only], Some((firing, known))) if only == firing => known,
+                (&[only], _) => of_one.insert((only, strongest())).1,
+                _ => *of_several.entry(firings).or_insert_with(strongest),
+            });
+        }
     }
 
-    /// As [`strongest_ltms`](Self::strongest_ltms), for a veteran.
+    /// As [`strongest_ltms`](Self::strongest_ltms), for a veteran; none for anybody else.
     fn strongest_of_veteran(
         &mut self,
         here: Entry,
@@ -295,16 +320,16 @@ impl FiringLog {
 
     /// Takes dead engrams out; firings with fewer than two members left go with them.
     pub(crate) fn forget(&mut self, dead: &[Member], scratch: &mut Scratch) {
-        let is_dead = &mut scratch.touched;
+        let Scratch { touched: is_dead, firings: touched, .. } = scratch;
         is_dead.clear();
-        let mut touched = Vec::new();
+        touched.clear();
         for &Member { entry, .. } in dead {
             is_dead.insert(entry);
-            touched.append(&mut self.take_listed(entry));
+            self.take_listed(entry, touched);
         }
         touched.sort_unstable();
         touched.dedup();
-        for index in touched {
+        for &index in &*touched {
             let firing = &mut self.firings[index as usize];
             let had_recruits = firing.recruits > 0;
             let long_term = firing.long_term;
@@ -323,7 +348,7 @@ impl FiringLog {
             if firing.members.len() < 2 {
                 self.drop_firing(index, had_recruits);
             } else {
-                if firing.members.len() < firing.members.capacity() / 2 {
+                if firing.members.len().max(FEW) < firing.members.capacity() / 2 {
                     firing.members.shrink_to_fit();
                 }
                 if had_recruits && firing.recruits == 0 {
@@ -347,18 +372,16 @@ impl FiringLog {
     fn listed(&self, entry: Entry) -> &[u32] {
         match self.veteran(entry) {
             Some(veteran) => &veteran.firings,
-            None => self.items.get(self.lists[entry.index()]),
+            None => self.items.get(&self.lists[entry.index()]),
         }
     }
 
-    fn take_listed(&mut self, entry: Entry) -> Vec<u32> {
-        if self.is_veteran.contains(entry) {
-            let veteran = self.veterans.get_mut(&entry);
-            return veteran
-                .map(|veteran| core::mem::take(&mut veteran.firings))
-                .unwrap_or_default();
+    /// Appends the firings of the log that an engram took part in to `listed`, and forgets them.
+    fn take_listed(&mut self, entry: Entry, listed: &mut Vec<u32>) {
+        match self.veterans.get_mut(&entry) {
+            Some(veteran) if self.is_veteran.contains(entry) => listed.append(&mut veteran.firings),
+            _ => self.items.take(&mut self.lists[entry.index()], listed),
         }
-        self.items.take(&mut self.lists[entry.index()])
     }
 
     /// Adds a firing to the list of one of its members, who may become a veteran by it.
@@ -375,7 +398,7 @@ impl FiringLog {
     fn veteran_at(&mut self, entry: Entry) -> &mut Veteran {
         let mut firings = Vec::new();
         if self.is_veteran.insert(entry) {
-            firings = self.items.take(&mut self.lists[entry.index()]);
+            self.items.take(&mut self.lists[entry.index()], &mut firings);
             for &earlier in &firings {
                 let firing = &mut self.firings[earlier as usize];
                 firing.recruits -= 1;
@@ -491,6 +514,7 @@ mod tests {
         records::{Place, Record},
     };
     use proptest::prelude::*;
+    use std::collections::HashMap;
 
     /// A log beside a matrix, over engrams that are born in one order, become long-term in that order,
     /// and die in any.
@@ -547,7 +571,7 @@ mod tests {
             for member in promoted {
                 self.records.get_mut(member.entry).place = Place::long_term(0);
             }
-            self.log.promote(promoted, &self.records, &mut self.scratch.counts);
+            self.log.promote(promoted, &self.records, &mut self.scratch);
             self.long_term = until;
         }
 
@@ -622,7 +646,9 @@ mod tests {
             visited.iter().for_each(|member| {
                 scratch.visited.insert(member.entry);
             });
-            self.log.strongest_ltms(from, EngramId(youngest), records, scratch)
+            let mut found = vec![Member { id: EngramId(77), entry: Entry(0) }];
+            self.log.strongest_ltms(from, EngramId(youngest), records, scratch, &mut found);
+            found
         }
 
         fn expected_strongest(&self, here: Member, visited: &[Member]) -> Option<Member> {

@@ -78,12 +78,15 @@ impl Row {
             }
         }
         // Who is long-term was made before who is short-term, and that before the present step.
-        let members = [reminded_ltm, reminded_stm, &self.working].concat();
-        for member in &members {
+        let mut members = core::mem::take(&mut self.scratch.members);
+        members.clear();
+        for &member in [reminded_ltm, reminded_stm, &self.working].into_iter().flatten() {
             let record = self.records.get_mut(member.entry);
             record.fire_count = record.fire_count.saturating_add(1);
+            members.push(member);
         }
         self.log.fire(&members, reminded_ltm.len(), &self.records, &mut self.scratch);
+        self.scratch.members = members;
     }
 
     /// Applies gains, lets a step pass, moves engrams on and forgets those with no time left.
@@ -104,12 +107,14 @@ impl Row {
             self.keep_appointment(entry);
         }
         self.steps += 1;
-        for member in core::mem::take(&mut self.working) {
+        for member in self.working.drain(..) {
             self.records.get_mut(member.entry).place = Place::SHORT_TERM;
             self.short_term.push_back(member);
         }
         let leaving = self.short_term.len().saturating_sub(stm_capacity);
-        let promoted: Vec<Member> = self.short_term.drain(..leaving).collect();
+        let mut promoted = core::mem::take(&mut self.scratch.members);
+        promoted.clear();
+        promoted.extend(self.short_term.drain(..leaving));
         for &Member { id, entry } in &promoted {
             self.records.get_mut(entry).place = Place::long_term(self.long_term.len());
             self.long_term.push(entry);
@@ -117,12 +122,15 @@ impl Row {
                 recorder.promoted(id);
             }
         }
-        self.log.promote(&promoted, &self.records, &mut self.scratch.counts);
-        let dead = self.due();
+        self.log.promote(&promoted, &self.records, &mut self.scratch);
+        let mut dead = promoted;
+        self.due(&mut dead);
         if let Some(recorder) = &mut self.recorder {
             recorder.adjusted(&dead);
         }
-        self.forget(&dead)
+        let left = self.forget(&dead);
+        self.scratch.members = dead;
+        left
     }
 
     /// Forgets everybody; identities go on from where they were. Returns the slots left.
@@ -188,11 +196,12 @@ impl Row {
     }
 
     /// Where the strongest connections of some engrams, none of them long-term unless visited, lead to
-    /// among the long-term engrams that were not visited.
-    pub(crate) fn strongest_ltms(&mut self, from: &[Member]) -> Vec<Member> {
+    /// among the long-term engrams that were not visited: in place of what is in `found`, in no particular
+    /// order.
+    pub(crate) fn strongest_ltms(&mut self, from: &[Member], found: &mut Vec<Member>) {
         let first = self.short_term.front().or(self.working.first());
         let youngest = first.map_or(EngramId(self.next_id), |member| member.id);
-        self.log.strongest_ltms(from, youngest, &self.records, &mut self.scratch)
+        self.log.strongest_ltms(from, youngest, &self.records, &mut self.scratch, found);
     }
 
     /// How often two different engrams fired together.
@@ -240,12 +249,12 @@ impl Row {
         }
     }
 
-    /// Takes everybody out of the calendar whose appointment is due, and returns those whose time is up,
-    /// in order of id.
-    fn due(&mut self) -> Vec<Member> {
-        let mut dead = Vec::new();
+    /// Takes everybody out of the calendar whose appointment is due, and puts those whose time is up into
+    /// `dead`, in place of what is there, in order of id.
+    fn due(&mut self, dead: &mut Vec<Member>) {
+        dead.clear();
         while let Some((step, entries)) = self.calendar.next_due(self.steps) {
-            for entry in entries {
+            for &entry in &entries {
                 let record = self.records.get_mut(entry);
                 if record.place == Place::VACANT || record.appointment != Some(Day::of(step)) {
                     continue;
@@ -256,10 +265,10 @@ impl Row {
                     _ => self.keep_appointment(entry),
                 }
             }
+            self.calendar.has_done(entries);
         }
         // The order of the dead decides the order of the long-term engrams that stay.
         dead.sort_unstable();
-        dead
     }
 
     fn forget(&mut self, dead: &[Member]) -> Vec<Slot> {

@@ -1,6 +1,9 @@
 //! Reusable counters and marks over a row's table, cleared in the time they were used for.
 
-use crate::{bit_set::BitSet, id::Entry};
+use crate::{
+    bit_set::BitSet,
+    id::{Entry, Member},
+};
 
 /// What a row's search and firing work with.
 #[derive(Clone, Debug, Default)]
@@ -10,6 +13,11 @@ pub(crate) struct Scratch {
     pub(crate) visited: Marks,
     pub(crate) touched: Marks,
     pub(crate) noted: Marks,
+    /// Engrams with a number that they are grouped by.
+    pub(crate) grouped: Vec<(u64, Member)>,
+    /// Firings of the log.
+    pub(crate) firings: Vec<u32>,
+    pub(crate) members: Vec<Member>,
 }
 
 impl Scratch {
@@ -33,6 +41,9 @@ impl Scratch {
         self.counts.bytes()
             + self.tally.bytes()
             + marks.map(Marks::bytes).into_iter().sum::<usize>()
+            + self.grouped.capacity() * size_of::<(u64, Member)>()
+            + self.firings.capacity() * size_of::<u32>()
+            + self.members.capacity() * size_of::<Member>()
     }
 }
 

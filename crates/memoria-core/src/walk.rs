@@ -7,7 +7,8 @@ impl Row {
     /// fired with it most often. In order of id.
     pub(crate) fn initial_ltms(&mut self, reminded_stm: &[Member]) -> Vec<Member> {
         self.scratch.visited.clear();
-        let mut initial = self.strongest_ltms(reminded_stm);
+        let mut initial = Vec::with_capacity(reminded_stm.len());
+        self.strongest_ltms(reminded_stm, &mut initial);
         initial.sort_unstable();
         initial.dedup();
         initial
@@ -21,17 +22,20 @@ impl Row {
     /// the same firings.
     pub(crate) fn walk(&mut self, start: &[Member], depth: usize) -> Vec<Member> {
         self.scratch.visited.clear();
-        let mut walkers: Vec<Member> = start.to_vec();
-        walkers.retain(|walker| self.scratch.visited.insert(walker.entry));
-        let mut visited = walkers.clone();
+        let mut visited = start.to_vec();
+        visited.retain(|walker| self.scratch.visited.insert(walker.entry));
+        let mut found = core::mem::take(&mut self.scratch.members);
+        let mut walkers = 0..visited.len();
         for _ in 0..depth {
             if walkers.is_empty() {
                 break;
             }
-            walkers = self.strongest_ltms(&walkers);
-            walkers.retain(|walker| self.scratch.visited.insert(walker.entry));
-            visited.extend_from_slice(&walkers);
+            self.strongest_ltms(&visited[walkers.clone()], &mut found);
+            let is_new = |walker: &&Member| self.scratch.visited.insert(walker.entry);
+            visited.extend(found.iter().filter(is_new));
+            walkers = walkers.end..visited.len();
         }
+        self.scratch.members = found;
         visited.sort_unstable();
         visited
     }

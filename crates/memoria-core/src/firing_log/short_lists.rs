@@ -1,11 +1,13 @@
 //! Millions of short lists in few allocations.
 
+use core::slice;
+
 /// The lengths that room is set aside for.
-const SIZES: [usize; 10] = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32];
-/// For each length, which of the sizes it fits in.
+const SIZES: [usize; 8] = [2, 4, 6, 8, 12, 16, 24, 32];
+/// For each length above 1, which of the sizes it fits in.
 const CLASSES: [u8; ShortList::MAX + 1] = {
     let mut classes = [0; ShortList::MAX + 1];
-    let (mut len, mut class) = (1, 0);
+    let (mut len, mut class) = (2, 0);
     while len <= ShortList::MAX {
         if len > SIZES[class] {
             class += 1;
@@ -21,6 +23,7 @@ const PIECE: usize = 256;
 /// A list kept in [`ShortLists`].
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ShortList {
+    /// Its room, or, if it has one item only, that item.
     at: u32,
     len: u32,
 }
@@ -33,10 +36,14 @@ impl ShortList {
         self.len as usize
     }
 
-    /// Which of the sizes it has room for; an empty list has no room.
     fn class(&self) -> Option<usize> {
-        (self.len > 0).then(|| usize::from(CLASSES[self.len()]))
+        class_of(self.len())
     }
+}
+
+/// Which of the sizes a list of this length has room for; one of fewer than two items has no room.
+fn class_of(len: usize) -> Option<usize> {
+    (len > 1).then(|| usize::from(CLASSES[len]))
 }
 
 /// The items of short lists. A list has room for the least of a few lengths that it fits in; the room
@@ -57,58 +64,66 @@ struct Rooms {
 }
 
 impl ShortLists {
-    pub(crate) fn get(&self, list: ShortList) -> &[u32] {
+    pub(crate) fn get<'a>(&'a self, list: &'a ShortList) -> &'a [u32] {
         match list.class() {
             Some(class) => &self.rooms[class].room(list.at)[..list.len()],
-            None => &[],
+            None => &slice::from_ref(&list.at)[..list.len()],
         }
     }
 
     /// Appends an item to a list shorter than [`ShortList::MAX`].
     pub(crate) fn push(&mut self, list: &mut ShortList, item: u32) {
-        self.resize(list, list.len + 1);
-        self.get_mut(*list)[list.len() - 1] = item;
+        let len = list.len();
+        self.resize(list, len + 1);
+        self.get_mut(list)[len] = item;
     }
 
     /// Takes an item out, if it is there; the others may change their order.
     pub(crate) fn remove(&mut self, list: &mut ShortList, item: u32) {
-        let items = self.get_mut(*list);
+        let items = self.get_mut(list);
         if let Some(place) = items.iter().position(|&other| other == item) {
             items[place] = items[items.len() - 1];
-            self.resize(list, list.len - 1);
+            self.resize(list, list.len() - 1);
         }
     }
 
-    /// Empties a list and returns what it held.
-    pub(crate) fn take(&mut self, list: &mut ShortList) -> Vec<u32> {
-        let items = self.get(*list).to_vec();
+    /// Empties a list and appends what it held to `items`.
+    pub(crate) fn take(&mut self, list: &mut ShortList, items: &mut Vec<u32>) {
+        items.extend_from_slice(self.get(list));
         self.resize(list, 0);
-        items
     }
 
-    fn get_mut(&mut self, list: ShortList) -> &mut [u32] {
+    fn get_mut<'a>(&'a mut self, list: &'a mut ShortList) -> &'a mut [u32] {
+        let len = list.len();
         match list.class() {
-            Some(class) => &mut self.rooms[class].room_mut(list.at)[..list.len()],
-            None => &mut [],
+            Some(class) => &mut self.rooms[class].room_mut(list.at)[..len],
+            None => &mut slice::from_mut(&mut list.at)[..len],
         }
     }
 
     /// Moves a list to where the new length fits, with the items that both lengths have.
-    fn resize(&mut self, list: &mut ShortList, len: u32) {
+    fn resize(&mut self, list: &mut ShortList, len: usize) {
         let old = *list;
-        list.len = len;
-        if old.class() == list.class() {
+        list.len = len as u32;
+        let (from, to) = (old.class(), list.class());
+        if from == to {
             return;
         }
-        if let Some(class) = list.class() {
-            let mut kept = [0; ShortList::MAX];
-            let both = old.len.min(len) as usize;
-            kept[..both].copy_from_slice(&self.get(old)[..both]);
-            list.at = self.rooms[class].set_aside();
-            self.get_mut(*list)[..both].copy_from_slice(&kept[..both]);
+        if let Some(to) = to {
+            list.at = self.rooms[to].set_aside();
         }
-        if let Some(class) = old.class() {
-            self.rooms[class].vacant.push(old.at);
+        let both = old.len().min(len);
+        match (from, to) {
+            (Some(from), Some(to)) => {
+                let Ok([from, to]) = self.rooms.get_disjoint_mut([from, to]) else { return };
+                to.room_mut(list.at)[..both].copy_from_slice(&from.room(old.at)[..both]);
+            }
+            (None, Some(to)) if both > 0 => self.rooms[to].room_mut(list.at)[0] = old.at,
+            (Some(from), None) => list.at = self.rooms[from].room(old.at)[0],
+            _ => {}
+        }
+        if let Some(from) = from {
+            self.rooms[from].vacant.push(old.at);
         }
     }
 
@@ -213,12 +228,14 @@ mod tests {
                         }
                     }
                     Change::Take(list) => {
-                        prop_assert_eq!(lists.take(&mut handles[list]), vectors[list].clone());
+                        let mut taken = vec![7];
+                        lists.take(&mut handles[list], &mut taken);
+                        prop_assert_eq!(&taken[1..], &vectors[list][..]);
                         vectors[list].clear();
                     }
                 }
                 for (handle, vector) in handles.iter().zip(&vectors) {
-                    prop_assert_eq!(lists.get(*handle), &vector[..]);
+                    prop_assert_eq!(lists.get(handle), &vector[..]);
                 }
             }
         }
@@ -230,7 +247,7 @@ mod tests {
         for _ in 0..1000 {
             let mut list = ShortList::default();
             (0..20).for_each(|item| lists.push(&mut list, item));
-            lists.take(&mut list);
+            lists.take(&mut list, &mut Vec::new());
         }
         assert!(lists.bytes() < 4000, "{} bytes", lists.bytes());
     }

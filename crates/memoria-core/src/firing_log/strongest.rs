@@ -12,6 +12,8 @@ use crate::{
 
 /// How many connections are kept at least.
 const KEPT: usize = if cfg!(test) { 3 } else { 64 };
+/// Among fewer it is not looked who died.
+const FEW: usize = if cfg!(test) { 4 } else { 16 };
 
 /// What connections are ranked by: the greater is the stronger, of equal counts that to the smaller id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,6 +45,8 @@ pub(crate) struct Strongest {
     others: Option<Rank>,
     /// How many are kept when some must go.
     room: usize,
+    /// Beyond so many it is looked who died, and who must go.
+    full: usize,
 }
 
 /// The long-term engrams that have just fired together.
@@ -71,7 +75,7 @@ impl Strongest {
     ) -> Self {
         let kept = connections.map(|(to, count)| Connection { to, count }).collect();
         // As many again, so that those that are visited, and those that die, leave enough.
-        let mut strongest = Self { kept, others: None, room: KEPT.max(2 * visited + 1) };
+        let mut strongest = Self { kept, others: None, room: KEPT.max(2 * visited + 1), full: 0 };
         strongest.shrink(records);
         strongest
     }
@@ -136,19 +140,23 @@ impl Strongest {
     }
 
     fn shrink_if_large(&mut self, records: &Records) {
-        if self.kept.len() > 2 * self.room {
+        if self.kept.len() > self.full {
             self.shrink(records);
         }
     }
 
     fn shrink(&mut self, records: &Records) {
         self.kept.retain(|connection| records.lives(connection.to));
-        if self.kept.len() > self.room {
+        // The first time, and then when as many again have come.
+        if self.kept.len() > self.room && (self.full == 0 || self.kept.len() > 2 * self.room) {
             self.kept.select_nth_unstable_by_key(self.room, |c| Reverse(c.rank()));
             let strongest_gone = self.kept[self.room].rank();
             self.others = self.others.max(Some(strongest_gone));
             self.kept.truncate(self.room);
-            self.kept.shrink_to_fit();
+        }
+        self.full = (2 * self.kept.len()).clamp(FEW, 2 * self.room);
+        if self.kept.capacity() > 2 * self.full {
+            self.kept.shrink_to(self.full);
         }
     }
 

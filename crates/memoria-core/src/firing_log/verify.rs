@@ -201,7 +201,7 @@ mod tests {
         log.fire(&living[9..], 0, &records, &mut scratch);
         for &here in &living {
             scratch.visited.clear();
-            log.strongest_ltms(&[here], EngramId(3), &records, &mut scratch);
+            log.strongest_ltms(&[here], EngramId(3), &records, &mut scratch, &mut Vec::new());
         }
         log.verify(&living, 3, &records).unwrap();
         assert!(!log.veterans.is_empty() && !log.settling.is_empty() && !log.unused.is_empty());
@@ -222,7 +222,7 @@ mod tests {
     #[case::dead(Invariant::Firing, |_: &mut FiringLog, records: &mut Records| { records.vacate(Entry(9)); })]
     #[case::long_term(Invariant::Firing, |log: &mut FiringLog, _: &mut Records| { let i = used(log); log.firings[i].long_term += 1; })]
     #[case::recruits(Invariant::Firing, |log: &mut FiringLog, _: &mut Records| { let i = used(log); log.firings[i].recruits -= 1; })]
-    #[case::unlisted(Invariant::FiringList, |log: &mut FiringLog, _: &mut Records| { log.take_listed(Entry(10)); })]
+    #[case::unlisted(Invariant::FiringList, |log: &mut FiringLog, _: &mut Records| { log.take_listed(Entry(10), &mut Vec::new()); })]
     #[case::listed_twice(Invariant::FiringList, |log: &mut FiringLog, _: &mut Records| {
         let listed = log.listed(Entry(10))[0];
         log.items.push(&mut log.lists[10], listed);
