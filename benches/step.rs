@@ -27,6 +27,9 @@ use workload::{Workload, workloads};
 
 /// Steps of a workload that is run only to see that it runs.
 const QUICK_STEPS: usize = 4;
+/// A workload of shorter steps is run again and again, each time with a new memory, until those that
+/// count took so long.
+const MEASURED_AT_LEAST: Duration = Duration::from_millis(100);
 
 /// Times a step of the memory.
 #[derive(Parser)]
@@ -76,39 +79,30 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
         }
         workload.steps = options.steps.unwrap_or(workload.steps);
         // On one of the threads that share the work: it takes part, and need not be woken.
-        let measured = rayon::scope(|_| measure(&workload, options.device, bandwidth))?;
+        let at_least = if is_quick { Duration::ZERO } else { MEASURED_AT_LEAST };
+        let measured = rayon::scope(|_| measure(&workload, options.device, at_least, bandwidth))?;
         println!("{}", serde_json::to_string(&measured)?);
     }
     Ok(())
 }
 
-/// Runs all steps of a workload and measures the second half of them.
+/// Runs all steps of a workload and measures the second half of them, as often as it takes to have
+/// measured for `at_least` that long.
 fn measure(
     workload: &Workload,
     device: DeviceChoice,
+    at_least: Duration,
     bandwidth: Option<f64>,
 ) -> Result<Measurement, Box<dyn Error + Send + Sync>> {
     let name = device.to_possible_value().map(|value| value.get_name().to_owned());
     let device = device.device();
     let mut rng = ChaCha8Rng::seed_from_u64(0);
-    let mut memory = Memoria::<Dispatch>::new(workload.config())?;
-    let measured_from = workload.steps / 2;
-    let mut before = Costs::default();
-    let mut times = Vec::with_capacity(workload.steps - measured_from);
-    let mut long_term_touched = 0;
-    for step in 0..workload.steps {
-        // The gains of one step are read in the next: those of the step before come in here, and
-        // those of the last step do not, so that as many are counted as there are steps.
-        if step == measured_from {
-            before = memory.costs();
-        }
-        let (time, reminded) = run_step(&mut memory, workload, &mut rng, &device)?;
-        if step >= measured_from {
-            times.push(time);
-            long_term_touched += vectors_of_found_and_reminded(&reminded, workload);
-        }
+    let mut measured = Measured::default();
+    let mut memory = run(workload, &mut rng, &device, &mut measured)?;
+    while measured.times.iter().sum::<Duration>() < at_least {
+        memory = run(workload, &mut rng, &device, &mut measured)?;
     }
-    let costs = memory.costs();
+    let Measured { times, data_plane, control_plane, round_trips, long_term_touched } = measured;
     let (steps, total) = (times.len() as f64, times.iter().sum::<Duration>().as_secs_f64());
     let state = memory.state()?;
     let rows = (0..state.batch()).map(|row| Ok(state.row(row)?.counts()));
@@ -128,12 +122,50 @@ fn measure(
         peak_rss_mb: peak_resident_mib(),
         floor_ms: floor.map(milliseconds),
         times_floor: floor.map(|floor| rounded(time / floor)),
-        data_plane_share: rounded((costs.data_plane - before.data_plane).as_secs_f64() / total),
-        control_plane_share: rounded(
-            (costs.control_plane - before.control_plane).as_secs_f64() / total,
-        ),
-        round_trips_per_step: rounded((costs.round_trips - before.round_trips) as f64 / steps),
+        data_plane_share: rounded(data_plane.as_secs_f64() / total),
+        control_plane_share: rounded(control_plane.as_secs_f64() / total),
+        round_trips_per_step: rounded(round_trips as f64 / steps),
     })
+}
+
+/// What the steps that count took and cost.
+#[derive(Default)]
+struct Measured {
+    times: Vec<Duration>,
+    data_plane: Duration,
+    control_plane: Duration,
+    round_trips: u64,
+    /// Vectors of found and reminded long-term engrams, read or written.
+    long_term_touched: usize,
+}
+
+/// Runs all steps of a workload in a new memory, which is returned, and adds what the second half took.
+fn run(
+    workload: &Workload,
+    rng: &mut ChaCha8Rng,
+    device: &Device,
+    measured: &mut Measured,
+) -> Result<Memoria<Dispatch>, Box<dyn Error + Send + Sync>> {
+    let mut memory = Memoria::<Dispatch>::new(workload.config())?;
+    let measured_from = workload.steps / 2;
+    let mut before = Costs::default();
+    for step in 0..workload.steps {
+        // The gains of one step are read in the next: those of the step before come in here, and
+        // those of the last step do not, so that as many are counted as there are steps.
+        if step == measured_from {
+            before = memory.costs();
+        }
+        let (time, reminded) = run_step(&mut memory, workload, rng, device)?;
+        if step >= measured_from {
+            measured.times.push(time);
+            measured.long_term_touched += vectors_of_found_and_reminded(&reminded, workload);
+        }
+    }
+    let costs = memory.costs();
+    measured.data_plane += costs.data_plane - before.data_plane;
+    measured.control_plane += costs.control_plane - before.control_plane;
+    measured.round_trips += costs.round_trips - before.round_trips;
+    Ok(memory)
 }
 
 /// One step: the time it took, without the making of working memories and gains, and its result.

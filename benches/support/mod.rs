@@ -19,9 +19,9 @@ pub(crate) fn median(times: &[Duration]) -> f64 {
     }
 }
 
-/// In milliseconds, to a thousandth.
+/// In milliseconds, to ten nanoseconds.
 pub(crate) fn milliseconds(seconds: f64) -> f64 {
-    rounded(1e3 * seconds)
+    (1e8 * seconds).round() / 1e5
 }
 
 pub(crate) fn rounded(number: f64) -> f64 {

@@ -122,14 +122,16 @@ impl Row {
                 recorder.promoted(id);
             }
         }
-        self.log.promote(&promoted, &self.records, &mut self.scratch);
-        let mut dead = promoted;
+        let mut dead = core::mem::take(&mut self.scratch.others);
         self.due(&mut dead);
         if let Some(recorder) = &mut self.recorder {
             recorder.adjusted(&dead);
         }
         let left = self.forget(&dead);
-        self.scratch.members = dead;
+        // Many live no longer than it takes them to become long-term: the log need not be told of those.
+        promoted.retain(|&member| self.records.lives(member));
+        self.log.promote(&promoted, &self.records, &mut self.scratch);
+        (self.scratch.members, self.scratch.others) = (promoted, dead);
         left
     }
 

@@ -18,6 +18,7 @@ pub(crate) struct Scratch {
     /// Firings of the log.
     pub(crate) firings: Vec<u32>,
     pub(crate) members: Vec<Member>,
+    pub(crate) others: Vec<Member>,
 }
 
 impl Scratch {
@@ -43,7 +44,7 @@ impl Scratch {
             + marks.map(Marks::bytes).into_iter().sum::<usize>()
             + self.grouped.capacity() * size_of::<(u64, Member)>()
             + self.firings.capacity() * size_of::<u32>()
-            + self.members.capacity() * size_of::<Member>()
+            + (self.members.capacity() + self.others.capacity()) * size_of::<Member>()
     }
 }
 
