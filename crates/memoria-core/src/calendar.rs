@@ -52,8 +52,7 @@ impl Calendar {
         let day = |entries: &Vec<Entry>| {
             size_of::<(u64, Vec<Entry>)>() + entries.capacity() * size_of::<Entry>()
         };
-        self.days.values().map(day).sum::<usize>()
-            + self.spare.capacity() * size_of::<Entry>()
+        self.days.values().map(day).sum::<usize>() + self.spare.capacity() * size_of::<Entry>()
     }
 }
 

@@ -224,7 +224,7 @@ impl<B: Backend> Memoria<B> {
             let due = self.due(&read)?;
             let query = working_query(self.config.correlation);
             let searches = self.search_here(Some(&due), query);
-            return Ok(self.opened(&searches));
+            return Ok(self.opened(searches));
         }
         let queries = self.working_queries();
         let mut question = self.ask(queries);
@@ -240,7 +240,7 @@ impl<B: Backend> Memoria<B> {
         let is_shared = self.is_shared();
         for_each_row(&mut self.rows, is_shared, |row, index| searches[index].fire(row));
         self.costs.control_plane += started.elapsed();
-        Ok(self.opened(&searches))
+        Ok(self.opened(searches))
     }
 
     /// Whether the memory is large enough for several threads to work on it.
@@ -250,7 +250,7 @@ impl<B: Backend> Memoria<B> {
     }
 
     /// Opens the step of what was searched and has fired: the next thing to come is its adjustment.
-    fn opened(&mut self, searches: &[Search]) -> Reminded<B> {
+    fn opened(&mut self, searches: Vec<Search>) -> Reminded<B> {
         static TICKETS: AtomicU64 = AtomicU64::new(0);
         let ticket = TICKETS.fetch_add(1, Ordering::Relaxed);
         let rows = searches.iter().map(|search| search.reminded().collect::<Vec<Member>>());
@@ -278,7 +278,7 @@ impl<B: Backend> Memoria<B> {
         if searches.is_empty() {
             return Ok(Reminded::nothing(batch));
         }
-        Ok(self.reminded(&searches, None))
+        Ok(self.reminded(searches, None))
     }
 
     /// Ends the step: reminded engrams gain lifespan, then every engram loses 1 and ages by 1, working

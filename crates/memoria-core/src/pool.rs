@@ -208,31 +208,39 @@ impl<B: Backend> Pool<B> {
             (Vectors::Device(vectors), Query::Device(working)) => {
                 Numbers::OnDevice(vectors.scores(working.clone(), candidates, correlation))
             }
-            (Vectors::Host(vectors), Query::Host(query)) => {
-                Numbers::Here(vectors.scores(query, candidates, may_share))
-            }
-            _ => unreachable!("a query is made by the pool that answers it"),
+            _ => Numbers::Here(self.scores_here(query, candidates, may_share)),
         }
     }
 
-    /// Vectors as `[rows, width, dim]`; rows shorter than `width`, which is above 0, end in zeros.
+    /// As [`scores`](Self::scores), of a pool on the host.
+    pub(crate) fn scores_here(
+        &self,
+        query: &Query<B>,
+        candidates: &[Slot],
+        may_share: bool,
+    ) -> Vec<f64> {
+        match (&self.vectors, query) {
+            (Vectors::Host(vectors), Query::Host(query)) => {
+                vectors.scores(query, candidates, may_share)
+            }
+            _ => unreachable!("a query is made by the pool that answers it, on the host"),
+        }
+    }
+
+    /// Vectors as `[slots / width, width, dim]`, zeros where there is no slot; at least one.
     pub(crate) fn gather(
         &self,
-        rows: &[Vec<Slot>],
+        slots: &[Option<Slot>],
         width: usize,
         may_share: bool,
     ) -> FloatTensor<B> {
-        let padded = rows.iter().flat_map(|row| {
-            let padding = std::iter::repeat_n(None, width - row.len());
-            row.iter().map(|&slot| Some(slot)).chain(padding)
-        });
-        let vectors = self.vectors_in(rows.len() * width, padded, may_share);
-        B::float_reshape(vectors, Shape::new([rows.len(), width, self.dim]))
+        let shape = [slots.len() / width, width, self.dim];
+        B::float_reshape(self.vectors_in(slots, may_share), Shape::new(shape))
     }
 
     /// Vectors `[slots, dim]`; at least one.
     pub(crate) fn select(&self, slots: &[Slot]) -> FloatTensor<B> {
-        self.vectors_in(slots.len(), slots.iter().map(|&slot| Some(slot)), false)
+        self.vectors_in(&slots.iter().map(|&slot| Some(slot)).collect::<Vec<_>>(), false)
     }
 
     /// Checks that the slots `taken`, which are all there are, are taken once.
@@ -244,7 +252,8 @@ impl<B: Backend> Pool<B> {
     pub(crate) fn vectors(&self, slots: &[Slot]) -> Result<TensorData, MemoriaError> {
         match &self.vectors {
             Vectors::Host(vectors) => {
-                Ok(vectors.gather(slots.len(), slots.iter().map(|&slot| Some(slot)), false))
+                let slots: Vec<Option<Slot>> = slots.iter().map(|&slot| Some(slot)).collect();
+                Ok(vectors.gather(&slots, false))
             }
             Vectors::Device(_) => {
                 let mut read = read::<B>(vec![self.select(slots)])?;
@@ -348,16 +357,11 @@ impl<B: Backend> Pool<B> {
         self.slots.bytes()
     }
 
-    fn vectors_in(
-        &self,
-        count: usize,
-        slots: impl Iterator<Item = Option<Slot>>,
-        may_share: bool,
-    ) -> FloatTensor<B> {
+    fn vectors_in(&self, slots: &[Option<Slot>], may_share: bool) -> FloatTensor<B> {
         match &self.vectors {
-            Vectors::Device(vectors) => vectors.select(slots),
+            Vectors::Device(vectors) => vectors.select(slots.iter().copied()),
             Vectors::Host(vectors) => {
-                let data = vectors.gather(count, slots, may_share);
+                let data = vectors.gather(slots, may_share);
                 let tensor = B::float_from_data(data, &self.device);
                 if tensor.dtype() == self.dtype {
                     return tensor;
@@ -471,7 +475,7 @@ mod tests {
         let values: Vec<f32> = (0..12 * dim).map(|i| (i % 250) as f32).collect();
         let mut slots = add(&mut pool, &values[..4 * dim]);
         slots.extend(add(&mut pool, &values[4 * dim..]));
-        let gathered = pool.gather(&[slots], 12, true);
+        let gathered = pool.gather(&slots.into_iter().map(Some).collect::<Vec<_>>(), 12, true);
         assert_eq!(gathered.dtype(), dtype);
         assert!(numbers(gathered).iter().zip(&values).all(|(&a, &b)| a == f64::from(b)));
         let width = dtype.size() * dim;
@@ -487,7 +491,7 @@ mod tests {
         pool.release(slots[1..3].iter().copied());
         let again = add(&mut pool, &[2.0; 9]);
         assert_eq!(again.iter().filter(|slot| slots.contains(slot)).count(), 2);
-        let gathered = numbers(pool.gather(&[again[..1].to_vec(), vec![]], 2, true));
+        let gathered = numbers(pool.gather(&[Some(again[0]), None, None, None], 2, true));
         assert_eq!(gathered, [2.0, 2.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
     }
 

@@ -1,7 +1,9 @@
+use std::sync::OnceLock;
+
 use burn::backend::{Backend, tensor::FloatTensor};
 use serde::{Deserialize, Serialize};
 
-use crate::{EngramId, id::Member};
+use crate::{EngramId, id::Member, ragged::Ragged, search::Search};
 
 /// How one row came to be reminded: every stage of the search, with ids in ascending order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,20 +23,33 @@ pub struct Recollection {
 /// What a memory is reminded of, row by row.
 #[derive(Clone, Debug)]
 pub struct Reminded<B: Backend> {
-    pub(crate) data: Option<FloatTensor<B>>,
-    pub(crate) rows: Vec<Recollection>,
-    pub(crate) working: Vec<Vec<EngramId>>,
+    data: Option<FloatTensor<B>>,
+    searches: Vec<Search>,
+    /// What each row is reminded of.
+    ids: Ragged<EngramId>,
+    working: Ragged<EngramId>,
     pub(crate) ticket: Option<u64>,
+    /// Made when they are first asked for.
+    recollections: OnceLock<Vec<Recollection>>,
 }
 
 impl<B: Backend> Reminded<B> {
+    /// What was found in every row, with the working engrams that it was reminded with, and the vectors of
+    /// all that it is reminded of.
+    pub(crate) fn new(
+        searches: Vec<Search>,
+        working: Ragged<EngramId>,
+        data: Option<FloatTensor<B>>,
+        ticket: Option<u64>,
+    ) -> Self {
+        let reminded = |row: usize| searches[row].reminded().map(|member| member.id);
+        let ids = Ragged::of(searches.len(), reminded);
+        Self { data, searches, ids, working, ticket, recollections: OnceLock::new() }
+    }
+
     pub(crate) fn nothing(batch: usize) -> Self {
-        Self {
-            data: None,
-            rows: vec![Recollection::default(); batch],
-            working: vec![Vec::new(); batch],
-            ticket: None,
-        }
+        let nobody = Ragged::of(batch, |_| core::iter::empty());
+        Self::new(vec![Search::default(); batch], nobody, None, None)
     }
 
     /// The vectors, `[batch, k, hidden_dim]`: row by row in order of id, then zeros up to the largest
@@ -50,13 +65,13 @@ impl<B: Backend> Reminded<B> {
 
     /// Number of rows.
     pub fn batch(&self) -> usize {
-        self.rows.len()
+        self.searches.len()
     }
 
     /// The largest number of engrams that any row is reminded of: the second dimension of
     /// [`data`](Self::data).
     pub fn width(&self) -> usize {
-        self.rows.iter().map(|row| row.reminded.len()).max().unwrap_or(0)
+        self.ids.width()
     }
 
     /// The reminded engrams of a row, in the order of its vectors. Places beyond are padding.
@@ -65,7 +80,7 @@ impl<B: Backend> Reminded<B> {
     ///
     /// If the row is out of range.
     pub fn ids(&self, row: usize) -> &[EngramId] {
-        &self.rows[row].reminded
+        self.ids.list(row)
     }
 
     /// The working engrams of a row that it was reminded with, oldest first; none for a
@@ -75,21 +90,18 @@ impl<B: Backend> Reminded<B> {
     ///
     /// If the row is out of range.
     pub fn working(&self, row: usize) -> &[EngramId] {
-        &self.working[row]
+        self.working.list(row)
     }
 
-    /// How the rows came to be reminded.
+    /// How the rows came to be reminded. Put together when it is first asked for.
     pub fn recollections(&self) -> &[Recollection] {
-        &self.rows
+        self.recollections.get_or_init(|| self.searches.iter().map(Search::recollection).collect())
     }
 
     /// Which places of [`data`](Self::data) are padding, `batch × width`, row by row.
     pub fn padding(&self) -> Vec<bool> {
         let width = self.width();
-        let row = |r: &Recollection| {
-            (0..width).map(|place| place >= r.reminded.len()).collect::<Vec<_>>()
-        };
-        self.rows.iter().flat_map(row).collect()
+        self.ids.iter().flat_map(|ids| (0..width).map(|place| place >= ids.len())).collect()
     }
 }
 

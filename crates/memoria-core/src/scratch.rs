@@ -3,6 +3,7 @@
 use crate::{
     bit_set::BitSet,
     id::{Entry, Member},
+    ranking::Scored,
 };
 
 /// What a row's search and firing work with.
@@ -19,6 +20,7 @@ pub(crate) struct Scratch {
     pub(crate) firings: Vec<u32>,
     pub(crate) members: Vec<Member>,
     pub(crate) others: Vec<Member>,
+    pub(crate) scored: Vec<Scored>,
 }
 
 impl Scratch {
@@ -44,6 +46,7 @@ impl Scratch {
             + marks.map(Marks::bytes).into_iter().sum::<usize>()
             + self.grouped.capacity() * size_of::<(u64, Member)>()
             + self.firings.capacity() * size_of::<u32>()
+            + self.scored.capacity() * size_of::<Scored>()
             + (self.members.capacity() + self.others.capacity()) * size_of::<Member>()
     }
 }

@@ -27,13 +27,17 @@ impl Candidates {
         wanted > 0 && self.members.len() > wanted
     }
 
-    /// The living ones, each with its score; without scores all are alike.
-    fn living(&self, row: &Row, scores: Option<&[f64]>) -> Vec<Scored> {
-        let scored = self.members.iter().enumerate().map(|(place, &member)| {
+    /// The `k` living ones with the highest scores, in order of id; without scores all are alike.
+    fn best(&self, row: &mut Row, scores: Option<&[f64]>, k: usize) -> Vec<Member> {
+        let mut scored = core::mem::take(&mut row.scratch.scored);
+        scored.clear();
+        for (place, &member) in self.members.iter().enumerate().filter(|(_, m)| row.lives(**m)) {
             let score = scores.map_or(0.0, |scores| scores[place]);
-            Scored { member, score }
-        });
-        scored.filter(|candidate| row.lives(candidate.member)).collect()
+            scored.push(Scored { member, score });
+        }
+        let best = best(&mut scored, k);
+        row.scratch.scored = scored;
+        best
     }
 }
 
@@ -55,7 +59,7 @@ impl Search {
         scores: Option<&[f64]>,
         config: &MemoriaConfig,
     ) -> Self {
-        let reminded_stm = best(candidates.living(row, scores), config.num_reminded_stm);
+        let reminded_stm = candidates.best(row, scores, config.num_reminded_stm);
         let mut initial_ltm = row.initial_ltms(&reminded_stm);
         if config.ltm_exploration > 0 {
             let (amount, from) = (config.ltm_exploration, row.long_term_len());
@@ -81,8 +85,8 @@ impl Search {
     /// Chooses among the found long-term engrams by their scores.
     pub(crate) fn choose(&mut self, scores: &[f64], config: &MemoriaConfig) {
         let scored = self.found_ltm.iter().zip(scores);
-        let scored = scored.map(|(&member, &score)| Scored { member, score }).collect();
-        self.reminded_ltm = best(scored, config.num_final_ltms);
+        let mut scored: Vec<_> = scored.map(|(&member, &score)| Scored { member, score }).collect();
+        self.reminded_ltm = best(&mut scored, config.num_final_ltms);
     }
 
     /// Fires what was found together with the row's working engrams.
@@ -92,7 +96,7 @@ impl Search {
 
     /// Everything the row is reminded of, in order of id: who is long-term is older than who is
     /// short-term.
-    pub(crate) fn reminded(&self) -> impl Iterator<Item = Member> {
+    pub(crate) fn reminded(&self) -> impl Iterator<Item = Member> + Clone {
         self.reminded_ltm.iter().chain(&self.reminded_stm).copied()
     }
 
@@ -108,10 +112,10 @@ impl Search {
     }
 }
 
-/// The `k` best, in order of id.
-fn best(mut scored: Vec<Scored>, k: usize) -> Vec<Member> {
-    keep_best(&mut scored, k);
-    let mut best: Vec<Member> = scored.into_iter().map(|scored| scored.member).collect();
+/// The `k` best, in order of id. What is left of the candidates is unspecified.
+fn best(scored: &mut Vec<Scored>, k: usize) -> Vec<Member> {
+    keep_best(scored, k);
+    let mut best: Vec<Member> = scored.iter().map(|scored| scored.member).collect();
     best.sort_unstable();
     best
 }

@@ -7,6 +7,7 @@ use burn::backend::Backend;
 
 use super::{Memoria, rows::for_each_row, settle::Due};
 use crate::{
+    id::Slot,
     pool::{Pool, Query},
     row::Row,
     search::{Candidates, Search},
@@ -28,68 +29,90 @@ impl<B: Backend> Memoria<B> {
         // Threads that have rows of their own do not help each other with single rows.
         let share_rows = is_shared && self.rows.len() < rayon::current_num_threads();
         let search = |row: &mut Row, index: usize| {
-            let mut clock = Clock::default();
-            let left = clock.control(|| due.map(|due| due.settle(row, index, &config)));
-            let left = left.unwrap_or_default();
-            let Some(query) = clock.data(|| query_of(pool, index, row)) else {
+            let mut clock = Clock::started();
+            let left = due.map(|due| due.settle(row, index, &config)).unwrap_or_default();
+            let candidates = Candidates::new(row, row.short_term());
+            clock.was_control();
+            let Some(query) = query_of(pool, index, row) else {
                 return (Search::default(), left, clock);
             };
-            let candidates = clock.control(|| Candidates::new(row, row.short_term()));
             let asked = candidates.need_scores(&config);
-            let scores = asked.then(|| {
-                clock
-                    .data(|| pool.scores(&query, &candidates.slots, config.correlation, share_rows))
-            });
-            let scores = scores.as_ref().and_then(|scores| scores.here());
-            let mut search = clock.control(|| Search::begin(row, &candidates, scores, &config));
+            let scores = |slots: &[Slot]| pool.scores_here(&query, slots, share_rows);
+            let of_candidates = asked.then(|| scores(&candidates.slots));
+            clock.was_data();
+            let mut search = Search::begin(row, &candidates, of_candidates.as_deref(), &config);
             if search.is_undecided(&config) {
-                let found = clock.control(|| search.found_slots(row));
-                let scores =
-                    clock.data(|| pool.scores(&query, &found, config.correlation, share_rows));
-                clock.control(|| search.choose(scores.here().unwrap_or_default(), &config));
+                let found = search.found_slots(row);
+                clock.was_control();
+                let of_found = scores(&found);
+                clock.was_data();
+                search.choose(&of_found, &config);
             }
             if due.is_some() {
-                clock.control(|| search.fire(row));
+                search.fire(row);
             }
+            clock.was_control();
             (search, left, clock)
         };
         let searched = for_each_row(&mut self.rows, is_shared, search);
-        let (searches, left, clocks): (Vec<_>, Vec<_>, Vec<_>) = searched.into_iter().collect();
-        self.release(left);
+        let mut searches = Vec::with_capacity(searched.len());
+        let mut spent = Spent::default();
+        for (search, left, clock) in searched {
+            searches.push(search);
+            spent.data += clock.spent.data;
+            spent.control += clock.spent.control;
+            if let Some(pool) = &mut self.pool {
+                pool.release(left);
+            }
+        }
         // Threads that work at the same time share the time that passed.
-        let (elapsed, share) = (started.elapsed(), Clock::data_share(&clocks));
+        let (elapsed, share) = (started.elapsed(), spent.data_share());
         self.costs.data_plane += elapsed.mul_f64(share);
         self.costs.control_plane += elapsed.mul_f64(1.0 - share);
         searches
     }
 }
 
-/// What one row spent on vectors and on all else.
+/// Time spent on vectors, and on all else.
 #[derive(Clone, Copy, Debug, Default)]
-struct Clock {
+struct Spent {
     data: Duration,
     control: Duration,
 }
 
-impl Clock {
-    fn data<R>(&mut self, work: impl FnOnce() -> R) -> R {
-        timed(&mut self.data, work)
-    }
-
-    fn control<R>(&mut self, work: impl FnOnce() -> R) -> R {
-        timed(&mut self.control, work)
-    }
-
-    fn data_share(clocks: &[Self]) -> f64 {
-        let data: f64 = clocks.iter().map(|clock| clock.data.as_secs_f64()).sum();
-        let control: f64 = clocks.iter().map(|clock| clock.control.as_secs_f64()).sum();
+impl Spent {
+    fn data_share(&self) -> f64 {
+        let (data, control) = (self.data.as_secs_f64(), self.control.as_secs_f64());
         if data > 0.0 { data / (data + control) } else { 0.0 }
     }
 }
 
-fn timed<R>(total: &mut Duration, work: impl FnOnce() -> R) -> R {
-    let started = Instant::now();
-    let result = work();
-    *total += started.elapsed();
-    result
+/// Tells what the time of a row is spent on: one look at the time per change from one to the other.
+#[derive(Clone, Copy, Debug)]
+struct Clock {
+    since: Instant,
+    spent: Spent,
+}
+
+impl Clock {
+    fn started() -> Self {
+        Self { since: Instant::now(), spent: Spent::default() }
+    }
+
+    /// Says that since it was last told, the time went to vectors.
+    fn was_data(&mut self) {
+        let lap = self.lap();
+        self.spent.data += lap;
+    }
+
+    /// Says that since it was last told, the time went to all else.
+    fn was_control(&mut self) {
+        let lap = self.lap();
+        self.spent.control += lap;
+    }
+
+    fn lap(&mut self) -> Duration {
+        let now = Instant::now();
+        now - core::mem::replace(&mut self.since, now)
+    }
 }

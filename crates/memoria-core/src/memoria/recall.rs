@@ -6,10 +6,11 @@ use burn::backend::{Backend, TensorData, TensorMetadata, tensor::FloatTensor};
 
 use super::{Memoria, Step, rows::for_each_row};
 use crate::{
-    Correlation, MemoriaError, Recollection, Reminded,
+    Correlation, MemoriaError, Reminded,
     id::Slot,
     incoming::check_squared_norms,
     pool::{Numbers, Pool, Query, squared_norms},
+    ragged::Ragged,
     row::Row,
     search::{Candidates, Search},
 };
@@ -180,27 +181,25 @@ impl<B: Backend> Memoria<B> {
     }
 
     /// The vectors and ids of what was found.
-    pub(super) fn reminded(&mut self, searches: &[Search], ticket: Option<u64>) -> Reminded<B> {
+    pub(super) fn reminded(&mut self, searches: Vec<Search>, ticket: Option<u64>) -> Reminded<B> {
         let started = Instant::now();
-        let rows: Vec<Recollection> = searches.iter().map(Search::recollection).collect();
-        let slots: Vec<Vec<Slot>> = self
-            .rows
-            .iter()
-            .zip(searches)
-            .map(|(row, search)| search.reminded().map(|member| row.slot(member.entry)).collect())
-            .collect();
-        let fired = |row: &Row| match ticket {
-            Some(_) => row.working().iter().map(|member| member.id).collect(),
-            None => Vec::new(),
+        let fired = |row: usize| {
+            let fired = if ticket.is_some() { self.rows[row].working() } else { &[] };
+            fired.iter().map(|member| member.id)
         };
-        let working = self.rows.iter().map(fired).collect();
+        let working = Ragged::of(self.rows.len(), fired);
+        let width = searches.iter().map(|search| search.reminded().count()).max().unwrap_or(0);
+        let mut slots = Vec::with_capacity(searches.len() * width);
+        for (index, (row, search)) in self.rows.iter().zip(&searches).enumerate() {
+            slots.extend(search.reminded().map(|member| Some(row.slot(member.entry))));
+            slots.resize((index + 1) * width, None);
+        }
         self.costs.control_plane += started.elapsed();
         let started = Instant::now();
         let is_shared = self.is_shared();
-        let width = slots.iter().map(Vec::len).max().unwrap_or(0);
         let pool = self.pool.as_ref().filter(|_| width > 0);
         let data = pool.map(|pool| pool.gather(&slots, width, is_shared));
         self.costs.data_plane += started.elapsed();
-        Reminded { data, rows, working, ticket }
+        Reminded::new(searches, working, data, ticket)
     }
 }

@@ -37,11 +37,13 @@ macro_rules! for_any {
     };
 }
 
-/// What candidates are compared with, in double precision: the mean of the working memories for
-/// [`Correlation::NegSquaredL2`], all of them for [`Correlation::Gaussian`].
+/// What candidates are compared with, in the precision they are compared in: the mean of the working
+/// memories for [`Correlation::NegSquaredL2`], all of them for [`Correlation::Gaussian`], one after the
+/// other.
 #[derive(Clone, Debug)]
-pub(crate) struct HostQuery {
-    vectors: Vec<Vec<f64>>,
+pub(crate) enum HostQuery {
+    Single(Vec<f32>),
+    Double(Vec<f64>),
 }
 
 impl HostVectors {
@@ -79,7 +81,7 @@ impl HostVectors {
     /// The query for the vectors in `slots`.
     pub(super) fn query(&self, slots: &[Slot], correlation: Correlation) -> HostQuery {
         for_any!(self, vectors => {
-            HostQuery::new(slots.iter().map(|&slot| vectors.get(slot)), correlation)
+            vectors.query(slots.len(), |index| vectors.get(slots[index]), correlation)
         })
     }
 
@@ -90,7 +92,11 @@ impl HostVectors {
         range: core::ops::Range<usize>,
         correlation: Correlation,
     ) -> HostQuery {
-        for_any!(self, vectors => vectors.query_of(&numbers_of(data), range, correlation))
+        for_any!(self, vectors => {
+            let (numbers, dim) = (numbers_of(data), vectors.dim);
+            let vector = |index| &numbers[(range.start + index) * dim..][..dim];
+            vectors.query(range.len(), vector, correlation)
+        })
     }
 
     pub(super) fn scores(
@@ -103,14 +109,9 @@ impl HostVectors {
     }
 
     /// Vectors one after the other, zeros where there is no slot.
-    pub(super) fn gather(
-        &self,
-        count: usize,
-        slots: impl Iterator<Item = Option<Slot>>,
-        may_share: bool,
-    ) -> TensorData {
-        let slots: Vec<Option<Slot>> = slots.collect();
-        for_any!(self, vectors => TensorData::new(vectors.gather(&slots, may_share), [count, vectors.dim]))
+    pub(super) fn gather(&self, slots: &[Option<Slot>], may_share: bool) -> TensorData {
+        let shape = |dim| [slots.len(), dim];
+        for_any!(self, vectors => TensorData::new(vectors.gather(slots, may_share), shape(vectors.dim)))
     }
 
     /// Bytes set aside.
@@ -153,34 +154,40 @@ impl<N: Number> Vectors<N> {
         limit: f64,
         may_share: bool,
     ) -> bool {
+        let zero = vec![N::Wide::default(); self.dim];
+        let is_below = |vector: &[N], buffer: &mut Vec<N::Wide>| {
+            let [norm] = N::Wide::squared_distances([N::widen(vector, buffer)], &zero);
+            (0.0..limit).contains(&norm)
+        };
         let vectors = slots.zip(numbers.chunks_exact(self.dim));
-        let mut vectors: Vec<(Slot, &[N])> =
-            vectors.filter_map(|(slot, vector)| Some((slot?, vector))).collect();
+        let mut vectors = vectors.filter_map(|(slot, vector)| Some((slot?, vector)));
+        if !may_share || numbers.len() <= PART_SHARED_ABOVE {
+            let mut buffer = Vec::new();
+            return vectors.fold(true, |all_below, (slot, vector)| {
+                let (piece, place) = self.locate(slot);
+                set(&mut self.pieces[piece], place, vector);
+                all_below & is_below(vector, &mut buffer)
+            });
+        }
+        let mut vectors: Vec<(Slot, &[N])> = vectors.by_ref().collect();
         // By piece, and within a piece in the order it grows in.
         vectors.sort_unstable_by_key(|&(slot, _)| slot);
         let (dim, shift) = (self.dim, self.shift);
         let piece_of = |slot: Slot| slot.index() >> shift;
-        let write = |piece: &mut Vec<N>, vectors: &[(Slot, &[N])]| {
-            let zero = vec![N::Wide::default(); dim];
-            let mut buffer = Vec::new();
-            vectors.iter().fold(true, |below, &(slot, vector)| {
-                set(piece, (slot.index() & ((1 << shift) - 1)) * dim, vector);
-                let [norm] = N::Wide::squared_distances([N::widen(vector, &mut buffer)], &zero);
-                below & (0.0..limit).contains(&norm)
-            })
-        };
         let mut of_pieces = vectors.chunk_by(|a, b| piece_of(a.0) == piece_of(b.0)).peekable();
         let pieces = self.pieces.iter_mut().enumerate().filter_map(|(index, piece)| {
             let vectors = of_pieces.next_if(|vectors| piece_of(vectors[0].0) == index)?;
             Some((piece, vectors))
         });
-        let written: Vec<bool> = if may_share && vectors.len() * dim > PART_SHARED_ABOVE {
-            let pieces: Vec<_> = pieces.collect();
-            share(pieces.into_iter(), |(piece, vectors)| write(piece, vectors))
-        } else {
-            pieces.map(|(piece, vectors)| write(piece, vectors)).collect()
-        };
-        written.into_iter().all(|is_below| is_below)
+        let pieces: Vec<_> = pieces.collect();
+        let written = share(pieces.into_iter(), |(piece, vectors)| {
+            let mut buffer = Vec::new();
+            vectors.iter().fold(true, |all_below, &(slot, vector)| {
+                set(piece, (slot.index() & ((1 << shift) - 1)) * dim, vector);
+                all_below & is_below(vector, &mut buffer)
+            })
+        });
+        written.into_iter().all(|all_below| all_below)
     }
 
     /// Vectors one after the other, zeros where there is no slot.
@@ -257,16 +264,14 @@ impl<N: Number> Vectors<N> {
     }
 
     fn scores(&self, query: &HostQuery, candidates: &[Slot], may_share: bool) -> Vec<f64> {
-        let wide = |vector: &Vec<f64>| vector.iter().map(|&x| N::Wide::from_f64(x)).collect();
-        let query: Vec<Vec<N::Wide>> = query.vectors.iter().map(wide).collect();
-        let numbers = candidates.len() * query.len() * self.dim;
-        if !may_share || numbers <= PART_SHARED_ABOVE {
-            return self.scores_of(&query, candidates);
+        let query = N::Wide::of_query(query);
+        if !may_share || candidates.len() * query.len() <= PART_SHARED_ABOVE {
+            return self.scores_of(query, candidates);
         }
-        share(candidates.chunks(SCORED_AT_ONCE), |some| self.scores_of(&query, some)).concat()
+        share(candidates.chunks(SCORED_AT_ONCE), |some| self.scores_of(query, some)).concat()
     }
 
-    fn scores_of(&self, query: &[Vec<N::Wide>], candidates: &[Slot]) -> Vec<f64> {
+    fn scores_of(&self, query: &[N::Wide], candidates: &[Slot]) -> Vec<f64> {
         let mut scores = Vec::with_capacity(candidates.len());
         let (together, rest) = candidates.as_chunks::<ABREAST>();
         together.iter().for_each(|&slots| scores.extend(self.scores_abreast(query, slots)));
@@ -274,31 +279,40 @@ impl<N: Number> Vectors<N> {
         scores
     }
 
-    fn scores_abreast<const K: usize>(&self, query: &[Vec<N::Wide>], slots: [Slot; K]) -> [f64; K] {
+    fn scores_abreast<const K: usize>(&self, query: &[N::Wide], slots: [Slot; K]) -> [f64; K] {
         let mut buffers = [const { Vec::new() }; K];
         let mut vectors = [&[][..]; K];
         for ((vector, buffer), slot) in vectors.iter_mut().zip(&mut buffers).zip(slots) {
             *vector = N::widen(self.get(slot), buffer);
         }
-        if let [only] = query {
-            return N::Wide::squared_distances(vectors, only).map(|distance| -distance);
+        if query.len() == self.dim {
+            return N::Wide::squared_distances(vectors, query).map(|distance| -distance);
         }
         let mut exponents = [const { Vec::new() }; K];
-        for query in query {
+        for query in query.chunks_exact(self.dim) {
             let distances = N::Wide::squared_distances(vectors, query);
             exponents.iter_mut().zip(distances).for_each(|(all, distance)| all.push(-distance));
         }
         exponents.map(|exponents| log_sum_exp(&exponents))
     }
 
-    fn query_of(
+    /// The query for `count` vectors, at least one, each told by its number.
+    fn query<'a>(
         &self,
-        numbers: &[N],
-        range: core::ops::Range<usize>,
+        count: usize,
+        vector: impl Fn(usize) -> &'a [N],
         correlation: Correlation,
     ) -> HostQuery {
-        let wanted = &numbers[range.start * self.dim..range.end * self.dim];
-        HostQuery::new(wanted.chunks_exact(self.dim), correlation)
+        let wide = |number: f64| N::Wide::from_f64(number);
+        let numbers = match correlation {
+            Correlation::Gaussian => {
+                (0..count).flat_map(&vector).map(|number| wide(number.to_f64())).collect()
+            }
+            Correlation::NegSquaredL2 => {
+                mean(count, self.dim, vector).into_iter().map(wide).collect()
+            }
+        };
+        N::Wide::into_query(numbers)
     }
 
     fn bytes(&self) -> usize {
@@ -310,41 +324,22 @@ impl<N: Number> Vectors<N> {
     }
 }
 
-impl HostQuery {
-    fn new<'a, N: Number>(
-        vectors: impl ExactSizeIterator<Item = &'a [N]>,
-        correlation: Correlation,
-    ) -> Self {
-        let doubled = |vector: &'a [N]| vector.iter().map(|x| x.to_f64());
-        let vectors = match correlation {
-            Correlation::Gaussian => vectors.map(|vector| doubled(vector).collect()).collect(),
-            Correlation::NegSquaredL2 => {
-                let vectors: Vec<&[N]> = vectors.collect();
-                vec![mean(&vectors)]
-            }
-        };
-        Self { vectors }
-    }
-}
-
-/// The mean of vectors of one length, at least one.
-fn mean<N: Number>(vectors: &[&[N]]) -> Vec<f64> {
-    let dim = vectors[0].len();
+/// The mean of `count` vectors, at least one, each told by its number.
+fn mean<'a, N: Number>(count: usize, dim: usize, vector: impl Fn(usize) -> &'a [N]) -> Vec<f64> {
     let mut sums = vec![0.0; dim];
-    let (fours, rest) = vectors.as_chunks::<4>();
-    for four in fours {
-        let [a, b, c, d] = four.map(|vector| &vector[..dim]);
+    let fours = count / 4 * 4;
+    for first in (0..fours).step_by(4) {
+        let [a, b, c, d] = [0, 1, 2, 3].map(|index| &vector(first + index)[..dim]);
         for (place, sum) in sums.iter_mut().enumerate() {
             let (ab, cd) =
                 (a[place].to_f64() + b[place].to_f64(), c[place].to_f64() + d[place].to_f64());
             *sum += ab + cd;
         }
     }
-    for vector in rest {
-        sums.iter_mut().zip(*vector).for_each(|(sum, x)| *sum += x.to_f64());
+    for index in fours..count {
+        sums.iter_mut().zip(vector(index)).for_each(|(sum, x)| *sum += x.to_f64());
     }
-    let count = vectors.len() as f64;
-    sums.iter_mut().for_each(|sum| *sum /= count);
+    sums.iter_mut().for_each(|sum| *sum /= count as f64);
     sums
 }
 

@@ -7,6 +7,8 @@ use burn::{
 use half::slice::HalfFloatSliceExt;
 use wide::{f32x8, f64x4};
 
+use super::host::HostQuery;
+
 /// Numbers added up side by side. Fixed, so that every machine rounds alike.
 const LANES: usize = 16;
 /// Numbers of a vector that are looked at before the next vector's turn.
@@ -65,10 +67,16 @@ pub(super) trait Wide: Copy + Default + Send + Sync + Into<f64> {
     fn squared_distances<const N: usize>(vectors: [&[Self]; N], query: &[Self]) -> [f64; N];
 
     fn from_f64(number: f64) -> Self;
+
+    /// A query of vectors of these numbers.
+    fn into_query(numbers: Vec<Self>) -> HostQuery;
+
+    /// The numbers of a query that was made of such.
+    fn of_query(query: &HostQuery) -> &[Self];
 }
 
 macro_rules! impl_wide {
-    ($number:ty, $block:ty, $width:literal) => {
+    ($number:ty, $block:ty, $width:literal, $query:ident) => {
         impl Wide for $number {
             #[inline]
             fn squared_distances<const N: usize>(
@@ -133,12 +141,23 @@ macro_rules! impl_wide {
             fn from_f64(number: f64) -> Self {
                 number as $number
             }
+
+            fn into_query(numbers: Vec<Self>) -> HostQuery {
+                HostQuery::$query(numbers)
+            }
+
+            fn of_query(query: &HostQuery) -> &[Self] {
+                match query {
+                    HostQuery::$query(numbers) => numbers,
+                    _ => unreachable!("a query is made by the pool that answers it"),
+                }
+            }
         }
     };
 }
 
-impl_wide!(f32, f32x8, 8);
-impl_wide!(f64, f64x4, 4);
+impl_wide!(f32, f32x8, 8, Single);
+impl_wide!(f64, f64x4, 4, Double);
 
 #[cfg(test)]
 mod tests {
