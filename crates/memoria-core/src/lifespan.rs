@@ -54,7 +54,9 @@ impl Lifespan {
             value -= 1.0;
             step += 1;
         }
-        Some(step + (value.ceil() as u64).max(1))
+        // Rounded up; what is 0 or below it dies at the next step.
+        let whole = value as u32;
+        Some(step + u64::from(whole + u32::from(whole as f32 != value)).max(1))
     }
 
     fn steps_until(&self, now: u64) -> u32 {

@@ -165,13 +165,18 @@ impl<B: Backend> Pool<B> {
         }
     }
 
-    /// The query for the vectors in `slots`, at least one.
-    pub(crate) fn query(&self, slots: &[Slot], correlation: Correlation) -> Query<B> {
+    /// The query for `count` vectors, at least one, whose slots are told by their numbers.
+    pub(crate) fn query(
+        &self,
+        count: usize,
+        slot: impl Fn(usize) -> Slot,
+        correlation: Correlation,
+    ) -> Query<B> {
         match &self.vectors {
             Vectors::Device(vectors) => {
-                Query::Device(vectors.select(slots.iter().map(|&slot| Some(slot))))
+                Query::Device(vectors.select((0..count).map(|index| Some(slot(index)))))
             }
-            Vectors::Host(vectors) => Query::Host(vectors.query(slots, correlation)),
+            Vectors::Host(vectors) => Query::Host(vectors.query(count, slot, correlation)),
         }
     }
 
@@ -208,20 +213,27 @@ impl<B: Backend> Pool<B> {
             (Vectors::Device(vectors), Query::Device(working)) => {
                 Numbers::OnDevice(vectors.scores(working.clone(), candidates, correlation))
             }
-            _ => Numbers::Here(self.scores_here(query, candidates, may_share)),
+            _ => {
+                let mut scores = Vec::new();
+                self.scores_here(query, candidates, may_share, &mut scores);
+                Numbers::Here(scores)
+            }
         }
     }
 
-    /// As [`scores`](Self::scores), of a pool on the host.
+    /// As [`scores`](Self::scores), of a pool on the host; the scores take the place of what is in
+    /// `scores`.
     pub(crate) fn scores_here(
         &self,
         query: &Query<B>,
         candidates: &[Slot],
         may_share: bool,
-    ) -> Vec<f64> {
+        scores: &mut Vec<f64>,
+    ) {
+        scores.clear();
         match (&self.vectors, query) {
             (Vectors::Host(vectors), Query::Host(query)) => {
-                vectors.scores(query, candidates, may_share)
+                vectors.scores(query, candidates, may_share, scores);
             }
             _ => unreachable!("a query is made by the pool that answers it, on the host"),
         }
@@ -505,7 +517,7 @@ mod tests {
         let slots = add(&mut pool, &values);
         let at = |i: usize| [f64::from(values[2 * i]), f64::from(values[2 * i + 1])];
         let d2 = |a: [f64; 2], b: [f64; 2]| (a[0] - b[0]).powi(2) + (a[1] - b[1]).powi(2);
-        let stored = pool.query(&slots[..2], correlation);
+        let stored = pool.query(2, |index| slots[index], correlation);
         let vectors = tensor(&values, 2, DType::F32);
         let data = (storage == Storage::Host).then(|| vectors.clone().into_data());
         let given = pool.query_of(&vectors, data.as_ref(), 0..2, correlation);
@@ -530,7 +542,7 @@ mod tests {
     ) {
         let mut pool = pool(1, DType::F32, storage);
         let slots = add(&mut pool, &[0.0, 0.1, 1000.0, 1001.0, 999.0]);
-        let query = pool.query(&slots[..2], Correlation::Gaussian);
+        let query = pool.query(2, |index| slots[index], Correlation::Gaussian);
         let scores = scores(&pool, &query, &slots[2..], Correlation::Gaussian);
         assert!(scores[2] > scores[0] && scores[0] > scores[1], "{scores:?}");
     }
@@ -541,7 +553,7 @@ mod tests {
         let mut pool = pool(100, DType::F32, Storage::Host);
         let values: Vec<f32> = (0..400_000).map(|i| (i as f32 * 0.37).sin()).collect();
         let slots = add(&mut pool, &values);
-        let query = pool.query(&slots[..7], Correlation::NegSquaredL2);
+        let query = pool.query(7, |index| slots[index], Correlation::NegSquaredL2);
         let all = scores(&pool, &query, &slots, Correlation::NegSquaredL2);
         for (place, slot) in slots.iter().enumerate().step_by(61) {
             let alone = scores(&pool, &query, &[*slot], Correlation::NegSquaredL2);

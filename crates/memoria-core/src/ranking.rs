@@ -1,56 +1,91 @@
 //! Choosing the best of many.
 
-use core::cmp::Ordering;
+use crate::{EngramId, id::Member};
 
-use crate::id::Member;
-
-/// A candidate with its score.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Scored {
-    pub(crate) member: Member,
-    pub(crate) score: f64,
+/// What a candidate is ranked by: the smaller, the better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Rank {
+    /// Falls as the score rises.
+    falling: u64,
+    /// Of equal scores the older engram wins.
+    id: EngramId,
 }
 
-/// Keeps the `k` candidates with the highest scores; of equal ones those with the smaller ids. The
-/// order of what is left is unspecified. Costs the number of candidates.
-pub(crate) fn keep_best(candidates: &mut Vec<Scored>, k: usize) {
-    if k == 0 {
-        candidates.clear();
-    } else if k < candidates.len() {
-        candidates.select_nth_unstable_by(k - 1, best_first);
-        candidates.truncate(k);
+impl Rank {
+    fn of(member: Member, score: f64) -> Self {
+        // The bits of positive numbers rise with them, and those of negative ones fall. Adding 0.0 makes the
+        // two zeros equal.
+        let bits = (score + 0.0).to_bits();
+        let negative = bits >> 63 == 1;
+        Self { falling: if negative { bits } else { !bits ^ 1 << 63 }, id: member.id }
     }
 }
 
-fn best_first(a: &Scored, b: &Scored) -> Ordering {
-    // Adding 0.0 makes the two zeros equal.
-    (b.score + 0.0).total_cmp(&(a.score + 0.0)).then(a.member.cmp(&b.member))
+/// The `k` candidates with the highest scores; of equal ones those with the smaller ids. They come in
+/// the order they have. Costs the number of candidates.
+///
+/// What is in `ranks` is overwritten.
+pub(crate) fn best(
+    candidates: impl Iterator<Item = (Member, f64)> + Clone,
+    k: usize,
+    ranks: &mut Vec<Rank>,
+) -> Vec<Member> {
+    let ranked = candidates.map(|(member, score)| (member, Rank::of(member, score)));
+    ranks.clear();
+    ranks.extend(ranked.clone().map(|(_, rank)| rank));
+    let mut best = Vec::with_capacity(k.min(ranks.len()));
+    if k >= ranks.len() {
+        best.extend(ranked.map(|(member, _)| member));
+    } else if k > 0 {
+        let (_, &mut last, _) = ranks.select_nth_unstable(k - 1);
+        best.extend(ranked.filter(|&(_, rank)| rank <= last).map(|(member, _)| member));
+    }
+    best
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{EngramId, id::Entry};
+    use crate::id::Entry;
+    use proptest::prelude::*;
     use rstest::rstest;
+
+    fn members(count: usize) -> Vec<Member> {
+        (0..count as u32).map(|n| Member { id: EngramId(n.into()), entry: Entry(99 - n) }).collect()
+    }
 
     #[rstest]
     #[case(&[1.0, 3.0, 2.0], 2, &[1, 2])]
     #[case(&[1.0, 1.0, 1.0, 1.0], 2, &[0, 1])]
     #[case(&[-1.0, f64::NEG_INFINITY, -2.0], 5, &[0, 1, 2])]
+    #[case(&[-1.0, f64::NEG_INFINITY, -2.0], 2, &[0, 2])]
     #[case(&[0.0, -0.0, 1.0], 2, &[0, 2])]
     #[case(&[-0.0, 0.0, 1.0], 2, &[0, 2])]
     #[case(&[1.0], 0, &[])]
     fn best_and_then_oldest(#[case] scores: &[f64], #[case] k: usize, #[case] expected: &[u64]) {
-        let mut candidates: Vec<_> = (0..)
-            .zip(scores)
-            .map(|(id, &score)| Scored {
-                member: Member { id: EngramId(id), entry: Entry(0) },
-                score,
-            })
-            .collect();
-        keep_best(&mut candidates, k);
-        let mut ids: Vec<u64> = candidates.iter().map(|c| c.member.id.0).collect();
-        ids.sort_unstable();
-        assert_eq!(ids, expected);
+        let candidates = members(scores.len()).into_iter().zip(scores.iter().copied());
+        let best = best(candidates, k, &mut Vec::new());
+        assert!(best.iter().map(|member| member.id.0).eq(expected.iter().copied()), "{best:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn equals_sorting(
+            scores in proptest::collection::vec(
+                prop_oneof![-3i8..3, Just(0)].prop_map(|x| f64::from(x) / 2.0), 0..40),
+            k in 0..40usize,
+        ) {
+            let members = members(scores.len());
+            let candidates = members.iter().copied().zip(scores.iter().copied());
+            let got = best(candidates, k, &mut Vec::new());
+            let mut sorted = members.clone();
+            sorted.sort_by(|a, b| {
+                let score = |member: &Member| scores[member.id.0 as usize];
+                score(b).partial_cmp(&score(a)).unwrap()
+            });
+            sorted.truncate(k);
+            sorted.sort();
+            prop_assert_eq!(got, sorted);
+        }
     }
 }

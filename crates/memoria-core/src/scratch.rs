@@ -2,8 +2,9 @@
 
 use crate::{
     bit_set::BitSet,
-    id::{Entry, Member},
-    ranking::Scored,
+    id::{Entry, Member, Slot},
+    ranking::Rank,
+    search::Candidates,
 };
 
 /// What a row's search and firing work with.
@@ -20,7 +21,10 @@ pub(crate) struct Scratch {
     pub(crate) firings: Vec<u32>,
     pub(crate) members: Vec<Member>,
     pub(crate) others: Vec<Member>,
-    pub(crate) scored: Vec<Scored>,
+    pub(crate) ranks: Vec<Rank>,
+    pub(crate) candidates: Candidates,
+    pub(crate) slots: Vec<Slot>,
+    pub(crate) scores: Vec<f64>,
 }
 
 impl Scratch {
@@ -46,7 +50,10 @@ impl Scratch {
             + marks.map(Marks::bytes).into_iter().sum::<usize>()
             + self.grouped.capacity() * size_of::<(u64, Member)>()
             + self.firings.capacity() * size_of::<u32>()
-            + self.scored.capacity() * size_of::<Scored>()
+            + self.ranks.capacity() * size_of::<Rank>()
+            + self.candidates.bytes()
+            + self.slots.capacity() * size_of::<Slot>()
+            + self.scores.capacity() * size_of::<f64>()
             + (self.members.capacity() + self.others.capacity()) * size_of::<Member>()
     }
 }

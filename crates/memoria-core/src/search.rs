@@ -3,22 +3,46 @@
 use crate::{
     MemoriaConfig, Recollection, exploration,
     id::{Member, Slot},
-    ranking::{Scored, keep_best},
+    ranking::best,
     row::Row,
 };
 
-/// Short-term engrams that a row may be reminded of, as they were when their scores were asked for.
+/// Short-term engrams that a row may be reminded of, as they were when their scores were asked for, in
+/// order of id.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Candidates {
     members: Vec<Member>,
     pub(crate) slots: Vec<Slot>,
+    /// Whether they are those of a step whose dead are not known yet.
+    may_be_dead: bool,
 }
 
 impl Candidates {
-    pub(crate) fn new(row: &Row, members: impl Iterator<Item = Member>) -> Self {
-        let members: Vec<_> = members.collect();
-        let slots = members.iter().map(|member| row.slot(member.entry)).collect();
-        Self { members, slots }
+    /// Who is short-term.
+    pub(crate) fn present(row: &mut Row) -> Self {
+        let mut candidates = core::mem::take(&mut row.scratch.candidates);
+        candidates.refill(row, row.short_term());
+        candidates.may_be_dead = false;
+        candidates
+    }
+
+    /// Who will be short-term after the present step, some of whom may die in it.
+    pub(crate) fn next(row: &Row, stm_capacity: usize) -> Self {
+        let mut candidates = Self { may_be_dead: true, ..Self::default() };
+        candidates.refill(row, row.next_short_term(stm_capacity));
+        candidates
+    }
+
+    fn refill(&mut self, row: &Row, members: impl Iterator<Item = Member>) {
+        self.members.clear();
+        self.members.extend(members);
+        self.slots.clear();
+        self.slots.extend(self.members.iter().map(|member| row.slot(member.entry)));
+    }
+
+    /// Leaves the room that they took to those of the row's next step.
+    pub(crate) fn leave(self, row: &mut Row) {
+        row.scratch.candidates = self;
     }
 
     /// Whether scores are needed to choose: not if all are wanted or none.
@@ -27,16 +51,19 @@ impl Candidates {
         wanted > 0 && self.members.len() > wanted
     }
 
+    /// Bytes set aside.
+    pub(crate) fn bytes(&self) -> usize {
+        self.members.capacity() * size_of::<Member>() + self.slots.capacity() * size_of::<Slot>()
+    }
+
     /// The `k` living ones with the highest scores, in order of id; without scores all are alike.
     fn best(&self, row: &mut Row, scores: Option<&[f64]>, k: usize) -> Vec<Member> {
-        let mut scored = core::mem::take(&mut row.scratch.scored);
-        scored.clear();
-        for (place, &member) in self.members.iter().enumerate().filter(|(_, m)| row.lives(**m)) {
-            let score = scores.map_or(0.0, |scores| scores[place]);
-            scored.push(Scored { member, score });
-        }
-        let best = best(&mut scored, k);
-        row.scratch.scored = scored;
+        let mut ranks = core::mem::take(&mut row.scratch.ranks);
+        let score = |place: usize| scores.map_or(0.0, |scores| scores[place]);
+        let scored = self.members.iter().enumerate().map(|(at, &member)| (member, score(at)));
+        let living = scored.filter(|&(member, _)| !self.may_be_dead || row.lives(member));
+        let best = best(living, k, &mut ranks);
+        row.scratch.ranks = ranks;
         best
     }
 }
@@ -51,8 +78,8 @@ pub(crate) struct Search {
 }
 
 impl Search {
-    /// Chooses short-term engrams and walks long-term memory from them. All that were found count as
-    /// reminded until [`choose`](Self::choose) is told otherwise.
+    /// Chooses short-term engrams and walks long-term memory from them. If that finds more than may be
+    /// reminded, those still have to be [chosen](Self::choose).
     pub(crate) fn begin(
         row: &mut Row,
         candidates: &Candidates,
@@ -69,24 +96,27 @@ impl Search {
             initial_ltm.dedup();
         }
         let found_ltm = row.walk(&initial_ltm, config.ltm_search_depth);
-        let reminded_ltm = if config.num_final_ltms == 0 { Vec::new() } else { found_ltm.clone() };
-        Self { reminded_stm, initial_ltm, found_ltm, reminded_ltm }
+        let mut search = Self { reminded_stm, initial_ltm, found_ltm, reminded_ltm: Vec::new() };
+        if config.num_final_ltms > 0 && !search.is_undecided(config) {
+            search.reminded_ltm.clone_from(&search.found_ltm);
+        }
+        search
     }
 
     /// Whether there are more long-term engrams than may be reminded.
     pub(crate) fn is_undecided(&self, config: &MemoriaConfig) -> bool {
-        self.reminded_ltm.len() > config.num_final_ltms
+        config.num_final_ltms > 0 && self.found_ltm.len() > config.num_final_ltms
     }
 
-    pub(crate) fn found_slots(&self, row: &Row) -> Vec<Slot> {
-        self.found_ltm.iter().map(|member| row.slot(member.entry)).collect()
+    /// Appends the slots of the long-term engrams that were found.
+    pub(crate) fn found_slots(&self, row: &Row, slots: &mut Vec<Slot>) {
+        slots.extend(self.found_ltm.iter().map(|member| row.slot(member.entry)));
     }
 
     /// Chooses among the found long-term engrams by their scores.
-    pub(crate) fn choose(&mut self, scores: &[f64], config: &MemoriaConfig) {
-        let scored = self.found_ltm.iter().zip(scores);
-        let mut scored: Vec<_> = scored.map(|(&member, &score)| Scored { member, score }).collect();
-        self.reminded_ltm = best(&mut scored, config.num_final_ltms);
+    pub(crate) fn choose(&mut self, row: &mut Row, scores: &[f64], config: &MemoriaConfig) {
+        let scored = self.found_ltm.iter().copied().zip(scores.iter().copied());
+        self.reminded_ltm = best(scored, config.num_final_ltms, &mut row.scratch.ranks);
     }
 
     /// Fires what was found together with the row's working engrams.
@@ -110,12 +140,4 @@ impl Search {
             reminded: self.reminded().map(|member| member.id).collect(),
         }
     }
-}
-
-/// The `k` best, in order of id. What is left of the candidates is unspecified.
-fn best(scored: &mut Vec<Scored>, k: usize) -> Vec<Member> {
-    keep_best(scored, k);
-    let mut best: Vec<Member> = scored.iter().map(|scored| scored.member).collect();
-    best.sort_unstable();
-    best
 }

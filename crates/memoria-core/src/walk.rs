@@ -22,8 +22,9 @@ impl Row {
     /// the same firings.
     pub(crate) fn walk(&mut self, start: &[Member], depth: usize) -> Vec<Member> {
         self.scratch.visited.clear();
-        let mut visited = start.to_vec();
-        visited.retain(|walker| self.scratch.visited.insert(walker.entry));
+        let most = self.long_term_len().min(start.len().saturating_mul(depth + 1));
+        let mut visited = Vec::with_capacity(most);
+        visited.extend(start.iter().filter(|walker| self.scratch.visited.insert(walker.entry)));
         let mut found = core::mem::take(&mut self.scratch.members);
         let mut walkers = 0..visited.len();
         for _ in 0..depth {

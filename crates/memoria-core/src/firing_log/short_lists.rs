@@ -3,7 +3,7 @@
 use core::slice;
 
 /// The lengths that room is set aside for.
-const SIZES: [usize; 8] = [2, 4, 6, 8, 12, 16, 24, 32];
+const SIZES: [usize; 5] = [2, 4, 6, 8, 12];
 /// For each length above 1, which of the sizes it fits in.
 const CLASSES: [u8; ShortList::MAX + 1] = {
     let mut classes = [0; ShortList::MAX + 1];
@@ -246,7 +246,7 @@ mod tests {
         let mut lists = ShortLists::default();
         for _ in 0..1000 {
             let mut list = ShortList::default();
-            (0..20).for_each(|item| lists.push(&mut list, item));
+            (0..ShortList::MAX as u32).for_each(|item| lists.push(&mut list, item));
             lists.take(&mut list, &mut Vec::new());
         }
         assert!(lists.bytes() < 4000, "{} bytes", lists.bytes());

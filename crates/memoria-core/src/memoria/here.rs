@@ -7,7 +7,6 @@ use burn::backend::Backend;
 
 use super::{Memoria, rows::for_each_row, settle::Due};
 use crate::{
-    id::Slot,
     pool::{Pool, Query},
     row::Row,
     search::{Candidates, Search},
@@ -31,23 +30,31 @@ impl<B: Backend> Memoria<B> {
         let search = |row: &mut Row, index: usize| {
             let mut clock = Clock::started();
             let left = due.map(|due| due.settle(row, index, &config)).unwrap_or_default();
-            let candidates = Candidates::new(row, row.short_term());
+            let candidates = Candidates::present(row);
             clock.was_control();
             let Some(query) = query_of(pool, index, row) else {
                 return (Search::default(), left, clock);
             };
+            let mut scores = core::mem::take(&mut row.scratch.scores);
             let asked = candidates.need_scores(&config);
-            let scores = |slots: &[Slot]| pool.scores_here(&query, slots, share_rows);
-            let of_candidates = asked.then(|| scores(&candidates.slots));
-            clock.was_data();
-            let mut search = Search::begin(row, &candidates, of_candidates.as_deref(), &config);
-            if search.is_undecided(&config) {
-                let found = search.found_slots(row);
-                clock.was_control();
-                let of_found = scores(&found);
-                clock.was_data();
-                search.choose(&of_found, &config);
+            if asked {
+                pool.scores_here(&query, &candidates.slots, share_rows, &mut scores);
             }
+            clock.was_data();
+            let of_candidates = asked.then_some(&scores[..]);
+            let mut search = Search::begin(row, &candidates, of_candidates, &config);
+            candidates.leave(row);
+            if search.is_undecided(&config) {
+                let mut found = core::mem::take(&mut row.scratch.slots);
+                found.clear();
+                search.found_slots(row, &mut found);
+                clock.was_control();
+                pool.scores_here(&query, &found, share_rows, &mut scores);
+                clock.was_data();
+                search.choose(row, &scores, &config);
+                row.scratch.slots = found;
+            }
+            row.scratch.scores = scores;
             if due.is_some() {
                 search.fire(row);
             }

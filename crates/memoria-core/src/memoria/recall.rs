@@ -49,8 +49,9 @@ pub(super) fn working_query<B: Backend>(
     correlation: Correlation,
 ) -> impl Fn(&Pool<B>, usize, &Row) -> Option<Query<B>> {
     move |pool, _, row| {
-        let slots: Vec<Slot> = row.working().iter().map(|member| row.slot(member.entry)).collect();
-        (!slots.is_empty()).then(|| pool.query(&slots, correlation))
+        let working = row.working().len();
+        let slot = |index: usize| row.slot(row.working()[index].entry);
+        (working > 0).then(|| pool.query(working, slot, correlation))
     }
 }
 
@@ -67,7 +68,8 @@ impl<B: Backend> Memoria<B> {
             let mut slots: Vec<Slot> =
                 working.iter().map(|member| row.slot(member.entry)).collect();
             slots.extend(self.incoming.iter().flat_map(|incoming| &incoming.rows[index]));
-            (!slots.is_empty()).then(|| pool.query(&slots, self.config.correlation))
+            let slot = |index: usize| slots[index];
+            (!slots.is_empty()).then(|| pool.query(slots.len(), slot, self.config.correlation))
         };
         let queries = self.rows.iter().enumerate().map(query).collect();
         self.costs.data_plane += started.elapsed();
@@ -84,10 +86,8 @@ impl<B: Backend> Memoria<B> {
             let query = &queries[index];
             let candidates = match query {
                 None => Candidates::default(),
-                Some(_) if adjusted => {
-                    Candidates::new(row, row.next_short_term(config.stm_capacity))
-                }
-                Some(_) => Candidates::new(row, row.short_term()),
+                Some(_) if adjusted => Candidates::next(row, config.stm_capacity),
+                Some(_) => Candidates::present(row),
             };
             let wanted = query.as_ref().filter(|_| candidates.need_scores(&config));
             let scores = wanted
@@ -124,10 +124,12 @@ impl<B: Backend> Memoria<B> {
         let scores = self.ask_for_ltms(&searches, &question);
         let mut read = self.read(scores)?.into_iter();
         let started = Instant::now();
-        for search in searches.iter_mut().filter(|search| search.is_undecided(&config)) {
-            let scores: Vec<f64> =
-                read.next().map(|data| data.iter().collect()).unwrap_or_default();
-            search.choose(&scores, &config);
+        for (row, search) in self.rows.iter_mut().zip(&mut searches) {
+            if search.is_undecided(&config) {
+                let scores: Vec<f64> =
+                    read.next().map(|data| data.iter().collect()).unwrap_or_default();
+                search.choose(row, &scores, &config);
+            }
         }
         self.costs.control_plane += started.elapsed();
         Ok(searches)
@@ -142,7 +144,9 @@ impl<B: Backend> Memoria<B> {
         let undecided = rows.filter(|((_, search), _)| search.is_undecided(&config));
         let ask = |((row, search), question): ((&Row, &Search), &RowQuestion<B>)| {
             let query = question.query.as_ref()?;
-            pool.scores(query, &search.found_slots(row), config.correlation, false).on_device()
+            let mut found = Vec::new();
+            search.found_slots(row, &mut found);
+            pool.scores(query, &found, config.correlation, false).on_device()
         };
         let scores = undecided.filter_map(ask).collect();
         self.costs.data_plane += started.elapsed();

@@ -78,10 +78,15 @@ impl HostVectors {
         for_any!(self, vectors => vectors.write(slots, &numbers_of(data), limit, may_share))
     }
 
-    /// The query for the vectors in `slots`.
-    pub(super) fn query(&self, slots: &[Slot], correlation: Correlation) -> HostQuery {
+    /// The query for `count` vectors whose slots are told by their numbers.
+    pub(super) fn query(
+        &self,
+        count: usize,
+        slot: impl Fn(usize) -> Slot,
+        correlation: Correlation,
+    ) -> HostQuery {
         for_any!(self, vectors => {
-            vectors.query(slots.len(), |index| vectors.get(slots[index]), correlation)
+            vectors.query(count, |index| vectors.get(slot(index)), correlation)
         })
     }
 
@@ -99,13 +104,15 @@ impl HostVectors {
         })
     }
 
+    /// Appends the scores of candidates to `scores`.
     pub(super) fn scores(
         &self,
         query: &HostQuery,
         candidates: &[Slot],
         may_share: bool,
-    ) -> Vec<f64> {
-        for_any!(self, vectors => vectors.scores(query, candidates, may_share))
+        scores: &mut Vec<f64>,
+    ) {
+        for_any!(self, vectors => vectors.scores(query, candidates, may_share, scores));
     }
 
     /// Vectors one after the other, zeros where there is no slot.
@@ -263,20 +270,30 @@ impl<N: Number> Vectors<N> {
         numbers.chunks_exact(self.dim).map(norm).collect()
     }
 
-    fn scores(&self, query: &HostQuery, candidates: &[Slot], may_share: bool) -> Vec<f64> {
+    fn scores(
+        &self,
+        query: &HostQuery,
+        candidates: &[Slot],
+        may_share: bool,
+        scores: &mut Vec<f64>,
+    ) {
         let query = N::Wide::of_query(query);
+        scores.reserve(candidates.len());
         if !may_share || candidates.len() * query.len() <= PART_SHARED_ABOVE {
-            return self.scores_of(query, candidates);
+            return self.scores_of(query, candidates, scores);
         }
-        share(candidates.chunks(SCORED_AT_ONCE), |some| self.scores_of(query, some)).concat()
+        let parts = share(candidates.chunks(SCORED_AT_ONCE), |some| {
+            let mut scores = Vec::with_capacity(some.len());
+            self.scores_of(query, some, &mut scores);
+            scores
+        });
+        scores.extend(parts.into_iter().flatten());
     }
 
-    fn scores_of(&self, query: &[N::Wide], candidates: &[Slot]) -> Vec<f64> {
-        let mut scores = Vec::with_capacity(candidates.len());
+    fn scores_of(&self, query: &[N::Wide], candidates: &[Slot], scores: &mut Vec<f64>) {
         let (together, rest) = candidates.as_chunks::<ABREAST>();
         together.iter().for_each(|&slots| scores.extend(self.scores_abreast(query, slots)));
         rest.iter().for_each(|&slot| scores.extend(self.scores_abreast(query, [slot])));
-        scores
     }
 
     fn scores_abreast<const K: usize>(&self, query: &[N::Wide], slots: [Slot; K]) -> [f64; K] {
