@@ -1,10 +1,12 @@
 //! Who may die when, so that no step walks over all engrams.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::id::Entry;
 
-/// A day of more appointments leaves no room to another one: most days have few.
+/// Days this near are found at once; those beyond by a search.
+const NEAR: u64 = 32;
+/// A near day that had more appointments than this leaves no room to a later one.
 const MOST_SPARE: usize = 256;
 
 /// Appointments with engrams at future steps.
@@ -13,55 +15,83 @@ const MOST_SPARE: usize = 256;
 /// a new one is made. So there is about one appointment per engram, however often it is reminded.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Calendar {
-    days: BTreeMap<u64, Vec<Entry>>,
-    /// Room for appointments of another day.
-    spare: Vec<Entry>,
+    /// The first day of `near`; all before it are over.
+    today: u64,
+    /// By days from today.
+    near: VecDeque<Vec<Entry>>,
+    /// Appointments that were made for days that were not near then.
+    far: BTreeMap<u64, Vec<Entry>>,
 }
 
 impl Calendar {
     pub(crate) fn schedule(&mut self, step: u64, entry: Entry) {
-        let spare = || core::mem::take(&mut self.spare);
-        self.days.entry(step).or_insert_with(spare).push(entry);
+        match step.checked_sub(self.today) {
+            Some(days) if days < NEAR => {
+                let days = days as usize;
+                if self.near.len() <= days {
+                    self.near.resize_with(days + 1, Vec::new);
+                }
+                self.near[days].push(entry);
+            }
+            _ => self.far.entry(step).or_default().push(entry),
+        }
     }
 
-    /// Takes out the next appointments that are due at `now`, with the step they were made for.
+    /// Takes out appointments that are due at `now`, with the step they were made for; `None` if there
+    /// are no more. There may be several lists for a step.
     pub(crate) fn next_due(&mut self, now: u64) -> Option<(u64, Vec<Entry>)> {
-        let first = self.days.first_entry()?;
-        if *first.key() > now {
-            return None;
+        if let Some(first) = self.far.first_entry()
+            && *first.key() <= now
+        {
+            return Some(first.remove_entry());
         }
-        Some(first.remove_entry())
+        while self.today <= now {
+            if now - self.today >= NEAR && self.near.iter().all(Vec::is_empty) {
+                self.today = now + 1;
+                return None;
+            }
+            let today = self.today;
+            self.today += 1;
+            let entries = self.near.pop_front().unwrap_or_default();
+            if !entries.is_empty() {
+                return Some((today, entries));
+            }
+            self.near.push_back(entries);
+        }
+        None
     }
 
-    /// Gives back what [`next_due`](Self::next_due) returned, so that another day can have the room.
+    /// Gives back what [`next_due`](Self::next_due) returned, so that a later day can have the room.
     pub(crate) fn has_done(&mut self, mut entries: Vec<Entry>) {
-        if entries.capacity() > self.spare.capacity() && entries.capacity() <= MOST_SPARE {
+        if self.near.len() < NEAR as usize && entries.capacity() <= MOST_SPARE {
             entries.clear();
-            self.spare = entries;
+            self.near.push_back(entries);
         }
     }
 
-    /// All appointments, in order of the step they were made for.
+    /// All appointments with the step they were made for, in no particular order.
     pub(crate) fn appointments(&self) -> impl Iterator<Item = (u64, Entry)> {
-        let days = self.days.iter();
-        days.flat_map(|(&step, entries)| entries.iter().map(move |&entry| (step, entry)))
+        let near = (self.today..).zip(&self.near);
+        let far = self.far.iter().map(|(&step, entries)| (step, entries));
+        near.chain(far).flat_map(|(step, entries)| entries.iter().map(move |&entry| (step, entry)))
     }
 
     /// Bytes set aside.
     pub(crate) fn bytes(&self) -> usize {
-        let day = |entries: &Vec<Entry>| {
-            size_of::<(u64, Vec<Entry>)>() + entries.capacity() * size_of::<Entry>()
-        };
-        self.days.values().map(day).sum::<usize>() + self.spare.capacity() * size_of::<Entry>()
+        let entries = self.near.iter().chain(self.far.values()).map(Vec::capacity).sum::<usize>();
+        entries * size_of::<Entry>()
+            + self.near.capacity() * size_of::<Vec<Entry>>()
+            + self.far.len() * size_of::<(u64, Vec<Entry>)>()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
-    fn what_is_due_comes_in_order_and_once() {
+    fn what_is_due_comes_once() {
         let mut calendar = Calendar::default();
         calendar.schedule(3, Entry(1));
         calendar.schedule(2, Entry(0));
@@ -69,6 +99,42 @@ mod tests {
         assert_eq!(calendar.next_due(1), None);
         assert_eq!(calendar.next_due(3), Some((2, vec![Entry(0)])));
         assert_eq!(calendar.next_due(3), Some((3, vec![Entry(1), Entry(2)])));
-        assert_eq!(calendar.next_due(u64::MAX), None);
+        assert_eq!(calendar.next_due(u64::MAX - 1), None);
+    }
+
+    proptest! {
+        /// Whatever is made for when, and however many steps pass at once.
+        #[test]
+        fn equals_a_list(
+            start in prop_oneof![Just(0u64), Just(1 << 40)],
+            rounds in proptest::collection::vec(
+                (proptest::collection::vec(prop_oneof![3 => 1u64..10, 1 => 1u64..80], 0..6), 1u64..5),
+                1..60,
+            ),
+        ) {
+            let (mut calendar, mut list) = (Calendar::default(), Vec::new());
+            let (mut now, mut number) = (start, 0);
+            for (days, passing) in rounds {
+                for day in days {
+                    calendar.schedule(now + day, Entry(number));
+                    list.push((now + day, Entry(number)));
+                    number += 1;
+                }
+                now += passing;
+                let mut due = Vec::new();
+                while let Some((step, entries)) = calendar.next_due(now) {
+                    due.extend(entries.iter().map(|&entry| (step, entry)));
+                    calendar.has_done(entries);
+                }
+                let mut expected: Vec<_> = list.extract_if(.., |(step, _)| *step <= now).collect();
+                expected.sort_unstable();
+                due.sort_unstable();
+                prop_assert_eq!(due, expected);
+                let mut left: Vec<_> = calendar.appointments().collect();
+                left.sort_unstable_by_key(|&(_, entry)| entry);
+                prop_assert_eq!(&left, &list);
+                prop_assert!(calendar.bytes() < 20_000);
+            }
+        }
     }
 }

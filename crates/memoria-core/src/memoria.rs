@@ -9,10 +9,7 @@ mod rows;
 mod settle;
 mod verify;
 
-use std::{
-    sync::atomic::{AtomicU64, Ordering},
-    time::Instant,
-};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use burn::backend::{
     Backend, DType, Shape, TensorMetadata,
@@ -21,6 +18,7 @@ use burn::backend::{
 
 use crate::{
     Costs, LifespanGain, MemoriaConfig, MemoriaError, MemoryUse, Reminded, State, Storage,
+    costs::Meter,
     id::{Member, Slot},
     incoming::Incoming,
     pool::Pool,
@@ -49,7 +47,7 @@ pub struct Memoria<B: Backend> {
     rows: Vec<Row>,
     incoming: Vec<Incoming<B>>,
     step: Step<B>,
-    costs: Costs,
+    meter: Meter,
     records_history: bool,
 }
 
@@ -80,7 +78,7 @@ impl<B: Backend> Memoria<B> {
             rows: Vec::new(),
             incoming: Vec::new(),
             step: Step::Begun,
-            costs: Costs::default(),
+            meter: Meter::started(),
             records_history: false,
         })
     }
@@ -127,7 +125,7 @@ impl<B: Backend> Memoria<B> {
 
     /// What the memory has cost since it was made.
     pub fn costs(&self) -> Costs {
-        self.costs
+        self.meter.costs()
     }
 
     /// What the memory takes at present. Costs a look at every firing of the log.
@@ -168,7 +166,7 @@ impl<B: Backend> Memoria<B> {
         data: FloatTensor<B>,
         absent: &[usize],
     ) -> Result<(), MemoriaError> {
-        let started = Instant::now();
+        self.meter.begin();
         let [batch, count, dim] = self.check_data("working memory", &data)?;
         if let Some(&got) = absent.iter().find(|&&row| row >= batch) {
             return Err(MemoriaError::RowOutOfRange { got, rows: batch });
@@ -198,7 +196,7 @@ impl<B: Backend> Memoria<B> {
         if let Step::Reminded(open) | Step::Adjusted(open, _) = &mut self.step {
             open.rows.resize(batch, Vec::new());
         }
-        self.costs.data_plane += started.elapsed();
+        self.meter.was_data();
         Ok(())
     }
 
@@ -216,6 +214,7 @@ impl<B: Backend> Memoria<B> {
     /// [`MemoriaError::NonFiniteData`] or [`MemoriaError::NonFiniteGain`] if what was given since the
     /// last read turns out not to be finite; [`MemoriaError::Device`].
     pub fn remind(&mut self) -> Result<Reminded<B>, MemoriaError> {
+        self.meter.begin();
         // On the host scores are there at once, but vectors have to be read before; on the device
         // scores are read together with everything else.
         if self.pool.as_ref().is_some_and(Pool::is_on_host) {
@@ -235,11 +234,8 @@ impl<B: Backend> Memoria<B> {
         question.has_read(read.split_off(settling));
         self.settle_with(&read)?;
         let searches = self.answer(question)?;
-
-        let started = Instant::now();
         let is_shared = self.is_shared();
         for_each_row(&mut self.rows, is_shared, |row, index| searches[index].fire(row));
-        self.costs.control_plane += started.elapsed();
         Ok(self.opened(searches))
     }
 
@@ -300,7 +296,7 @@ impl<B: Backend> Memoria<B> {
         reminded: &Reminded<B>,
         gain: LifespanGain<B>,
     ) -> Result<(), MemoriaError> {
-        let started = Instant::now();
+        self.meter.begin();
         match &self.step {
             Step::Begun | Step::Adjusted(..) => return Err(MemoriaError::NothingReminded),
             Step::Reminded(open) if Some(open.ticket) != reminded.ticket => {
@@ -322,7 +318,7 @@ impl<B: Backend> Memoria<B> {
                 self.step = Step::Adjusted(open, B::float_detach(gains));
             }
         }
-        self.costs.control_plane += started.elapsed();
+        self.meter.was_control();
         Ok(())
     }
 

@@ -11,7 +11,9 @@ pub(crate) struct Ragged<T> {
 impl<T> Ragged<T> {
     /// Lists of which each is told by `list` of its number.
     pub(crate) fn of<I: Iterator<Item = T>>(lists: usize, list: impl Fn(usize) -> I) -> Self {
-        let (mut items, mut ends) = (Vec::new(), Vec::with_capacity(lists));
+        let sizes = (0..lists).map(|index| list(index).size_hint().0);
+        let mut items = Vec::with_capacity(sizes.sum());
+        let mut ends = Vec::with_capacity(lists);
         for index in 0..lists {
             items.extend(list(index));
             ends.push(items.len());

@@ -28,7 +28,7 @@ impl Row {
         let mut found = core::mem::take(&mut self.scratch.members);
         let mut walkers = 0..visited.len();
         for _ in 0..depth {
-            if walkers.is_empty() {
+            if walkers.is_empty() || visited.len() == self.long_term_len() {
                 break;
             }
             self.strongest_ltms(&visited[walkers.clone()], &mut found);

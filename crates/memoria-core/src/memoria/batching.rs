@@ -4,7 +4,8 @@ use burn::backend::Backend;
 
 use super::{Memoria, Step};
 use crate::{
-    Costs, MemoriaError,
+    MemoriaError,
+    costs::Meter,
     id::{Entry, Slot},
     pool::Pool,
     row::Row,
@@ -156,7 +157,7 @@ impl<B: Backend> Memoria<B> {
             rows: Vec::new(),
             incoming: Vec::new(),
             step: Step::Begun,
-            costs: Costs::default(),
+            meter: Meter::started(),
             records_history: self.records_history,
         }
     }

@@ -92,8 +92,9 @@ impl<B: Backend> Memoria<B> {
 
     fn end_adjusted_step(&mut self) {
         let Step::Adjusted(_, gains) = &self.step else { return };
+        self.meter.begin();
         let Ok(read) = read::<B>(vec![gains.clone()]) else { return };
-        self.costs.round_trips += 1;
+        self.meter.waited();
         let Step::Adjusted(open, gains) = core::mem::replace(&mut self.step, Step::Begun) else {
             return;
         };

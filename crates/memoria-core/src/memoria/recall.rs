@@ -1,7 +1,5 @@
 //! From working vectors to what the rows are reminded of.
 
-use std::time::Instant;
-
 use burn::backend::{Backend, TensorData, TensorMetadata, tensor::FloatTensor};
 
 use super::{Memoria, Step, rows::for_each_row};
@@ -59,7 +57,6 @@ impl<B: Backend> Memoria<B> {
     /// What the step that is about to be reminded is compared with, row by row, incoming vectors
     /// included.
     pub(super) fn working_queries(&mut self) -> Vec<Option<Query<B>>> {
-        let started = Instant::now();
         let Some(pool) = &self.pool else { return Vec::new() };
         let adjusted = matches!(self.step, Step::Adjusted(..));
         let query = |(index, row): (usize, &Row)| {
@@ -72,13 +69,12 @@ impl<B: Backend> Memoria<B> {
             (!slots.is_empty()).then(|| pool.query(slots.len(), slot, self.config.correlation))
         };
         let queries = self.rows.iter().enumerate().map(query).collect();
-        self.costs.data_plane += started.elapsed();
+        self.meter.was_data();
         queries
     }
 
     /// Asks for the scores of the short-term engrams, with one query per row.
     pub(super) fn ask(&mut self, queries: Vec<Option<Query<B>>>) -> Question<B> {
-        let started = Instant::now();
         let Some(pool) = &self.pool else { return Question { rows: Vec::new() } };
         let config = self.config;
         let adjusted = matches!(self.step, Step::Adjusted(..));
@@ -101,14 +97,13 @@ impl<B: Backend> Memoria<B> {
             .zip(asked)
             .map(|(query, (candidates, scores))| RowQuestion { query, candidates, scores });
         let rows = rows.collect();
-        self.costs.data_plane += started.elapsed();
+        self.meter.was_data();
         Question { rows }
     }
 
     /// Searches all rows with the scores that were asked for; reads the scores of the long-term engrams
     /// that were found if there are too many of them.
     pub(super) fn answer(&mut self, question: Question<B>) -> Result<Vec<Search>, MemoriaError> {
-        let started = Instant::now();
         let config = self.config;
         let begin = |row: &mut Row, index: usize| match &question.rows[index] {
             RowQuestion { query: None, .. } => Search::default(),
@@ -119,11 +114,10 @@ impl<B: Backend> Memoria<B> {
         };
         let is_shared = self.is_shared();
         let mut searches = for_each_row(&mut self.rows, is_shared, begin);
-        self.costs.control_plane += started.elapsed();
+        self.meter.was_control();
 
         let scores = self.ask_for_ltms(&searches, &question);
         let mut read = self.read(scores)?.into_iter();
-        let started = Instant::now();
         for (row, search) in self.rows.iter_mut().zip(&mut searches) {
             if search.is_undecided(&config) {
                 let scores: Vec<f64> =
@@ -131,13 +125,12 @@ impl<B: Backend> Memoria<B> {
                 search.choose(row, &scores, &config);
             }
         }
-        self.costs.control_plane += started.elapsed();
+        self.meter.was_control();
         Ok(searches)
     }
 
     /// The scores of the long-term engrams that were found, where there are too many of them.
     fn ask_for_ltms(&mut self, searches: &[Search], question: &Question<B>) -> Vec<FloatTensor<B>> {
-        let started = Instant::now();
         let Some(pool) = &self.pool else { return Vec::new() };
         let config = self.config;
         let rows = self.rows.iter().zip(searches).zip(&question.rows);
@@ -149,7 +142,7 @@ impl<B: Backend> Memoria<B> {
             pool.scores(query, &found, config.correlation, false).on_device()
         };
         let scores = undecided.filter_map(ask).collect();
-        self.costs.data_plane += started.elapsed();
+        self.meter.was_data();
         scores
     }
 
@@ -186,7 +179,6 @@ impl<B: Backend> Memoria<B> {
 
     /// The vectors and ids of what was found.
     pub(super) fn reminded(&mut self, searches: Vec<Search>, ticket: Option<u64>) -> Reminded<B> {
-        let started = Instant::now();
         let fired = |row: usize| {
             let fired = if ticket.is_some() { self.rows[row].working() } else { &[] };
             fired.iter().map(|member| member.id)
@@ -198,12 +190,11 @@ impl<B: Backend> Memoria<B> {
             slots.extend(search.reminded().map(|member| Some(row.slot(member.entry))));
             slots.resize((index + 1) * width, None);
         }
-        self.costs.control_plane += started.elapsed();
-        let started = Instant::now();
+        self.meter.was_control();
         let is_shared = self.is_shared();
         let pool = self.pool.as_ref().filter(|_| width > 0);
         let data = pool.map(|pool| pool.gather(&slots, width, is_shared));
-        self.costs.data_plane += started.elapsed();
+        self.meter.was_data();
         Reminded::new(searches, working, data, ticket)
     }
 }

@@ -1,7 +1,5 @@
 //! What waits for the device, and what becomes of it once it is read.
 
-use std::time::Instant;
-
 use burn::backend::{Backend, TensorData, tensor::FloatTensor};
 
 use super::{Memoria, Step, rows::for_each_row};
@@ -24,10 +22,8 @@ impl<B: Backend> Memoria<B> {
         if tensors.is_empty() {
             return Ok(Vec::new());
         }
-        let started = Instant::now();
         let read = read::<B>(tensors);
-        self.costs.round_trips += 1;
-        self.costs.data_plane += started.elapsed();
+        self.meter.waited();
         if read.is_err() {
             self.withdraw();
         }
@@ -47,6 +43,7 @@ impl<B: Backend> Memoria<B> {
 
     /// Reads and takes in what waits.
     pub(super) fn settle(&mut self) -> Result<(), MemoriaError> {
+        self.meter.begin();
         let tensors = self.unsettled();
         let read = self.read(tensors)?;
         self.settle_with(&read)
@@ -64,20 +61,18 @@ impl<B: Backend> Memoria<B> {
     /// Settles with what [`unsettled`](Self::unsettled) asked for.
     pub(super) fn settle_with(&mut self, read: &[TensorData]) -> Result<(), MemoriaError> {
         let due = self.due(read)?;
-        let started = Instant::now();
         let config = self.config;
         let settle = |row: &mut Row, index| due.settle(row, index, &config);
         let is_shared = self.is_shared();
         let left = for_each_row(&mut self.rows, is_shared, settle);
         self.release(left);
-        self.costs.control_plane += started.elapsed();
+        self.meter.was_control();
         Ok(())
     }
 
     /// What the rows have to do, with what [`unsettled`](Self::unsettled) asked for. Refuses what is not
     /// finite, and then changes nothing but what the error says.
     pub(super) fn due(&mut self, read: &[TensorData]) -> Result<Due<B>, MemoriaError> {
-        let started = Instant::now();
         let (gains, incoming) = match (&self.step, read.split_first()) {
             (Step::Adjusted(..), Some((gains, incoming))) => (Some(gains), incoming),
             _ => (None, read),
@@ -86,8 +81,7 @@ impl<B: Backend> Memoria<B> {
             self.withdraw();
             return Err(error);
         }
-        self.costs.data_plane += started.elapsed();
-        let started = Instant::now();
+        self.meter.was_data();
         let mut closing = None;
         if let Some(gains) = gains
             && let Step::Adjusted(open, _) = core::mem::replace(&mut self.step, Step::Begun)
@@ -100,7 +94,7 @@ impl<B: Backend> Memoria<B> {
             }
             closing = Some((open, gains));
         }
-        self.costs.control_plane += started.elapsed();
+        self.meter.was_control();
         Ok(Due { closing, incoming: core::mem::take(&mut self.incoming) })
     }
 

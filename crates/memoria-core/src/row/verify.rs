@@ -101,7 +101,7 @@ impl Row {
     }
 
     fn verify_appointments(&self, living: &[Member]) -> Result<(), Finding> {
-        let first = self.calendar.appointments().next().map(|(step, _)| step);
+        let first = self.calendar.appointments().map(|(step, _)| step).min();
         ensure(first.is_none_or(|step| step > self.steps), Invariant::Appointment, || {
             format!("one for step {first:?} is still there in step {}", self.steps)
         })?;
