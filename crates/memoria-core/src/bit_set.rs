@@ -16,6 +16,7 @@ impl BitSet {
         }
     }
 
+    #[inline]
     pub(crate) fn contains(&self, entry: Entry) -> bool {
         self.words.get(entry.index() / 64).is_some_and(|word| word >> (entry.index() % 64) & 1 == 1)
     }
@@ -29,6 +30,7 @@ impl BitSet {
         is_new
     }
 
+    #[inline]
     pub(crate) fn remove(&mut self, entry: Entry) {
         if let Some(word) = self.words.get_mut(entry.index() / 64) {
             *word &= !(1 << (entry.index() % 64));

@@ -41,7 +41,9 @@ const VETERAN_ABOVE: usize = if cfg!(test) { 4 } else { ShortList::MAX };
 /// How many firings of veterans leave the log at once.
 const SETTLED_AT_ONCE: usize = if cfg!(test) { 5 } else { 64 };
 /// A firing of fewer members keeps the room of those it lost.
-const FEW: usize = if cfg!(test) { 3 } else { 32 };
+const SMALL: usize = if cfg!(test) { 3 } else { 32 };
+/// Among fewer engrams it is not looked who took part in the same firings.
+const FEW: usize = if cfg!(test) { 3 } else { 16 };
 
 /// Co-firing counts of one row's engrams. The diagonal (fire counts) is not kept here.
 #[derive(Clone, Debug, Default)]
@@ -216,9 +218,12 @@ impl FiringLog {
         found: &mut Vec<Member>,
     ) {
         found.clear();
-        for here in from {
-            found.extend(self.strongest_of_veteran(here.entry, youngest, records, scratch));
+        if !self.veterans.is_empty() {
+            for here in from {
+                found.extend(self.strongest_of_veteran(here.entry, youngest, records, scratch));
+            }
         }
+        let are_few = from.len() <= FEW;
         let mut of_one: Option<(u32, Option<Member>)> = None;
         let mut of_several: FxHashMap<&[u32], Option<Member>> = FxHashMap::default();
         for here in from.iter().filter(|member| !self.is_veteran.contains(member.entry)) {
@@ -227,6 +232,7 @@ impl FiringLog {
             found.extend(match (firings, of_one) {
                 (&[only], Some((firing, known))) if only == firing => known,
                 (&[only], _) => of_one.insert((only, strongest())).1,
+                _ if are_few => strongest(),
                 _ => *of_several.entry(firings).or_insert_with(strongest),
             });
         }
@@ -348,7 +354,7 @@ impl FiringLog {
             if firing.members.len() < 2 {
                 self.drop_firing(index, had_recruits);
             } else {
-                if firing.members.len().max(FEW) < firing.members.capacity() / 2 {
+                if firing.members.len().max(SMALL) < firing.members.capacity() / 2 {
                     firing.members.shrink_to_fit();
                 }
                 if had_recruits && firing.recruits == 0 {
@@ -386,9 +392,11 @@ impl FiringLog {
 
     /// Adds a firing to the list of one of its members, who may become a veteran by it.
     fn enlist(&mut self, entry: Entry, index: u32) {
-        let list = &mut self.lists[entry.index()];
-        if !self.is_veteran.contains(entry) && list.len() < VETERAN_ABOVE {
-            return self.items.push(list, index);
+        if !self.is_veteran.contains(entry) {
+            let list = &mut self.lists[entry.index()];
+            if list.len() < VETERAN_ABOVE {
+                return self.items.push(list, index);
+            }
         }
         self.veteran_at(entry).firings.push(index);
         self.firings[index as usize].recruits -= 1;

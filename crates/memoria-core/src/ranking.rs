@@ -1,23 +1,20 @@
 //! Choosing the best of many.
 
-use crate::{EngramId, id::Member};
+use crate::id::Member;
 
-/// What a candidate is ranked by: the smaller, the better.
+/// What a candidate is ranked by, as one number: the smaller, the better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Rank {
-    /// Falls as the score rises.
-    falling: u64,
-    /// Of equal scores the older engram wins.
-    id: EngramId,
-}
+pub(crate) struct Rank(u128);
 
 impl Rank {
     fn of(member: Member, score: f64) -> Self {
         // The bits of positive numbers rise with them, and those of negative ones fall. Adding 0.0 makes the
         // two zeros equal.
         let bits = (score + 0.0).to_bits();
-        let negative = bits >> 63 == 1;
-        Self { falling: if negative { bits } else { !bits ^ 1 << 63 }, id: member.id }
+        let is_negative = bits >> 63 == 1;
+        let falling = if is_negative { bits } else { !bits ^ 1 << 63 };
+        // Of equal scores the older engram wins.
+        Self(u128::from(falling) << 64 | u128::from(member.id.0))
     }
 }
 
@@ -46,7 +43,7 @@ pub(crate) fn best(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::Entry;
+    use crate::{EngramId, id::Entry};
     use proptest::prelude::*;
     use rstest::rstest;
 

@@ -93,19 +93,23 @@ impl Records {
         core::mem::replace(&mut self.get_mut(entry).place, Place::VACANT)
     }
 
+    #[inline]
     pub(crate) fn get(&self, entry: Entry) -> &Record {
         &self.table[entry.index()]
     }
 
+    #[inline]
     pub(crate) fn get_mut(&mut self, entry: Entry) -> &mut Record {
         &mut self.table[entry.index()]
     }
 
+    #[inline]
     pub(crate) fn member(&self, entry: Entry) -> Member {
         Member { id: self.get(entry).id, entry }
     }
 
     /// Whether this engram still lives.
+    #[inline]
     pub(crate) fn lives(&self, member: Member) -> bool {
         let here = |record: &Record| record.id == member.id && record.place != Place::VACANT;
         self.table.get(member.entry.index()).is_some_and(here)

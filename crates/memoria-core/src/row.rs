@@ -218,6 +218,7 @@ impl Row {
         counts.iter().map(|(entry, count)| (self.records.member(entry), count)).collect()
     }
 
+    #[inline]
     pub(crate) fn slot(&self, entry: Entry) -> Slot {
         self.records.get(entry).slot
     }

@@ -40,6 +40,7 @@ impl<T> Table<T> {
         if index == self.len { last } else { core::mem::replace(&mut self[index], last) }
     }
 
+    #[inline]
     pub(crate) fn get(&self, index: usize) -> Option<&T> {
         self.pieces.get(index / PIECE)?.get(index % PIECE)
     }
@@ -60,12 +61,14 @@ impl<T> Default for Table<T> {
 impl<T> Index<usize> for Table<T> {
     type Output = T;
 
+    #[inline]
     fn index(&self, index: usize) -> &T {
         &self.pieces[index / PIECE][index % PIECE]
     }
 }
 
 impl<T> IndexMut<usize> for Table<T> {
+    #[inline]
     fn index_mut(&mut self, index: usize) -> &mut T {
         &mut self.pieces[index / PIECE][index % PIECE]
     }

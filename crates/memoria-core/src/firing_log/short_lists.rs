@@ -64,6 +64,7 @@ struct Rooms {
 }
 
 impl ShortLists {
+    #[inline]
     pub(crate) fn get<'a>(&'a self, list: &'a ShortList) -> &'a [u32] {
         match list.class() {
             Some(class) => &self.rooms[class].room(list.at)[..list.len()],
