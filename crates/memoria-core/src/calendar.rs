@@ -21,6 +21,8 @@ pub(crate) struct Calendar {
     near: VecDeque<Vec<Entry>>,
     /// Appointments that were made for days that were not near then.
     far: BTreeMap<u64, Vec<Entry>>,
+    /// Room that near days have left.
+    spare: Vec<Vec<Entry>>,
 }
 
 impl Calendar {
@@ -29,7 +31,7 @@ impl Calendar {
             Some(days) if days < NEAR => {
                 let days = days as usize;
                 if self.near.len() <= days {
-                    self.near.resize_with(days + 1, Vec::new);
+                    self.near.resize_with(days + 1, || self.spare.pop().unwrap_or_default());
                 }
                 self.near[days].push(entry);
             }
@@ -52,20 +54,20 @@ impl Calendar {
             }
             let today = self.today;
             self.today += 1;
-            let entries = self.near.pop_front().unwrap_or_default();
-            if !entries.is_empty() {
-                return Some((today, entries));
+            match self.near.pop_front() {
+                Some(entries) if !entries.is_empty() => return Some((today, entries)),
+                Some(entries) => self.has_done(entries),
+                None => {}
             }
-            self.near.push_back(entries);
         }
         None
     }
 
     /// Gives back what [`next_due`](Self::next_due) returned, so that a later day can have the room.
     pub(crate) fn has_done(&mut self, mut entries: Vec<Entry>) {
-        if self.near.len() < NEAR as usize && entries.capacity() <= MOST_SPARE {
+        if self.spare.len() < NEAR as usize && (1..=MOST_SPARE).contains(&entries.capacity()) {
             entries.clear();
-            self.near.push_back(entries);
+            self.spare.push(entries);
         }
     }
 
@@ -78,9 +80,9 @@ impl Calendar {
 
     /// Bytes set aside.
     pub(crate) fn bytes(&self) -> usize {
-        let entries = self.near.iter().chain(self.far.values()).map(Vec::capacity).sum::<usize>();
-        entries * size_of::<Entry>()
-            + self.near.capacity() * size_of::<Vec<Entry>>()
+        let days = self.near.iter().chain(self.far.values()).chain(&self.spare);
+        days.map(Vec::capacity).sum::<usize>() * size_of::<Entry>()
+            + (self.near.capacity() + self.spare.capacity()) * size_of::<Vec<Entry>>()
             + self.far.len() * size_of::<(u64, Vec<Entry>)>()
     }
 }

@@ -183,8 +183,7 @@ impl<B: Backend> Memoria<B> {
         }
         let (slots, pool) = (taken?, self.pool.as_mut());
         if let Some(pool) = pool.filter(|_| count > 0) {
-            let data = B::float_reshape(B::float_detach(data), Shape::new([batch * count, dim]));
-            let to_read = Some(pool.write(&slots, data));
+            let to_read = Some(pool.write(&slots, B::float_detach(data)));
             let mut rows: Vec<_> = slots.chunks(count).map(<[Slot]>::to_vec).collect();
             absent.iter().for_each(|&row| pool.release(rows[row].drain(..)));
             let incoming = Incoming { rows, absent: absent.to_vec(), count, to_read };

@@ -129,13 +129,14 @@ impl<B: Backend> Pool<B> {
         self.slots.release(slots);
     }
 
-    /// Writes new vectors `[slots, dim]` if they are kept where they are, and returns what has to be
-    /// read of them: their squared norms, or on the host the vectors, still to be
+    /// Writes new vectors `[…, dim]`, one for each slot, if they are kept where they are, and returns what
+    /// has to be read of them: their squared norms, or on the host the vectors, still to be
     /// [written](Self::write_read).
     pub(crate) fn write(&mut self, slots: &[Slot], vectors: FloatTensor<B>) -> FloatTensor<B> {
         match &mut self.vectors {
             Vectors::Host(_) => vectors,
             Vectors::Device(pool) => {
+                let vectors = B::float_reshape(vectors, Shape::new([slots.len(), self.dim]));
                 pool.write(slots, vectors.clone());
                 squared_norms::<B>(vectors)
             }
@@ -246,13 +247,14 @@ impl<B: Backend> Pool<B> {
         width: usize,
         may_share: bool,
     ) -> FloatTensor<B> {
-        let shape = [slots.len() / width, width, self.dim];
-        B::float_reshape(self.vectors_in(slots, may_share), Shape::new(shape))
+        let shape = Shape::new([slots.len() / width, width, self.dim]);
+        self.vectors_in(slots, shape, may_share)
     }
 
     /// Vectors `[slots, dim]`; at least one.
     pub(crate) fn select(&self, slots: &[Slot]) -> FloatTensor<B> {
-        self.vectors_in(&slots.iter().map(|&slot| Some(slot)).collect::<Vec<_>>(), false)
+        let shape = Shape::new([slots.len(), self.dim]);
+        self.vectors_in(&slots.iter().map(|&slot| Some(slot)).collect::<Vec<_>>(), shape, false)
     }
 
     /// Checks that the slots `taken`, which are all there are, are taken once.
@@ -265,7 +267,7 @@ impl<B: Backend> Pool<B> {
         match &self.vectors {
             Vectors::Host(vectors) => {
                 let slots: Vec<Option<Slot>> = slots.iter().map(|&slot| Some(slot)).collect();
-                Ok(vectors.gather(&slots, false))
+                Ok(vectors.gather(&slots, Shape::new([slots.len(), self.dim]), false))
             }
             Vectors::Device(_) => {
                 let mut read = read::<B>(vec![self.select(slots)])?;
@@ -369,11 +371,18 @@ impl<B: Backend> Pool<B> {
         self.slots.bytes()
     }
 
-    fn vectors_in(&self, slots: &[Option<Slot>], may_share: bool) -> FloatTensor<B> {
+    fn vectors_in(
+        &self,
+        slots: &[Option<Slot>],
+        shape: Shape,
+        may_share: bool,
+    ) -> FloatTensor<B> {
         match &self.vectors {
-            Vectors::Device(vectors) => vectors.select(slots.iter().copied()),
+            Vectors::Device(vectors) => {
+                B::float_reshape(vectors.select(slots.iter().copied()), shape)
+            }
             Vectors::Host(vectors) => {
-                let data = vectors.gather(slots, may_share);
+                let data = vectors.gather(slots, shape, may_share);
                 let tensor = B::float_from_data(data, &self.device);
                 if tensor.dtype() == self.dtype {
                     return tensor;

@@ -4,7 +4,7 @@ use crate::id::Member;
 
 /// What a candidate is ranked by, as one number: the smaller, the better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Rank(u128);
+struct Rank(u128);
 
 impl Rank {
     fn of(member: Member, score: f64) -> Self {
@@ -18,24 +18,42 @@ impl Rank {
     }
 }
 
+/// Room to rank in.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ranking {
+    ranked: Vec<(Rank, Member)>,
+    order: Vec<Rank>,
+}
+
+impl Ranking {
+    /// Bytes set aside.
+    pub(crate) fn bytes(&self) -> usize {
+        self.ranked.capacity() * size_of::<(Rank, Member)>()
+            + self.order.capacity() * size_of::<Rank>()
+    }
+}
+
 /// The `k` candidates with the highest scores; of equal ones those with the smaller ids. They come in
 /// the order they have. Costs the number of candidates.
 ///
-/// What is in `ranks` is overwritten.
+/// What is in `ranking` is overwritten.
 pub(crate) fn best(
-    candidates: impl Iterator<Item = (Member, f64)> + Clone,
+    candidates: impl Iterator<Item = (Member, f64)>,
     k: usize,
-    ranks: &mut Vec<Rank>,
+    ranking: &mut Ranking,
 ) -> Vec<Member> {
-    let ranked = candidates.map(|(member, score)| (member, Rank::of(member, score)));
-    ranks.clear();
-    ranks.extend(ranked.clone().map(|(_, rank)| rank));
-    let mut best = Vec::with_capacity(k.min(ranks.len()));
-    if k >= ranks.len() {
-        best.extend(ranked.map(|(member, _)| member));
+    let Ranking { ranked, order } = ranking;
+    ranked.clear();
+    ranked.extend(candidates.map(|(member, score)| (Rank::of(member, score), member)));
+    let mut best = Vec::with_capacity(k.min(ranked.len()));
+    if k >= ranked.len() {
+        best.extend(ranked.iter().map(|&(_, member)| member));
     } else if k > 0 {
-        let (_, &mut last, _) = ranks.select_nth_unstable(k - 1);
-        best.extend(ranked.filter(|&(_, rank)| rank <= last).map(|(member, _)| member));
+        order.clear();
+        order.extend(ranked.iter().map(|&(rank, _)| rank));
+        let (_, &mut last, _) = order.select_nth_unstable(k - 1);
+        let is_best = |&&(rank, _): &&(Rank, Member)| rank <= last;
+        best.extend(ranked.iter().filter(is_best).map(|&(_, member)| member));
     }
     best
 }
@@ -61,7 +79,7 @@ mod tests {
     #[case(&[1.0], 0, &[])]
     fn best_and_then_oldest(#[case] scores: &[f64], #[case] k: usize, #[case] expected: &[u64]) {
         let candidates = members(scores.len()).into_iter().zip(scores.iter().copied());
-        let best = best(candidates, k, &mut Vec::new());
+        let best = best(candidates, k, &mut Ranking::default());
         assert!(best.iter().map(|member| member.id.0).eq(expected.iter().copied()), "{best:?}");
     }
 
@@ -74,7 +92,7 @@ mod tests {
         ) {
             let members = members(scores.len());
             let candidates = members.iter().copied().zip(scores.iter().copied());
-            let got = best(candidates, k, &mut Vec::new());
+            let got = best(candidates, k, &mut Ranking::default());
             let mut sorted = members.clone();
             sorted.sort_by(|a, b| {
                 let score = |member: &Member| scores[member.id.0 as usize];

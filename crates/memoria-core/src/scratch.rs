@@ -3,7 +3,7 @@
 use crate::{
     bit_set::BitSet,
     id::{Entry, Member, Slot},
-    ranking::Rank,
+    ranking::Ranking,
     search::Candidates,
 };
 
@@ -21,7 +21,7 @@ pub(crate) struct Scratch {
     pub(crate) firings: Vec<u32>,
     pub(crate) members: Vec<Member>,
     pub(crate) others: Vec<Member>,
-    pub(crate) ranks: Vec<Rank>,
+    pub(crate) ranking: Ranking,
     pub(crate) candidates: Candidates,
     pub(crate) slots: Vec<Slot>,
     pub(crate) scores: Vec<f64>,
@@ -50,7 +50,7 @@ impl Scratch {
             + marks.map(Marks::bytes).into_iter().sum::<usize>()
             + self.grouped.capacity() * size_of::<(u64, Member)>()
             + self.firings.capacity() * size_of::<u32>()
-            + self.ranks.capacity() * size_of::<Rank>()
+            + self.ranking.bytes()
             + self.candidates.bytes()
             + self.slots.capacity() * size_of::<Slot>()
             + self.scores.capacity() * size_of::<f64>()

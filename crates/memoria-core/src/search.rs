@@ -58,12 +58,12 @@ impl Candidates {
 
     /// The `k` living ones with the highest scores, in order of id; without scores all are alike.
     fn best(&self, row: &mut Row, scores: Option<&[f64]>, k: usize) -> Vec<Member> {
-        let mut ranks = core::mem::take(&mut row.scratch.ranks);
+        let mut ranking = core::mem::take(&mut row.scratch.ranking);
         let score = |place: usize| scores.map_or(0.0, |scores| scores[place]);
         let scored = self.members.iter().enumerate().map(|(at, &member)| (member, score(at)));
         let living = scored.filter(|&(member, _)| !self.may_be_dead || row.lives(member));
-        let best = best(living, k, &mut ranks);
-        row.scratch.ranks = ranks;
+        let best = best(living, k, &mut ranking);
+        row.scratch.ranking = ranking;
         best
     }
 }
@@ -116,7 +116,7 @@ impl Search {
     /// Chooses among the found long-term engrams by their scores.
     pub(crate) fn choose(&mut self, row: &mut Row, scores: &[f64], config: &MemoriaConfig) {
         let scored = self.found_ltm.iter().copied().zip(scores.iter().copied());
-        self.reminded_ltm = best(scored, config.num_final_ltms, &mut row.scratch.ranks);
+        self.reminded_ltm = best(scored, config.num_final_ltms, &mut row.scratch.ranking);
     }
 
     /// Fires what was found together with the row's working engrams.

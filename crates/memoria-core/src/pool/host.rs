@@ -1,7 +1,7 @@
 //! Vectors in the host's memory.
 
 use burn::{
-    backend::{DType, TensorData},
+    backend::{DType, Shape, TensorData},
     tensor::{bf16, f16},
 };
 use rayon::prelude::*;
@@ -115,10 +115,14 @@ impl HostVectors {
         for_any!(self, vectors => vectors.scores(query, candidates, may_share, scores));
     }
 
-    /// Vectors one after the other, zeros where there is no slot.
-    pub(super) fn gather(&self, slots: &[Option<Slot>], may_share: bool) -> TensorData {
-        let shape = |dim| [slots.len(), dim];
-        for_any!(self, vectors => TensorData::new(vectors.gather(slots, may_share), shape(vectors.dim)))
+    /// Vectors one after the other, zeros where there is no slot, in a tensor of this shape.
+    pub(super) fn gather(
+        &self,
+        slots: &[Option<Slot>],
+        shape: Shape,
+        may_share: bool,
+    ) -> TensorData {
+        for_any!(self, vectors => TensorData::new(vectors.gather(slots, may_share), shape))
     }
 
     /// Bytes set aside.
@@ -134,9 +138,11 @@ impl HostVectors {
 
 /// Vectors by slot, in pieces that never move.
 #[derive(Clone, Debug)]
-pub(super) struct Vectors<N> {
+pub(super) struct Vectors<N: Number> {
     pieces: Vec<Vec<N>>,
     dim: usize,
+    /// What norms are distances from.
+    zero: Vec<N::Wide>,
     /// Slots per piece: two to this power.
     shift: u32,
 }
@@ -144,11 +150,12 @@ pub(super) struct Vectors<N> {
 impl<N: Number> Vectors<N> {
     fn new(dim: usize) -> Self {
         let slots = (PIECE_BYTES / (dim * size_of::<N>())).max(1);
-        Self { pieces: Vec::new(), dim, shift: slots.ilog2() }
+        let zero = vec![N::Wide::default(); dim];
+        Self { pieces: Vec::new(), dim, zero, shift: slots.ilog2() }
     }
 
     fn get(&self, slot: Slot) -> &[N] {
-        let (piece, place) = self.locate(slot);
+        let (piece, place) = locate(slot, self.dim, self.shift);
         &self.pieces[piece][place..place + self.dim]
     }
 
@@ -161,18 +168,19 @@ impl<N: Number> Vectors<N> {
         limit: f64,
         may_share: bool,
     ) -> bool {
-        let zero = vec![N::Wide::default(); self.dim];
+        let zero = &self.zero;
         let is_below = |vector: &[N], buffer: &mut Vec<N::Wide>| {
-            let [norm] = N::Wide::squared_distances([N::widen(vector, buffer)], &zero);
+            let [norm] = N::Wide::squared_distances([N::widen(vector, buffer)], zero);
             (0.0..limit).contains(&norm)
         };
         let vectors = slots.zip(numbers.chunks_exact(self.dim));
         let mut vectors = vectors.filter_map(|(slot, vector)| Some((slot?, vector)));
         if !may_share || numbers.len() <= PART_SHARED_ABOVE {
             let mut buffer = Vec::new();
+            let (dim, shift, pieces) = (self.dim, self.shift, &mut self.pieces);
             return vectors.fold(true, |all_below, (slot, vector)| {
-                let (piece, place) = self.locate(slot);
-                set(&mut self.pieces[piece], place, vector);
+                let (piece, place) = locate(slot, dim, shift);
+                set(&mut pieces[piece], place, vector);
                 all_below & is_below(vector, &mut buffer)
             });
         }
@@ -190,7 +198,7 @@ impl<N: Number> Vectors<N> {
         let written = share(pieces.into_iter(), |(piece, vectors)| {
             let mut buffer = Vec::new();
             vectors.iter().fold(true, |all_below, &(slot, vector)| {
-                set(piece, (slot.index() & ((1 << shift) - 1)) * dim, vector);
+                set(piece, locate(slot, dim, shift).1, vector);
                 all_below & is_below(vector, &mut buffer)
             })
         });
@@ -229,12 +237,6 @@ impl<N: Number> Vectors<N> {
         blocks.collect::<Vec<[N; BLOCK]>>().into_flattened()
     }
 
-    /// Which piece a slot lies in, and from which number on.
-    fn locate(&self, slot: Slot) -> (usize, usize) {
-        let place = slot.index() & ((1 << self.shift) - 1);
-        (slot.index() >> self.shift, place * self.dim)
-    }
-
     fn reserve(&mut self, slots: usize) -> Result<(), MemoriaError> {
         let full = self.dim << self.shift;
         let wanted = slots * self.dim;
@@ -261,10 +263,9 @@ impl<N: Number> Vectors<N> {
     }
 
     fn squared_norms(&self, numbers: &[N]) -> Vec<f64> {
-        let zero = vec![N::Wide::default(); self.dim];
         let mut buffer = Vec::new();
         let norm = |vector| {
-            let [norm] = N::Wide::squared_distances([N::widen(vector, &mut buffer)], &zero);
+            let [norm] = N::Wide::squared_distances([N::widen(vector, &mut buffer)], &self.zero);
             norm
         };
         numbers.chunks_exact(self.dim).map(norm).collect()
@@ -343,7 +344,9 @@ impl<N: Number> Vectors<N> {
 
 /// The mean of `count` vectors, at least one, each told by its number.
 fn mean<'a, N: Number>(count: usize, dim: usize, vector: impl Fn(usize) -> &'a [N]) -> Vec<f64> {
-    let mut sums = vec![0.0; dim];
+    // Not `vec!`: memory that the system zeroes takes it longer to find.
+    let mut sums = Vec::with_capacity(dim);
+    sums.resize(dim, 0.0);
     let fours = count / 4 * 4;
     for first in (0..fours).step_by(4) {
         let [a, b, c, d] = [0, 1, 2, 3].map(|index| &vector(first + index)[..dim]);
@@ -358,6 +361,12 @@ fn mean<'a, N: Number>(count: usize, dim: usize, vector: impl Fn(usize) -> &'a [
     }
     sums.iter_mut().for_each(|sum| *sum /= count as f64);
     sums
+}
+
+/// Which piece a slot lies in, and from which number on.
+fn locate(slot: Slot, dim: usize, shift: u32) -> (usize, usize) {
+    let place = slot.index() & ((1 << shift) - 1);
+    (slot.index() >> shift, place * dim)
 }
 
 /// Writes a vector into a piece that may have to grow for it.

@@ -1,5 +1,7 @@
 //! The float types that vectors on the host are made of.
 
+use core::fmt::Debug;
+
 use burn::{
     backend::Element,
     tensor::{bf16, f16},
@@ -62,7 +64,7 @@ impl Number for bf16 {
 }
 
 /// A float type that is computed with.
-pub(super) trait Wide: Copy + Default + Send + Sync + Into<f64> {
+pub(super) trait Wide: Copy + Default + Debug + Send + Sync + Into<f64> {
     /// ‖v − query‖² of each vector, which does not depend on the others.
     fn squared_distances<const N: usize>(vectors: [&[Self]; N], query: &[Self]) -> [f64; N];
 
