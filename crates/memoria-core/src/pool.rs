@@ -37,6 +37,8 @@ pub(crate) struct Pool<B: Backend> {
     dim: usize,
     dtype: DType,
     device: Device<B>,
+    /// Whether tensors of the device lie in the host's memory.
+    computes_here: bool,
     /// In bytes.
     limit: Option<u64>,
 }
@@ -94,7 +96,8 @@ impl<B: Backend> Pool<B> {
         } else {
             Vectors::Device(DeviceVectors::new(dim, dtype, device.clone()))
         };
-        Self { vectors, slots: Slots::default(), dim, dtype, device, limit }
+        let computes_here = computes_on_host::<B>(&device);
+        Self { vectors, slots: Slots::default(), dim, dtype, device, computes_here, limit }
     }
 
     pub(crate) fn dim(&self) -> usize {
@@ -107,6 +110,11 @@ impl<B: Backend> Pool<B> {
 
     pub(crate) fn device(&self) -> &Device<B> {
         &self.device
+    }
+
+    /// Whether tensors of the device lie in the host's memory, wherever the vectors are kept.
+    pub(crate) fn computes_here(&self) -> bool {
+        self.computes_here
     }
 
     pub(crate) fn is_on_host(&self) -> bool {
@@ -270,7 +278,7 @@ impl<B: Backend> Pool<B> {
                 Ok(vectors.gather(&slots, Shape::new([slots.len(), self.dim]), false))
             }
             Vectors::Device(_) => {
-                let mut read = read::<B>(vec![self.select(slots)])?;
+                let mut read = read::<B>(vec![self.select(slots)], self.computes_here)?;
                 Ok(read.swap_remove(0))
             }
         }
@@ -399,7 +407,7 @@ impl<B: Backend> Pool<B> {
             Vectors::Host(vectors) => (vectors.bytes_of(slots), true),
             Vectors::Device(vectors) => {
                 let requested = vectors.bytes_of(vectors.slots_for(slots));
-                (requested, computes_on_host::<B>(&self.device))
+                (requested, self.computes_here)
             }
         };
         if requested <= held {
@@ -424,18 +432,24 @@ impl<B: Backend> Pool<B> {
     }
 }
 
-/// Waits for the device and reads tensors to the host: the one place where a memory does so.
+/// Waits for the device and reads tensors to the host: the one place where a memory does so. If they `are_here`
+/// already there is nothing to wait for.
 pub(crate) fn read<B: Backend>(
     tensors: Vec<FloatTensor<B>>,
+    are_here: bool,
 ) -> Result<Vec<TensorData>, MemoriaError> {
     #[cfg(test)]
     failing::check()?;
+    let failed = |error| MemoriaError::Device(Box::new(error));
+    if are_here {
+        let each = tensors.into_iter().map(|tensor| read_sync(B::float_into_data(tensor)));
+        return each.collect::<Result<_, _>>().map_err(failed);
+    }
     let mut transaction = TransactionPrimitive::<B>::new(vec![], vec![], vec![], vec![]);
     for tensor in tensors {
         transaction.register_float(TensorPrimitive::Float(tensor));
     }
-    let read = read_sync(transaction.execute_async());
-    read.map_err(|error| MemoriaError::Device(Box::new(error)))
+    read_sync(transaction.execute_async()).map_err(failed)
 }
 
 #[cfg(test)]
@@ -459,7 +473,7 @@ mod tests {
     fn add(pool: &mut Pool<Flex>, values: &[f32]) -> Vec<Slot> {
         let slots = pool.take(values.len() / pool.dim).unwrap();
         let to_read = pool.write(&slots, tensor(values, pool.dim, pool.dtype));
-        let read = read::<Flex>(vec![to_read]).unwrap();
+        let read = read::<Flex>(vec![to_read], true).unwrap();
         let there = slots.iter().map(|&slot| Some(slot));
         assert_ne!(pool.write_read(there, &read[0], f64::INFINITY, true), Some(false));
         let square = |&x: &f32| f64::from(x).powi(2);
@@ -471,7 +485,7 @@ mod tests {
     }
 
     fn numbers(tensor: FloatTensor<Flex>) -> Vec<f64> {
-        read::<Flex>(vec![tensor]).unwrap()[0].iter().collect()
+        read::<Flex>(vec![tensor], true).unwrap()[0].iter().collect()
     }
 
     fn scores(

@@ -15,13 +15,14 @@ impl<B: Backend> Memoria<B> {
         tensor: &'static str,
         data: &FloatTensor<B>,
     ) -> Result<[usize; 3], MemoriaError> {
-        let got: Vec<usize> = data.shape().to_vec();
-        let &[batch, count, dim] = got.as_slice() else {
-            let expected = "[batch, n, hidden_dim]";
+        let shape = data.shape();
+        let &[batch, count, dim] = shape.as_slice() else {
+            let (expected, got) = ("[batch, n, hidden_dim]", shape.to_vec());
             return Err(MemoriaError::WrongRank { tensor, expected, got });
         };
         for (dimension, size) in [("batch", batch), ("hidden", dim)] {
             if size == 0 {
+                let got = shape.to_vec();
                 return Err(MemoriaError::EmptyDimension { tensor, dimension, got });
             }
         }
@@ -84,9 +85,9 @@ impl<B: Backend> Memoria<B> {
             LifespanGain::Host(rows) => check_host_gain(reminded, rows),
             LifespanGain::Device(gains) => {
                 let tensor = "lifespan gains";
-                let got: Vec<usize> = gains.shape().to_vec();
-                let &[batch, width] = got.as_slice() else {
-                    let expected = "[batch, reminded]";
+                let shape = gains.shape();
+                let &[batch, width] = shape.as_slice() else {
+                    let (expected, got) = ("[batch, reminded]", shape.to_vec());
                     return Err(MemoriaError::WrongRank { tensor, expected, got });
                 };
                 let fixed =

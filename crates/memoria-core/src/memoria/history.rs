@@ -93,7 +93,7 @@ impl<B: Backend> Memoria<B> {
     fn end_adjusted_step(&mut self) {
         let Step::Adjusted(_, gains) = &self.step else { return };
         self.meter.begin();
-        let Ok(read) = read::<B>(vec![gains.clone()]) else { return };
+        let Ok(read) = read::<B>(vec![gains.clone()], self.computes_here()) else { return };
         self.meter.waited();
         let Step::Adjusted(open, gains) = core::mem::replace(&mut self.step, Step::Begun) else {
             return;

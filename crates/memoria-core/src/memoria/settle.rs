@@ -7,7 +7,7 @@ use crate::{
     MemoriaConfig, MemoriaError,
     id::{Member, Slot},
     incoming::Incoming,
-    pool::read,
+    pool::{Pool, read},
     reminded::OpenStep,
     row::Row,
 };
@@ -22,12 +22,17 @@ impl<B: Backend> Memoria<B> {
         if tensors.is_empty() {
             return Ok(Vec::new());
         }
-        let read = read::<B>(tensors);
+        let read = read::<B>(tensors, self.computes_here());
         self.meter.waited();
         if read.is_err() {
             self.withdraw();
         }
         read
+    }
+
+    /// Whether tensors of the memory's device lie in the host's memory.
+    pub(super) fn computes_here(&self) -> bool {
+        self.pool.as_ref().is_some_and(Pool::computes_here)
     }
 
     /// Takes what has to be read before the memory can be looked at: gains first, then what is

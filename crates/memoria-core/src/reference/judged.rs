@@ -278,7 +278,7 @@ impl Judged {
         assert_eq!(got.data().is_some(), width > 0);
         if let Some(data) = got.data().cloned() {
             assert_eq!(
-                read::<Flex>(vec![data]).unwrap()[0].iter::<f64>().collect::<Vec<_>>(),
+                read::<Flex>(vec![data], true).unwrap()[0].iter::<f64>().collect::<Vec<_>>(),
                 numbers
             );
         }
@@ -321,7 +321,7 @@ fn check_row(state: &RowState<'_, Flex>, row: &ReferenceRow) {
     if let Some(vectors) = vectors {
         let expected: Vec<f64> =
             row.engrams.iter().flat_map(|e| &e.vector).map(|&x| f64::from(x)).collect();
-        let got = read::<Flex>(vec![vectors]).unwrap();
+        let got = read::<Flex>(vec![vectors], true).unwrap();
         assert_eq!(got[0].iter::<f64>().collect::<Vec<_>>(), expected);
     }
 }
