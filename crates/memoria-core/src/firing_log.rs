@@ -40,7 +40,7 @@ use veteran::Veteran;
 const VETERAN_ABOVE: usize = if cfg!(test) { 4 } else { ShortList::MAX };
 /// How many firings of veterans leave the log at once.
 const SETTLED_AT_ONCE: usize = if cfg!(test) { 5 } else { 64 };
-/// A firing of fewer members keeps the room of those it lost.
+/// A firing of fewer members keeps the room of those it lost, and leaves it to the next one.
 const SMALL: usize = if cfg!(test) { 3 } else { 32 };
 /// Among fewer engrams it is not looked who took part in the same firings.
 const FEW: usize = if cfg!(test) { 3 } else { 16 };
@@ -98,11 +98,9 @@ impl FiringLog {
             self.firings.push(Firing::default());
             (self.firings.len() - 1) as u32
         });
-        self.firings[index as usize] = Firing {
-            members: members.iter().map(|member| member.entry).collect(),
-            long_term: long_term as u32,
-            recruits: members.len() as u32,
-        };
+        let firing = &mut self.firings[index as usize];
+        firing.members.extend(members.iter().map(|member| member.entry));
+        (firing.long_term, firing.recruits) = (long_term as u32, members.len() as u32);
         for member in members {
             self.enlist(member.entry, index);
         }
@@ -484,8 +482,8 @@ impl FiringLog {
 
     /// Drops a firing with fewer than two members.
     fn drop_firing(&mut self, index: u32, had_recruits: bool) {
-        let dropped = core::mem::take(&mut self.firings[index as usize]);
-        for last in dropped.members {
+        let mut dropped = core::mem::take(&mut self.firings[index as usize]).members;
+        for last in dropped.drain(..) {
             match self.veterans.get_mut(&last) {
                 Some(veteran) => veteran.firings.retain(|&other| other != index),
                 None => self.items.remove(&mut self.lists[last.index()], index),
@@ -493,6 +491,9 @@ impl FiringLog {
         }
         if !had_recruits {
             self.settling.retain(|&other| other != index);
+        }
+        if dropped.capacity() <= SMALL {
+            self.firings[index as usize].members = dropped;
         }
         self.unused.push(index);
     }

@@ -6,10 +6,12 @@ use crate::{MemoriaError, id::Slot, pool::Pool, row::Row};
 /// known only to the device until it is next read.
 #[derive(Clone, Debug)]
 pub(crate) struct Incoming<B: Backend> {
-    /// Their slots, row by row. A row that was reset since has none, and an absent one never had.
-    pub(crate) rows: Vec<Vec<Slot>>,
+    /// Their slots, row by row, as many for each.
+    slots: Vec<Slot>,
+    /// Whether a row still has its slots: not if it was reset since, or absent.
+    has_slots: Vec<bool>,
     /// Rows that were given nothing.
-    pub(crate) absent: Vec<usize>,
+    absent: Vec<usize>,
     /// How many every row was given that was not absent, and numbers in any case.
     pub(crate) count: usize,
     /// What the pool wants to be read of them; gone once it is being read, so that whoever reads it is
@@ -18,6 +20,44 @@ pub(crate) struct Incoming<B: Backend> {
 }
 
 impl<B: Backend> Incoming<B> {
+    /// `count` for each row, at least one, some of which are absent: their slots are to be
+    /// [emptied](Self::empty).
+    pub(crate) fn new(
+        slots: Vec<Slot>,
+        count: usize,
+        absent: Vec<usize>,
+        to_read: FloatTensor<B>,
+    ) -> Self {
+        let has_slots = vec![true; slots.len() / count];
+        Self { slots, has_slots, absent, count, to_read: Some(to_read) }
+    }
+
+    /// Number of rows.
+    pub(crate) fn batch(&self) -> usize {
+        self.has_slots.len()
+    }
+
+    /// The slots of a row: `count` or none.
+    pub(crate) fn of_row(&self, row: usize) -> &[Slot] {
+        if self.has_slots[row] { &self.slots[row * self.count..][..self.count] } else { &[] }
+    }
+
+    /// The slots of all rows.
+    pub(crate) fn held(&self) -> impl Iterator<Item = &Slot> {
+        (0..self.batch()).flat_map(|row| self.of_row(row))
+    }
+
+    /// Takes the slots of a row, if it still has them.
+    pub(crate) fn empty(&mut self, row: usize) -> Vec<Slot> {
+        let slots = self.of_row(row).to_vec();
+        self.has_slots[row] = false;
+        slots
+    }
+
+    pub(crate) fn into_slots(self) -> Vec<Slot> {
+        self.held().copied().collect()
+    }
+
     /// Writes what has been read if the pool waits for it, and refuses vectors that are not finite, or
     /// whose distances would not be. Those are written, too: nobody looks at their slots.
     pub(crate) fn write(
@@ -35,13 +75,14 @@ impl<B: Backend> Incoming<B> {
 
     /// Refuses vectors that are not finite, or whose distances would not be.
     fn check(&self, pool: &Pool<B>, read: &TensorData) -> Result<(), MemoriaError> {
-        let still_there = |row: usize| !self.rows[row].is_empty();
-        check_squared_norms(&pool.squared_norms(read), self.rows.len(), pool.dtype(), still_there)
+        let still_there = |row: usize| self.has_slots[row];
+        check_squared_norms(&pool.squared_norms(read), self.batch(), pool.dtype(), still_there)
     }
 
     /// The slot of every vector, in their order.
-    pub(crate) fn slots(&self) -> impl Iterator<Item = Option<Slot>> {
-        self.rows.iter().flat_map(|row| (0..self.count).map(|place| row.get(place).copied()))
+    fn slots(&self) -> impl Iterator<Item = Option<Slot>> {
+        let slots = self.slots.iter().enumerate();
+        slots.map(|(at, &slot)| self.has_slots[at / self.count].then_some(slot))
     }
 
     /// Uses up the identities that a row was given, unless it was given none.
@@ -53,7 +94,7 @@ impl<B: Backend> Incoming<B> {
 
     /// Whether all rows were reset since.
     pub(crate) fn is_empty(&self) -> bool {
-        self.rows.iter().all(Vec::is_empty)
+        self.has_slots.iter().all(|has_slots| !has_slots)
     }
 }
 

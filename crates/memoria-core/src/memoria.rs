@@ -19,7 +19,7 @@ use burn::backend::{
 use crate::{
     Costs, LifespanGain, MemoriaConfig, MemoriaError, MemoryUse, Reminded, State, Storage,
     costs::Meter,
-    id::{Member, Slot},
+    id::Member,
     incoming::Incoming,
     pool::Pool,
     reminded::OpenStep,
@@ -183,10 +183,9 @@ impl<B: Backend> Memoria<B> {
         }
         let (slots, pool) = (taken?, self.pool.as_mut());
         if let Some(pool) = pool.filter(|_| count > 0) {
-            let to_read = Some(pool.write(&slots, B::float_detach(data)));
-            let mut rows: Vec<_> = slots.chunks(count).map(<[Slot]>::to_vec).collect();
-            absent.iter().for_each(|&row| pool.release(rows[row].drain(..)));
-            let incoming = Incoming { rows, absent: absent.to_vec(), count, to_read };
+            let to_read = pool.write(&slots, B::float_detach(data));
+            let mut incoming = Incoming::new(slots, count, absent.to_vec(), to_read);
+            absent.iter().for_each(|&row| pool.release(incoming.empty(row)));
             if !incoming.is_empty() {
                 self.incoming.push(incoming);
             }
@@ -295,7 +294,6 @@ impl<B: Backend> Memoria<B> {
         reminded: &Reminded<B>,
         gain: LifespanGain<B>,
     ) -> Result<(), MemoriaError> {
-        self.meter.begin();
         match &self.step {
             Step::Begun | Step::Adjusted(..) => return Err(MemoriaError::NothingReminded),
             Step::Reminded(open) if Some(open.ticket) != reminded.ticket => {
@@ -317,7 +315,6 @@ impl<B: Backend> Memoria<B> {
                 self.step = Step::Adjusted(open, B::float_detach(gains));
             }
         }
-        self.meter.was_control();
         Ok(())
     }
 

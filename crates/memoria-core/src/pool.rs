@@ -379,12 +379,7 @@ impl<B: Backend> Pool<B> {
         self.slots.bytes()
     }
 
-    fn vectors_in(
-        &self,
-        slots: &[Option<Slot>],
-        shape: Shape,
-        may_share: bool,
-    ) -> FloatTensor<B> {
+    fn vectors_in(&self, slots: &[Option<Slot>], shape: Shape, may_share: bool) -> FloatTensor<B> {
         match &self.vectors {
             Vectors::Device(vectors) => {
                 B::float_reshape(vectors.select(slots.iter().copied()), shape)

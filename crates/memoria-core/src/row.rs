@@ -91,13 +91,14 @@ impl Row {
 
     /// Applies gains, lets a step pass, moves engrams on and forgets those with no time left.
     ///
-    /// Returns the slots that the dead leave. Costs what was gained and what changes kind or dies; it
-    /// does not walk over the living.
+    /// Appends the slots that the dead leave to `left`. Costs what was gained and what changes kind or
+    /// dies; it does not walk over the living.
     pub(crate) fn adjust(
         &mut self,
         gains: impl IntoIterator<Item = (Entry, f32)>,
         stm_capacity: usize,
-    ) -> Vec<Slot> {
+        left: &mut Vec<Slot>,
+    ) {
         for (entry, gain) in gains {
             let record = self.records.get_mut(entry);
             record.lifespan.extend(gain, self.steps);
@@ -127,12 +128,12 @@ impl Row {
         if let Some(recorder) = &mut self.recorder {
             recorder.adjusted(&dead);
         }
-        let left = self.forget(&dead);
+        self.forget(&dead);
+        left.extend(dead.iter().map(|member| self.slot(member.entry)));
         // Many live no longer than it takes them to become long-term: the log need not be told of those.
         promoted.retain(|&member| self.records.lives(member));
         self.log.promote(&promoted, &self.records, &mut self.scratch);
         (self.scratch.members, self.scratch.others) = (promoted, dead);
-        left
     }
 
     /// Forgets everybody; identities go on from where they were. Returns the slots left.
@@ -274,9 +275,9 @@ impl Row {
         dead.sort_unstable();
     }
 
-    fn forget(&mut self, dead: &[Member]) -> Vec<Slot> {
+    fn forget(&mut self, dead: &[Member]) {
         if dead.is_empty() {
-            return Vec::new();
+            return;
         }
         self.log.forget(dead, &mut self.scratch);
         let mut short_term_died = false;
@@ -296,6 +297,5 @@ impl Row {
             let records = &self.records;
             self.short_term.retain(|&member| records.lives(member));
         }
-        dead.iter().map(|member| self.slot(member.entry)).collect()
     }
 }

@@ -7,6 +7,7 @@ use super::{Memoria, rows::for_each_row, settle::Due};
 use crate::{
     Costs,
     costs::Meter,
+    id::Slot,
     pool::{Pool, Query},
     row::Row,
     search::{Candidates, Search},
@@ -26,14 +27,13 @@ impl<B: Backend> Memoria<B> {
         let config = self.config;
         // Threads that have rows of their own do not help each other with single rows.
         let share_rows = is_shared && self.rows.len() < rayon::current_num_threads();
-        let search = |row: &mut Row, index: usize| {
-            let mut meter = Meter::started();
-            let left = due.map(|due| due.settle(row, index, &config)).unwrap_or_default();
+        let search = |row: &mut Row, index: usize, left: &mut Vec<Slot>, meter: &mut Meter| {
+            if let Some(due) = due {
+                due.settle(row, index, &config, left);
+            }
             let candidates = Candidates::present(row);
             meter.was_control();
-            let Some(query) = query_of(pool, index, row) else {
-                return (Search::default(), left, meter);
-            };
+            let Some(query) = query_of(pool, index, row) else { return Search::default() };
             let mut scores = core::mem::take(&mut row.scratch.scores);
             let asked = candidates.need_scores(&config);
             if asked {
@@ -58,21 +58,29 @@ impl<B: Backend> Memoria<B> {
                 search.fire(row);
             }
             meter.was_control();
-            (search, left, meter)
+            search
         };
-        let searched = for_each_row(&mut self.rows, is_shared, search);
-        let mut searches = Vec::with_capacity(searched.len());
-        let mut spent = Costs::default();
-        for (search, left, meter) in searched {
-            searches.push(search);
-            spent.data_plane += meter.costs().data_plane;
-            spent.control_plane += meter.costs().control_plane;
-            if let Some(pool) = &mut self.pool {
-                pool.release(left);
+        let mut searches = Vec::with_capacity(self.rows.len());
+        let mut left = Vec::new();
+        if is_shared {
+            let searched = for_each_row(&mut self.rows, true, |row, index| {
+                let (mut left, mut meter) = (Vec::new(), Meter::started());
+                (search(row, index, &mut left, &mut meter), left, meter.costs())
+            });
+            let mut spent = Costs::default();
+            for (search, of_row, costs) in searched {
+                searches.push(search);
+                left.extend(of_row);
+                spent.data_plane += costs.data_plane;
+                spent.control_plane += costs.control_plane;
             }
+            // Threads that work at the same time share the time that passed.
+            self.meter.was_shared(&spent);
+        } else {
+            let rows = self.rows.iter_mut().enumerate();
+            searches.extend(rows.map(|(i, row)| search(row, i, &mut left, &mut self.meter)));
         }
-        // Threads that work at the same time share the time that passed.
-        self.meter.was_shared(&spent);
+        self.release(left);
         searches
     }
 }

@@ -64,7 +64,7 @@ impl<B: Backend> Memoria<B> {
             let working = if adjusted { &[][..] } else { row.working() };
             let mut slots: Vec<Slot> =
                 working.iter().map(|member| row.slot(member.entry)).collect();
-            slots.extend(self.incoming.iter().flat_map(|incoming| &incoming.rows[index]));
+            slots.extend(self.incoming.iter().flat_map(|incoming| incoming.of_row(index)));
             let slot = |index: usize| slots[index];
             (!slots.is_empty()).then(|| pool.query(slots.len(), slot, self.config.correlation))
         };

@@ -67,10 +67,14 @@ impl<B: Backend> Memoria<B> {
     pub(super) fn settle_with(&mut self, read: &[TensorData]) -> Result<(), MemoriaError> {
         let due = self.due(read)?;
         let config = self.config;
-        let settle = |row: &mut Row, index| due.settle(row, index, &config);
+        let settle = |row: &mut Row, index| {
+            let mut left = Vec::new();
+            due.settle(row, index, &config, &mut left);
+            left
+        };
         let is_shared = self.is_shared();
         let left = for_each_row(&mut self.rows, is_shared, settle);
-        self.release(left);
+        self.release(left.into_iter().flatten());
         self.meter.was_control();
         Ok(())
     }
@@ -105,18 +109,23 @@ impl<B: Backend> Memoria<B> {
 
     /// Ends a step in every row, with the gain of each reminded engram by row and place.
     pub(super) fn close(&mut self, open: &OpenStep, gain: impl Fn(usize, usize) -> f32 + Sync) {
+        self.meter.begin();
         let stm_capacity = self.config.stm_capacity;
         let is_shared = self.is_shared();
         let left = for_each_row(&mut self.rows, is_shared, |row, index| {
-            close_row(row, &open.rows[index], |place| gain(index, place), stm_capacity)
+            let mut left = Vec::new();
+            let gain = |place| gain(index, place);
+            close_row(row, &open.rows[index], gain, stm_capacity, &mut left);
+            left
         });
-        self.release(left);
+        self.release(left.into_iter().flatten());
+        self.meter.was_control();
     }
 
     /// Makes slots that the dead have left available again.
-    pub(super) fn release(&mut self, left: Vec<Vec<Slot>>) {
+    pub(super) fn release(&mut self, left: impl IntoIterator<Item = Slot>) {
         if let Some(pool) = &mut self.pool {
-            pool.release(left.into_iter().flatten());
+            pool.release(left);
         }
     }
 
@@ -126,7 +135,7 @@ impl<B: Backend> Memoria<B> {
         for &row in rows {
             pool.release(self.rows[row].clear());
             for incoming in &mut self.incoming {
-                pool.release(incoming.rows[row].drain(..));
+                pool.release(incoming.empty(row));
             }
             if let Step::Reminded(open) | Step::Adjusted(open, _) = &mut self.step {
                 open.forget(row);
@@ -147,7 +156,7 @@ impl<B: Backend> Memoria<B> {
 
     fn withdraw(&mut self) {
         if let Some(pool) = &mut self.pool {
-            pool.release(self.incoming.drain(..).flat_map(|incoming| incoming.rows).flatten());
+            pool.release(self.incoming.drain(..).flat_map(Incoming::into_slots));
         }
     }
 }
@@ -161,22 +170,24 @@ pub(super) struct Due<B: Backend> {
 }
 
 impl<B: Backend> Due<B> {
-    /// Does it in one row. Returns the slots that the dead leave.
-    pub(super) fn settle(&self, row: &mut Row, index: usize, config: &MemoriaConfig) -> Vec<Slot> {
-        let left = match &self.closing {
-            None => Vec::new(),
-            Some((open, gains)) => {
-                let gain = |place| gains[index * open.width() + place] as f32;
-                close_row(row, &open.rows[index], gain, config.stm_capacity)
-            }
-        };
+    /// Does it in one row. Appends the slots that the dead leave to `left`.
+    pub(super) fn settle(
+        &self,
+        row: &mut Row,
+        index: usize,
+        config: &MemoriaConfig,
+        left: &mut Vec<Slot>,
+    ) {
+        if let Some((open, gains)) = &self.closing {
+            let gain = |place| gains[index * open.width() + place] as f32;
+            close_row(row, &open.rows[index], gain, config.stm_capacity, left);
+        }
         for incoming in &self.incoming {
-            match &incoming.rows[index][..] {
+            match incoming.of_row(index) {
                 [] => incoming.skip_ids(row, index),
                 slots => row.admit(slots, config.initial_lifespan),
             }
         }
-        left
     }
 }
 
@@ -186,9 +197,10 @@ fn close_row(
     reminded: &[Member],
     gain: impl Fn(usize) -> f32,
     stm_capacity: usize,
-) -> Vec<Slot> {
+    left: &mut Vec<Slot>,
+) {
     let gains = reminded.iter().enumerate().map(|(place, member)| (member.entry, gain(place)));
-    row.adjust(gains, stm_capacity)
+    row.adjust(gains, stm_capacity, left);
 }
 
 pub(super) fn check_gains(open: &OpenStep, gains: &[f64]) -> Result<(), MemoriaError> {

@@ -6,7 +6,7 @@ use super::{Memoria, Step};
 use crate::{
     Invariant, MemoriaError,
     id::Slot,
-    incoming::largest_squared_norm,
+    incoming::{Incoming, largest_squared_norm},
     invariant::{Finding, ensure},
     pool::Pool,
     reminded::OpenStep,
@@ -44,7 +44,7 @@ impl<B: Backend> Memoria<B> {
         }
         let Some(pool) = &self.pool else { return Ok(()) };
         let of_rows = self.rows.iter().flat_map(|row| row.slots());
-        let waiting = self.incoming.iter().flat_map(|incoming| incoming.rows.iter().flatten());
+        let waiting = self.incoming.iter().flat_map(Incoming::held);
         let slots = pool.verify(of_rows.chain(waiting.copied()));
         slots.map_err(|found| broken(None, Finding::new(Invariant::Slot, found)))?;
         if let Step::Reminded(open) | Step::Adjusted(open, _) = &self.step {
@@ -59,10 +59,9 @@ impl<B: Backend> Memoria<B> {
             format!("{batch} rows; vectors? {}", self.pool.is_some())
         })?;
         for incoming in &self.incoming {
-            let width_fits = |row: &Vec<Slot>| row.is_empty() || row.len() == incoming.count;
-            let fits = incoming.rows.len() == batch && incoming.rows.iter().all(width_fits);
-            ensure(fits && incoming.to_read.is_some(), Invariant::Batch, || {
-                format!("{} incoming rows for {batch}", incoming.rows.len())
+            let fits = incoming.batch() == batch && incoming.to_read.is_some();
+            ensure(fits, Invariant::Batch, || {
+                format!("{} incoming rows for {batch}", incoming.batch())
             })?;
         }
         if let Step::Reminded(open) | Step::Adjusted(open, _) = &self.step {
@@ -152,7 +151,7 @@ mod tests {
     #[rstest]
     #[case::no_rows(Invariant::Batch, |memory: &mut Memoria<Flex>| memory.rows.clear())]
     #[case::a_row_too_many(Invariant::Batch, |memory: &mut Memoria<Flex>| memory.rows.push(Default::default()))]
-    #[case::incoming(Invariant::Batch, |memory: &mut Memoria<Flex>| { memory.incoming[0].rows[0].pop(); })]
+    #[case::incoming(Invariant::Batch, |memory: &mut Memoria<Flex>| { memory.incoming[0].to_read = None; })]
     #[case::open(Invariant::Batch, |memory: &mut Memoria<Flex>| { open(memory).rows.pop(); })]
     #[case::kind(Invariant::Capacity, |memory: &mut Memoria<Flex>| memory.config.stm_capacity = 1)]
     #[case::slots(Invariant::Slot, |memory: &mut Memoria<Flex>| { memory.incoming.clear(); })]

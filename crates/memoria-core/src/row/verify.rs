@@ -136,7 +136,7 @@ mod tests {
             row.admit(&slots, if step == 0 { 4.0 } else { 9.0 });
             row.fire(&[], &[]);
             let gain = (step == 0).then_some((Entry(1), 5.0));
-            row.adjust(gain, CAPACITY);
+            row.adjust(gain, CAPACITY, &mut Vec::new());
         }
         row.admit(&[Slot(9), Slot(10)], 9.0);
         row.verify(CAPACITY).unwrap();
