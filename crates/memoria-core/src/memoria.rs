@@ -18,14 +18,8 @@ use burn::backend::{
 
 use crate::{
     Costs, LifespanGain, MemoriaConfig, MemoriaError, MemoryUse, Reminded, State, Storage,
-    costs::Meter,
-    id::Member,
-    incoming::Incoming,
-    pool::Pool,
-    reminded::OpenStep,
-    row::Row,
-    search::Search,
-    threads::are_worth_sharing,
+    costs::Meter, id::Member, incoming::Incoming, pool::Pool, reminded::OpenStep, row::Row,
+    search::Search, threads::are_worth_sharing,
 };
 pub(crate) use checks::check_new_rows;
 use recall::working_query;

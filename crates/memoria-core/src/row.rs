@@ -40,20 +40,24 @@ impl Row {
         if let Some(recorder) = &mut self.recorder {
             recorder.born(self.next_id, slots.len(), initial_lifespan);
         }
+        let lifespan = Lifespan::new(initial_lifespan, self.steps);
+        let death = lifespan.death(self.steps);
         for &slot in slots {
             let id = EngramId(self.next_id);
             self.next_id += 1;
             let entry = self.records.add(Record {
                 id,
                 born: self.steps,
-                lifespan: Lifespan::new(initial_lifespan, self.steps),
-                appointment: None,
+                lifespan,
+                appointment: death.map(Day::of),
                 slot,
                 fire_count: 0,
                 place: Place::WORKING,
             });
             self.working.push(Member { id, entry });
-            self.keep_appointment(entry);
+            if let Some(death) = death {
+                self.calendar.schedule(death, entry);
+            }
         }
         self.log.grow(self.records.len());
     }
@@ -80,10 +84,12 @@ impl Row {
         // Who is long-term was made before who is short-term, and that before the present step.
         let mut members = core::mem::take(&mut self.scratch.members);
         members.clear();
-        for &member in [reminded_ltm, reminded_stm, &self.working].into_iter().flatten() {
+        for of_kind in [reminded_ltm, reminded_stm, &self.working] {
+            members.extend_from_slice(of_kind);
+        }
+        for member in &members {
             let record = self.records.get_mut(member.entry);
             record.fire_count = record.fire_count.saturating_add(1);
-            members.push(member);
         }
         self.log.fire(&members, reminded_ltm.len(), &self.records, &mut self.scratch);
         self.scratch.members = members;

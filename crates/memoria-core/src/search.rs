@@ -130,6 +130,11 @@ impl Search {
         self.reminded_ltm.iter().chain(&self.reminded_stm).copied()
     }
 
+    /// How many engrams the row is reminded of.
+    pub(crate) fn reminded_len(&self) -> usize {
+        self.reminded_ltm.len() + self.reminded_stm.len()
+    }
+
     pub(crate) fn recollection(&self) -> Recollection {
         let ids = |members: &[Member]| members.iter().map(|member| member.id).collect();
         Recollection {

@@ -75,6 +75,10 @@ impl ShortLists {
     /// Appends an item to a list shorter than [`ShortList::MAX`].
     pub(crate) fn push(&mut self, list: &mut ShortList, item: u32) {
         let len = list.len();
+        if len == 0 {
+            *list = ShortList { at: item, len: 1 };
+            return;
+        }
         self.resize(list, len + 1);
         self.get_mut(list)[len] = item;
     }
@@ -90,7 +94,10 @@ impl ShortLists {
 
     /// Empties a list and appends what it held to `items`.
     pub(crate) fn take(&mut self, list: &mut ShortList, items: &mut Vec<u32>) {
-        items.extend_from_slice(self.get(list));
+        match list.len {
+            1 => items.push(list.at),
+            _ => items.extend_from_slice(self.get(list)),
+        }
         self.resize(list, 0);
     }
 

@@ -184,7 +184,7 @@ impl<B: Backend> Memoria<B> {
             fired.iter().map(|member| member.id)
         };
         let working = Ragged::of(self.rows.len(), fired);
-        let width = searches.iter().map(|search| search.reminded().count()).max().unwrap_or(0);
+        let width = searches.iter().map(Search::reminded_len).max().unwrap_or(0);
         let mut slots = Vec::with_capacity(searches.len() * width);
         for (index, (row, search)) in self.rows.iter().zip(&searches).enumerate() {
             slots.extend(search.reminded().map(|member| Some(row.slot(member.entry))));

@@ -349,11 +349,10 @@ fn mean<'a, N: Number>(count: usize, dim: usize, vector: impl Fn(usize) -> &'a [
     sums.resize(dim, 0.0);
     let fours = count / 4 * 4;
     for first in (0..fours).step_by(4) {
-        let [a, b, c, d] = [0, 1, 2, 3].map(|index| &vector(first + index)[..dim]);
-        for (place, sum) in sums.iter_mut().enumerate() {
-            let (ab, cd) =
-                (a[place].to_f64() + b[place].to_f64(), c[place].to_f64() + d[place].to_f64());
-            *sum += ab + cd;
+        let [a, b, c, d] = [0, 1, 2, 3].map(|index| vector(first + index));
+        let numbers = a.iter().zip(b).zip(c.iter().zip(d));
+        for (sum, ((a, b), (c, d))) in sums.iter_mut().zip(numbers) {
+            *sum += (a.to_f64() + b.to_f64()) + (c.to_f64() + d.to_f64());
         }
     }
     for index in fours..count {
