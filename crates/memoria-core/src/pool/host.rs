@@ -141,7 +141,7 @@ impl HostVectors {
 pub(super) struct Vectors<N: Number> {
     pieces: Vec<Vec<N>>,
     dim: usize,
-    /// What norms are distances from.
+    /// What norms are distances from; made with the first vectors, as whoever tells the dimension may lie.
     zero: Vec<N::Wide>,
     /// Slots per piece: two to this power.
     shift: u32,
@@ -150,8 +150,7 @@ pub(super) struct Vectors<N: Number> {
 impl<N: Number> Vectors<N> {
     fn new(dim: usize) -> Self {
         let slots = (PIECE_BYTES / (dim * size_of::<N>())).max(1);
-        let zero = vec![N::Wide::default(); dim];
-        Self { pieces: Vec::new(), dim, zero, shift: slots.ilog2() }
+        Self { pieces: Vec::new(), dim, zero: Vec::new(), shift: slots.ilog2() }
     }
 
     fn get(&self, slot: Slot) -> &[N] {
@@ -168,6 +167,7 @@ impl<N: Number> Vectors<N> {
         limit: f64,
         may_share: bool,
     ) -> bool {
+        self.zero.resize(self.dim, N::Wide::default());
         let zero = &self.zero;
         let is_below = |vector: &[N], buffer: &mut Vec<N::Wide>| {
             let [norm] = N::Wide::squared_distances([N::widen(vector, buffer)], zero);
@@ -263,9 +263,10 @@ impl<N: Number> Vectors<N> {
     }
 
     fn squared_norms(&self, numbers: &[N]) -> Vec<f64> {
+        let zero = vec![N::Wide::default(); self.dim];
         let mut buffer = Vec::new();
         let norm = |vector| {
-            let [norm] = N::Wide::squared_distances([N::widen(vector, &mut buffer)], &self.zero);
+            let [norm] = N::Wide::squared_distances([N::widen(vector, &mut buffer)], &zero);
             norm
         };
         numbers.chunks_exact(self.dim).map(norm).collect()
