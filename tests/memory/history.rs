@@ -1,13 +1,7 @@
 //! What a history tells is what happened: over all traces, and beside the Python package.
 
 #[allow(dead_code, reason = "its steps are run one by one")]
-#[path = "../examples/replay/run.rs"]
-mod run;
 #[allow(dead_code, reason = "not every test needs all of it")]
-mod support;
-#[path = "../examples/replay/trace.rs"]
-mod trace;
-
 use std::{
     collections::BTreeMap,
     fs,
@@ -15,6 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::support::story::{Size, Story};
 use burn::{
     backend::{Backend, Dispatch, Flex, TensorData, ops::FloatTensorOps},
     tensor::Device,
@@ -26,16 +21,16 @@ use memoria::{
 use rstest::rstest;
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::Value;
-use support::story::{Size, Story};
 
 /// Replays a trace, then its history, and compares the two at every step.
 fn tells_what_happened<B: Backend>(path: &Path, device: &B::Device) {
-    let trace = trace::Trace::read(path).unwrap();
+    let trace = crate::trace::Trace::read(path).unwrap();
     let mut memory = Memoria::<B>::new(trace.config).unwrap().with_history();
     let mut happened = Vec::new();
     for step in 0..trace.steps.len() {
-        let rows = run::run_steps(&mut memory, &trace, step..step + 1, device).unwrap().remove(0);
-        let cofire = run::cofire_counts(&mut memory).unwrap();
+        let rows =
+            crate::run::run_steps(&mut memory, &trace, step..step + 1, device).unwrap().remove(0);
+        let cofire = crate::run::cofire_counts(&mut memory).unwrap();
         happened.push(rows.into_iter().zip(cofire).collect::<Vec<_>>());
     }
     let history = memory.history().unwrap();
@@ -53,7 +48,12 @@ fn tells_what_happened<B: Backend>(path: &Path, device: &B::Device) {
     }
 }
 
-fn check_step(row: &RowHistory, step: u64, expected: &run::RowReplay, cofire: &[(u64, u64, u32)]) {
+fn check_step(
+    row: &RowHistory,
+    step: u64,
+    expected: &crate::run::RowReplay,
+    cofire: &[(u64, u64, u32)],
+) {
     let moment = row.at(step).unwrap();
     let engrams = moment.engrams();
     assert!(engrams.iter().map(|engram| engram.id).eq(expected.alive.iter().copied()));

@@ -1,13 +1,11 @@
 //! Data that is not finite is noticed when the memory is next read, and never kept.
 
-mod support;
-
+use crate::support::{
+    Memory, device, filled, go_on_alike, host_gains, lived, new, reminded, step, tensor,
+};
 use burn::backend::{Dispatch, tensor::Device};
 use memoria_core::{LifespanGain, MemoriaError};
 use rstest::rstest;
-use support::{
-    Memory, device, filled, go_on_alike, host_gains, lived, new, reminded, step, tensor,
-};
 
 /// Data for two rows of which one number is bad: in the second row, the third of its vectors.
 fn add_bad(memory: &mut Memory, bad: f32, device: &Device<Dispatch>) {

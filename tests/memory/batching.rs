@@ -1,7 +1,6 @@
 //! A session remembers in changing batches what it remembers alone.
 
-mod support;
-
+use crate::support::devices;
 use burn::backend::{Dispatch, TensorData, ops::FloatTensorOps, read_sync};
 use memoria::{
     Correlation, Engram, LifespanGain, Memoria, MemoriaConfig, MemoriaError, Recollection, Storage,
@@ -9,7 +8,6 @@ use memoria::{
 use rand::{RngExt, SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 use rstest::rstest;
-use support::devices;
 
 type Device = <Dispatch as burn::backend::BackendTypes>::Device;
 

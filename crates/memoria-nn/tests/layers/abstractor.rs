@@ -35,7 +35,7 @@ fn linear(file: &Value, name: &str, device: &Device) -> Linear {
 #[case::ndarray(Device::ndarray())]
 #[cfg_attr(feature = "wgpu", case::wgpu(Device::wgpu(burn::tensor::DeviceKind::Cpu)))]
 fn equals_the_reference(#[case] device: Device) {
-    let file: Value = serde_json::from_str(include_str!("data/abstractor.json")).unwrap();
+    let file: Value = serde_json::from_str(include_str!("../data/abstractor.json")).unwrap();
     let mut abstractor = AbstractorConfig::new(16, 5).init(&device);
     abstractor.query_embeddings =
         Param::from_tensor(weight::<3>(&file, "query_embeddings", &device));

@@ -1,11 +1,5 @@
 //! A malformed trace file is refused with the place of the fault.
 
-#[path = "../examples/replay/run.rs"]
-#[allow(dead_code, reason = "only whether it runs matters here")]
-mod run;
-#[path = "../examples/replay/trace.rs"]
-mod trace;
-
 use burn::backend::Flex;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -22,12 +16,12 @@ const TRACE: &str = r#"{
 }"#;
 
 /// What a trace file with this text gives.
-fn replay(name: &str, text: &str) -> Result<run::Replay, String> {
+fn replay(name: &str, text: &str) -> Result<crate::run::Replay, String> {
     let path = std::env::temp_dir().join(format!("memoria-{}-{name}.json", std::process::id()));
     std::fs::write(&path, text).unwrap();
-    let trace = trace::Trace::read(&path);
+    let trace = crate::trace::Trace::read(&path);
     std::fs::remove_file(&path).unwrap();
-    run::run::<Flex>(&trace?, &Default::default())
+    crate::run::run::<Flex>(&trace?, &Default::default())
 }
 
 #[test]
@@ -86,8 +80,8 @@ fn changed_files_do_not_panic() {
             }
         }
         let text = String::from_utf8(text).unwrap();
-        if let Ok(trace) = trace::Trace::parse(&text) {
-            replayed += usize::from(run::run::<Flex>(&trace, &Default::default()).is_ok());
+        if let Ok(trace) = crate::trace::Trace::parse(&text) {
+            replayed += usize::from(crate::run::run::<Flex>(&trace, &Default::default()).is_ok());
         }
     }
     assert!(replayed > 100, "{replayed} of the changed files are read");

@@ -1,14 +1,12 @@
 //! A row remembers in a batch, of any size and with any neighbours, what it would remember alone.
 
-mod support;
-
-use burn::backend::Dispatch;
-use memoria::{Correlation, MemoriaConfig};
-use rstest::rstest;
-use support::{
+use crate::support::{
     devices,
     story::{Size, Story},
 };
+use burn::backend::Dispatch;
+use memoria::{Correlation, MemoriaConfig};
+use rstest::rstest;
 
 /// Compares every row in every step with the same row alone, on every backend. Not one difference in
 /// ids, kinds, counts, or any bit of a lifespan or vector is allowed.

@@ -1,14 +1,12 @@
 //! The same story and seed give the same memories: again, elsewhere, and in a clone.
 
-mod support;
-
-use burn::backend::{Backend, Dispatch, Flex};
-use memoria::{Correlation, Memoria, MemoriaConfig};
-use rstest::rstest;
-use support::{
+use crate::support::{
     devices,
     story::{Page, Size, Story},
 };
+use burn::backend::{Backend, Dispatch, Flex};
+use memoria::{Correlation, Memoria, MemoriaConfig};
+use rstest::rstest;
 
 const SIZE: Size = Size { rows: 3, dim: 24, steps: 40, width: 6 };
 

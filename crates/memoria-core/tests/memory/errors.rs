@@ -1,11 +1,9 @@
 //! What is refused, with which error, and that a refused call changes nothing.
 
-mod support;
-
+use crate::support::{device, filled, go_on_alike, lived, new, refused, reminded, tensor};
 use burn::backend::{Dispatch, Flex, TensorData, ops::FloatTensorOps};
 use memoria_core::{EngramId, LifespanGain, Memoria, MemoriaConfig, MemoriaError};
 use rstest::rstest;
-use support::{device, filled, go_on_alike, lived, new, refused, reminded, tensor};
 
 #[test]
 fn a_lifespan_out_of_range_makes_no_memory() {

@@ -1,13 +1,11 @@
 //! Which adjustments are refused, at once or when the gains arrive, and that nothing changes then.
 
-mod support;
-
+use crate::support::{
+    device, filled, go_on_alike, host_gains, lived, new, refused, reminded, step, tensor,
+};
 use burn::backend::{Dispatch, tensor::Device};
 use memoria_core::{EngramId, LifespanGain, MemoriaError};
 use rstest::rstest;
-use support::{
-    device, filled, go_on_alike, host_gains, lived, new, refused, reminded, step, tensor,
-};
 
 /// Gains on the device for two rows, all 1 but for one.
 fn gains_with(

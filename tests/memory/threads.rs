@@ -1,7 +1,5 @@
 //! Memories on several threads at once, and a panic of whoever uses one.
 
-mod support;
-
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
@@ -13,6 +11,10 @@ use std::{
     time::Duration,
 };
 
+use crate::support::{
+    devices,
+    story::{Size, Story},
+};
 use burn::{
     backend::{Dispatch, TensorData, ops::FloatTensorOps},
     tensor::{Device, Tensor},
@@ -20,10 +22,6 @@ use burn::{
 use memoria::{
     LifespanGain, Memoria, MemoriaConfig,
     nn::{MemoriaState, MemoriaStateConfig},
-};
-use support::{
-    devices,
-    story::{Size, Story},
 };
 
 const THREADS: u64 = 8;

@@ -1,13 +1,11 @@
 //! A snapshot whose checksums are right but that tells of a memory that cannot be is refused, with what
 //! cannot be.
 
+use crate::support::sealed::{Contents, seal};
 #[allow(dead_code, reason = "only snapshots by hand are needed")]
-mod support;
-
 use burn::backend::{Flex, TensorData, ops::FloatTensorOps};
 use memoria::{EngramId, EngramKind, LifespanGain, Memoria, MemoriaError, Restore, SnapshotInfo};
 use rstest::rstest;
-use support::sealed::{Contents, seal};
 
 fn restore(bytes: &[u8]) -> Result<Memoria<Flex>, MemoriaError> {
     Ok(Restore::new(&Default::default()).read_bytes(bytes)?.memory)

@@ -1,10 +1,8 @@
 //! More than there can be is refused before anything is made of it.
 
-mod support;
-
+use crate::support::{device, go_on_alike, lived, new, step, tensor};
 use burn::backend::{Dispatch, Flex, Shape, TensorData, ops::FloatTensorOps, tensor::FloatTensor};
 use memoria_core::{Memoria, MemoriaConfig, MemoriaError};
-use support::{device, go_on_alike, lived, new, step, tensor};
 
 /// One number as a tensor of any size: its memory is that of the number.
 fn spread<const D: usize>(shape: [usize; D]) -> FloatTensor<Dispatch> {

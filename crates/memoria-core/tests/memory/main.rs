@@ -1,0 +1,7 @@
+//! What the memory does with good and with bad input. One program, so that Burn is linked once.
+
+mod adjusting;
+mod errors;
+mod finite_data;
+mod limits;
+mod support;

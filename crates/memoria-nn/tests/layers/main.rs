@@ -1,0 +1,8 @@
+//! What the layers are held to. One program, so that Burn is linked once; what sets the seed of the
+//! process has its own.
+
+mod abstractor;
+mod errors;
+mod history;
+mod layer;
+mod snapshot;

@@ -1,0 +1,19 @@
+//! What a memory is held to, file by file. One program, so that Burn is linked once.
+
+#[path = "../../examples/replay/run.rs"]
+mod run;
+#[path = "../support/mod.rs"]
+mod support;
+#[path = "../../examples/replay/trace.rs"]
+mod trace;
+
+mod batch_invariance;
+mod batching;
+mod costs;
+mod determinism;
+mod history;
+mod invalid_snapshots;
+mod snapshot;
+mod snapshot_versions;
+mod threads;
+mod trace_files;
