@@ -1,7 +1,5 @@
 //! What a history tells is what happened: over all traces, and beside the Python package.
 
-#[allow(dead_code, reason = "its steps are run one by one")]
-#[allow(dead_code, reason = "not every test needs all of it")]
 use std::{
     collections::BTreeMap,
     fs,

@@ -2,7 +2,6 @@
 //! cannot be.
 
 use crate::support::sealed::{Contents, seal};
-#[allow(dead_code, reason = "only snapshots by hand are needed")]
 use burn::backend::{Flex, TensorData, ops::FloatTensorOps};
 use memoria::{EngramId, EngramKind, LifespanGain, Memoria, MemoriaError, Restore, SnapshotInfo};
 use rstest::rstest;
