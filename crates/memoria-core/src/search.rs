@@ -126,7 +126,7 @@ impl Search {
 
     /// Everything the row is reminded of, in order of id: who is long-term is older than who is
     /// short-term.
-    pub(crate) fn reminded(&self) -> impl Iterator<Item = Member> + Clone {
+    pub(crate) fn reminded(&self) -> impl Iterator<Item = Member> {
         self.reminded_ltm.iter().chain(&self.reminded_stm).copied()
     }
 
