@@ -15,6 +15,8 @@
 //! - The connections of a veteran are not counted each time the strongest is asked for: it keeps its
 //!   [strongest](Strongest) ones, and a bound for all others, as it fires.
 
+mod forgetting;
+mod promotion;
 mod remembered;
 mod short_lists;
 mod snapshot;
@@ -40,8 +42,6 @@ use veteran::Veteran;
 const VETERAN_ABOVE: usize = if cfg!(test) { 4 } else { ShortList::MAX };
 /// How many firings of veterans leave the log at once.
 const SETTLED_AT_ONCE: usize = if cfg!(test) { 5 } else { 64 };
-/// A firing of fewer members keeps the room of those it lost, and leaves it to the next one.
-const SMALL: usize = if cfg!(test) { 3 } else { 32 };
 /// Among fewer engrams it is not looked who took part in the same firings.
 const FEW: usize = if cfg!(test) { 3 } else { 16 };
 
@@ -110,77 +110,6 @@ impl FiringLog {
         self.raise_strongest(members, long_term, records, scratch);
         if self.settling.len() >= SETTLED_AT_ONCE {
             self.settle(records, &mut scratch.counts);
-        }
-    }
-
-    /// Tells that engrams have become long-term, in order of id and after all that are older.
-    pub(crate) fn promote(
-        &mut self,
-        promoted: &[Member],
-        records: &Records,
-        scratch: &mut Scratch,
-    ) {
-        for member in promoted {
-            let listed = match self.veterans.get(&member.entry) {
-                Some(veteran) if self.is_veteran.contains(member.entry) => &veteran.firings[..],
-                _ => self.items.get(&self.lists[member.entry.index()]),
-            };
-            for &firing in listed {
-                self.firings[firing as usize].long_term += 1;
-            }
-        }
-        if self.veterans.is_empty() {
-            return;
-        }
-        // Those who took part in the same few firings have fired with the same veterans as often.
-        let Scratch { grouped, counts, .. } = scratch;
-        grouped.clear();
-        grouped.extend(promoted.iter().map(|&member| (self.grouping(member.entry), member)));
-        grouped.sort_unstable_by_key(|&(grouping, _)| grouping);
-        let mut rest = &grouped[..];
-        while let Some(&(grouping, first)) = rest.first() {
-            let are_alike = |&&(other, member): &&(u64, Member)| {
-                other == grouping && self.listed(member.entry) == self.listed(first.entry)
-            };
-            let (group, others) = rest.split_at(rest.iter().take_while(are_alike).count());
-            rest = others;
-            self.count_veterans(first, records, counts);
-            for (entry, count) in counts.iter() {
-                let veteran = self.veterans.get_mut(&entry);
-                if let Some(strongest) = veteran.and_then(|veteran| veteran.strongest.as_mut()) {
-                    group.iter().for_each(|&(_, to)| strongest.promoted(to, count, records));
-                }
-            }
-        }
-    }
-
-    /// A number that is the same for engrams of the same few firings, and for others seldom; every veteran
-    /// has its own.
-    fn grouping(&self, entry: Entry) -> u64 {
-        let (high, low) = match self.is_veteran.contains(entry) {
-            true => (u32::MAX, entry.0),
-            false => {
-                let firings = self.items.get(&self.lists[entry.index()]);
-                (firings.len() as u32, firings.first().copied().unwrap_or(0))
-            }
-        };
-        u64::from(high) << 32 | u64::from(low)
-    }
-
-    /// Counts how often the veterans fired together with an engram, itself excluded.
-    fn count_veterans(&self, member: Member, records: &Records, counts: &mut Counts) {
-        counts.clear(records.len());
-        let firings =
-            self.listed(member.entry).iter().map(|&firing| &self.firings[firing as usize]);
-        for firing in firings.filter(|firing| firing.recruits < firing.members.len() as u32) {
-            for &other in &firing.members {
-                if other != member.entry && self.is_veteran.contains(other) {
-                    counts.add(other, 1);
-                }
-            }
-        }
-        if let Some(veteran) = self.veteran(member.entry) {
-            veteran.ties(records).for_each(|(with, count)| counts.add(with.entry, count));
         }
     }
 
@@ -322,52 +251,6 @@ impl FiringLog {
         tied.saturating_add(self.listed(few_first.0).iter().filter(with_other).count() as u32)
     }
 
-    /// Takes dead engrams out; firings with fewer than two members left go with them.
-    pub(crate) fn forget(&mut self, dead: &[Member], scratch: &mut Scratch) {
-        let Scratch { touched: is_dead, firings: touched, .. } = scratch;
-        is_dead.clear();
-        touched.clear();
-        for &Member { entry, .. } in dead {
-            is_dead.insert(entry);
-            self.take_listed(entry, touched);
-        }
-        touched.sort_unstable();
-        touched.dedup();
-        for &index in &*touched {
-            let firing = &mut self.firings[index as usize];
-            let had_recruits = firing.recruits > 0;
-            let long_term = firing.long_term;
-            let (mut place, mut gone_long_term, mut gone_recruits) = (0, 0, 0);
-            firing.members.retain(|&entry| {
-                let dies = is_dead.contains(entry);
-                if dies {
-                    gone_long_term += u32::from(place < long_term);
-                    gone_recruits += u32::from(!self.is_veteran.contains(entry));
-                }
-                place += 1;
-                !dies
-            });
-            firing.long_term -= gone_long_term;
-            firing.recruits -= gone_recruits;
-            if firing.members.len() < 2 {
-                self.drop_firing(index, had_recruits);
-            } else {
-                if firing.members.len().max(SMALL) < firing.members.capacity() / 2 {
-                    firing.members.shrink_to_fit();
-                }
-                if had_recruits && firing.recruits == 0 {
-                    self.settling.push(index);
-                }
-            }
-        }
-        for &Member { entry, .. } in dead {
-            if self.is_veteran.contains(entry) {
-                self.is_veteran.remove(entry);
-                self.veterans.remove(&entry);
-            }
-        }
-    }
-
     fn veteran(&self, entry: Entry) -> Option<&Veteran> {
         if self.is_veteran.contains(entry) { self.veterans.get(&entry) } else { None }
     }
@@ -377,14 +260,6 @@ impl FiringLog {
         match self.veteran(entry) {
             Some(veteran) => &veteran.firings,
             None => self.items.get(&self.lists[entry.index()]),
-        }
-    }
-
-    /// Appends the firings of the log that an engram took part in to `listed`, and forgets them.
-    fn take_listed(&mut self, entry: Entry, listed: &mut Vec<u32>) {
-        match self.veterans.get_mut(&entry) {
-            Some(veteran) if self.is_veteran.contains(entry) => listed.append(&mut veteran.firings),
-            _ => self.items.take(&mut self.lists[entry.index()], listed),
         }
     }
 
@@ -478,24 +353,6 @@ impl FiringLog {
             self.firings[index as usize] = Firing::default();
             self.unused.push(index);
         }
-    }
-
-    /// Drops a firing with fewer than two members.
-    fn drop_firing(&mut self, index: u32, had_recruits: bool) {
-        let mut dropped = core::mem::take(&mut self.firings[index as usize]).members;
-        for last in dropped.drain(..) {
-            match self.veterans.get_mut(&last) {
-                Some(veteran) => veteran.firings.retain(|&other| other != index),
-                None => self.items.remove(&mut self.lists[last.index()], index),
-            }
-        }
-        if !had_recruits {
-            self.settling.retain(|&other| other != index);
-        }
-        if dropped.capacity() <= SMALL {
-            self.firings[index as usize].members = dropped;
-        }
-        self.unused.push(index);
     }
 
     /// Bytes set aside.
