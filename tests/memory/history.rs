@@ -1,5 +1,6 @@
 //! What a history tells is what happened: over all traces, and beside the Python package.
 
+use crate::{run, trace::Trace};
 use std::{
     collections::BTreeMap,
     fs,
@@ -22,13 +23,12 @@ use serde_json::Value;
 
 /// Replays a trace, then its history, and compares the two at every step.
 fn tells_what_happened<B: Backend>(path: &Path, device: &B::Device) {
-    let trace = crate::trace::Trace::read(path).unwrap();
+    let trace = Trace::read(path).unwrap();
     let mut memory = Memoria::<B>::new(trace.config).unwrap().with_history();
     let mut happened = Vec::new();
     for step in 0..trace.steps.len() {
-        let rows =
-            crate::run::run_steps(&mut memory, &trace, step..step + 1, device).unwrap().remove(0);
-        let cofire = crate::run::cofire_counts(&mut memory).unwrap();
+        let rows = run::run_steps(&mut memory, &trace, step..step + 1, device).unwrap().remove(0);
+        let cofire = run::cofire_counts(&mut memory).unwrap();
         happened.push(rows.into_iter().zip(cofire).collect::<Vec<_>>());
     }
     let history = memory.history().unwrap();
@@ -46,12 +46,7 @@ fn tells_what_happened<B: Backend>(path: &Path, device: &B::Device) {
     }
 }
 
-fn check_step(
-    row: &RowHistory,
-    step: u64,
-    expected: &crate::run::RowReplay,
-    cofire: &[(u64, u64, u32)],
-) {
+fn check_step(row: &RowHistory, step: u64, expected: &run::RowReplay, cofire: &[(u64, u64, u32)]) {
     let moment = row.at(step).unwrap();
     let engrams = moment.engrams();
     assert!(engrams.iter().map(|engram| engram.id).eq(expected.alive.iter().copied()));

@@ -1,12 +1,12 @@
 //! A memory that was saved and restored goes on as if it had not been, wherever it is restored.
 
+use crate::{run, trace::Trace};
 use std::path::PathBuf;
 
 use crate::support::{
     devices,
     story::{Size, Story},
 };
-use crate::trace::Trace;
 use burn::{
     backend::{Backend, DType, Dispatch, Flex, TensorData, ops::FloatTensorOps, read_sync},
     tensor::Device,
@@ -26,7 +26,7 @@ fn restored<B: Backend>(bytes: &[u8], device: &B::Device) -> Memoria<B> {
 
 /// Runs a trace as a whole, then cut at every step: what was saved on one device goes on on the other.
 fn goes_on(trace: &Trace, saved_on: &DispatchDevice, restored_on: &DispatchDevice) {
-    let whole = crate::run::run::<Dispatch>(trace, saved_on).unwrap();
+    let whole = run::run::<Dispatch>(trace, saved_on).unwrap();
     let mut memory = Memoria::<Dispatch>::new(trace.config).unwrap();
     let len = trace.steps.len();
     for cut in 0..=len {
@@ -34,30 +34,26 @@ fn goes_on(trace: &Trace, saved_on: &DispatchDevice, restored_on: &DispatchDevic
         let mut other = restored::<Dispatch>(&saved, restored_on);
         other.verify().unwrap();
         assert!(bytes(&mut other) == saved, "saved again after {cut} steps");
-        let rest = crate::run::run_steps(&mut other, trace, cut..len, restored_on).unwrap();
+        let rest = run::run_steps(&mut other, trace, cut..len, restored_on).unwrap();
         assert_eq!(rest, whole.steps[cut..], "cut after {cut} steps");
-        assert_eq!(
-            crate::run::cofire_counts(&mut other).unwrap(),
-            whole.cofire,
-            "after {cut} steps"
-        );
+        assert_eq!(run::cofire_counts(&mut other).unwrap(), whole.cofire, "after {cut} steps");
         if cut < len {
-            crate::run::run_steps(&mut memory, trace, cut..cut + 1, saved_on).unwrap();
+            run::run_steps(&mut memory, trace, cut..cut + 1, saved_on).unwrap();
         }
     }
 }
 
 /// Saves and restores after every step, from one device to the other and back.
 fn goes_to_and_fro(trace: &Trace, one: &DispatchDevice, other: &DispatchDevice) {
-    let whole = crate::run::run::<Dispatch>(trace, one).unwrap();
+    let whole = run::run::<Dispatch>(trace, one).unwrap();
     let mut memory = Memoria::<Dispatch>::new(trace.config).unwrap();
     for step in 0..trace.steps.len() {
         let device = if step % 2 == 0 { other } else { one };
         memory = restored::<Dispatch>(&bytes(&mut memory), device);
-        let steps = crate::run::run_steps(&mut memory, trace, step..step + 1, device).unwrap();
+        let steps = run::run_steps(&mut memory, trace, step..step + 1, device).unwrap();
         assert_eq!(steps[..], whole.steps[step..=step], "step {step}");
     }
-    assert_eq!(crate::run::cofire_counts(&mut memory).unwrap(), whole.cofire);
+    assert_eq!(run::cofire_counts(&mut memory).unwrap(), whole.cofire);
 }
 
 #[allow(deprecated, reason = "a tested backend for as long as Burn ships it")]

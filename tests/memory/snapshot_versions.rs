@@ -1,8 +1,8 @@
 //! Snapshots of every version that was ever written stay readable; newer ones are refused by name.
 
+use crate::{run, trace::Trace};
 use std::{fs, path::Path};
 
-use crate::trace::Trace;
 use burn::backend::Flex;
 use memoria::{Memoria, MemoriaError, Restore};
 
@@ -24,7 +24,7 @@ fn trace() -> Trace {
 fn written() -> Vec<u8> {
     let (trace, device) = (trace(), Default::default());
     let mut memory = Memoria::<Flex>::new(trace.config).unwrap();
-    crate::run::run_steps(&mut memory, &trace, 0..STEPS, &device).unwrap();
+    run::run_steps(&mut memory, &trace, 0..STEPS, &device).unwrap();
     let snapshot = memory.snapshot().unwrap().attribute("trace", TRACE);
     snapshot.to_bytes().unwrap()
 }
@@ -41,19 +41,14 @@ fn write_the_file_of_this_version() {
 #[test]
 fn every_version_is_read_and_goes_on() {
     let (trace, device) = (trace(), Default::default());
-    let whole = crate::run::run::<Flex>(&trace, &device).unwrap();
+    let whole = run::run::<Flex>(&trace, &device).unwrap();
     for version in 1..=VERSION {
         let restored = Restore::<Flex>::new(&device).load(file(version)).unwrap();
         assert_eq!(restored.info.attributes["trace"], TRACE.as_bytes());
         let mut memory = restored.memory;
-        let rest =
-            crate::run::run_steps(&mut memory, &trace, STEPS..trace.steps.len(), &device).unwrap();
+        let rest = run::run_steps(&mut memory, &trace, STEPS..trace.steps.len(), &device).unwrap();
         assert_eq!(rest, whole.steps[STEPS..], "version {version}");
-        assert_eq!(
-            crate::run::cofire_counts(&mut memory).unwrap(),
-            whole.cofire,
-            "version {version}"
-        );
+        assert_eq!(run::cofire_counts(&mut memory).unwrap(), whole.cofire, "version {version}");
     }
 }
 

@@ -1,5 +1,6 @@
 //! A malformed trace file is refused with the place of the fault.
 
+use crate::{run, trace::Trace};
 use burn::backend::Flex;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -16,12 +17,12 @@ const TRACE: &str = r#"{
 }"#;
 
 /// What a trace file with this text gives.
-fn replay(name: &str, text: &str) -> Result<crate::run::Replay, String> {
+fn replay(name: &str, text: &str) -> Result<run::Replay, String> {
     let path = std::env::temp_dir().join(format!("memoria-{}-{name}.json", std::process::id()));
     std::fs::write(&path, text).unwrap();
-    let trace = crate::trace::Trace::read(&path);
+    let trace = Trace::read(&path);
     std::fs::remove_file(&path).unwrap();
-    crate::run::run::<Flex>(&trace?, &Default::default())
+    run::run::<Flex>(&trace?, &Default::default())
 }
 
 #[test]
@@ -80,8 +81,8 @@ fn changed_files_do_not_panic() {
             }
         }
         let text = String::from_utf8(text).unwrap();
-        if let Ok(trace) = crate::trace::Trace::parse(&text) {
-            replayed += usize::from(crate::run::run::<Flex>(&trace, &Default::default()).is_ok());
+        if let Ok(trace) = Trace::parse(&text) {
+            replayed += usize::from(run::run::<Flex>(&trace, &Default::default()).is_ok());
         }
     }
     assert!(replayed > 100, "{replayed} of the changed files are read");

@@ -47,9 +47,10 @@ impl Calendar {
         {
             return Some(first.remove_entry());
         }
-        while self.today <= now {
+        let tomorrow = now.saturating_add(1);
+        while self.today < tomorrow {
             if now - self.today >= NEAR && self.near.iter().all(Vec::is_empty) {
-                self.today = now + 1;
+                self.today = tomorrow;
                 return None;
             }
             let today = self.today;
@@ -101,7 +102,7 @@ mod tests {
         assert_eq!(calendar.next_due(1), None);
         assert_eq!(calendar.next_due(3), Some((2, vec![Entry(0)])));
         assert_eq!(calendar.next_due(3), Some((3, vec![Entry(1), Entry(2)])));
-        assert_eq!(calendar.next_due(u64::MAX - 1), None);
+        assert_eq!(calendar.next_due(u64::MAX), None);
     }
 
     proptest! {

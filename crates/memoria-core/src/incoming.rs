@@ -7,7 +7,7 @@ use crate::{MemoriaError, id::Slot, pool::Pool, row::Row};
 #[derive(Clone, Debug)]
 pub(crate) struct Incoming<B: Backend> {
     /// Their slots, row by row, as many for each.
-    slots: Vec<Slot>,
+    pub(crate) slots: Vec<Slot>,
     /// Whether a row still has its slots: not if it was reset since, or absent.
     has_slots: Vec<bool>,
     /// Rows that were given nothing.
@@ -35,6 +35,11 @@ impl<B: Backend> Incoming<B> {
     /// Number of rows.
     pub(crate) fn batch(&self) -> usize {
         self.has_slots.len()
+    }
+
+    /// Whether there are as many slots as its rows had, and something to read.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.slots.len() == self.batch() * self.count && self.to_read.is_some()
     }
 
     /// The slots of a row: `count` or none.

@@ -57,32 +57,6 @@ pub(crate) enum Query<B: Backend> {
     Host(HostQuery),
 }
 
-/// Numbers that were asked for.
-#[derive(Clone, Debug)]
-pub(crate) enum Numbers<B: Backend> {
-    /// Still to be read.
-    OnDevice(FloatTensor<B>),
-    Here(Vec<f64>),
-}
-
-impl<B: Backend> Numbers<B> {
-    /// The numbers, unless they still have to be read.
-    pub(crate) fn here(&self) -> Option<&[f64]> {
-        match self {
-            Self::Here(numbers) => Some(numbers),
-            Self::OnDevice(_) => None,
-        }
-    }
-
-    /// The tensor that has to be read, if there is one.
-    pub(crate) fn on_device(&self) -> Option<FloatTensor<B>> {
-        match self {
-            Self::OnDevice(numbers) => Some(numbers.clone()),
-            Self::Here(_) => None,
-        }
-    }
-}
-
 impl<B: Backend> Pool<B> {
     pub(crate) fn new(
         dim: usize,
@@ -208,30 +182,25 @@ impl<B: Backend> Pool<B> {
         }
     }
 
-    /// Scores of `candidates`; higher is more alike, and only the order within one call means
-    /// something. A score depends on nothing but the query and the candidate. There must be candidates.
-    /// Several threads of the host take part only if they `may_share` the work.
+    /// Scores of `candidates`, on the device that the pool is on; higher is more alike, and only the order
+    /// within one call means something. A score depends on nothing but the query and the candidate. There
+    /// must be candidates.
     pub(crate) fn scores(
         &self,
         query: &Query<B>,
         candidates: &[Slot],
         correlation: Correlation,
-        may_share: bool,
-    ) -> Numbers<B> {
+    ) -> FloatTensor<B> {
         match (&self.vectors, query) {
             (Vectors::Device(vectors), Query::Device(working)) => {
-                Numbers::OnDevice(vectors.scores(working.clone(), candidates, correlation))
+                vectors.scores(working.clone(), candidates, correlation)
             }
-            _ => {
-                let mut scores = Vec::new();
-                self.scores_here(query, candidates, may_share, &mut scores);
-                Numbers::Here(scores)
-            }
+            _ => unreachable!("a query is made by the pool that answers it, on the device"),
         }
     }
 
     /// As [`scores`](Self::scores), of a pool on the host; the scores take the place of what is in
-    /// `scores`.
+    /// `scores`. Several threads of the host take part only if they `may_share` the work.
     pub(crate) fn scores_here(
         &self,
         query: &Query<B>,
@@ -489,10 +458,12 @@ mod tests {
         of: &[Slot],
         correlation: Correlation,
     ) -> Vec<f64> {
-        match pool.scores(query, of, correlation, true) {
-            Numbers::Here(scores) => scores,
-            Numbers::OnDevice(scores) => numbers(scores),
+        if !pool.is_on_host() {
+            return numbers(pool.scores(query, of, correlation));
         }
+        let mut scores = Vec::new();
+        pool.scores_here(query, of, true, &mut scores);
+        scores
     }
 
     #[rstest]

@@ -19,7 +19,9 @@ pub(crate) struct Scratch {
     pub(crate) grouped: Vec<(u64, Member)>,
     /// Firings of the log.
     pub(crate) firings: Vec<u32>,
+    /// Whoever is at hand: who fires, who becomes long-term, who was found.
     pub(crate) members: Vec<Member>,
+    /// Others beside them: who dies.
     pub(crate) others: Vec<Member>,
     pub(crate) ranking: Ranking,
     pub(crate) candidates: Candidates,

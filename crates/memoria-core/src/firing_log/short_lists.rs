@@ -36,14 +36,10 @@ impl ShortList {
         self.len as usize
     }
 
+    /// Which of the sizes it has room for; a list of fewer than two items has no room.
     fn class(&self) -> Option<usize> {
-        class_of(self.len())
+        (self.len > 1).then(|| usize::from(CLASSES[self.len()]))
     }
-}
-
-/// Which of the sizes a list of this length has room for; one of fewer than two items has no room.
-fn class_of(len: usize) -> Option<usize> {
-    (len > 1).then(|| usize::from(CLASSES[len]))
 }
 
 /// The items of short lists. A list has room for the least of a few lengths that it fits in; the room
@@ -75,10 +71,6 @@ impl ShortLists {
     /// Appends an item to a list shorter than [`ShortList::MAX`].
     pub(crate) fn push(&mut self, list: &mut ShortList, item: u32) {
         let len = list.len();
-        if len == 0 {
-            *list = ShortList { at: item, len: 1 };
-            return;
-        }
         self.resize(list, len + 1);
         self.get_mut(list)[len] = item;
     }
@@ -94,10 +86,7 @@ impl ShortLists {
 
     /// Empties a list and appends what it held to `items`.
     pub(crate) fn take(&mut self, list: &mut ShortList, items: &mut Vec<u32>) {
-        match list.len {
-            1 => items.push(list.at),
-            _ => items.extend_from_slice(self.get(list)),
-        }
+        items.extend_from_slice(self.get(list));
         self.resize(list, 0);
     }
 
@@ -126,9 +115,9 @@ impl ShortLists {
                 let Ok([from, to]) = self.rooms.get_disjoint_mut([from, to]) else { return };
                 to.room_mut(list.at)[..both].copy_from_slice(&from.room(old.at)[..both]);
             }
-            (None, Some(to)) if both > 0 => self.rooms[to].room_mut(list.at)[0] = old.at,
+            (None, Some(to)) => self.rooms[to].room_mut(list.at)[0] = old.at,
             (Some(from), None) => list.at = self.rooms[from].room(old.at)[0],
-            _ => {}
+            (None, None) => {}
         }
         if let Some(from) = from {
             self.rooms[from].vacant.push(old.at);

@@ -76,7 +76,7 @@ impl Strongest {
         let kept = connections.map(|(to, count)| Connection { to, count }).collect();
         // As many again, so that those that are visited, and those that die, leave enough.
         let mut strongest = Self { kept, others: None, room: KEPT.max(2 * visited + 1), full: 0 };
-        strongest.shrink(records);
+        strongest.shrink(strongest.room, records);
         strongest
     }
 
@@ -141,14 +141,14 @@ impl Strongest {
 
     fn shrink_if_large(&mut self, records: &Records) {
         if self.kept.len() > self.full {
-            self.shrink(records);
+            self.shrink(2 * self.room, records);
         }
     }
 
-    fn shrink(&mut self, records: &Records) {
+    /// Lets the dead go, and if more than `most` are left, all but the strongest.
+    fn shrink(&mut self, most: usize, records: &Records) {
         self.kept.retain(|connection| records.lives(connection.to));
-        // The first time, and then when as many again have come.
-        if self.kept.len() > self.room && (self.full == 0 || self.kept.len() > 2 * self.room) {
+        if self.kept.len() > most {
             self.kept.select_nth_unstable_by_key(self.room, |c| Reverse(c.rank()));
             let strongest_gone = self.kept[self.room].rank();
             self.others = self.others.max(Some(strongest_gone));

@@ -7,7 +7,7 @@ use crate::{
     Correlation, MemoriaError, Reminded,
     id::Slot,
     incoming::check_squared_norms,
-    pool::{Numbers, Pool, Query, squared_norms},
+    pool::{Pool, Query, squared_norms},
     ragged::Ragged,
     row::Row,
     search::{Candidates, Search},
@@ -23,6 +23,32 @@ struct RowQuestion<B: Backend> {
     query: Option<Query<B>>,
     candidates: Candidates,
     scores: Option<Numbers<B>>,
+}
+
+/// Numbers that were asked for.
+#[derive(Clone, Debug)]
+enum Numbers<B: Backend> {
+    /// Still to be read.
+    OnDevice(FloatTensor<B>),
+    Here(Vec<f64>),
+}
+
+impl<B: Backend> Numbers<B> {
+    /// The numbers, unless they still have to be read.
+    fn here(&self) -> Option<&[f64]> {
+        match self {
+            Self::Here(numbers) => Some(numbers),
+            Self::OnDevice(_) => None,
+        }
+    }
+
+    /// The tensor that has to be read, if there is one.
+    fn on_device(&self) -> Option<FloatTensor<B>> {
+        match self {
+            Self::OnDevice(numbers) => Some(numbers.clone()),
+            Self::Here(_) => None,
+        }
+    }
 }
 
 impl<B: Backend> Question<B> {
@@ -86,8 +112,9 @@ impl<B: Backend> Memoria<B> {
                 Some(_) => Candidates::present(row),
             };
             let wanted = query.as_ref().filter(|_| candidates.need_scores(&config));
-            let scores = wanted
-                .map(|query| pool.scores(query, &candidates.slots, config.correlation, false));
+            let scores =
+                wanted.map(|query| pool.scores(query, &candidates.slots, config.correlation));
+            let scores = scores.map(Numbers::OnDevice);
             (candidates, scores)
         };
         // Devices order their work by the thread it comes from.
@@ -139,7 +166,7 @@ impl<B: Backend> Memoria<B> {
             let query = question.query.as_ref()?;
             let mut found = Vec::new();
             search.found_slots(row, &mut found);
-            pool.scores(query, &found, config.correlation, false).on_device()
+            Some(pool.scores(query, &found, config.correlation))
         };
         let scores = undecided.filter_map(ask).collect();
         self.meter.was_data();

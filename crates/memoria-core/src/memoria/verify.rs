@@ -59,7 +59,7 @@ impl<B: Backend> Memoria<B> {
             format!("{batch} rows; vectors? {}", self.pool.is_some())
         })?;
         for incoming in &self.incoming {
-            let fits = incoming.batch() == batch && incoming.to_read.is_some();
+            let fits = incoming.batch() == batch && incoming.is_whole();
             ensure(fits, Invariant::Batch, || {
                 format!("{} incoming rows for {batch}", incoming.batch())
             })?;
@@ -151,7 +151,8 @@ mod tests {
     #[rstest]
     #[case::no_rows(Invariant::Batch, |memory: &mut Memoria<Flex>| memory.rows.clear())]
     #[case::a_row_too_many(Invariant::Batch, |memory: &mut Memoria<Flex>| memory.rows.push(Default::default()))]
-    #[case::incoming(Invariant::Batch, |memory: &mut Memoria<Flex>| { memory.incoming[0].to_read = None; })]
+    #[case::incoming(Invariant::Batch, |memory: &mut Memoria<Flex>| { memory.incoming[0].slots.pop(); })]
+    #[case::unread(Invariant::Batch, |memory: &mut Memoria<Flex>| { memory.incoming[0].to_read = None; })]
     #[case::open(Invariant::Batch, |memory: &mut Memoria<Flex>| { open(memory).rows.pop(); })]
     #[case::kind(Invariant::Capacity, |memory: &mut Memoria<Flex>| memory.config.stm_capacity = 1)]
     #[case::slots(Invariant::Slot, |memory: &mut Memoria<Flex>| { memory.incoming.clear(); })]

@@ -169,26 +169,25 @@ impl<N: Number> Vectors<N> {
     ) -> bool {
         self.zero.resize(self.dim, N::Wide::default());
         let zero = &self.zero;
-        let is_below = |vector: &[N], buffer: &mut Vec<N::Wide>| {
+        let (dim, shift) = (self.dim, self.shift);
+        let write = |piece: &mut Vec<N>, slot, vector: &[N], buffer: &mut Vec<N::Wide>| {
+            set(piece, locate(slot, dim, shift).1, vector);
             let [norm] = N::Wide::squared_distances([N::widen(vector, buffer)], zero);
             (0.0..limit).contains(&norm)
         };
-        let vectors = slots.zip(numbers.chunks_exact(self.dim));
-        let mut vectors = vectors.filter_map(|(slot, vector)| Some((slot?, vector)));
+        let vectors = slots.zip(numbers.chunks_exact(dim));
+        let vectors = vectors.filter_map(|(slot, vector)| Some((slot?, vector)));
+        let piece_of = |slot: Slot| locate(slot, dim, shift).0;
         if !may_share || numbers.len() <= PART_SHARED_ABOVE {
             let mut buffer = Vec::new();
-            let (dim, shift, pieces) = (self.dim, self.shift, &mut self.pieces);
+            let pieces = &mut self.pieces;
             return vectors.fold(true, |all_below, (slot, vector)| {
-                let (piece, place) = locate(slot, dim, shift);
-                set(&mut pieces[piece], place, vector);
-                all_below & is_below(vector, &mut buffer)
+                all_below & write(&mut pieces[piece_of(slot)], slot, vector, &mut buffer)
             });
         }
-        let mut vectors: Vec<(Slot, &[N])> = vectors.by_ref().collect();
+        let mut vectors: Vec<(Slot, &[N])> = vectors.collect();
         // By piece, and within a piece in the order it grows in.
         vectors.sort_unstable_by_key(|&(slot, _)| slot);
-        let (dim, shift) = (self.dim, self.shift);
-        let piece_of = |slot: Slot| slot.index() >> shift;
         let mut of_pieces = vectors.chunk_by(|a, b| piece_of(a.0) == piece_of(b.0)).peekable();
         let pieces = self.pieces.iter_mut().enumerate().filter_map(|(index, piece)| {
             let vectors = of_pieces.next_if(|vectors| piece_of(vectors[0].0) == index)?;
@@ -198,8 +197,7 @@ impl<N: Number> Vectors<N> {
         let written = share(pieces.into_iter(), |(piece, vectors)| {
             let mut buffer = Vec::new();
             vectors.iter().fold(true, |all_below, &(slot, vector)| {
-                set(piece, locate(slot, dim, shift).1, vector);
-                all_below & is_below(vector, &mut buffer)
+                all_below & write(piece, slot, vector, &mut buffer)
             })
         });
         written.into_iter().all(|all_below| all_below)
