@@ -9,6 +9,7 @@ mod trace;
 
 mod batch_invariance;
 mod batching;
+mod codes;
 mod costs;
 mod determinism;
 mod history;

@@ -15,11 +15,12 @@ use burn::backend::{
 };
 
 use crate::{
-    Correlation, MemoriaError, Storage, available_memory::available_memory, id::Slot,
+    Correlation, EngramId, MemoriaError, Storage, available_memory::available_memory, id::Slot,
     storage::computes_on_host,
 };
 use device::DeviceVectors;
 pub(crate) use device::squared_norms;
+pub(crate) use host::{Codes, are_worth_coding};
 use host::{HostQuery, HostVectors};
 use slots::Slots;
 
@@ -212,6 +213,30 @@ impl<B: Backend> Pool<B> {
         match (&self.vectors, query) {
             (Vectors::Host(vectors), Query::Host(query)) => {
                 vectors.scores(query, candidates, may_share, scores);
+            }
+            _ => unreachable!("a query is made by the pool that answers it, on the host"),
+        }
+    }
+
+    /// As [`scores_here`](Self::scores_here), of candidates of which the `k` best are to be chosen; there
+    /// are more. Those who certainly are among them may have infinite scores, and those who certainly are
+    /// not NaN.
+    ///
+    /// `codes` are the row's, and `members` those whom it pays to keep codes of, in order of id: the
+    /// candidates, and then others.
+    pub(crate) fn deciding_scores_here(
+        &self,
+        query: &Query<B>,
+        of: (&[Slot], usize),
+        members: impl Iterator<Item = (EngramId, Slot)>,
+        codes: &mut Codes,
+        may_share: bool,
+        scores: &mut Vec<f64>,
+    ) {
+        scores.clear();
+        match (&self.vectors, query) {
+            (Vectors::Host(vectors), Query::Host(query)) => {
+                vectors.deciding_scores(query, of, members, codes, may_share, scores);
             }
             _ => unreachable!("a query is made by the pool that answers it, on the host"),
         }

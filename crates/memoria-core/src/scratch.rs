@@ -3,6 +3,7 @@
 use crate::{
     bit_set::BitSet,
     id::{Entry, Member, Slot},
+    pool::Codes,
     ranking::Ranking,
     search::Candidates,
 };
@@ -27,6 +28,7 @@ pub(crate) struct Scratch {
     pub(crate) candidates: Candidates,
     pub(crate) slots: Vec<Slot>,
     pub(crate) scores: Vec<f64>,
+    pub(crate) codes: Codes,
 }
 
 impl Scratch {
@@ -56,6 +58,7 @@ impl Scratch {
             + self.candidates.bytes()
             + self.slots.capacity() * size_of::<Slot>()
             + self.scores.capacity() * size_of::<f64>()
+            + self.codes.bytes()
             + (self.members.capacity() + self.others.capacity()) * size_of::<Member>()
     }
 }

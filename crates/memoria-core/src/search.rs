@@ -1,7 +1,7 @@
 //! What a row is reminded of, from scores to the chosen engrams.
 
 use crate::{
-    MemoriaConfig, Recollection, exploration,
+    EngramId, MemoriaConfig, Recollection, exploration,
     id::{Member, Slot},
     ranking::best,
     row::Row,
@@ -40,6 +40,11 @@ impl Candidates {
         self.slots.extend(self.members.iter().map(|member| row.slot(member.entry)));
     }
 
+    /// Who they are, with their slots.
+    pub(crate) fn with_slots(&self) -> impl Iterator<Item = (EngramId, Slot)> {
+        self.members.iter().map(|member| member.id).zip(self.slots.iter().copied())
+    }
+
     /// Leaves the room that they took to those of the row's next step.
     pub(crate) fn leave(self, row: &mut Row) {
         row.scratch.candidates = self;
@@ -56,11 +61,13 @@ impl Candidates {
         self.members.capacity() * size_of::<Member>() + self.slots.capacity() * size_of::<Slot>()
     }
 
-    /// The `k` living ones with the highest scores, in order of id; without scores all are alike.
+    /// The `k` living ones with the highest scores, in order of id; without scores all are alike. Who has
+    /// NaN for a score is known to be none of them.
     fn best(&self, row: &mut Row, scores: Option<&[f64]>, k: usize) -> Vec<Member> {
         let mut ranking = core::mem::take(&mut row.scratch.ranking);
         let score = |place: usize| scores.map_or(0.0, |scores| scores[place]);
         let scored = self.members.iter().enumerate().map(|(at, &member)| (member, score(at)));
+        let scored = scored.filter(|(_, score)| !score.is_nan());
         let living = scored.filter(|&(member, _)| !self.may_be_dead || row.lives(member));
         let best = best(living, k, &mut ranking);
         row.scratch.ranking = ranking;

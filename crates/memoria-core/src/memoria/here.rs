@@ -8,7 +8,7 @@ use crate::{
     Costs,
     costs::Meter,
     id::Slot,
-    pool::{Pool, Query},
+    pool::{Pool, Query, are_worth_coding},
     row::Row,
     search::{Candidates, Search},
 };
@@ -27,6 +27,8 @@ impl<B: Backend> Memoria<B> {
         let config = self.config;
         // Threads that have rows of their own do not help each other with single rows.
         let share_rows = is_shared && self.rows.len() < rayon::current_num_threads();
+        let short_term: usize = self.rows.iter().map(|row| row.short_term().len()).sum();
+        let are_coded = are_worth_coding(short_term * pool.dim());
         let search = |row: &mut Row, index: usize, left: &mut Vec<Slot>, meter: &mut Meter| {
             if let Some(due) = due {
                 due.settle(row, index, &config, left);
@@ -36,7 +38,16 @@ impl<B: Backend> Memoria<B> {
             let Some(query) = query_of(pool, index, row) else { return Search::default() };
             let mut scores = core::mem::take(&mut row.scratch.scores);
             let asked = candidates.need_scores(&config);
-            if asked {
+            if asked && are_coded {
+                let mut codes = core::mem::take(&mut row.scratch.codes);
+                // The working engrams will be candidates, and the query was just made of them.
+                let working =
+                    row.working().iter().map(|member| (member.id, row.slot(member.entry)));
+                let members = candidates.with_slots().chain(working);
+                let of = (&candidates.slots[..], config.num_reminded_stm);
+                pool.deciding_scores_here(&query, of, members, &mut codes, share_rows, &mut scores);
+                row.scratch.codes = codes;
+            } else if asked {
                 pool.scores_here(&query, &candidates.slots, share_rows, &mut scores);
             }
             meter.was_data();

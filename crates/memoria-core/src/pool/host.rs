@@ -1,5 +1,7 @@
 //! Vectors in the host's memory.
 
+mod codes;
+
 use burn::{
     backend::{DType, Shape, TensorData},
     tensor::{bf16, f16},
@@ -7,7 +9,8 @@ use burn::{
 use rayon::prelude::*;
 
 use super::number::{ABREAST, Number, Wide};
-use crate::{Correlation, MemoriaError, id::Slot, threads::share};
+use crate::{Correlation, EngramId, MemoriaError, id::Slot, threads::share};
+pub(crate) use codes::{Codes, are_worth_coding};
 
 /// Bytes per piece: small enough that setting one aside is not felt.
 const PIECE_BYTES: usize = 1 << 20;
@@ -44,6 +47,24 @@ macro_rules! for_any {
 pub(crate) enum HostQuery {
     Single(Vec<f32>),
     Double(Vec<f64>),
+}
+
+impl HostQuery {
+    /// How many numbers it has.
+    fn len(&self) -> usize {
+        match self {
+            Self::Single(numbers) => numbers.len(),
+            Self::Double(numbers) => numbers.len(),
+        }
+    }
+
+    /// Bytes set aside.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Single(numbers) => numbers.capacity() * size_of::<f32>(),
+            Self::Double(numbers) => numbers.capacity() * size_of::<f64>(),
+        }
+    }
 }
 
 impl HostVectors {
@@ -115,6 +136,29 @@ impl HostVectors {
         for_any!(self, vectors => vectors.scores(query, candidates, may_share, scores));
     }
 
+    /// As [`scores`](Self::scores), of candidates of which the `k` best are to be chosen; there are more.
+    /// Those who certainly are among them may have infinite scores, and those who certainly are not NaN.
+    ///
+    /// `members` are those whose codes are worth keeping, in order of id: the candidates, and then others.
+    pub(super) fn deciding_scores(
+        &self,
+        query: &HostQuery,
+        (candidates, k): (&[Slot], usize),
+        members: impl Iterator<Item = (EngramId, Slot)>,
+        codes: &mut Codes,
+        may_share: bool,
+        scores: &mut Vec<f64>,
+    ) {
+        for_any!(self, vectors => {
+            if query.len() == vectors.dim && codes::pay(candidates.len(), k) {
+                codes.keep(vectors, query, members);
+                codes.scores(vectors, query, (candidates, k), may_share, scores);
+            } else {
+                vectors.scores(query, candidates, may_share, scores);
+            }
+        })
+    }
+
     /// Vectors one after the other, zeros where there is no slot, in a tensor of this shape.
     pub(super) fn gather(
         &self,
@@ -178,7 +222,7 @@ impl<N: Number> Vectors<N> {
         let vectors = slots.zip(numbers.chunks_exact(dim));
         let vectors = vectors.filter_map(|(slot, vector)| Some((slot?, vector)));
         let piece_of = |slot: Slot| locate(slot, dim, shift).0;
-        if !may_share || numbers.len() <= PART_SHARED_ABOVE {
+        if !may_share || !is_worth_sharing(numbers.len()) {
             let mut buffer = Vec::new();
             let pieces = &mut self.pieces;
             return vectors.fold(true, |all_below, (slot, vector)| {
@@ -206,7 +250,7 @@ impl<N: Number> Vectors<N> {
     /// Vectors one after the other, zeros where there is no slot.
     fn gather(&self, slots: &[Option<Slot>], may_share: bool) -> Vec<N> {
         let numbers = slots.len() * self.dim;
-        if may_share && numbers > PART_SHARED_ABOVE {
+        if may_share && is_worth_sharing(numbers) {
             // Several threads fill a vector without its being zeroed before only if it is one of arrays.
             match self.dim {
                 dim if dim.is_multiple_of(64) => return self.gather_blocks::<64>(slots),
@@ -279,7 +323,7 @@ impl<N: Number> Vectors<N> {
     ) {
         let query = N::Wide::of_query(query);
         scores.reserve(candidates.len());
-        if !may_share || candidates.len() * query.len() <= PART_SHARED_ABOVE {
+        if !may_share || !is_worth_sharing(candidates.len() * query.len()) {
             return self.scores_of(query, candidates, scores);
         }
         let parts = share(candidates.chunks(SCORED_AT_ONCE), |some| {
@@ -359,6 +403,11 @@ fn mean<'a, N: Number>(count: usize, dim: usize, vector: impl Fn(usize) -> &'a [
     }
     sums.iter_mut().for_each(|sum| *sum /= count as f64);
     sums
+}
+
+/// Whether a part of the work on a large memory is worth sharing.
+fn is_worth_sharing(numbers: usize) -> bool {
+    numbers > PART_SHARED_ABOVE
 }
 
 /// Which piece a slot lies in, and from which number on.

@@ -7,7 +7,7 @@ use burn::{
     tensor::{bf16, f16},
 };
 use half::slice::HalfFloatSliceExt;
-use wide::{f32x8, f64x4};
+use wide::{f32x8, f64x4, i16x8};
 
 use super::host::HostQuery;
 
@@ -67,6 +67,10 @@ impl Number for bf16 {
 pub(super) trait Wide: Copy + Default + Debug + Send + Sync + Into<f64> {
     /// ‖v − query‖² of each vector, which does not depend on the others.
     fn squared_distances<const N: usize>(vectors: [&[Self]; N], query: &[Self]) -> [f64; N];
+
+    /// Writes (v − centre) · factor of each number in whole numbers, and zeros beyond. There is room for
+    /// eight at a time, and none of them needs more than 15 bits.
+    fn encode(vector: &[Self], centre: &[Self], factor: f64, codes: &mut [i16]);
 
     fn from_f64(number: f64) -> Self;
 
@@ -137,6 +141,30 @@ macro_rules! impl_wide {
                         }
                     };
                     halves(&sum).into()
+                }
+            }
+
+            fn encode(vector: &[Self], centre: &[Self], factor: f64, codes: &mut [i16]) {
+                let factor = factor as $number;
+                let code = |vector: &[Self; 8], centre: &[Self; 8]| {
+                    let scaled = |at: usize| ((vector[at] - centre[at]) * factor) as f32;
+                    let scaled = f32x8::from(core::array::from_fn::<f32, 8, _>(scaled));
+                    i16x8::from_i32x8_saturate(scaled.fast_round_int()).to_array()
+                };
+                let (vectors, rest) = vector.as_chunks::<8>();
+                let (centres, rest_of_centre) = centre.as_chunks::<8>();
+                let (codes, _) = codes.as_chunks_mut::<8>();
+                let mut codes = codes.iter_mut();
+                // The codes last: who is asked first gives one more away at the end.
+                for ((vector, centre), codes) in vectors.iter().zip(centres).zip(&mut codes) {
+                    *codes = code(vector, centre);
+                }
+                let mut padded = [[0.0; 8]; 2];
+                padded[0][..rest.len()].copy_from_slice(rest);
+                padded[1][..rest.len()].copy_from_slice(rest_of_centre);
+                for codes in codes {
+                    *codes = code(&padded[0], &padded[1]);
+                    padded = [[0.0; 8]; 2];
                 }
             }
 

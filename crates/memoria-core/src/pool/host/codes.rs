@@ -1,0 +1,386 @@
+//! Short-term vectors in two bytes a number, one after the other: enough to tell who is certainly among the
+//! nearest and who is certainly not. Of the few others the vectors are looked at, so that who is chosen is
+//! who would be chosen by the vectors alone.
+
+mod estimate;
+
+use std::collections::VecDeque;
+
+use wide::{i16x8, i32x4};
+
+use super::{HostQuery, SCORED_AT_ONCE, Vectors, is_worth_sharing};
+use crate::{
+    EngramId,
+    id::Slot,
+    pool::number::{Number, Wide},
+    threads::share,
+};
+use estimate::{Estimate, Verdict, decide};
+
+/// Numbers in short-term memory, all rows together, that a processor's caches hold well enough.
+const CODED_ABOVE: usize = 1 << 20;
+/// Codes spare looking at vectors only if these are several times as many as those chosen: the chosen are
+/// looked at in any case.
+const TIMES_THE_CHOSEN: usize = 4;
+/// Codes of a vector are padded with zeros to a multiple of this.
+const BLOCK: usize = 64;
+/// The norm of a vector's codes. By the Cauchy–Schwarz inequality sums of products of two vectors' codes
+/// stay below 2³¹ whatever is added first, up to a dimension of 10⁸.
+const NORM: f64 = 32_760.0;
+/// A norm below this is taken for zero: squares of its numbers may be too small for the float type.
+const SMALLEST_NORM: f64 = 1e-15;
+/// In the place of a score that the vector itself has to tell.
+const UNDECIDED: f64 = f64::NEG_INFINITY;
+/// How often every vector may stay undecided before the centre is given up.
+const PATIENCE: usize = 4;
+
+/// The codes of a row's short-term and working engrams: made of their vectors, and made again if lost.
+#[derive(Clone, Debug)]
+pub(crate) struct Codes {
+    /// What is coded is how vectors differ from this: what they have in common needs no precision.
+    centre: Option<HostQuery>,
+    /// Whose codes there are, in order of id.
+    coded: Vec<Coded>,
+    /// Room for those of the next search.
+    next: Vec<Coded>,
+    /// The codes by place, each as long as the padded query.
+    numbers: Vec<i16>,
+    /// Places that are free, to be taken in turns: so codes lie in the order of ids, and are read in it.
+    vacant: VecDeque<u32>,
+    query: Vec<i16>,
+    /// How far from the query they are, as far as codes tell.
+    estimates: Vec<Estimate>,
+    order: Vec<Estimate>,
+    undecided: Vec<Slot>,
+    exact: Vec<f64>,
+    /// How many were undecided since the centre was chosen, and how many may be.
+    doubts: usize,
+    patience: usize,
+}
+
+/// A vector with codes.
+#[derive(Clone, Copy, Debug)]
+struct Coded {
+    id: EngramId,
+    place: u32,
+    /// The distance from the centre.
+    norm: f64,
+}
+
+/// Whether it pays to keep codes of so many numbers in short-term memory, all rows together.
+pub(crate) fn are_worth_coding(numbers: usize) -> bool {
+    numbers > CODED_ABOVE
+}
+
+/// Whether codes pay where so many candidates are to be chosen from.
+pub(super) fn pay(candidates: usize, chosen: usize) -> bool {
+    candidates >= TIMES_THE_CHOSEN.saturating_mul(chosen)
+}
+
+impl Default for Codes {
+    fn default() -> Self {
+        Self {
+            centre: None,
+            coded: Vec::new(),
+            next: Vec::new(),
+            numbers: Vec::new(),
+            vacant: VecDeque::new(),
+            query: Vec::new(),
+            estimates: Vec::new(),
+            order: Vec::new(),
+            undecided: Vec::new(),
+            exact: Vec::new(),
+            doubts: 0,
+            patience: PATIENCE,
+        }
+    }
+}
+
+impl Codes {
+    /// Makes the codes of `members`, in order of id, that are not there yet, and drops those of all others.
+    /// Vectors are coded beside the query if there is nothing else yet.
+    pub(super) fn keep<N: Number>(
+        &mut self,
+        vectors: &Vectors<N>,
+        query: &HostQuery,
+        members: impl Iterator<Item = (EngramId, Slot)>,
+    ) {
+        if self.doubts > self.patience.saturating_mul(self.coded.len()) {
+            let patience = self.patience.saturating_mul(2);
+            *self = Self { patience, ..Self::default() };
+        }
+        let centre = N::Wide::of_query(self.centre.get_or_insert_with(|| query.clone()));
+        let stride = vectors.dim.next_multiple_of(BLOCK);
+        let mut buffer = Vec::new();
+        let mut held = self.coded.iter().copied().peekable();
+        self.next.clear();
+        for (id, slot) in members {
+            while let Some(gone) = held.next_if(|held| held.id < id) {
+                self.vacant.push_back(gone.place);
+            }
+            if let Some(coded) = held.next_if(|held| held.id == id) {
+                self.next.push(coded);
+                continue;
+            }
+            let place = self.vacant.pop_front().unwrap_or_else(|| {
+                let place = self.numbers.len() / stride;
+                self.numbers.resize(self.numbers.len() + stride, 0);
+                place as u32
+            });
+            let vector = N::widen(vectors.get(slot), &mut buffer);
+            let norm = encode(vector, centre, codes_at(&mut self.numbers, place, stride));
+            self.next.push(Coded { id, place, norm });
+        }
+        self.vacant.extend(held.map(|held| held.place));
+        core::mem::swap(&mut self.coded, &mut self.next);
+    }
+
+    /// As [`Vectors::scores`], of candidates among which the `k` best are to be chosen, fewer than there
+    /// are: infinite for those who certainly are among them, and NaN for those who certainly are not. The
+    /// candidates are the first of those whose codes are [kept](Self::keep).
+    pub(super) fn scores<N: Number>(
+        &mut self,
+        vectors: &Vectors<N>,
+        query: &HostQuery,
+        (candidates, k): (&[Slot], usize),
+        may_share: bool,
+        scores: &mut Vec<f64>,
+    ) {
+        self.compare(vectors, query, candidates.len(), may_share);
+        self.undecided.clear();
+        let verdicts = decide(&self.estimates, k, &mut self.order);
+        scores.extend(verdicts.zip(candidates).map(|(verdict, &slot)| match verdict {
+            Verdict::Chosen => f64::INFINITY,
+            Verdict::Rejected => f64::NAN,
+            Verdict::Undecided => {
+                self.undecided.push(slot);
+                UNDECIDED
+            }
+        }));
+        self.doubts = self.doubts.saturating_add(self.undecided.len());
+        self.exact.clear();
+        vectors.scores(query, &self.undecided, may_share, &mut self.exact);
+        let undecided = scores.iter_mut().filter(|score| **score == UNDECIDED);
+        undecided.zip(&self.exact).for_each(|(score, &exact)| *score = exact);
+    }
+
+    /// Bytes set aside.
+    pub(crate) fn bytes(&self) -> usize {
+        (self.coded.capacity() + self.next.capacity()) * size_of::<Coded>()
+            + (self.numbers.capacity() + self.query.capacity()) * size_of::<i16>()
+            + self.vacant.capacity() * size_of::<u32>()
+            + (self.estimates.capacity() + self.order.capacity()) * size_of::<Estimate>()
+            + self.undecided.capacity() * size_of::<Slot>()
+            + self.exact.capacity() * size_of::<f64>()
+            + self.centre.as_ref().map_or(0, HostQuery::bytes)
+    }
+
+    /// Estimates how far from the query the first `count` vectors are.
+    fn compare<N: Number>(
+        &mut self,
+        vectors: &Vectors<N>,
+        query: &HostQuery,
+        count: usize,
+        may_share: bool,
+    ) {
+        self.estimates.clear();
+        let Some(centre) = &self.centre else { return };
+        let (dim, stride) = (vectors.dim, vectors.dim.next_multiple_of(BLOCK));
+        self.query.resize(stride, 0);
+        let (query, centre) = (N::Wide::of_query(query), N::Wide::of_query(centre));
+        let norm = encode(query, centre, &mut self.query);
+        let (query, numbers) = (&self.query, &self.numbers);
+        let estimate = |coded: &Coded| {
+            let codes = &numbers[coded.place as usize * stride..][..stride];
+            Estimate::new(dim, [coded.norm, norm], dot(codes, query))
+        };
+        let coded = &self.coded[..count];
+        if may_share && is_worth_sharing(count * dim) {
+            let parts = share(coded.chunks(SCORED_AT_ONCE), |some| {
+                some.iter().map(estimate).collect::<Vec<Estimate>>()
+            });
+            self.estimates.extend(parts.into_iter().flatten());
+        } else {
+            self.estimates.extend(coded.iter().map(estimate));
+        }
+    }
+}
+
+/// Writes the codes of a vector, which is taken as a difference from `centre`; returns its norm.
+fn encode<W: Wide>(vector: &[W], centre: &[W], codes: &mut [i16]) -> f64 {
+    let [squared] = W::squared_distances([vector], centre);
+    let norm = squared.sqrt();
+    if norm < SMALLEST_NORM {
+        codes.fill(0);
+    } else {
+        W::encode(vector, centre, NORM / norm, codes);
+    }
+    norm
+}
+
+fn codes_at(numbers: &mut [i16], place: u32, stride: usize) -> &mut [i16] {
+    &mut numbers[place as usize * stride..][..stride]
+}
+
+/// The sum of products of two vectors' codes.
+fn dot(codes: &[i16], query: &[i16]) -> i32 {
+    const SUMS: usize = 4;
+    let mut sums = [i32x4::ZERO; SUMS];
+    for (codes, query) in codes.as_chunks::<BLOCK>().0.iter().zip(query.as_chunks::<BLOCK>().0) {
+        let eights = codes.as_chunks::<8>().0.iter().zip(query.as_chunks::<8>().0);
+        for (at, (&codes, &query)) in eights.enumerate() {
+            sums[at % SUMS] += i16x8::from(codes).dot(i16x8::from(query));
+        }
+    }
+    sums.map(|sum| sum.to_array().iter().sum::<i32>()).iter().sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::numbers_of, *};
+    use crate::{
+        Correlation,
+        id::{Entry, Member},
+        ranking::best,
+    };
+    use burn::{
+        backend::TensorData,
+        tensor::{bf16, f16},
+    };
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    /// Vectors around a common point. Every eleventh is far from it.
+    fn vectors(numbers: &[f64], dim: usize, spread: f64, common: f64) -> Vec<Vec<f64>> {
+        let vector = |(count, numbers): (usize, &[f64])| {
+            let spread = if count % 11 == 7 { 30.0 * spread } else { spread };
+            let number = |(at, x): (usize, &f64)| spread * x + common * (at as f64).sin();
+            numbers.iter().enumerate().map(number).collect()
+        };
+        numbers.chunks_exact(dim).enumerate().map(vector).collect()
+    }
+
+    fn pool<N: Number>(vectors: &[Vec<f64>]) -> Vectors<N> {
+        let mut pool = Vectors::<N>::new(vectors[0].len());
+        pool.reserve(vectors.len()).unwrap();
+        let numbers = TensorData::new(vectors.concat(), [vectors.len() * vectors[0].len()]);
+        let slots = (0..vectors.len()).map(|slot| Some(Slot(slot as u32)));
+        pool.write(slots, &numbers_of(&numbers), f64::INFINITY, false);
+        pool
+    }
+
+    /// The places of the `k` best among candidates with these scores.
+    fn chosen(scores: &[f64], k: usize) -> Vec<u64> {
+        let member = |at: usize| Member { id: EngramId(at as u64), entry: Entry(at as u32) };
+        let scored = scores.iter().enumerate().filter(|(_, score)| !score.is_nan());
+        let scored = scored.map(|(at, &score)| (member(at), score));
+        best(scored, k, &mut Default::default()).iter().map(|member| member.id.0).collect()
+    }
+
+    /// Slides a window of `width` candidates, every third of whom dies early, over all vectors but the last,
+    /// which is the query; two more are kept ahead. Counts those whose scores codes told.
+    fn told<N: Number>(vectors: &[Vec<f64>], width: usize, k: usize) -> usize {
+        let (pool, mut codes, mut told) = (pool::<N>(vectors), Codes::default(), 0);
+        let last = vectors.len() - 1;
+        for first in 0..=last - width {
+            let lives = |slot: &usize| !slot.is_multiple_of(3) || slot + width / 2 > first + width;
+            let slots = |end: usize| {
+                (first..end).filter(lives).map(|slot| Slot(slot as u32)).collect::<Vec<Slot>>()
+            };
+            let (candidates, kept) = (slots(first + width), slots(last.min(first + width + 2)));
+            if candidates.len() <= k {
+                continue;
+            }
+            let asked = (last + first) % vectors.len();
+            let query = pool.query(1, |_| pool.get(Slot(asked as u32)), Correlation::NegSquaredL2);
+            let (mut exact, mut scores) = (Vec::new(), Vec::new());
+            pool.scores(&query, &candidates, false, &mut exact);
+            let members = kept.iter().map(|&slot| (EngramId(slot.0.into()), slot));
+            codes.keep(&pool, &query, members);
+            codes.scores(&pool, &query, (&candidates, k), first % 2 == 0, &mut scores);
+            assert_eq!(chosen(&scores, k), chosen(&exact, k), "{scores:?}\n{exact:?}");
+            told += scores.iter().filter(|score| !score.is_finite()).count();
+        }
+        told
+    }
+
+    proptest! {
+        #[test]
+        fn codes_choose_whom_vectors_choose(
+            dim in prop_oneof![1usize..6, 60usize..70, Just(200)],
+            numbers in proptest::collection::vec(
+                prop_oneof![4 => -1.0..1.0, 1 => Just(0.0), 1 => (-2..2i8).prop_map(f64::from)],
+                4000),
+            spread in prop_oneof![Just(1.0), Just(1e-3), Just(1e-17), Just(1e-22), Just(1e15)],
+            common in prop_oneof![Just(0.0), Just(1.0), Just(30.0)],
+            width in 3usize..15,
+            k in 1usize..8,
+        ) {
+            let count = (numbers.len() / dim).min(40);
+            let vectors = vectors(&numbers[..count * dim], dim, spread, common);
+            told::<f32>(&vectors, width.min(count - 1), k);
+            told::<f64>(&vectors, width.min(count - 1), k);
+            if spread < 1e3 {
+                told::<f16>(&vectors, width.min(count - 1), k);
+            }
+            told::<bf16>(&vectors, width.min(count - 1), k);
+        }
+    }
+
+    #[rstest]
+    #[case::apart(1.0, 0.0)]
+    #[case::alike(0.01, 5.0)]
+    fn few_vectors_are_looked_at(#[case] spread: f64, #[case] common: f64) {
+        let numbers: Vec<f64> = (0..600 * 256).map(|i| (i as f64 * 1.7).sin()).collect();
+        let vectors = vectors(&numbers, 256, spread, common);
+        let (told, of) = (told::<f32>(&vectors, 400, 40), 200 * 300);
+        assert!(told > of * 9 / 10, "{told} of {of}");
+    }
+
+    #[test]
+    fn the_error_is_never_above_its_bound() {
+        for (dim, common) in [(3, 0.0), (64, 0.0), (100, 2.0), (768, 0.3), (4096, 0.0)] {
+            let numbers: Vec<f64> = (0..20 * dim).map(|i| (i as f64 * 2.3).cos()).collect();
+            let pool = pool::<f32>(&vectors(&numbers, dim, 1.0, common));
+            let slots: Vec<Slot> = (0..19).map(Slot).collect();
+            let query = pool.query(1, |_| pool.get(Slot(19)), Correlation::NegSquaredL2);
+            let centre = pool.query(1, |_| pool.get(Slot(0)), Correlation::NegSquaredL2);
+            let mut codes = Codes::default();
+            let members = slots.iter().map(|&slot| (EngramId(slot.0.into()), slot));
+            codes.keep(&pool, &centre, members);
+            codes.compare(&pool, &query, 19, false);
+            let mut exact = Vec::new();
+            pool.scores(&query, &slots, false, &mut exact);
+            for (score, Estimate { distance, error }) in exact.iter().zip(&codes.estimates) {
+                let off = (distance + score).abs();
+                assert!(off <= *error, "{off} > {error} in {dim} dimensions");
+                let size = distance + dim as f64;
+                assert!(*error < size / 100.0, "{error} of {size} in {dim} dimensions");
+            }
+        }
+    }
+
+    /// A centre far from everything that has come since tells nothing apart.
+    #[test]
+    fn a_centre_that_does_not_help_is_given_up() {
+        let numbers: Vec<f64> = (0..600 * 64).map(|i| (i as f64 * 1.3).sin()).collect();
+        let mut vectors = vectors(&numbers, 64, 0.01, 0.0);
+        let far = vectors.len() - 1;
+        vectors[far] = vec![1e4; 64];
+        let pool = pool::<f32>(&vectors);
+        let slots: Vec<Slot> = (0..400).map(Slot).collect();
+        let query = |slot| pool.query(1, |_| pool.get(Slot(slot)), Correlation::NegSquaredL2);
+        let mut codes = Codes::default();
+        let members = || slots.iter().map(|&slot| (EngramId(slot.0.into()), slot));
+        codes.keep(&pool, &query(far as u32), members());
+        let mut untold = |at| {
+            let (query, mut scores) = (query(at), Vec::new());
+            codes.keep(&pool, &query, members());
+            codes.scores(&pool, &query, (&slots, 40), false, &mut scores);
+            scores.iter().filter(|score| score.is_finite()).count()
+        };
+        assert_eq!(untold(500), 400);
+        let untold: Vec<usize> = (501..510).map(&mut untold).collect();
+        assert!(untold[8] < 40, "{untold:?}");
+    }
+}
