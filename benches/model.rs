@@ -162,9 +162,7 @@ fn measure(
         device.sync()?;
         if step >= measured_from {
             times.push(started.elapsed());
-            let costs = memory.memoria().costs();
-            memory_time += costs.data_plane + costs.control_plane;
-            memory_time -= before.data_plane + before.control_plane;
+            memory_time += (memory.memoria().costs() - before).time();
         }
     }
     let time = median(&times);

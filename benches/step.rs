@@ -102,7 +102,7 @@ fn measure(
     while measured.times.iter().sum::<Duration>() < at_least {
         memory = run(workload, &mut rng, &device, &mut measured)?;
     }
-    let Measured { times, data_plane, control_plane, round_trips, long_term_touched } = measured;
+    let Measured { times, costs, long_term_touched } = measured;
     let (steps, total) = (times.len() as f64, times.iter().sum::<Duration>().as_secs_f64());
     let state = memory.state()?;
     let rows = (0..state.batch()).map(|row| Ok(state.row(row)?.counts()));
@@ -122,9 +122,9 @@ fn measure(
         peak_rss_mb: peak_resident_mib(),
         floor_ms: floor.map(milliseconds),
         times_floor: floor.map(|floor| rounded(time / floor)),
-        data_plane_share: rounded(data_plane.as_secs_f64() / total),
-        control_plane_share: rounded(control_plane.as_secs_f64() / total),
-        round_trips_per_step: rounded(round_trips as f64 / steps),
+        data_plane_share: rounded(costs.data_plane.as_secs_f64() / total),
+        control_plane_share: rounded(costs.control_plane.as_secs_f64() / total),
+        round_trips_per_step: rounded(costs.round_trips as f64 / steps),
     })
 }
 
@@ -132,9 +132,7 @@ fn measure(
 #[derive(Default)]
 struct Measured {
     times: Vec<Duration>,
-    data_plane: Duration,
-    control_plane: Duration,
-    round_trips: u64,
+    costs: Costs,
     /// Vectors of found and reminded long-term engrams, read or written.
     long_term_touched: usize,
 }
@@ -161,10 +159,7 @@ fn run(
             measured.long_term_touched += vectors_of_found_and_reminded(&reminded, workload);
         }
     }
-    let costs = memory.costs();
-    measured.data_plane += costs.data_plane - before.data_plane;
-    measured.control_plane += costs.control_plane - before.control_plane;
-    measured.round_trips += costs.round_trips - before.round_trips;
+    measured.costs += memory.costs() - before;
     Ok(memory)
 }
 

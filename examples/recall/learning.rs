@@ -11,10 +11,7 @@ use burn::{
     tensor::{Int, Tensor},
     train::{InferenceStep, SequenceOutput, TrainOutput, TrainStep},
 };
-use memoria::{
-    Costs,
-    nn::{MemoriaState, MemoriaStateConfig},
-};
+use memoria::nn::{MemoriaState, MemoriaStateConfig};
 
 use crate::{batch::DocumentBatch, checkpoint::TrainingMemory, model::RecallModel};
 
@@ -49,7 +46,7 @@ impl Learnable {
         batch: DocumentBatch,
         memory: &mut MemoriaState,
     ) -> (SequenceOutput, Duration) {
-        let before = spent(memory.costs());
+        let before = memory.costs().time();
         let logits = self.model.forward(batch.tokens, memory);
         let logits = logits.expect("hidden states stay finite");
         let [documents, segments, values] = logits.dims();
@@ -60,13 +57,9 @@ impl Learnable {
             logits.clone().reshape([documents * asking, values]),
             targets.clone().reshape([documents * asking]),
         );
-        let spent = spent(memory.costs()) - before;
+        let spent = memory.costs().time() - before;
         (SequenceOutput::new(loss, logits, None, targets), spent)
     }
-}
-
-fn spent(costs: Costs) -> Duration {
-    costs.data_plane + costs.control_plane
 }
 
 impl TrainStep for Learnable {

@@ -1,8 +1,9 @@
+use core::ops::{AddAssign, Sub};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-/// What a memory has cost since it was made.
+/// What a memory has cost since it was made, or something that was done with it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Costs {
     /// Times the host waited for the device.
@@ -11,6 +12,38 @@ pub struct Costs {
     pub data_plane: Duration,
     /// Time spent on everything else: the search, the firing log, lifespans.
     pub control_plane: Duration,
+}
+
+impl Costs {
+    /// All the time spent.
+    pub fn time(&self) -> Duration {
+        self.data_plane + self.control_plane
+    }
+}
+
+impl AddAssign for Costs {
+    fn add_assign(&mut self, others: Self) {
+        self.round_trips += others.round_trips;
+        self.data_plane += others.data_plane;
+        self.control_plane += others.control_plane;
+    }
+}
+
+/// What something cost: the costs after it less those `before` it.
+///
+/// # Panics
+///
+/// If more was spent before than after.
+impl Sub for Costs {
+    type Output = Self;
+
+    fn sub(self, before: Self) -> Self {
+        Self {
+            round_trips: self.round_trips - before.round_trips,
+            data_plane: self.data_plane - before.data_plane,
+            control_plane: self.control_plane - before.control_plane,
+        }
+    }
 }
 
 /// Adds up what is spent: one look at the time whenever it begins to be spent on something else.
@@ -49,9 +82,8 @@ impl Meter {
 
     /// What passed since the last change was spent on both, in the shares that `workers` spent theirs in.
     pub(crate) fn was_shared(&mut self, workers: &Costs) {
-        let (data, control) =
-            (workers.data_plane.as_secs_f64(), workers.control_plane.as_secs_f64());
-        let share = if data > 0.0 { data / (data + control) } else { 0.0 };
+        let (data, all) = (workers.data_plane.as_secs_f64(), workers.time().as_secs_f64());
+        let share = if data > 0.0 { data / all } else { 0.0 };
         let lap = self.lap();
         self.costs.data_plane += lap.mul_f64(share);
         self.costs.control_plane += lap.mul_f64(1.0 - share);
@@ -87,12 +119,26 @@ mod tests {
         meter.waited();
         let costs = meter.costs();
         assert_eq!((costs.round_trips, costs.control_plane), (1, control));
-        assert_eq!(costs.data_plane + costs.control_plane, meter.since - begun);
+        assert_eq!(costs.time(), meter.since - begun);
         assert!(costs.data_plane.min(control) >= Duration::from_millis(3));
         pause();
         meter.was_shared(&Costs { data_plane: 3 * control, control_plane: control, ..costs });
         let rest = meter.since - begun - costs.data_plane - control;
         let of_data = (meter.costs().data_plane - costs.data_plane).as_secs_f64();
         assert!((of_data / rest.as_secs_f64() - 0.75).abs() < 1e-3);
+    }
+
+    #[test]
+    fn costs_add_up() {
+        let costs = |round_trips, data, control| Costs {
+            round_trips,
+            data_plane: Duration::from_millis(data),
+            control_plane: Duration::from_millis(control),
+        };
+        let mut sum = costs(1, 20, 300);
+        sum += costs(3, 4, 5);
+        assert_eq!(sum, costs(4, 24, 305));
+        assert_eq!(sum - costs(1, 20, 300), costs(3, 4, 5));
+        assert_eq!(sum.time(), Duration::from_millis(329));
     }
 }

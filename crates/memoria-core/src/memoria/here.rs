@@ -82,8 +82,7 @@ impl<B: Backend> Memoria<B> {
             for (search, of_row, costs) in searched {
                 searches.push(search);
                 left.extend(of_row);
-                spent.data_plane += costs.data_plane;
-                spent.control_plane += costs.control_plane;
+                spent += costs;
             }
             // Threads that work at the same time share the time that passed.
             self.meter.was_shared(&spent);

@@ -1,0 +1,42 @@
+//! Refusing to grow beyond what there is.
+
+use burn::backend::Backend;
+
+use super::{Pool, Vectors};
+use crate::{MemoriaError, available_memory::available_memory};
+
+/// Growth is compared with the memory available whenever it passes a multiple of this.
+const LOOKED_AT_EVERY: usize = 1 << 26;
+
+impl<B: Backend> Pool<B> {
+    /// Refuses to grow to so many slots if there is no memory for them.
+    pub(super) fn check_memory(&self, slots: usize) -> Result<(), MemoriaError> {
+        let held = self.bytes();
+        let (requested, is_here) = match &self.vectors {
+            Vectors::Host(vectors) => (vectors.bytes_of(slots), true),
+            Vectors::Device(vectors) => {
+                let requested = vectors.bytes_of(vectors.slots_for(slots));
+                (requested, self.computes_here)
+            }
+        };
+        if requested <= held {
+            return Ok(());
+        }
+        let requested = requested as u64;
+        let refuse = |available| Err(MemoriaError::OutOfMemory { requested, available });
+        if let Some(limit) = self.limit.filter(|&limit| requested > limit) {
+            return refuse(limit);
+        }
+        let steps = |bytes| bytes / LOOKED_AT_EVERY;
+        if is_here && steps(requested as usize) > steps(held) {
+            // A tensor is copied when it grows: the old one stays until then.
+            let kept = if self.is_on_host() { held as u64 } else { 0 };
+            if let Some(free) = available_memory()
+                && requested > free.saturating_add(kept)
+            {
+                return refuse(free + kept);
+            }
+        }
+        Ok(())
+    }
+}
