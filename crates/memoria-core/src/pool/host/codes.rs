@@ -8,7 +8,10 @@ use std::collections::VecDeque;
 
 use wide::{i16x8, i32x4};
 
-use super::{HostQuery, SCORED_AT_ONCE, Vectors, is_worth_sharing};
+use super::{
+    HostQuery,
+    vectors::{SCORED_AT_ONCE, Vectors, is_worth_sharing},
+};
 use crate::{
     EngramId,
     id::Slot,
