@@ -84,7 +84,6 @@ mod lifespan;
 mod memoria;
 mod memory_use;
 mod pool;
-mod ragged;
 mod ranking;
 mod records;
 #[cfg(test)]

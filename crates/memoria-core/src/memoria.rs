@@ -9,7 +9,10 @@ mod rows;
 mod settle;
 mod verify;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use burn::backend::{
     Backend, DType, Shape, TensorMetadata,
@@ -18,8 +21,8 @@ use burn::backend::{
 
 use crate::{
     Costs, LifespanGain, MemoriaConfig, MemoriaError, MemoryUse, Reminded, State, Storage,
-    costs::Meter, id::Member, incoming::Incoming, pool::Pool, reminded::OpenStep, row::Row,
-    search::Search, threads::are_worth_sharing,
+    costs::Meter, incoming::Incoming, pool::Pool, reminded::OpenStep, row::Row, search::Search,
+    threads::are_worth_sharing,
 };
 pub(crate) use checks::check_new_rows;
 use recall::working_query;
@@ -186,7 +189,7 @@ impl<B: Backend> Memoria<B> {
         }
         self.make_rows(batch);
         if let Step::Reminded(open) | Step::Adjusted(open, _) = &mut self.step {
-            open.rows.resize(batch, Vec::new());
+            open.grow(batch);
         }
         self.meter.was_data();
         Ok(())
@@ -241,8 +244,8 @@ impl<B: Backend> Memoria<B> {
     fn opened(&mut self, searches: Vec<Search>) -> Reminded<B> {
         static TICKETS: AtomicU64 = AtomicU64::new(0);
         let ticket = TICKETS.fetch_add(1, Ordering::Relaxed);
-        let rows = searches.iter().map(|search| search.reminded().collect::<Vec<Member>>());
-        self.step = Step::Reminded(OpenStep::new(ticket, rows.collect()));
+        let searches = Arc::new(searches);
+        self.step = Step::Reminded(OpenStep::new(ticket, searches.clone()));
         self.reminded(searches, Some(ticket))
     }
 
@@ -266,7 +269,7 @@ impl<B: Backend> Memoria<B> {
         if searches.is_empty() {
             return Ok(Reminded::nothing(batch));
         }
-        Ok(self.reminded(searches, None))
+        Ok(self.reminded(Arc::new(searches), None))
     }
 
     /// Ends the step: reminded engrams gain lifespan, then every engram loses 1 and ages by 1, working

@@ -18,44 +18,48 @@ impl Rank {
     }
 }
 
+/// A candidate with its rank.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ranked {
+    rank: Rank,
+    pub(crate) member: Member,
+}
+
 /// Room to rank in.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ranking {
-    ranked: Vec<(Rank, Member)>,
+    ranked: Vec<Ranked>,
     order: Vec<Rank>,
 }
 
 impl Ranking {
+    /// The `k` candidates with the highest scores; of equal ones those with the smaller ids. They come in
+    /// the order they have. Costs the number of candidates.
+    pub(crate) fn best(
+        &mut self,
+        candidates: impl Iterator<Item = (Member, f64)>,
+        k: usize,
+    ) -> &[Ranked] {
+        let Self { ranked, order } = self;
+        ranked.clear();
+        ranked.extend(
+            candidates.map(|(member, score)| Ranked { rank: Rank::of(member, score), member }),
+        );
+        if k == 0 {
+            ranked.clear();
+        } else if k < ranked.len() {
+            order.clear();
+            order.extend(ranked.iter().map(|ranked| ranked.rank));
+            let (_, &mut last, _) = order.select_nth_unstable(k - 1);
+            ranked.retain(|ranked| ranked.rank <= last);
+        }
+        ranked
+    }
+
     /// Bytes set aside.
     pub(crate) fn bytes(&self) -> usize {
-        self.ranked.capacity() * size_of::<(Rank, Member)>()
-            + self.order.capacity() * size_of::<Rank>()
+        self.ranked.capacity() * size_of::<Ranked>() + self.order.capacity() * size_of::<Rank>()
     }
-}
-
-/// The `k` candidates with the highest scores; of equal ones those with the smaller ids. They come in
-/// the order they have. Costs the number of candidates.
-///
-/// What is in `ranking` is overwritten.
-pub(crate) fn best(
-    candidates: impl Iterator<Item = (Member, f64)>,
-    k: usize,
-    ranking: &mut Ranking,
-) -> Vec<Member> {
-    let Ranking { ranked, order } = ranking;
-    ranked.clear();
-    ranked.extend(candidates.map(|(member, score)| (Rank::of(member, score), member)));
-    let mut best = Vec::with_capacity(k.min(ranked.len()));
-    if k >= ranked.len() {
-        best.extend(ranked.iter().map(|&(_, member)| member));
-    } else if k > 0 {
-        order.clear();
-        order.extend(ranked.iter().map(|&(rank, _)| rank));
-        let (_, &mut last, _) = order.select_nth_unstable(k - 1);
-        let is_best = |&&(rank, _): &&(Rank, Member)| rank <= last;
-        best.extend(ranked.iter().filter(is_best).map(|&(_, member)| member));
-    }
-    best
 }
 
 #[cfg(test)]
@@ -79,8 +83,10 @@ mod tests {
     #[case(&[1.0], 0, &[])]
     fn best_and_then_oldest(#[case] scores: &[f64], #[case] k: usize, #[case] expected: &[u64]) {
         let candidates = members(scores.len()).into_iter().zip(scores.iter().copied());
-        let best = best(candidates, k, &mut Ranking::default());
-        assert!(best.iter().map(|member| member.id.0).eq(expected.iter().copied()), "{best:?}");
+        let mut ranking = Ranking::default();
+        let best = ranking.best(candidates, k);
+        let ids = best.iter().map(|ranked| ranked.member.id.0);
+        assert!(ids.eq(expected.iter().copied()), "{best:?}");
     }
 
     proptest! {
@@ -92,7 +98,9 @@ mod tests {
         ) {
             let members = members(scores.len());
             let candidates = members.iter().copied().zip(scores.iter().copied());
-            let got = best(candidates, k, &mut Ranking::default());
+            let mut ranking = Ranking::default();
+            let best = ranking.best(candidates, k).iter();
+            let got: Vec<Member> = best.map(|ranked| ranked.member).collect();
             let mut sorted = members.clone();
             sorted.sort_by(|a, b| {
                 let score = |member: &Member| scores[member.id.0 as usize];

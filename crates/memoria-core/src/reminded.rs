@@ -1,9 +1,9 @@
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use burn::backend::{Backend, tensor::FloatTensor};
 use serde::{Deserialize, Serialize};
 
-use crate::{EngramId, id::Member, ragged::Ragged, search::Search};
+use crate::{EngramId, id::Member, search::Search};
 
 /// How one row came to be reminded: every stage of the search, with ids in ascending order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,32 +24,27 @@ pub struct Recollection {
 #[derive(Clone, Debug)]
 pub struct Reminded<B: Backend> {
     data: Option<FloatTensor<B>>,
-    searches: Vec<Search>,
-    /// What each row is reminded of.
-    ids: Ragged<EngramId>,
-    working: Ragged<EngramId>,
+    searches: Arc<Vec<Search>>,
     pub(crate) ticket: Option<u64>,
-    /// Made when they are first asked for.
+    // What follows is made when it is first asked for.
+    ids: OnceLock<Vec<Vec<EngramId>>>,
+    working: OnceLock<Vec<Vec<EngramId>>>,
     recollections: OnceLock<Vec<Recollection>>,
 }
 
 impl<B: Backend> Reminded<B> {
-    /// What was found in every row, with the working engrams that it was reminded with, and the vectors of
-    /// all that it is reminded of.
+    /// What was found in every row, and the vectors of all that it is reminded of.
     pub(crate) fn new(
-        searches: Vec<Search>,
-        working: Ragged<EngramId>,
+        searches: Arc<Vec<Search>>,
         data: Option<FloatTensor<B>>,
         ticket: Option<u64>,
     ) -> Self {
-        let reminded = |row: usize| searches[row].reminded().map(|member| member.id);
-        let ids = Ragged::of(searches.len(), reminded);
-        Self { data, searches, ids, working, ticket, recollections: OnceLock::new() }
+        let (ids, working, recollections) = Default::default();
+        Self { data, searches, ticket, ids, working, recollections }
     }
 
     pub(crate) fn nothing(batch: usize) -> Self {
-        let nobody = Ragged::of(batch, |_| core::iter::empty());
-        Self::new(vec![Search::default(); batch], nobody, None, None)
+        Self::new(Arc::new(vec![Search::default(); batch]), None, None)
     }
 
     /// The vectors, `[batch, k, hidden_dim]`: row by row in order of id, then zeros up to the largest
@@ -71,7 +66,7 @@ impl<B: Backend> Reminded<B> {
     /// The largest number of engrams that any row is reminded of: the second dimension of
     /// [`data`](Self::data).
     pub fn width(&self) -> usize {
-        self.ids.width()
+        width(&self.searches)
     }
 
     /// The reminded engrams of a row, in the order of its vectors. Places beyond are padding.
@@ -80,7 +75,7 @@ impl<B: Backend> Reminded<B> {
     ///
     /// If the row is out of range.
     pub fn ids(&self, row: usize) -> &[EngramId] {
-        self.ids.list(row)
+        &self.ids.get_or_init(|| self.ids_of(Search::reminded))[row]
     }
 
     /// The working engrams of a row that it was reminded with, oldest first; none for a
@@ -90,7 +85,10 @@ impl<B: Backend> Reminded<B> {
     ///
     /// If the row is out of range.
     pub fn working(&self, row: usize) -> &[EngramId] {
-        self.working.list(row)
+        // Nobody fired in a step that was only looked at.
+        let fired: fn(&Search) -> &[Member] =
+            if self.ticket.is_some() { Search::working } else { |_| &[] };
+        &self.working.get_or_init(|| self.ids_of(fired))[row]
     }
 
     /// How the rows came to be reminded. Put together when it is first asked for.
@@ -101,22 +99,32 @@ impl<B: Backend> Reminded<B> {
     /// Which places of [`data`](Self::data) are padding, `batch × width`, row by row.
     pub fn padding(&self) -> Vec<bool> {
         let width = self.width();
-        self.ids.iter().flat_map(|ids| (0..width).map(|place| place >= ids.len())).collect()
+        let counts = self.searches.iter().map(|search| search.reminded().len());
+        counts.flat_map(|count| (0..width).map(move |place| place >= count)).collect()
+    }
+
+    fn ids_of(&self, members: impl Fn(&Search) -> &[Member]) -> Vec<Vec<EngramId>> {
+        let ids = |search| members(search).iter().map(|member| member.id).collect();
+        self.searches.iter().map(ids).collect()
     }
 }
 
-/// The reminded engrams of an open step, as the memory keeps them until they are adjusted.
+/// The largest number of engrams that any row is reminded of.
+pub(crate) fn width(searches: &[Search]) -> usize {
+    searches.iter().map(|search| search.reminded().len()).max().unwrap_or(0)
+}
+
+/// What was found in an open step, as the memory keeps it until it is adjusted.
 #[derive(Clone, Debug)]
 pub(crate) struct OpenStep {
     pub(crate) ticket: u64,
     width: usize,
-    pub(crate) rows: Vec<Vec<Member>>,
+    pub(crate) searches: Arc<Vec<Search>>,
 }
 
 impl OpenStep {
-    pub(crate) fn new(ticket: u64, rows: Vec<Vec<Member>>) -> Self {
-        let width = rows.iter().map(Vec::len).max().unwrap_or(0);
-        Self { ticket, width, rows }
+    pub(crate) fn new(ticket: u64, searches: Arc<Vec<Search>>) -> Self {
+        Self { ticket, width: width(&searches), searches }
     }
 
     /// The second dimension of its gains: what it was when the rows were reminded.
@@ -124,8 +132,25 @@ impl OpenStep {
         self.width
     }
 
+    /// What a row is reminded of.
+    pub(crate) fn row(&self, row: usize) -> &[Member] {
+        self.searches[row].reminded()
+    }
+
+    /// What the rows are reminded of.
+    pub(crate) fn rows(&self) -> impl ExactSizeIterator<Item = &[Member]> {
+        self.searches.iter().map(Search::reminded)
+    }
+
+    /// Is told of rows that came since, which are reminded of nothing.
+    pub(crate) fn grow(&mut self, rows: usize) {
+        if rows > self.searches.len() {
+            Arc::make_mut(&mut self.searches).resize(rows, Search::default());
+        }
+    }
+
     /// Drops a row that was reset.
     pub(crate) fn forget(&mut self, row: usize) {
-        self.rows[row].clear();
+        Arc::make_mut(&mut self.searches)[row] = Search::default();
     }
 }

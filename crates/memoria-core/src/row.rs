@@ -73,26 +73,20 @@ impl Row {
         self.next_id += count as u64;
     }
 
-    /// Fires the working engrams together with what they reminded of, each in order of id.
-    pub(crate) fn fire(&mut self, reminded_ltm: &[Member], reminded_stm: &[Member]) {
+    /// Fires engrams together, in order of id: the first `ltms` are long-term, the first `reminded` were
+    /// reminded, and the rest are the working ones.
+    pub(crate) fn fire(&mut self, members: &[Member], ltms: usize, reminded: usize) {
         if !self.working.is_empty() {
             self.reminds += 1;
             if let Some(recorder) = &mut self.recorder {
-                recorder.fired(reminded_ltm, reminded_stm);
+                recorder.fired(&members[..ltms], &members[ltms..reminded]);
             }
         }
-        // Who is long-term was made before who is short-term, and that before the present step.
-        let mut members = core::mem::take(&mut self.scratch.members);
-        members.clear();
-        for of_kind in [reminded_ltm, reminded_stm, &self.working] {
-            members.extend_from_slice(of_kind);
-        }
-        for member in &members {
+        for member in members {
             let record = self.records.get_mut(member.entry);
             record.fire_count = record.fire_count.saturating_add(1);
         }
-        self.log.fire(&members, reminded_ltm.len(), &self.records, &mut self.scratch);
-        self.scratch.members = members;
+        self.log.fire(members, ltms, &self.records, &mut self.scratch);
     }
 
     /// Applies gains, lets a step pass, moves engrams on and forgets those with no time left.

@@ -24,6 +24,8 @@ pub(crate) struct Scratch {
     pub(crate) members: Vec<Member>,
     /// Others beside them: who dies.
     pub(crate) others: Vec<Member>,
+    /// Short-term engrams that were chosen.
+    pub(crate) chosen: Vec<Member>,
     pub(crate) ranking: Ranking,
     pub(crate) candidates: Candidates,
     pub(crate) slots: Vec<Slot>,
@@ -59,7 +61,10 @@ impl Scratch {
             + self.slots.capacity() * size_of::<Slot>()
             + self.scores.capacity() * size_of::<f64>()
             + self.codes.bytes()
-            + (self.members.capacity() + self.others.capacity()) * size_of::<Member>()
+            + [&self.members, &self.others, &self.chosen]
+                .map(|members| members.capacity() * size_of::<Member>())
+                .into_iter()
+                .sum::<usize>()
     }
 }
 

@@ -3,7 +3,6 @@
 use crate::{
     EngramId, MemoriaConfig, Recollection, exploration,
     id::{Member, Slot},
-    ranking::best,
     row::Row,
 };
 
@@ -61,27 +60,33 @@ impl Candidates {
         self.members.capacity() * size_of::<Member>() + self.slots.capacity() * size_of::<Slot>()
     }
 
-    /// The `k` living ones with the highest scores, in order of id; without scores all are alike. Who has
-    /// NaN for a score is known to be none of them.
-    fn best(&self, row: &mut Row, scores: Option<&[f64]>, k: usize) -> Vec<Member> {
+    /// Puts the `k` living ones with the highest scores into the row's [chosen](crate::scratch::Scratch),
+    /// in order of id; without scores all are alike. Who has NaN for a score is known to be none of them.
+    fn choose(&self, row: &mut Row, scores: Option<&[f64]>, k: usize) {
         let mut ranking = core::mem::take(&mut row.scratch.ranking);
         let score = |place: usize| scores.map_or(0.0, |scores| scores[place]);
         let scored = self.members.iter().enumerate().map(|(at, &member)| (member, score(at)));
         let scored = scored.filter(|(_, score)| !score.is_nan());
         let living = scored.filter(|&(member, _)| !self.may_be_dead || row.lives(member));
-        let best = best(living, k, &mut ranking);
+        let best = ranking.best(living, k).iter().map(|ranked| ranked.member);
+        row.scratch.chosen.clear();
+        row.scratch.chosen.extend(best);
         row.scratch.ranking = ranking;
-        best
     }
 }
 
 /// The stages of one row's search, each in order of id.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Search {
-    reminded_stm: Vec<Member>,
-    initial_ltm: Vec<Member>,
-    found_ltm: Vec<Member>,
-    reminded_ltm: Vec<Member>,
+    /// One stage after the other, so that what fires stands together: the long-term engrams that the walk
+    /// starts from, those it found, those of them that the row is reminded of, the short-term ones that it
+    /// is reminded of, and its working ones.
+    members: Vec<Member>,
+    /// Where the stages end, all but the last.
+    initial_end: usize,
+    found_end: usize,
+    reminded_ltm_end: usize,
+    reminded_stm_end: usize,
 }
 
 impl Search {
@@ -93,63 +98,99 @@ impl Search {
         scores: Option<&[f64]>,
         config: &MemoriaConfig,
     ) -> Self {
-        let reminded_stm = candidates.best(row, scores, config.num_reminded_stm);
-        let mut initial_ltm = row.initial_ltms(&reminded_stm);
+        candidates.choose(row, scores, config.num_reminded_stm);
+        let chosen = core::mem::take(&mut row.scratch.chosen);
+        let start = (chosen.len() + config.ltm_exploration).min(row.long_term_len());
+        let found = start.saturating_mul(config.ltm_search_depth + 1).min(row.long_term_len());
+        let reminded = found.min(config.num_final_ltms) + chosen.len();
+        let mut members = Vec::with_capacity(start + found + reminded + row.working().len());
+        row.initial_ltms(&chosen, &mut members);
+        row.scratch.chosen = chosen;
         if config.ltm_exploration > 0 {
             let (amount, from) = (config.ltm_exploration, row.long_term_len());
             let drawn = exploration::draw(config.seed, row.reminds(), from, amount);
-            initial_ltm.extend(drawn.into_iter().map(|position| row.long_term_at(position)));
-            initial_ltm.sort_unstable();
-            initial_ltm.dedup();
+            members.extend(drawn.into_iter().map(|position| row.long_term_at(position)));
+            members.sort_unstable();
+            members.dedup();
         }
-        let found_ltm = row.walk(&initial_ltm, config.ltm_search_depth);
-        let mut search = Self { reminded_stm, initial_ltm, found_ltm, reminded_ltm: Vec::new() };
-        if config.num_final_ltms > 0 && !search.is_undecided(config) {
-            search.reminded_ltm.clone_from(&search.found_ltm);
+        let initial_end = members.len();
+        row.walk(&mut members, config.ltm_search_depth);
+        let found_end = members.len();
+        let mut search = Self { members, initial_end, found_end, ..Self::default() };
+        if !search.is_undecided(config) {
+            if config.num_final_ltms > 0 {
+                search.members.extend_from_within(initial_end..);
+            }
+            search.conclude(row);
         }
         search
     }
 
     /// Whether there are more long-term engrams than may be reminded.
     pub(crate) fn is_undecided(&self, config: &MemoriaConfig) -> bool {
-        config.num_final_ltms > 0 && self.found_ltm.len() > config.num_final_ltms
+        config.num_final_ltms > 0 && self.found_ltm().len() > config.num_final_ltms
     }
 
     /// Appends the slots of the long-term engrams that were found.
     pub(crate) fn found_slots(&self, row: &Row, slots: &mut Vec<Slot>) {
-        slots.extend(self.found_ltm.iter().map(|member| row.slot(member.entry)));
+        slots.extend(self.found_ltm().iter().map(|member| row.slot(member.entry)));
     }
 
     /// Chooses among the found long-term engrams by their scores.
     pub(crate) fn choose(&mut self, row: &mut Row, scores: &[f64], config: &MemoriaConfig) {
-        let scored = self.found_ltm.iter().copied().zip(scores.iter().copied());
-        self.reminded_ltm = best(scored, config.num_final_ltms, &mut row.scratch.ranking);
+        let scored = self.found_ltm().iter().copied().zip(scores.iter().copied());
+        let best = row.scratch.ranking.best(scored, config.num_final_ltms);
+        self.members.extend(best.iter().map(|ranked| ranked.member));
+        self.conclude(row);
+    }
+
+    /// Appends the short-term engrams that were chosen and the working ones: the long-term ones are known.
+    fn conclude(&mut self, row: &Row) {
+        self.reminded_ltm_end = self.members.len();
+        self.members.extend_from_slice(&row.scratch.chosen);
+        self.reminded_stm_end = self.members.len();
+        self.members.extend_from_slice(row.working());
     }
 
     /// Fires what was found together with the row's working engrams.
     pub(crate) fn fire(&self, row: &mut Row) {
-        row.fire(&self.reminded_ltm, &self.reminded_stm);
+        row.fire(&self.members[self.found_end..], self.reminded_ltm().len(), self.reminded().len());
     }
 
     /// Everything the row is reminded of, in order of id: who is long-term is older than who is
     /// short-term.
-    pub(crate) fn reminded(&self) -> impl Iterator<Item = Member> {
-        self.reminded_ltm.iter().chain(&self.reminded_stm).copied()
+    pub(crate) fn reminded(&self) -> &[Member] {
+        &self.members[self.found_end..self.reminded_stm_end]
     }
 
-    /// How many engrams the row is reminded of.
-    pub(crate) fn reminded_len(&self) -> usize {
-        self.reminded_ltm.len() + self.reminded_stm.len()
+    /// The row's working engrams, which fire with those.
+    pub(crate) fn working(&self) -> &[Member] {
+        &self.members[self.reminded_stm_end..]
     }
 
     pub(crate) fn recollection(&self) -> Recollection {
         let ids = |members: &[Member]| members.iter().map(|member| member.id).collect();
         Recollection {
-            reminded_stm: ids(&self.reminded_stm),
-            initial_ltm: ids(&self.initial_ltm),
-            found_ltm: ids(&self.found_ltm),
-            reminded_ltm: ids(&self.reminded_ltm),
-            reminded: self.reminded().map(|member| member.id).collect(),
+            reminded_stm: ids(&self.members[self.reminded_ltm_end..self.reminded_stm_end]),
+            initial_ltm: ids(&self.members[..self.initial_end]),
+            found_ltm: ids(self.found_ltm()),
+            reminded_ltm: ids(self.reminded_ltm()),
+            reminded: ids(self.reminded()),
         }
+    }
+
+    /// One that reminds of nobody but these.
+    #[cfg(test)]
+    pub(crate) fn reminding_of(members: Vec<Member>) -> Self {
+        let end = members.len();
+        Self { members, reminded_ltm_end: end, reminded_stm_end: end, ..Self::default() }
+    }
+
+    fn found_ltm(&self) -> &[Member] {
+        &self.members[self.initial_end..self.found_end]
+    }
+
+    fn reminded_ltm(&self) -> &[Member] {
+        &self.members[self.found_end..self.reminded_ltm_end]
     }
 }

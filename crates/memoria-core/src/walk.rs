@@ -4,40 +4,39 @@ use crate::{id::Member, row::Row};
 
 impl Row {
     /// Long-term engrams to start from: for every reminded short-term engram the long-term one that
-    /// fired with it most often. In order of id.
-    pub(crate) fn initial_ltms(&mut self, reminded_stm: &[Member]) -> Vec<Member> {
+    /// fired with it most often. In place of what is in `initial`, in order of id.
+    pub(crate) fn initial_ltms(&mut self, reminded_stm: &[Member], initial: &mut Vec<Member>) {
         self.scratch.visited.clear();
-        let mut initial = Vec::with_capacity(reminded_stm.len());
-        self.strongest_ltms(reminded_stm, &mut initial);
+        self.strongest_ltms(reminded_stm, initial);
         initial.sort_unstable();
         initial.dedup();
-        initial
     }
 
-    /// All engrams visited in `depth` steps from `start`: every walker moves to the strongest
-    /// unvisited connection, all choosing before any marks; walkers that meet become one. In order of
-    /// id.
+    /// All engrams visited in `depth` steps from those in `members`, all of them different: every walker
+    /// moves to the strongest unvisited connection, all choosing before any marks; walkers that meet
+    /// become one. Appends them to `members`, in order of id.
     ///
     /// Costs a look for the strongest connection per step and walker, or several walkers that took part in
     /// the same firings.
-    pub(crate) fn walk(&mut self, start: &[Member], depth: usize) -> Vec<Member> {
+    pub(crate) fn walk(&mut self, members: &mut Vec<Member>, depth: usize) {
         self.scratch.visited.clear();
-        let most = self.long_term_len().min(start.len().saturating_mul(depth + 1));
-        let mut visited = Vec::with_capacity(most);
-        visited.extend(start.iter().filter(|walker| self.scratch.visited.insert(walker.entry)));
+        let start = members.len();
+        members.extend_from_within(..);
+        for walker in &members[start..] {
+            self.scratch.visited.insert(walker.entry);
+        }
         let mut found = core::mem::take(&mut self.scratch.members);
-        let mut walkers = 0..visited.len();
+        let mut walkers = start..members.len();
         for _ in 0..depth {
-            if walkers.is_empty() || visited.len() == self.long_term_len() {
+            if walkers.is_empty() || members.len() - start == self.long_term_len() {
                 break;
             }
-            self.strongest_ltms(&visited[walkers.clone()], &mut found);
+            self.strongest_ltms(&members[walkers.clone()], &mut found);
             let is_new = |walker: &&Member| self.scratch.visited.insert(walker.entry);
-            visited.extend(found.iter().filter(is_new));
-            walkers = walkers.end..visited.len();
+            members.extend(found.iter().filter(is_new));
+            walkers = walkers.end..members.len();
         }
         self.scratch.members = found;
-        visited.sort_unstable();
-        visited
+        members[start..].sort_unstable();
     }
 }

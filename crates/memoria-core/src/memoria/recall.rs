@@ -1,5 +1,7 @@
 //! From working vectors to what the rows are reminded of.
 
+use std::sync::Arc;
+
 use burn::backend::{Backend, TensorData, TensorMetadata, tensor::FloatTensor};
 
 use super::{Memoria, Step, rows::for_each_row};
@@ -8,7 +10,7 @@ use crate::{
     id::Slot,
     incoming::check_squared_norms,
     pool::{Pool, Query, squared_norms},
-    ragged::Ragged,
+    reminded::width,
     row::Row,
     search::{Candidates, Search},
 };
@@ -204,17 +206,16 @@ impl<B: Backend> Memoria<B> {
         self.answer(question)
     }
 
-    /// The vectors and ids of what was found.
-    pub(super) fn reminded(&mut self, searches: Vec<Search>, ticket: Option<u64>) -> Reminded<B> {
-        let fired = |row: usize| {
-            let fired = if ticket.is_some() { self.rows[row].working() } else { &[] };
-            fired.iter().map(|member| member.id)
-        };
-        let working = Ragged::of(self.rows.len(), fired);
-        let width = searches.iter().map(Search::reminded_len).max().unwrap_or(0);
+    /// What was found, with the vectors of what the rows are reminded of.
+    pub(super) fn reminded(
+        &mut self,
+        searches: Arc<Vec<Search>>,
+        ticket: Option<u64>,
+    ) -> Reminded<B> {
+        let width = width(&searches);
         let mut slots = Vec::with_capacity(searches.len() * width);
-        for (index, (row, search)) in self.rows.iter().zip(&searches).enumerate() {
-            slots.extend(search.reminded().map(|member| Some(row.slot(member.entry))));
+        for (index, (row, search)) in self.rows.iter().zip(&*searches).enumerate() {
+            slots.extend(search.reminded().iter().map(|member| Some(row.slot(member.entry))));
             slots.resize((index + 1) * width, None);
         }
         self.meter.was_control();
@@ -222,6 +223,6 @@ impl<B: Backend> Memoria<B> {
         let pool = self.pool.as_ref().filter(|_| width > 0);
         let data = pool.map(|pool| pool.gather(&slots, width, is_shared));
         self.meter.was_data();
-        Reminded::new(searches, working, data, ticket)
+        Reminded::new(searches, data, ticket)
     }
 }

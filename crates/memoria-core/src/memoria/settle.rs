@@ -115,7 +115,7 @@ impl<B: Backend> Memoria<B> {
         let left = for_each_row(&mut self.rows, is_shared, |row, index| {
             let mut left = Vec::new();
             let gain = |place| gain(index, place);
-            close_row(row, &open.rows[index], gain, stm_capacity, &mut left);
+            close_row(row, open.row(index), gain, stm_capacity, &mut left);
             left
         });
         self.release(left.into_iter().flatten());
@@ -180,7 +180,7 @@ impl<B: Backend> Due<B> {
     ) {
         if let Some((open, gains)) = &self.closing {
             let gain = |place| gains[index * open.width() + place] as f32;
-            close_row(row, &open.rows[index], gain, config.stm_capacity, left);
+            close_row(row, open.row(index), gain, config.stm_capacity, left);
         }
         for incoming in &self.incoming {
             match incoming.of_row(index) {
@@ -205,7 +205,7 @@ fn close_row(
 
 pub(super) fn check_gains(open: &OpenStep, gains: &[f64]) -> Result<(), MemoriaError> {
     let width = open.width();
-    for (row, reminded) in open.rows.iter().enumerate() {
+    for (row, reminded) in open.rows().enumerate() {
         for (place, &Member { id: engram, .. }) in reminded.iter().enumerate() {
             let got = gains[row * width + place];
             if !(got as f32).is_finite() {

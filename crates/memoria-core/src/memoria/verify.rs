@@ -65,15 +65,15 @@ impl<B: Backend> Memoria<B> {
             })?;
         }
         if let Step::Reminded(open) | Step::Adjusted(open, _) = &self.step {
-            ensure(open.rows.len() == batch, Invariant::Batch, || {
-                format!("{} open rows for {batch}", open.rows.len())
+            ensure(open.rows().len() == batch, Invariant::Batch, || {
+                format!("{} open rows for {batch}", open.rows().len())
             })?;
         }
         Ok(())
     }
 
     fn verify_open(&self, open: &OpenStep) -> Result<(), MemoriaError> {
-        for (index, (row, reminded)) in self.rows.iter().zip(&open.rows).enumerate() {
+        for (index, (row, reminded)) in self.rows.iter().zip(open.rows()).enumerate() {
             let first_new = row.working().first().map(|member| member.id);
             let is_old = |id| first_new.is_none_or(|first| id < first);
             let fits = reminded.len() <= open.width()
@@ -116,7 +116,10 @@ mod tests {
     use crate::{
         EngramId, LifespanGain, MemoriaConfig, Storage,
         id::{Entry, Member},
+        search::Search,
     };
+    use std::sync::Arc;
+
     use burn::backend::{Flex, TensorData, ops::FloatTensorOps};
     use rstest::rstest;
 
@@ -141,9 +144,9 @@ mod tests {
         memory
     }
 
-    fn open(memory: &mut Memoria<Flex>) -> &mut OpenStep {
+    fn open(memory: &mut Memoria<Flex>) -> &mut Vec<Search> {
         match &mut memory.step {
-            Step::Reminded(open) => open,
+            Step::Reminded(open) => Arc::make_mut(&mut open.searches),
             _ => panic!("it was reminded"),
         }
     }
@@ -153,7 +156,7 @@ mod tests {
     #[case::a_row_too_many(Invariant::Batch, |memory: &mut Memoria<Flex>| memory.rows.push(Default::default()))]
     #[case::incoming(Invariant::Batch, |memory: &mut Memoria<Flex>| { memory.incoming[0].slots.pop(); })]
     #[case::unread(Invariant::Batch, |memory: &mut Memoria<Flex>| { memory.incoming[0].to_read = None; })]
-    #[case::open(Invariant::Batch, |memory: &mut Memoria<Flex>| { open(memory).rows.pop(); })]
+    #[case::open(Invariant::Batch, |memory: &mut Memoria<Flex>| { open(memory).pop(); })]
     #[case::kind(Invariant::Capacity, |memory: &mut Memoria<Flex>| memory.config.stm_capacity = 1)]
     #[case::slots(Invariant::Slot, |memory: &mut Memoria<Flex>| { memory.incoming.clear(); })]
     #[case::given_back(Invariant::Slot, |memory: &mut Memoria<Flex>| {
@@ -161,11 +164,12 @@ mod tests {
         memory.pool.as_mut().unwrap().release(slots);
     })]
     #[case::dead(Invariant::OpenStep, |memory: &mut Memoria<Flex>| {
-        open(memory).rows[0][0] = Member { id: EngramId(77), entry: Entry(0) };
+        let dead = Member { id: EngramId(77), entry: Entry(0) };
+        open(memory)[0] = Search::reminding_of(vec![dead]);
     })]
     #[case::working(Invariant::OpenStep, |memory: &mut Memoria<Flex>| {
         let working = memory.rows[0].working()[0];
-        open(memory).rows[0] = vec![working];
+        open(memory)[0] = Search::reminding_of(vec![working]);
     })]
     fn what_is_broken_is_named(
         #[values(Storage::Host, Storage::Device)] storage: Storage,

@@ -134,7 +134,7 @@ mod tests {
         for step in 0..4 {
             let slots = [Slot(1 + 2 * step), Slot(2 + 2 * step)];
             row.admit(&slots, if step == 0 { 4.0 } else { 9.0 });
-            row.fire(&[], &[]);
+            row.fire(&row.working.clone(), 0, 0);
             let gain = (step == 0).then_some((Entry(1), 5.0));
             row.adjust(gain, CAPACITY, &mut Vec::new());
         }
