@@ -65,10 +65,10 @@ impl<B: Backend> Memoria<B> {
                 row.scratch.slots = found;
             }
             row.scratch.scores = scores;
+            // What follows is no work on vectors either, and is looked at the time after.
             if due.is_some() {
                 search.fire(row);
             }
-            meter.was_control();
             search
         };
         let mut searches = Vec::with_capacity(self.rows.len());
@@ -76,7 +76,9 @@ impl<B: Backend> Memoria<B> {
         if is_shared {
             let searched = for_each_row(&mut self.rows, true, |row, index| {
                 let (mut left, mut meter) = (Vec::new(), Meter::started());
-                (search(row, index, &mut left, &mut meter), left, meter.costs())
+                let search = search(row, index, &mut left, &mut meter);
+                meter.was_control();
+                (search, left, meter.costs())
             });
             let mut spent = Costs::default();
             for (search, of_row, costs) in searched {

@@ -103,7 +103,6 @@ impl<B: Backend> Memoria<B> {
             }
             closing = Some((open, gains));
         }
-        self.meter.was_control();
         Ok(Due { closing, incoming: core::mem::take(&mut self.incoming) })
     }
 
