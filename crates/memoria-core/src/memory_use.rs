@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 pub struct MemoryUse {
     /// For vectors: in use, waiting for new engrams, or of engrams that are gone.
     pub vectors: u64,
-    /// For everything else: identities, lifespans, the firing log, what the search works with.
+    /// For everything else: identities, lifespans, the firing log, what the search works with. On the host
+    /// that includes codes of two bytes a number for the short-term vectors, if these are more than a million
+    /// numbers.
     pub bookkeeping: u64,
 }
