@@ -2,63 +2,61 @@
 
 use crate::id::Member;
 
-/// What a candidate is ranked by, as one number: the smaller, the better.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Rank(u128);
-
-impl Rank {
-    fn of(member: Member, score: f64) -> Self {
-        // The bits of positive numbers rise with them, and those of negative ones fall. Adding 0.0 makes the
-        // two zeros equal.
-        let bits = (score + 0.0).to_bits();
-        let is_negative = bits >> 63 == 1;
-        let falling = if is_negative { bits } else { !bits ^ 1 << 63 };
-        // Of equal scores the older engram wins.
-        Self(u128::from(falling) << 64 | u128::from(member.id.0))
-    }
-}
-
-/// A candidate with its rank.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Ranked {
-    rank: Rank,
-    pub(crate) member: Member,
+/// What candidates are ranked by, as a whole number: the higher the score, the smaller it is.
+fn rank(score: f64) -> u64 {
+    // The bits of positive numbers rise with them, and those of negative ones fall. Adding 0.0 makes the
+    // two zeros equal.
+    let bits = (score + 0.0).to_bits();
+    let is_negative = bits >> 63 == 1;
+    if is_negative { bits } else { !bits ^ 1 << 63 }
 }
 
 /// Room to rank in.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ranking {
-    ranked: Vec<Ranked>,
-    order: Vec<Rank>,
+    members: Vec<Member>,
+    ranks: Vec<u64>,
+    order: Vec<u64>,
 }
 
 impl Ranking {
-    /// The `k` candidates with the highest scores; of equal ones those with the smaller ids. They come in
-    /// the order they have. Costs the number of candidates.
+    /// Of candidates in order of id the `k` with the highest scores, in the same order; of equal ones those
+    /// with the smaller ids. Costs the number of candidates.
     pub(crate) fn best(
         &mut self,
         candidates: impl Iterator<Item = (Member, f64)>,
         k: usize,
-    ) -> &[Ranked] {
-        let Self { ranked, order } = self;
-        ranked.clear();
-        ranked.extend(
-            candidates.map(|(member, score)| Ranked { rank: Rank::of(member, score), member }),
-        );
-        if k == 0 {
-            ranked.clear();
-        } else if k < ranked.len() {
-            order.clear();
-            order.extend(ranked.iter().map(|ranked| ranked.rank));
-            let (_, &mut last, _) = order.select_nth_unstable(k - 1);
-            ranked.retain(|ranked| ranked.rank <= last);
+    ) -> &[Member] {
+        let Self { members, ranks, order } = self;
+        members.clear();
+        ranks.clear();
+        for (member, score) in candidates {
+            members.push(member);
+            ranks.push(rank(score));
         }
-        ranked
+        if k == 0 {
+            members.clear();
+        } else if k < members.len() {
+            order.clear();
+            order.extend_from_slice(ranks);
+            let (better, &mut last, _) = order.select_nth_unstable(k - 1);
+            let mut equal = k - better.iter().filter(|&&rank| rank < last).count();
+            let mut chosen = 0;
+            for (at, &rank) in ranks.iter().enumerate() {
+                let is_equal = rank == last && equal > 0;
+                equal -= usize::from(is_equal);
+                members[chosen] = members[at];
+                chosen += usize::from(is_equal || rank < last);
+            }
+            members.truncate(chosen);
+        }
+        members
     }
 
     /// Bytes set aside.
     pub(crate) fn bytes(&self) -> usize {
-        self.ranked.capacity() * size_of::<Ranked>() + self.order.capacity() * size_of::<Rank>()
+        self.members.capacity() * size_of::<Member>()
+            + (self.ranks.capacity() + self.order.capacity()) * size_of::<u64>()
     }
 }
 
@@ -85,8 +83,7 @@ mod tests {
         let candidates = members(scores.len()).into_iter().zip(scores.iter().copied());
         let mut ranking = Ranking::default();
         let best = ranking.best(candidates, k);
-        let ids = best.iter().map(|ranked| ranked.member.id.0);
-        assert!(ids.eq(expected.iter().copied()), "{best:?}");
+        assert!(best.iter().map(|member| member.id.0).eq(expected.iter().copied()), "{best:?}");
     }
 
     proptest! {
@@ -99,8 +96,7 @@ mod tests {
             let members = members(scores.len());
             let candidates = members.iter().copied().zip(scores.iter().copied());
             let mut ranking = Ranking::default();
-            let best = ranking.best(candidates, k).iter();
-            let got: Vec<Member> = best.map(|ranked| ranked.member).collect();
+            let got = ranking.best(candidates, k);
             let mut sorted = members.clone();
             sorted.sort_by(|a, b| {
                 let score = |member: &Member| scores[member.id.0 as usize];

@@ -68,9 +68,9 @@ impl Candidates {
         let scored = self.members.iter().enumerate().map(|(at, &member)| (member, score(at)));
         let scored = scored.filter(|(_, score)| !score.is_nan());
         let living = scored.filter(|&(member, _)| !self.may_be_dead || row.lives(member));
-        let best = ranking.best(living, k).iter().map(|ranked| ranked.member);
+        let best = ranking.best(living, k);
         row.scratch.chosen.clear();
-        row.scratch.chosen.extend(best);
+        row.scratch.chosen.extend_from_slice(best);
         row.scratch.ranking = ranking;
     }
 }
@@ -140,7 +140,7 @@ impl Search {
     pub(crate) fn choose(&mut self, row: &mut Row, scores: &[f64], config: &MemoriaConfig) {
         let scored = self.found_ltm().iter().copied().zip(scores.iter().copied());
         let best = row.scratch.ranking.best(scored, config.num_final_ltms);
-        self.members.extend(best.iter().map(|ranked| ranked.member));
+        self.members.extend_from_slice(best);
         self.conclude(row);
     }
 

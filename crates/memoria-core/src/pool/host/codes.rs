@@ -277,7 +277,7 @@ mod tests {
         let member = |at: usize| Member { id: EngramId(at as u64), entry: Entry(at as u32) };
         let scored = scores.iter().enumerate().filter(|(_, score)| !score.is_nan());
         let scored = scored.map(|(at, &score)| (member(at), score));
-        Ranking::default().best(scored, k).iter().map(|ranked| ranked.member.id.0).collect()
+        Ranking::default().best(scored, k).iter().map(|member| member.id.0).collect()
     }
 
     /// Slides a window of `width` candidates, every third of whom dies early, over all vectors but the last,
