@@ -100,8 +100,9 @@ impl Search {
     ) -> Self {
         candidates.choose(row, scores, config.num_reminded_stm);
         let chosen = core::mem::take(&mut row.scratch.chosen);
-        let start = (chosen.len() + config.ltm_exploration).min(row.long_term_len());
-        let found = start.saturating_mul(config.ltm_search_depth + 1).min(row.long_term_len());
+        let most = row.long_term_len();
+        let start = chosen.len().saturating_add(config.ltm_exploration).min(most);
+        let found = start.saturating_mul(config.ltm_search_depth.saturating_add(1)).min(most);
         let reminded = found.min(config.num_final_ltms) + chosen.len();
         let mut members = Vec::with_capacity(start + found + reminded + row.working().len());
         row.initial_ltms(&chosen, &mut members);

@@ -1,8 +1,9 @@
 //! More than there can be is refused before anything is made of it.
 
-use crate::support::{device, go_on_alike, lived, new, step, tensor};
+use crate::support::{Memory, device, go_on_alike, lived, new, step, tensor};
 use burn::backend::{Dispatch, Flex, Shape, TensorData, ops::FloatTensorOps, tensor::FloatTensor};
-use memoria_core::{Memoria, MemoriaConfig, MemoriaError};
+use memoria_core::{LifespanGain, Memoria, MemoriaConfig, MemoriaError, Storage};
+use rstest::rstest;
 
 /// One number as a tensor of any size: its memory is that of the number.
 fn spread<const D: usize>(shape: [usize; D]) -> FloatTensor<Dispatch> {
@@ -66,4 +67,27 @@ fn more_rows_than_there_is_memory_for_are_refused() {
         assert!(matches!(refused, Err(MemoriaError::OutOfMemory { .. })), "{refused:?}");
     }
     assert_eq!(memory.batch(), 2);
+}
+
+/// Sizes that nothing reaches are as good as any others that nothing reaches.
+#[rstest]
+fn sizes_of_a_configuration_may_be_as_large_as_numbers_go(
+    #[values(Storage::Host, Storage::Device)] storage: Storage,
+    #[values(1, usize::MAX)] stm_capacity: usize,
+    #[values(0, usize::MAX)] exploration: usize,
+) {
+    let device = &device("flex");
+    let lived = |most: usize| {
+        let config = MemoriaConfig::new(most, stm_capacity, most, 3.0, most)
+            .with_ltm_exploration(exploration.min(most), 11);
+        let mut memory = Memory::new(config).unwrap().with_storage(storage);
+        let reminded = |seed| {
+            memory.add_working_memory(tensor(seed, [2, 3, 4], device)).unwrap();
+            let reminded = memory.remind().unwrap();
+            memory.adjust(&reminded, LifespanGain::Zero).unwrap();
+            reminded.recollections().to_vec()
+        };
+        (0..8).map(reminded).collect::<Vec<_>>()
+    };
+    assert_eq!(lived(usize::MAX), lived(1000));
 }

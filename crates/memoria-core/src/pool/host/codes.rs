@@ -34,11 +34,11 @@ const NORM: f64 = 32_760.0;
 const SMALLEST_NORM: f64 = 1e-15;
 /// In the place of a score that the vector itself has to tell.
 const UNDECIDED: f64 = f64::NEG_INFINITY;
-/// How often every vector may stay undecided before the centre is given up.
+/// How often every vector may stay undecided before the first centre is given up.
 const PATIENCE: usize = 4;
 
 /// The codes of a row's short-term and working engrams: made of their vectors, and made again if lost.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Codes {
     /// What is coded is how vectors differ from this: what they have in common needs no precision.
     centre: Option<HostQuery>,
@@ -56,9 +56,10 @@ pub(crate) struct Codes {
     order: Vec<Estimate>,
     undecided: Vec<Slot>,
     exact: Vec<f64>,
-    /// How many were undecided since the centre was chosen, and how many may be.
+    /// How many were undecided since the centre was chosen.
     doubts: usize,
-    patience: usize,
+    /// How many centres were given up: each has twice the time of the one before.
+    given_up: u32,
 }
 
 /// A vector with codes.
@@ -80,25 +81,6 @@ pub(super) fn pay(candidates: usize, chosen: usize) -> bool {
     candidates >= TIMES_THE_CHOSEN.saturating_mul(chosen)
 }
 
-impl Default for Codes {
-    fn default() -> Self {
-        Self {
-            centre: None,
-            coded: Vec::new(),
-            next: Vec::new(),
-            numbers: Vec::new(),
-            vacant: VecDeque::new(),
-            query: Vec::new(),
-            estimates: Vec::new(),
-            order: Vec::new(),
-            undecided: Vec::new(),
-            exact: Vec::new(),
-            doubts: 0,
-            patience: PATIENCE,
-        }
-    }
-}
-
 impl Codes {
     /// Makes the codes of `members`, in order of id, that are not there yet, and drops those of all others.
     /// Vectors are coded beside the query if there is nothing else yet.
@@ -108,9 +90,9 @@ impl Codes {
         query: &HostQuery,
         members: impl Iterator<Item = (EngramId, Slot)>,
     ) {
-        if self.doubts > self.patience.saturating_mul(self.coded.len()) {
-            let patience = self.patience.saturating_mul(2);
-            *self = Self { patience, ..Self::default() };
+        let patience = PATIENCE.saturating_mul(1 << self.given_up.min(30));
+        if self.doubts > patience.saturating_mul(self.coded.len()) {
+            *self = Self { given_up: self.given_up + 1, ..Self::default() };
         }
         let centre = N::Wide::of_query(self.centre.get_or_insert_with(|| query.clone()));
         let stride = vectors.dim.next_multiple_of(BLOCK);
