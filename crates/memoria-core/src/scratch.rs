@@ -20,7 +20,7 @@ pub(crate) struct Scratch {
     pub(crate) grouped: Vec<(u64, Member)>,
     /// Firings of the log.
     pub(crate) firings: Vec<u32>,
-    /// Whoever is at hand: who fires, who becomes long-term, who was found.
+    /// Whoever is at hand: who becomes long-term, who was found.
     pub(crate) members: Vec<Member>,
     /// Others beside them: who dies.
     pub(crate) others: Vec<Member>,

@@ -113,7 +113,8 @@ impl Codes {
                 place as u32
             });
             let vector = N::widen(vectors.get(slot), &mut buffer);
-            let norm = encode(vector, centre, codes_at(&mut self.numbers, place, stride));
+            let codes = &mut self.numbers[place as usize * stride..][..stride];
+            let norm = encode(vector, centre, codes);
             self.next.push(Coded { id, place, norm });
         }
         self.vacant.extend(held.map(|held| held.place));
@@ -201,10 +202,6 @@ fn encode<W: Wide>(vector: &[W], centre: &[W], codes: &mut [i16]) -> f64 {
         W::encode(vector, centre, NORM / norm, codes);
     }
     norm
-}
-
-fn codes_at(numbers: &mut [i16], place: u32, stride: usize) -> &mut [i16] {
-    &mut numbers[place as usize * stride..][..stride]
 }
 
 /// The sum of products of two vectors' codes.
