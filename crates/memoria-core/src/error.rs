@@ -263,7 +263,7 @@ pub enum MemoriaError {
         engram: EngramId,
     },
     /// More engrams than 2³¹ − 2 at once.
-    #[error("the pool cannot hold {requested} engrams: at most {limit}")]
+    #[error("the store cannot hold {requested} engrams: at most {limit}")]
     PoolFull {
         /// How many were to be held.
         requested: usize,

@@ -115,7 +115,7 @@ pub use row_history::RowHistory;
 pub(crate) use row_history::{Beginning, Cursor};
 pub use summary::StepSummary;
 
-use crate::{MemoriaError, durable_file};
+use crate::{MemoriaError, files::durable_file};
 
 /// What happened in all rows of a memory, up to the moment at which it was asked for.
 ///

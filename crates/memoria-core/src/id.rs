@@ -13,7 +13,7 @@ impl core::fmt::Display for EngramId {
     }
 }
 
-/// Where the vector of an engram lies in the pool.
+/// Where the vector of an engram lies in the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Slot(pub(crate) u32);
 

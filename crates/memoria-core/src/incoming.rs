@@ -1,8 +1,8 @@
 use burn::backend::{Backend, DType, TensorData, tensor::FloatTensor};
 
-use crate::{MemoriaError, id::Slot, pool::Pool, row::Row};
+use crate::{MemoriaError, id::Slot, row::Row, store::VectorStore};
 
-/// Working memories that have slots in the pool but were not looked at yet: whether they are finite is
+/// Working memories that have slots in the store but were not looked at yet: whether they are finite is
 /// known only to the device until it is next read.
 #[derive(Clone, Debug)]
 pub(crate) struct Incoming<B: Backend> {
@@ -14,7 +14,7 @@ pub(crate) struct Incoming<B: Backend> {
     absent: Vec<usize>,
     /// How many every row was given that was not absent, and numbers in any case.
     pub(crate) count: usize,
-    /// What the pool wants to be read of them; gone once it is being read, so that whoever reads it is
+    /// What the store wants to be read of them; gone once it is being read, so that whoever reads it is
     /// its only owner and need not copy it.
     pub(crate) to_read: Option<FloatTensor<B>>,
 }
@@ -63,25 +63,25 @@ impl<B: Backend> Incoming<B> {
         self.held().copied().collect()
     }
 
-    /// Writes what has been read if the pool waits for it, and refuses vectors that are not finite, or
+    /// Writes what has been read if the store waits for it, and refuses vectors that are not finite, or
     /// whose distances would not be. Those are written, too: nobody looks at their slots.
     pub(crate) fn write(
         &self,
-        pool: &mut Pool<B>,
+        store: &mut VectorStore<B>,
         read: &TensorData,
         may_share: bool,
     ) -> Result<(), MemoriaError> {
-        let limit = squared_norm_limit(pool.dtype());
-        match pool.write_read(self.slots(), read, limit, may_share) {
+        let limit = squared_norm_limit(store.dtype());
+        match store.write_read(self.slots(), read, limit, may_share) {
             Some(true) => Ok(()),
-            _ => self.check(pool, read),
+            _ => self.check(store, read),
         }
     }
 
     /// Refuses vectors that are not finite, or whose distances would not be.
-    fn check(&self, pool: &Pool<B>, read: &TensorData) -> Result<(), MemoriaError> {
+    fn check(&self, store: &VectorStore<B>, read: &TensorData) -> Result<(), MemoriaError> {
         let still_there = |row: usize| self.has_slots[row];
-        check_squared_norms(&pool.squared_norms(read), self.batch(), pool.dtype(), still_there)
+        check_squared_norms(&store.squared_norms(read), self.batch(), store.dtype(), still_there)
     }
 
     /// The slot of every vector, in their order.

@@ -40,7 +40,7 @@ pub enum Invariant {
     Strongest,
     /// What the search works with is empty between searches.
     Scratch,
-    /// Every engram has a slot of its own in the pool; all other slots are vacant.
+    /// Every engram has a slot of its own in the store; all other slots are vacant.
     Slot,
     /// Engrams to be adjusted live and were made before the present step.
     OpenStep,

@@ -42,7 +42,7 @@
 //!
 //! # Two planes
 //!
-//! Vectors lie in one pool shared by all rows, [on the device or on the host](Storage); everything else
+//! Vectors lie in one store shared by all rows, [on the device or on the host](Storage); everything else
 //! (identities, kinds, lifespans, the firing log, the search) is plain Rust on the host. A step reads
 //! from the device at most twice: short-term scores, then the scores of the long-term engrams that the
 //! walk found. With vectors on the host it reads once: the new working memories.
@@ -65,44 +65,30 @@
 //!   number of times a row was reminded, so that a row draws in a batch what it would draw alone.
 //! - The rows of a batch share nothing; scores are computed row by row for that reason.
 
-mod available_memory;
-mod bit_set;
-mod calendar;
 mod config;
 mod costs;
-mod durable_file;
 mod engram;
 mod error;
-mod exploration;
-mod firing_log;
+mod files;
 mod gain;
+mod graph;
 pub mod history;
 mod id;
 mod incoming;
 mod invariant;
-mod lifespan;
 mod memoria;
 mod memory_use;
-mod pool;
-mod ranking;
-mod records;
 #[cfg(test)]
 mod reference;
 mod reminded;
 mod row;
-mod scratch;
-mod sealed;
 mod search;
 mod snapshot;
 mod state;
-mod storage;
-mod table;
+mod store;
 mod threads;
-mod walk;
 
 // For the other crates of this workspace.
-#[doc(hidden)]
-pub use available_memory::available_memory_of;
 pub use config::{Correlation, MemoriaConfig};
 pub use costs::Costs;
 pub use engram::{Connection, Engram, EngramCounts, EngramKind};
@@ -115,4 +101,6 @@ pub use memory_use::MemoryUse;
 pub use reminded::{Recollection, Reminded};
 pub use snapshot::{Restore, Restored, Snapshot, SnapshotInfo};
 pub use state::{RowState, State};
-pub use storage::{Storage, computes_on_host};
+#[doc(hidden)]
+pub use store::available_memory_of;
+pub use store::{Storage, computes_on_host};

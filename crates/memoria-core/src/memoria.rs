@@ -21,8 +21,8 @@ use burn::backend::{
 
 use crate::{
     Costs, LifespanGain, MemoriaConfig, MemoriaError, MemoryUse, Reminded, State, Storage,
-    costs::Meter, incoming::Incoming, pool::Pool, reminded::OpenStep, row::Row, search::Search,
-    threads::are_worth_sharing,
+    costs::Meter, incoming::Incoming, reminded::OpenStep, row::Row, search::Search,
+    store::VectorStore, threads::are_worth_sharing,
 };
 pub(crate) use checks::check_new_rows;
 use recall::working_query;
@@ -40,7 +40,7 @@ pub struct Memoria<B: Backend> {
     /// Bytes that the vectors may take.
     memory_limit: Option<u64>,
     /// Made by the first working memories, which fix batch, dimension, float type and device.
-    pool: Option<Pool<B>>,
+    store: Option<VectorStore<B>>,
     rows: Vec<Row>,
     incoming: Vec<Incoming<B>>,
     step: Step<B>,
@@ -71,7 +71,7 @@ impl<B: Backend> Memoria<B> {
             config,
             storage: Storage::Auto,
             memory_limit: None,
-            pool: None,
+            store: None,
             rows: Vec::new(),
             incoming: Vec::new(),
             step: Step::Begun,
@@ -107,17 +107,17 @@ impl<B: Backend> Memoria<B> {
 
     /// The hidden dimension; `None` without rows.
     pub fn dim(&self) -> Option<usize> {
-        self.pool.as_ref().map(Pool::dim)
+        self.store.as_ref().map(VectorStore::dim)
     }
 
     /// The float type of the vectors; `None` without rows.
     pub fn dtype(&self) -> Option<DType> {
-        self.pool.as_ref().map(Pool::dtype)
+        self.store.as_ref().map(VectorStore::dtype)
     }
 
     /// The device that vectors come from and go to; `None` without rows.
     pub fn device(&self) -> Option<&Device<B>> {
-        self.pool.as_ref().map(Pool::device)
+        self.store.as_ref().map(VectorStore::device)
     }
 
     /// What the memory has cost since it was made.
@@ -127,11 +127,11 @@ impl<B: Backend> Memoria<B> {
 
     /// What the memory takes at present. Costs a look at every firing of the log.
     pub fn memory_use(&self) -> MemoryUse {
-        let pool = self.pool.as_ref();
+        let store = self.store.as_ref();
         let rows = self.rows.iter().map(|row| size_of::<Row>() + row.bytes()).sum::<usize>();
         MemoryUse {
-            vectors: pool.map_or(0, Pool::bytes) as u64,
-            bookkeeping: (rows + pool.map_or(0, Pool::bookkeeping_bytes)) as u64,
+            vectors: store.map_or(0, VectorStore::bytes) as u64,
+            bookkeeping: (rows + store.map_or(0, VectorStore::bookkeeping_bytes)) as u64,
         }
     }
 
@@ -170,19 +170,19 @@ impl<B: Backend> Memoria<B> {
         }
         self.check_ids(count, absent)?;
         let (dtype, device) = (data.dtype(), data.device());
-        let mut pool = match self.pool.take() {
-            Some(pool) => pool,
-            None => Pool::new(dim, dtype, device, self.storage, self.memory_limit),
+        let mut store = match self.store.take() {
+            Some(store) => store,
+            None => VectorStore::new(dim, dtype, device, self.storage, self.memory_limit),
         };
-        let taken = pool.take(batch.saturating_mul(count));
+        let taken = store.take(batch.saturating_mul(count));
         if taken.is_ok() || !self.rows.is_empty() {
-            self.pool = Some(pool);
+            self.store = Some(store);
         }
-        let (slots, pool) = (taken?, self.pool.as_mut());
-        if let Some(pool) = pool.filter(|_| count > 0) {
-            let to_read = pool.write(&slots, B::float_detach(data));
+        let (slots, store) = (taken?, self.store.as_mut());
+        if let Some(store) = store.filter(|_| count > 0) {
+            let to_read = store.write(&slots, B::float_detach(data));
             let mut incoming = Incoming::new(slots, count, absent.to_vec(), to_read);
-            absent.iter().for_each(|&row| pool.release(incoming.empty(row)));
+            absent.iter().for_each(|&row| store.release(incoming.empty(row)));
             if !incoming.is_empty() {
                 self.incoming.push(incoming);
             }
@@ -212,7 +212,7 @@ impl<B: Backend> Memoria<B> {
         self.meter.begin();
         // On the host scores are there at once, but vectors have to be read before; on the device
         // scores are read together with everything else.
-        if self.pool.as_ref().is_some_and(Pool::is_on_host) {
+        if self.store.as_ref().is_some_and(VectorStore::is_on_host) {
             let tensors = self.unsettled();
             let read = self.read(tensors)?;
             let due = self.due(&read)?;
@@ -237,7 +237,7 @@ impl<B: Backend> Memoria<B> {
     /// Whether the memory is large enough for several threads to work on it.
     fn is_shared(&self) -> bool {
         let engrams: usize = self.rows.iter().map(|row| row.counts().total()).sum();
-        are_worth_sharing(engrams * self.pool.as_ref().map_or(0, Pool::dim))
+        are_worth_sharing(engrams * self.store.as_ref().map_or(0, VectorStore::dim))
     }
 
     /// Opens the step of what was searched and has fired: the next thing to come is its adjustment.
@@ -339,23 +339,23 @@ impl<B: Backend> Memoria<B> {
         Ok(())
     }
 
-    /// A memory of rows whose vectors lie in a pool.
+    /// A memory of rows whose vectors lie in a store.
     pub(crate) fn restored(
         config: MemoriaConfig,
         storage: Storage,
         memory_limit: Option<u64>,
-        pool: Option<Pool<B>>,
+        store: Option<VectorStore<B>>,
         rows: Vec<Row>,
     ) -> Result<Self, MemoriaError> {
-        Ok(Self { storage, memory_limit, pool, rows, ..Self::new(config)? })
+        Ok(Self { storage, memory_limit, store, rows, ..Self::new(config)? })
     }
 
     pub(crate) fn storage(&self) -> Storage {
         self.storage
     }
 
-    pub(crate) fn pool(&self) -> Option<&Pool<B>> {
-        self.pool.as_ref()
+    pub(crate) fn store(&self) -> Option<&VectorStore<B>> {
+        self.store.as_ref()
     }
 
     pub(crate) fn row(&self, row: usize) -> &Row {
@@ -372,6 +372,6 @@ impl<B: Backend> Memoria<B> {
     /// As [`remind`](Self::remind).
     pub fn state(&mut self) -> Result<State<'_, B>, MemoriaError> {
         self.settle()?;
-        Ok(State { rows: &self.rows, pool: self.pool.as_ref() })
+        Ok(State { rows: &self.rows, store: self.store.as_ref() })
     }
 }

@@ -10,7 +10,7 @@ mod sequences;
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::{Correlation, EngramId, EngramKind, MemoriaConfig, Recollection, exploration};
+use crate::{Correlation, EngramId, EngramKind, MemoriaConfig, Recollection, search::exploration};
 
 /// Scores closer than this, relative to the largest distance involved, single precision may rank
 /// either way.

@@ -1,21 +1,27 @@
 //! The control plane of one row: whose engrams live, of which kind, until when. No tensors.
 
+pub(crate) mod bit_set;
+mod calendar;
 mod history;
+pub(crate) mod lifespan;
+pub(crate) mod records;
+pub(crate) mod scratch;
 mod snapshot;
+pub(crate) mod table;
 mod verify;
 
 use std::collections::VecDeque;
 
 use crate::{
     Engram, EngramCounts, EngramId,
-    calendar::Calendar,
-    firing_log::FiringLog,
+    graph::FiringLog,
     history::Recorder,
     id::{Entry, Member, Slot},
-    lifespan::Lifespan,
-    records::{Day, Place, Record, Records},
-    scratch::{Counts, Scratch},
-    table::Table,
+    row::calendar::Calendar,
+    row::lifespan::Lifespan,
+    row::records::{Day, Place, Record, Records},
+    row::scratch::{Counts, Scratch},
+    row::table::Table,
 };
 
 /// One independent sequence: its engrams, their order, their deaths and their connections.

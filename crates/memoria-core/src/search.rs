@@ -1,7 +1,11 @@
 //! What a row is reminded of, from scores to the chosen engrams.
 
+pub(crate) mod exploration;
+pub(crate) mod ranking;
+mod walk;
+
 use crate::{
-    EngramId, MemoriaConfig, Recollection, exploration,
+    EngramId, MemoriaConfig, Recollection,
     id::{Member, Slot},
     row::Row,
 };
@@ -60,7 +64,7 @@ impl Candidates {
         self.members.capacity() * size_of::<Member>() + self.slots.capacity() * size_of::<Slot>()
     }
 
-    /// Puts the `k` living ones with the highest scores into the row's [chosen](crate::scratch::Scratch),
+    /// Puts the `k` living ones with the highest scores into the row's [chosen](crate::row::scratch::Scratch),
     /// in order of id; without scores all are alike. Who has NaN for a score is known to be none of them.
     fn choose(&self, row: &mut Row, scores: Option<&[f64]>, k: usize) {
         let mut ranking = core::mem::take(&mut row.scratch.ranking);

@@ -1,6 +1,6 @@
 //! Memories on disk.
 //!
-//! [`Snapshot`] says what is in one. The bytes, in the stream that [`sealed`](crate::sealed) describes,
+//! [`Snapshot`] says what is in one. The bytes, in the stream that [`sealed`](crate::files::sealed) describes,
 //! version 1; numbers are of variable length unless said otherwise, floats are 32 bits:
 //!
 //! ```text
@@ -38,6 +38,6 @@ pub use restore::{Restore, Restored};
 pub use write::Snapshot;
 pub(crate) use write::check_rows;
 
-use crate::sealed::Format;
+use crate::files::sealed::Format;
 
 static FORMAT: Format = Format { magic: *b"\x89MEMORIA", name: "snapshot", version: 1 };

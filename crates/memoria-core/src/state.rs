@@ -3,15 +3,15 @@ use burn::backend::{Backend, tensor::FloatTensor};
 use crate::{
     Connection, Engram, EngramCounts, EngramId, MemoriaError,
     id::{Member, Slot},
-    pool::Pool,
     row::Row,
+    store::VectorStore,
 };
 
 /// A look into a memory, made by [`Memoria::state`](crate::Memoria::state).
 #[derive(Clone, Copy, Debug)]
 pub struct State<'a, B: Backend> {
     pub(crate) rows: &'a [Row],
-    pub(crate) pool: Option<&'a Pool<B>>,
+    pub(crate) store: Option<&'a VectorStore<B>>,
 }
 
 impl<'a, B: Backend> State<'a, B> {
@@ -30,7 +30,7 @@ impl<'a, B: Backend> State<'a, B> {
         let held = self.rows.get(row).ok_or(out_of_range)?;
         let mut engrams: Vec<Member> = held.living().collect();
         engrams.sort_unstable();
-        Ok(RowState { row: held, index: row, pool: self.pool, engrams })
+        Ok(RowState { row: held, index: row, store: self.store, engrams })
     }
 }
 
@@ -39,7 +39,7 @@ impl<'a, B: Backend> State<'a, B> {
 pub struct RowState<'a, B: Backend> {
     row: &'a Row,
     index: usize,
-    pool: Option<&'a Pool<B>>,
+    store: Option<&'a VectorStore<B>>,
     engrams: Vec<Member>,
 }
 
@@ -71,7 +71,7 @@ impl<B: Backend> RowState<'_, B> {
     pub fn vectors(&self, ids: &[EngramId]) -> Result<Option<FloatTensor<B>>, MemoriaError> {
         let slot = |&id: &EngramId| Ok(self.row.slot(self.member(id)?.entry));
         let slots = ids.iter().map(slot).collect::<Result<Vec<Slot>, MemoriaError>>()?;
-        Ok(self.pool.filter(|_| !slots.is_empty()).map(|pool| pool.select(&slots)))
+        Ok(self.store.filter(|_| !slots.is_empty()).map(|store| store.select(&slots)))
     }
 
     /// How often two engrams fired together; for one engram twice, how often it fired.

@@ -1,4 +1,4 @@
-//! Histories as bytes, in the stream that [`sealed`](crate::sealed) describes, version 1.
+//! Histories as bytes, in the stream that [`sealed`](crate::files::sealed) describes, version 1.
 //!
 //! ```text
 //! rows             how many
@@ -18,6 +18,7 @@ use std::{
 
 use crate::{
     Engram, EngramId, EngramKind, MemoriaError,
+    files::sealed::{Format, Sealer, Unsealer},
     history::{
         History, RowHistory,
         lives::living,
@@ -26,7 +27,6 @@ use crate::{
         row_history::{Beginning, Cursor, PIECE, Piece},
         walk::Walk,
     },
-    sealed::{Format, Sealer, Unsealer},
 };
 
 /// The last step that a recording can begin in. What it tells of takes a byte per step at least, so that steps

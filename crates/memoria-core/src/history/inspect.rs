@@ -11,7 +11,7 @@ use crate::{
         row_history::RowHistory,
         walk::Walk,
     },
-    lifespan::Lifespan,
+    row::lifespan::Lifespan,
 };
 
 /// The life of one engram.

@@ -7,7 +7,7 @@ use crate::{
         row_history::{Beginning, RowHistory},
         walk::Walk,
     },
-    lifespan::Lifespan,
+    row::lifespan::Lifespan,
 };
 
 /// A row that lives once more through what was recorded.

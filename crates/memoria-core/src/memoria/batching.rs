@@ -7,9 +7,9 @@ use crate::{
     MemoriaError,
     costs::Meter,
     id::{Entry, Slot},
-    pool::Pool,
     row::Row,
     snapshot::check_rows,
+    store::VectorStore,
 };
 
 impl<B: Backend> Memoria<B> {
@@ -32,19 +32,19 @@ impl<B: Backend> Memoria<B> {
         check_rows(rows, self.rows.len())?;
         self.settle_between_steps("a split")?;
         let mut taken = self.without_rows();
-        let Some(pool) = self.pool.as_mut().filter(|_| !rows.is_empty()) else {
+        let Some(store) = self.store.as_mut().filter(|_| !rows.is_empty()) else {
             return Ok(taken);
         };
         if rows.len() == self.rows.len() {
-            taken.pool = self.pool.take();
+            taken.store = self.store.take();
         } else {
-            let mut target = pool.another(self.storage, self.memory_limit);
+            let mut target = store.another(self.storage, self.memory_limit);
             let leaving: Vec<&Row> = rows.iter().map(|&row| &self.rows[row]).collect();
-            let moves = copy_vectors(&leaving, pool, &mut target)?;
+            let moves = copy_vectors(&leaving, store, &mut target)?;
             for (&row, moved) in rows.iter().zip(moves) {
-                pool.release(moved.apply(&mut self.rows[row]));
+                store.release(moved.apply(&mut self.rows[row]));
             }
-            taken.pool = Some(target);
+            taken.store = Some(target);
         }
         let mut held: Vec<Option<Row>> = self.rows.drain(..).map(Some).collect();
         taken.rows = rows.iter().filter_map(|&row| held[row].take()).collect();
@@ -65,20 +65,20 @@ impl<B: Backend> Memoria<B> {
     /// then stay where they are.
     pub fn merge(&mut self, other: &mut Self) -> Result<(), MemoriaError> {
         self.settle_with_other("a merge", other)?;
-        let Some(from) = other.pool.as_ref() else { return Ok(()) };
+        let Some(from) = other.store.as_ref() else { return Ok(()) };
         let mut fresh = None;
-        let pool = match self.pool.as_mut() {
-            Some(pool) => pool,
+        let store = match self.store.as_mut() {
+            Some(store) => store,
             None => fresh.insert(from.another(self.storage, self.memory_limit)),
         };
         let coming: Vec<&Row> = other.rows.iter().collect();
-        let moves = copy_vectors(&coming, from, pool)?;
-        self.pool = fresh.or_else(|| self.pool.take());
+        let moves = copy_vectors(&coming, from, store)?;
+        self.store = fresh.or_else(|| self.store.take());
         for (row, moved) in other.rows.iter_mut().zip(moves) {
             moved.apply(row);
         }
         self.rows.append(&mut other.rows);
-        other.pool = None;
+        other.store = None;
         self.record_if_either_did(other.records_history);
         Ok(())
     }
@@ -100,20 +100,20 @@ impl<B: Backend> Memoria<B> {
             return Err(MemoriaError::WrongDimension { tensor, dimension, expected, got });
         }
         self.settle_with_other("the replacement of a row", other)?;
-        let (Some(pool), Some(other_pool)) = (&mut self.pool, &mut other.pool) else {
+        let (Some(store), Some(other_pool)) = (&mut self.store, &mut other.store) else {
             return Ok(());
         };
         let (leaving, coming) = (&mut self.rows[row], &mut other.rows[0]);
-        let in_moves = copy_vectors(&[&*coming], other_pool, pool)?;
-        let out_moves = match copy_vectors(&[&*leaving], pool, other_pool) {
+        let in_moves = copy_vectors(&[&*coming], other_pool, store)?;
+        let out_moves = match copy_vectors(&[&*leaving], store, other_pool) {
             Ok(moves) => moves,
             Err(error) => {
-                pool.release(in_moves.into_iter().flat_map(Moved::into_new));
+                store.release(in_moves.into_iter().flat_map(Moved::into_new));
                 return Err(error);
             }
         };
         in_moves.into_iter().for_each(|moved| other_pool.release(moved.apply(coming)));
-        out_moves.into_iter().for_each(|moved| pool.release(moved.apply(leaving)));
+        out_moves.into_iter().for_each(|moved| store.release(moved.apply(leaving)));
         core::mem::swap(leaving, coming);
         let either = self.records_history || other.records_history;
         self.record_if_either_did(either);
@@ -153,7 +153,7 @@ impl<B: Backend> Memoria<B> {
             config: self.config,
             storage: self.storage,
             memory_limit: self.memory_limit,
-            pool: None,
+            store: None,
             rows: Vec::new(),
             incoming: Vec::new(),
             step: Step::Begun,
@@ -172,8 +172,8 @@ impl<B: Backend> Memoria<B> {
             let (expected, got) = (Box::new(self.config), Box::new(other.config));
             return Err(MemoriaError::OtherConfig { expected, got });
         }
-        if let (Some(pool), Some(other)) = (&self.pool, &other.pool) {
-            pool.check_alike(other)?;
+        if let (Some(store), Some(other)) = (&self.store, &other.store) {
+            store.check_alike(other)?;
         }
         self.settle_between_steps(what)?;
         other.settle_between_steps(what)
@@ -201,11 +201,11 @@ impl Moved {
     }
 }
 
-/// Copies the vectors of rows into another pool. If that fails, both pools are as before.
+/// Copies the vectors of rows into another store. If that fails, both pools are as before.
 fn copy_vectors<B: Backend>(
     rows: &[&Row],
-    from: &Pool<B>,
-    to: &mut Pool<B>,
+    from: &VectorStore<B>,
+    to: &mut VectorStore<B>,
 ) -> Result<Vec<Moved>, MemoriaError> {
     let engrams = rows.iter().map(|row| row.counts().total()).sum();
     let new = to.take(engrams)?;

@@ -3,7 +3,7 @@
 use burn::backend::{Backend, TensorMetadata, tensor::FloatTensor};
 
 use super::Memoria;
-use crate::{LifespanGain, MemoriaError, Reminded, available_memory::available_memory, row::Row};
+use crate::{LifespanGain, MemoriaError, Reminded, row::Row, store::available_memory};
 
 /// Rows that take more bytes than this are compared with the memory available.
 const ROWS_LOOKED_AT: u64 = 1 << 26;
@@ -26,14 +26,14 @@ impl<B: Backend> Memoria<B> {
                 return Err(MemoriaError::EmptyDimension { tensor, dimension, got });
             }
         }
-        if let Some(pool) = &self.pool {
-            let fixed = [("batch", self.rows.len(), batch), ("hidden", pool.dim(), dim)];
+        if let Some(store) = &self.store {
+            let fixed = [("batch", self.rows.len(), batch), ("hidden", store.dim(), dim)];
             for (dimension, expected, got) in fixed {
                 if expected != got {
                     return Err(MemoriaError::WrongDimension { tensor, dimension, expected, got });
                 }
             }
-            let (expected, got) = (pool.dtype(), data.dtype());
+            let (expected, got) = (store.dtype(), data.dtype());
             if expected != got {
                 return Err(MemoriaError::WrongDType { tensor, expected, got });
             }
@@ -65,10 +65,10 @@ impl<B: Backend> Memoria<B> {
         tensor: &'static str,
         data: &FloatTensor<B>,
     ) -> Result<(), MemoriaError> {
-        match &self.pool {
-            Some(pool) if *pool.device() != data.device() => Err(MemoriaError::WrongDevice {
+        match &self.store {
+            Some(store) if *store.device() != data.device() => Err(MemoriaError::WrongDevice {
                 tensor,
-                expected: format!("{:?}", pool.device()),
+                expected: format!("{:?}", store.device()),
                 got: format!("{:?}", data.device()),
             }),
             _ => Ok(()),

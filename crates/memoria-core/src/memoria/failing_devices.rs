@@ -4,7 +4,9 @@ use burn::backend::{Flex, TensorData, ops::FloatTensorOps, tensor::FloatTensor};
 use rstest::rstest;
 
 use super::Memoria;
-use crate::{LifespanGain, MemoriaConfig, MemoriaError, Reminded, Restore, Storage, pool::failing};
+use crate::{
+    LifespanGain, MemoriaConfig, MemoriaError, Reminded, Restore, Storage, store::failing,
+};
 
 fn tensor<const D: usize>(seed: usize, shape: [usize; D]) -> FloatTensor<Flex> {
     let numbers = (0..shape.iter().product()).map(|i| ((i * 7 + seed) as f32).sin()).collect();

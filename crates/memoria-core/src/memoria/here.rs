@@ -8,34 +8,34 @@ use crate::{
     Costs,
     costs::Meter,
     id::Slot,
-    pool::{Pool, Query, are_worth_coding},
     row::Row,
     search::{Candidates, Search},
+    store::{Query, VectorStore, are_worth_coding},
 };
 
 impl<B: Backend> Memoria<B> {
     /// Searches all rows, each with the query that `query_of` makes for the row of an index, if it does.
-    /// Before that the rows do what is `due`, if it is, and then fire what was found. The pool is on the
+    /// Before that the rows do what is `due`, if it is, and then fire what was found. The store is on the
     /// host.
     pub(super) fn search_here(
         &mut self,
         due: Option<&Due<B>>,
-        query_of: impl Fn(&Pool<B>, usize, &Row) -> Option<Query<B>> + Sync,
+        query_of: impl Fn(&VectorStore<B>, usize, &Row) -> Option<Query<B>> + Sync,
     ) -> Vec<Search> {
         let is_shared = self.is_shared();
-        let Some(pool) = &self.pool else { return Vec::new() };
+        let Some(store) = &self.store else { return Vec::new() };
         let config = self.config;
         // Threads that have rows of their own do not help each other with single rows.
         let share_rows = is_shared && self.rows.len() < rayon::current_num_threads();
         let short_term: usize = self.rows.iter().map(|row| row.short_term().len()).sum();
-        let are_coded = are_worth_coding(short_term * pool.dim());
+        let are_coded = are_worth_coding(short_term * store.dim());
         let search = |row: &mut Row, index: usize, left: &mut Vec<Slot>, meter: &mut Meter| {
             if let Some(due) = due {
                 due.settle(row, index, &config, left);
             }
             let candidates = Candidates::present(row);
             meter.was_control();
-            let Some(query) = query_of(pool, index, row) else { return Search::default() };
+            let Some(query) = query_of(store, index, row) else { return Search::default() };
             let mut scores = core::mem::take(&mut row.scratch.scores);
             let asked = candidates.need_scores(&config);
             if asked && are_coded {
@@ -45,10 +45,17 @@ impl<B: Backend> Memoria<B> {
                     row.working().iter().map(|member| (member.id, row.slot(member.entry)));
                 let members = candidates.with_slots().chain(working);
                 let of = (&candidates.slots[..], config.num_reminded_stm);
-                pool.deciding_scores_here(&query, of, members, &mut codes, share_rows, &mut scores);
+                store.deciding_scores_here(
+                    &query,
+                    of,
+                    members,
+                    &mut codes,
+                    share_rows,
+                    &mut scores,
+                );
                 row.scratch.codes = codes;
             } else if asked {
-                pool.scores_here(&query, &candidates.slots, share_rows, &mut scores);
+                store.scores_here(&query, &candidates.slots, share_rows, &mut scores);
             }
             meter.was_data();
             let of_candidates = asked.then_some(&scores[..]);
@@ -59,7 +66,7 @@ impl<B: Backend> Memoria<B> {
                 found.clear();
                 search.found_slots(row, &mut found);
                 meter.was_control();
-                pool.scores_here(&query, &found, share_rows, &mut scores);
+                store.scores_here(&query, &found, share_rows, &mut scores);
                 meter.was_data();
                 search.choose(row, &scores, &config);
                 row.scratch.slots = found;

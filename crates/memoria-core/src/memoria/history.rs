@@ -3,7 +3,7 @@
 use burn::backend::Backend;
 
 use super::{Memoria, Step, settle::check_gains};
-use crate::{MemoriaError, history::History, pool::read, row::Row};
+use crate::{MemoriaError, history::History, row::Row, store::read};
 
 impl<B: Backend> Memoria<B> {
     /// Records [what happens](crate::history) from now on.

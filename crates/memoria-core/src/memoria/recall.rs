@@ -9,10 +9,10 @@ use crate::{
     Correlation, MemoriaError, Reminded,
     id::Slot,
     incoming::check_squared_norms,
-    pool::{Pool, Query, squared_norms},
     reminded::width,
     row::Row,
     search::{Candidates, Search},
+    store::{Query, VectorStore, squared_norms},
 };
 
 /// Scores that were asked for, with what is needed to make something of them.
@@ -73,11 +73,11 @@ impl<B: Backend> Question<B> {
 /// The query for what a row has in working memory, everything settled.
 pub(super) fn working_query<B: Backend>(
     correlation: Correlation,
-) -> impl Fn(&Pool<B>, usize, &Row) -> Option<Query<B>> {
-    move |pool, _, row| {
+) -> impl Fn(&VectorStore<B>, usize, &Row) -> Option<Query<B>> {
+    move |store, _, row| {
         let working = row.working().len();
         let slot = |index: usize| row.slot(row.working()[index].entry);
-        (working > 0).then(|| pool.query(working, slot, correlation))
+        (working > 0).then(|| store.query(working, slot, correlation))
     }
 }
 
@@ -85,7 +85,7 @@ impl<B: Backend> Memoria<B> {
     /// What the step that is about to be reminded is compared with, row by row, incoming vectors
     /// included.
     pub(super) fn working_queries(&mut self) -> Vec<Option<Query<B>>> {
-        let Some(pool) = &self.pool else { return Vec::new() };
+        let Some(store) = &self.store else { return Vec::new() };
         let adjusted = matches!(self.step, Step::Adjusted(..));
         let query = |(index, row): (usize, &Row)| {
             // Those of an adjusted step are short-term by now.
@@ -94,7 +94,7 @@ impl<B: Backend> Memoria<B> {
                 working.iter().map(|member| row.slot(member.entry)).collect();
             slots.extend(self.incoming.iter().flat_map(|incoming| incoming.of_row(index)));
             let slot = |index: usize| slots[index];
-            (!slots.is_empty()).then(|| pool.query(slots.len(), slot, self.config.correlation))
+            (!slots.is_empty()).then(|| store.query(slots.len(), slot, self.config.correlation))
         };
         let queries = self.rows.iter().enumerate().map(query).collect();
         self.meter.was_data();
@@ -103,7 +103,7 @@ impl<B: Backend> Memoria<B> {
 
     /// Asks for the scores of the short-term engrams, with one query per row.
     pub(super) fn ask(&mut self, queries: Vec<Option<Query<B>>>) -> Question<B> {
-        let Some(pool) = &self.pool else { return Question { rows: Vec::new() } };
+        let Some(store) = &self.store else { return Question { rows: Vec::new() } };
         let config = self.config;
         let adjusted = matches!(self.step, Step::Adjusted(..));
         let ask = |row: &mut Row, index: usize| {
@@ -115,7 +115,7 @@ impl<B: Backend> Memoria<B> {
             };
             let wanted = query.as_ref().filter(|_| candidates.need_scores(&config));
             let scores =
-                wanted.map(|query| pool.scores(query, &candidates.slots, config.correlation));
+                wanted.map(|query| store.scores(query, &candidates.slots, config.correlation));
             let scores = scores.map(Numbers::OnDevice);
             (candidates, scores)
         };
@@ -160,7 +160,7 @@ impl<B: Backend> Memoria<B> {
 
     /// The scores of the long-term engrams that were found, where there are too many of them.
     fn ask_for_ltms(&mut self, searches: &[Search], question: &Question<B>) -> Vec<FloatTensor<B>> {
-        let Some(pool) = &self.pool else { return Vec::new() };
+        let Some(store) = &self.store else { return Vec::new() };
         let config = self.config;
         let rows = self.rows.iter().zip(searches).zip(&question.rows);
         let undecided = rows.filter(|((_, search), _)| search.is_undecided(&config));
@@ -168,7 +168,7 @@ impl<B: Backend> Memoria<B> {
             let query = question.query.as_ref()?;
             let mut found = Vec::new();
             search.found_slots(row, &mut found);
-            Some(pool.scores(query, &found, config.correlation))
+            Some(store.scores(query, &found, config.correlation))
         };
         let scores = undecided.filter_map(ask).collect();
         self.meter.was_data();
@@ -184,18 +184,20 @@ impl<B: Backend> Memoria<B> {
         let (dtype, count) = (vectors.dtype(), vectors.shape()[0] / batch);
         let range = |row: usize| row * count..(row + 1) * count;
         let correlation = self.config.correlation;
-        if self.pool.as_ref().is_some_and(Pool::is_on_host) {
+        if self.store.as_ref().is_some_and(VectorStore::is_on_host) {
             let read = self.read(vec![vectors.clone()])?;
-            let norms = self.pool.as_ref().map(|pool| pool.squared_norms(&read[0]));
+            let norms = self.store.as_ref().map(|store| store.squared_norms(&read[0]));
             check_squared_norms(&norms.unwrap_or_default(), batch, dtype, |_| true)?;
-            let query = |pool: &Pool<B>, row, _: &Row| {
-                Some(pool.query_of(&vectors, Some(&read[0]), range(row), correlation))
+            let query = |store: &VectorStore<B>, row, _: &Row| {
+                Some(store.query_of(&vectors, Some(&read[0]), range(row), correlation))
             };
             return Ok(self.search_here(None, query));
         }
-        let query = |pool: &Pool<B>, row| pool.query_of(&vectors, None, range(row), correlation);
-        let queries = |pool: &Pool<B>| (0..batch).map(|row| Some(query(pool, row))).collect();
-        let queries = self.pool.as_ref().map(queries).unwrap_or_default();
+        let query =
+            |store: &VectorStore<B>, row| store.query_of(&vectors, None, range(row), correlation);
+        let queries =
+            |store: &VectorStore<B>| (0..batch).map(|row| Some(query(store, row))).collect();
+        let queries = self.store.as_ref().map(queries).unwrap_or_default();
         let mut question = self.ask(queries);
         let mut tensors = vec![squared_norms::<B>(vectors)];
         tensors.extend(question.to_read());
@@ -220,8 +222,8 @@ impl<B: Backend> Memoria<B> {
         }
         self.meter.was_control();
         let is_shared = self.is_shared();
-        let pool = self.pool.as_ref().filter(|_| width > 0);
-        let data = pool.map(|pool| pool.gather(&slots, width, is_shared));
+        let store = self.store.as_ref().filter(|_| width > 0);
+        let data = store.map(|store| store.gather(&slots, width, is_shared));
         self.meter.was_data();
         Reminded::new(searches, data, ticket)
     }

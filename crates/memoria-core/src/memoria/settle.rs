@@ -7,9 +7,9 @@ use crate::{
     MemoriaConfig, MemoriaError,
     id::{Member, Slot},
     incoming::Incoming,
-    pool::{Pool, read},
     reminded::OpenStep,
     row::Row,
+    store::{VectorStore, read},
 };
 
 impl<B: Backend> Memoria<B> {
@@ -32,7 +32,7 @@ impl<B: Backend> Memoria<B> {
 
     /// Whether tensors of the memory's device lie in the host's memory.
     pub(super) fn computes_here(&self) -> bool {
-        self.pool.as_ref().is_some_and(Pool::computes_here)
+        self.store.as_ref().is_some_and(VectorStore::computes_here)
     }
 
     /// Takes what has to be read before the memory can be looked at: gains first, then what is
@@ -123,18 +123,18 @@ impl<B: Backend> Memoria<B> {
 
     /// Makes slots that the dead have left available again.
     pub(super) fn release(&mut self, left: impl IntoIterator<Item = Slot>) {
-        if let Some(pool) = &mut self.pool {
-            pool.release(left);
+        if let Some(store) = &mut self.store {
+            store.release(left);
         }
     }
 
     /// Empties rows; what waits for them is dropped.
     pub(super) fn empty(&mut self, rows: &[usize]) {
-        let Some(pool) = &mut self.pool else { return };
+        let Some(store) = &mut self.store else { return };
         for &row in rows {
-            pool.release(self.rows[row].clear());
+            store.release(self.rows[row].clear());
             for incoming in &mut self.incoming {
-                pool.release(incoming.empty(row));
+                store.release(incoming.empty(row));
             }
             if let Step::Reminded(open) | Step::Adjusted(open, _) = &mut self.step {
                 open.forget(row);
@@ -148,14 +148,14 @@ impl<B: Backend> Memoria<B> {
 
     fn write_incoming(&mut self, read: &[TensorData]) -> Result<(), MemoriaError> {
         let is_shared = self.is_shared();
-        let Some(pool) = &mut self.pool else { return Ok(()) };
+        let Some(store) = &mut self.store else { return Ok(()) };
         let mut incoming = self.incoming.iter().zip(read);
-        incoming.try_for_each(|(incoming, read)| incoming.write(pool, read, is_shared))
+        incoming.try_for_each(|(incoming, read)| incoming.write(store, read, is_shared))
     }
 
     fn withdraw(&mut self) {
-        if let Some(pool) = &mut self.pool {
-            pool.release(self.incoming.drain(..).flat_map(Incoming::into_slots));
+        if let Some(store) = &mut self.store {
+            store.release(self.incoming.drain(..).flat_map(Incoming::into_slots));
         }
     }
 }

@@ -8,8 +8,8 @@ use crate::{
     id::Slot,
     incoming::{Incoming, largest_squared_norm},
     invariant::{Finding, ensure},
-    pool::Pool,
     reminded::OpenStep,
+    store::VectorStore,
 };
 
 impl<B: Backend> Memoria<B> {
@@ -27,10 +27,10 @@ impl<B: Backend> Memoria<B> {
     /// [`MemoriaError::BrokenInvariant`]; [`MemoriaError::Device`].
     pub fn verify(&self) -> Result<(), MemoriaError> {
         self.verify_bookkeeping()?;
-        let Some(pool) = &self.pool else { return Ok(()) };
+        let Some(store) = &self.store else { return Ok(()) };
         for (index, row) in self.rows.iter().enumerate() {
             let slots: Vec<Slot> = row.slots().collect();
-            verify_vectors(pool, &slots, index)?;
+            verify_vectors(store, &slots, index)?;
         }
         Ok(())
     }
@@ -42,10 +42,10 @@ impl<B: Backend> Memoria<B> {
             let verified = row.verify(self.config.stm_capacity);
             verified.map_err(|finding| broken(Some(index), finding))?;
         }
-        let Some(pool) = &self.pool else { return Ok(()) };
+        let Some(store) = &self.store else { return Ok(()) };
         let of_rows = self.rows.iter().flat_map(|row| row.slots());
         let waiting = self.incoming.iter().flat_map(Incoming::held);
-        let slots = pool.verify(of_rows.chain(waiting.copied()));
+        let slots = store.verify(of_rows.chain(waiting.copied()));
         slots.map_err(|found| broken(None, Finding::new(Invariant::Slot, found)))?;
         if let Step::Reminded(open) | Step::Adjusted(open, _) = &self.step {
             self.verify_open(open)?;
@@ -55,8 +55,8 @@ impl<B: Backend> Memoria<B> {
 
     fn verify_batch(&self) -> Result<(), Finding> {
         let batch = self.rows.len();
-        ensure(self.pool.is_some() == (batch > 0), Invariant::Batch, || {
-            format!("{batch} rows; vectors? {}", self.pool.is_some())
+        ensure(self.store.is_some() == (batch > 0), Invariant::Batch, || {
+            format!("{batch} rows; vectors? {}", self.store.is_some())
         })?;
         for incoming in &self.incoming {
             let fits = incoming.batch() == batch && incoming.is_whole();
@@ -89,14 +89,14 @@ impl<B: Backend> Memoria<B> {
 
 /// Checks that vectors are finite, with finite distances.
 fn verify_vectors<B: Backend>(
-    pool: &Pool<B>,
+    store: &VectorStore<B>,
     slots: &[Slot],
     row: usize,
 ) -> Result<(), MemoriaError> {
-    for slots in slots.chunks(pool.slots_at_once()) {
-        let data = pool.vectors(slots)?;
-        for norm in pool.host_squared_norms(&data) {
-            let is_finite = (0.0..largest_squared_norm(pool.dtype())).contains(&norm);
+    for slots in slots.chunks(store.slots_at_once()) {
+        let data = store.vectors(slots)?;
+        for norm in store.host_squared_norms(&data) {
+            let is_finite = (0.0..largest_squared_norm(store.dtype())).contains(&norm);
             let found = || format!("one has a squared norm of {norm}");
             let verified = ensure(is_finite, Invariant::Vector, found);
             verified.map_err(|finding| broken(Some(row), finding))?;
@@ -161,7 +161,7 @@ mod tests {
     #[case::slots(Invariant::Slot, |memory: &mut Memoria<Flex>| { memory.incoming.clear(); })]
     #[case::given_back(Invariant::Slot, |memory: &mut Memoria<Flex>| {
         let slots: Vec<Slot> = memory.rows[1].slots().collect();
-        memory.pool.as_mut().unwrap().release(slots);
+        memory.store.as_mut().unwrap().release(slots);
     })]
     #[case::dead(Invariant::OpenStep, |memory: &mut Memoria<Flex>| {
         let dead = Member { id: EngramId(77), entry: Entry(0) };
@@ -192,7 +192,7 @@ mod tests {
         let mut memory = lived(storage);
         let slot = memory.rows[1].slots().next().unwrap();
         let data = TensorData::new(vec![0.5, bad, 0.5, 0.5], [1, 4]);
-        memory.pool.as_mut().unwrap().put(&[slot], data);
+        memory.store.as_mut().unwrap().put(&[slot], data);
         match memory.verify() {
             Err(MemoriaError::BrokenInvariant {
                 invariant: Invariant::Vector,

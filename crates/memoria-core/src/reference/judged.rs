@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     EngramId, EngramKind, LifespanGain, Memoria, MemoriaConfig, MemoriaError, Recollection,
-    Reminded, Restore, RowState, pool::read,
+    Reminded, Restore, RowState, store::read,
 };
 
 /// How the gains of a step are handed over.

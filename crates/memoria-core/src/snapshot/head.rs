@@ -10,7 +10,7 @@ use burn::backend::DType;
 use super::FORMAT;
 use crate::{
     Correlation, MemoriaConfig, MemoriaError, Storage,
-    sealed::{Sealer, Unsealer},
+    files::sealed::{Sealer, Unsealer},
 };
 
 /// What a snapshot tells of itself before any engram.

@@ -5,12 +5,12 @@ use burn::backend::{Backend, DType, TensorData, tensor::Device};
 use super::{FORMAT, SnapshotInfo, head::open, row_attribute::parted, write::check_rows};
 use crate::{
     Memoria, MemoriaError, Storage,
+    files::sealed::Unsealer,
     id::{Entry, Slot},
     incoming::largest_squared_norm,
     memoria::check_new_rows,
-    pool::Pool,
     row::Row,
-    sealed::Unsealer,
+    store::VectorStore,
 };
 
 /// How a [`Snapshot`](crate::Snapshot) becomes a memory again.
@@ -145,14 +145,14 @@ impl<B: Backend> Restore<B> {
         if let Some(rows) = &self.rows {
             check_rows(rows, info.rows)?;
         }
-        let mut pool = self.pool(&info)?;
-        if let (Some(pool), Some(len), None) = (&mut pool, len, &self.rows) {
-            reserve(pool, &info, len)?;
+        let mut store = self.store(&info)?;
+        if let (Some(store), Some(len), None) = (&mut store, len, &self.rows) {
+            reserve(store, &info, len)?;
         }
-        let rows = self.read_rows(&mut from, &info, pool.as_mut())?;
+        let rows = self.read_rows(&mut from, &info, store.as_mut())?;
         let storage = self.storage.unwrap_or(info.storage);
-        let pool = pool.filter(|_| !rows.is_empty());
-        let memory = Memoria::restored(info.config, storage, self.memory_limit, pool, rows)?;
+        let store = store.filter(|_| !rows.is_empty());
+        let memory = Memoria::restored(info.config, storage, self.memory_limit, store, rows)?;
         if let Err(MemoriaError::BrokenInvariant { invariant, row, found }) =
             memory.verify_bookkeeping()
         {
@@ -162,8 +162,8 @@ impl<B: Backend> Restore<B> {
         Ok((Restored { memory, info, rows: self.rows.clone() }, from))
     }
 
-    /// An empty pool for the vectors.
-    fn pool(&self, info: &SnapshotInfo) -> Result<Option<Pool<B>>, MemoriaError> {
+    /// An empty store for the vectors.
+    fn store(&self, info: &SnapshotInfo) -> Result<Option<VectorStore<B>>, MemoriaError> {
         let (Some(dim), Some(saved)) = (info.dim, info.dtype) else { return Ok(None) };
         let (dtype, device) = (self.dtype.unwrap_or(saved), &self.device);
         if !dtype.is_float() || B::dtype_usage(device, dtype).is_empty() {
@@ -171,14 +171,14 @@ impl<B: Backend> Restore<B> {
             return Err(MemoriaError::UnsupportedDType { dtype, device });
         }
         let storage = self.storage.unwrap_or(info.storage);
-        Ok(Some(Pool::new(dim, dtype, device.clone(), storage, self.memory_limit)))
+        Ok(Some(VectorStore::new(dim, dtype, device.clone(), storage, self.memory_limit)))
     }
 
     fn read_rows(
         &self,
         from: &mut Unsealer<impl Read>,
         info: &SnapshotInfo,
-        mut pool: Option<&mut Pool<B>>,
+        mut store: Option<&mut VectorStore<B>>,
     ) -> Result<Vec<Row>, MemoriaError> {
         let wanted = self.rows.as_ref().map(|rows| {
             rows.iter().enumerate().map(|(place, &row)| (row, place)).collect::<HashMap<_, _>>()
@@ -193,12 +193,12 @@ impl<B: Backend> Restore<B> {
                 Some(wanted) => wanted.get(&index).copied(),
                 None => Some(index),
             };
-            if let (Some(dim), Some(dtype), Some(pool)) =
-                (info.dim, info.dtype, pool.as_deref_mut())
+            if let (Some(dim), Some(dtype), Some(store)) =
+                (info.dim, info.dtype, store.as_deref_mut())
             {
                 match place {
                     Some(place) => {
-                        read_vectors(from, &mut row, place, pool, dtype)?;
+                        read_vectors(from, &mut row, place, store, dtype)?;
                         if rows.len() == rows.capacity() {
                             // It doubles.
                             check_new_rows(rows.len())?;
@@ -259,28 +259,28 @@ impl<B: Backend> Memoria<B> {
 
 /// Sets memory aside for all engrams at once, if the source is long enough to hold them.
 fn reserve<B: Backend>(
-    pool: &mut Pool<B>,
+    store: &mut VectorStore<B>,
     info: &SnapshotInfo,
     len: u64,
 ) -> Result<(), MemoriaError> {
     let width = info.dtype.map_or(0, |dtype| dtype.size()) as u64;
-    let vectors = (pool.dim() as u64).checked_mul(width).and_then(|v| v.checked_mul(info.engrams));
+    let vectors = (store.dim() as u64).checked_mul(width).and_then(|v| v.checked_mul(info.engrams));
     match vectors {
-        Some(bytes) if 0 < bytes && bytes <= len => pool.reserve(info.engrams as usize),
+        Some(bytes) if 0 < bytes && bytes <= len => store.reserve(info.engrams as usize),
         _ => Ok(()),
     }
 }
 
-/// Reads the vectors of a row, which becomes row `index`, into the pool.
+/// Reads the vectors of a row, which becomes row `index`, into the store.
 fn read_vectors<B: Backend>(
     from: &mut Unsealer<impl Read>,
     row: &mut Row,
     index: usize,
-    pool: &mut Pool<B>,
+    store: &mut VectorStore<B>,
     dtype: DType,
 ) -> Result<(), MemoriaError> {
-    let (dim, engrams) = (pool.dim(), row.counts().total());
-    let at_once = pool.slots_at_once();
+    let (dim, engrams) = (store.dim(), row.counts().total());
+    let at_once = store.slots_at_once();
     let mut bytes = Vec::new();
     for first in (0..engrams).step_by(at_once) {
         let count = at_once.min(engrams - first);
@@ -288,7 +288,7 @@ fn read_vectors<B: Backend>(
         from.append(&mut bytes, count * dim * dtype.size())?;
         let saved = tensor_data(&bytes, [count, dim], dtype);
         let refuse = |data: &TensorData| {
-            let norms = pool.host_squared_norms(data);
+            let norms = store.host_squared_norms(data);
             let largest = largest_squared_norm(data.dtype());
             let position = norms.iter().position(|norm| !(0.0..largest).contains(norm))?;
             Some((first + position, norms[position]))
@@ -296,12 +296,12 @@ fn read_vectors<B: Backend>(
         if let Some((position, norm)) = refuse(&saved) {
             return Err(from.invalid(format!("vector {position} has a squared norm of {norm}")));
         }
-        let data = if dtype == pool.dtype() { saved } else { saved.convert_dtype(pool.dtype()) };
+        let data = if dtype == store.dtype() { saved } else { saved.convert_dtype(store.dtype()) };
         if let Some((position, squared_norm)) = refuse(&data) {
             return Err(MemoriaError::NonFiniteData { row: index, position, squared_norm });
         }
-        let slots: Vec<Slot> = pool.take(count)?;
-        pool.put(&slots, data);
+        let slots: Vec<Slot> = store.take(count)?;
+        store.put(&slots, data);
         for (place, slot) in slots.into_iter().enumerate() {
             row.set_slot(Entry((first + place) as u32), slot);
         }

@@ -7,7 +7,9 @@ use std::{
 use burn::backend::{Backend, TensorData};
 
 use super::{FORMAT, SnapshotInfo, row_attribute::joined};
-use crate::{Memoria, MemoriaError, durable_file, pool::Pool, row::Row, sealed::Sealer};
+use crate::{
+    Memoria, MemoriaError, files::durable_file, files::sealed::Sealer, row::Row, store::VectorStore,
+};
 
 /// A memory as it is saved, made by [`Memoria::snapshot`].
 ///
@@ -48,7 +50,7 @@ use crate::{Memoria, MemoriaError, durable_file, pool::Pool, row::Row, sealed::S
 /// The file is written by Burn's `AtomicFile`, but its container, burnpack, does not serve here: it has
 /// no checksum, so that a flipped bit in a vector is taken for a memory; it is read from files and
 /// buffers, not from a stream; a tensor must come in one piece, and what produces it may not borrow from
-/// the memory, so that saving would copy the pool; and lists of several lengths per engram are no
+/// the memory, so that saving would copy the store; and lists of several lengths per engram are no
 /// tensors.
 #[derive(Clone, Debug)]
 pub struct Snapshot<'a, B: Backend> {
@@ -108,14 +110,14 @@ impl<'a, B: Backend> Snapshot<'a, B> {
 
     /// What [`SnapshotInfo::read`] will tell of it.
     pub fn info(&self) -> SnapshotInfo {
-        let pool = self.memory.pool().filter(|_| !self.rows.is_empty());
+        let store = self.memory.store().filter(|_| !self.rows.is_empty());
         let engrams = |&row: &usize| self.memory.row(row).counts().total() as u64;
         SnapshotInfo {
             config: *self.memory.config(),
             storage: self.memory.storage(),
             rows: self.rows.len(),
-            dim: pool.map(Pool::dim),
-            dtype: pool.map(Pool::dtype),
+            dim: store.map(VectorStore::dim),
+            dtype: store.map(VectorStore::dtype),
             engrams: self.rows.iter().map(engrams).sum(),
             attributes: self.all_attributes(),
         }
@@ -177,9 +179,9 @@ impl<'a, B: Backend> Snapshot<'a, B> {
         for &row in &self.rows {
             let row: &Row = self.memory.row(row);
             let slots = row.write(&mut to).map_err(io)?;
-            let Some(pool) = self.memory.pool() else { continue };
-            for slots in slots.chunks(pool.slots_at_once()) {
-                let data = pool.vectors(slots)?;
+            let Some(store) = self.memory.store() else { continue };
+            for slots in slots.chunks(store.slots_at_once()) {
+                let data = store.vectors(slots)?;
                 to.put(&little_endian(data)).map_err(io)?;
             }
         }

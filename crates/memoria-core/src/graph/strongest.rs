@@ -6,8 +6,8 @@ use std::collections::HashSet;
 use crate::{
     EngramId,
     id::Member,
-    records::Records,
-    scratch::{Counts, Marks},
+    row::records::Records,
+    row::scratch::{Counts, Marks},
 };
 
 /// How many connections are kept at least.

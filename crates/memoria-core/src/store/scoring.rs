@@ -2,7 +2,7 @@
 
 use burn::backend::{Backend, Slice, TensorData, tensor::FloatTensor};
 
-use super::{Codes, Pool, Vectors, host::HostQuery};
+use super::{Codes, VectorStore, Vectors, host::HostQuery};
 use crate::{Correlation, EngramId, id::Slot};
 
 /// What candidates are compared with.
@@ -13,7 +13,7 @@ pub(crate) enum Query<B: Backend> {
     Host(HostQuery),
 }
 
-impl<B: Backend> Pool<B> {
+impl<B: Backend> VectorStore<B> {
     /// The query for `count` vectors, at least one, whose slots are told by their numbers.
     pub(crate) fn query(
         &self,
@@ -48,7 +48,7 @@ impl<B: Backend> Pool<B> {
         }
     }
 
-    /// Scores of `candidates`, on the device that the pool is on; higher is more alike, and only the order
+    /// Scores of `candidates`, on the device that the store is on; higher is more alike, and only the order
     /// within one call means something. A score depends on nothing but the query and the candidate. There
     /// must be candidates.
     pub(crate) fn scores(
@@ -61,11 +61,11 @@ impl<B: Backend> Pool<B> {
             (Vectors::Device(vectors), Query::Device(working)) => {
                 vectors.scores(working.clone(), candidates, correlation)
             }
-            _ => unreachable!("a query is made by the pool that answers it, on the device"),
+            _ => unreachable!("a query is made by the store that answers it, on the device"),
         }
     }
 
-    /// As [`scores`](Self::scores), of a pool on the host; the scores take the place of what is in
+    /// As [`scores`](Self::scores), of a store on the host; the scores take the place of what is in
     /// `scores`. Several threads of the host take part only if they `may_share` the work.
     pub(crate) fn scores_here(
         &self,
@@ -79,7 +79,7 @@ impl<B: Backend> Pool<B> {
             (Vectors::Host(vectors), Query::Host(query)) => {
                 vectors.scores(query, candidates, may_share, scores);
             }
-            _ => unreachable!("a query is made by the pool that answers it, on the host"),
+            _ => unreachable!("a query is made by the store that answers it, on the host"),
         }
     }
 
@@ -103,7 +103,7 @@ impl<B: Backend> Pool<B> {
             (Vectors::Host(vectors), Query::Host(query)) => {
                 vectors.deciding_scores(query, of, members, codes, may_share, scores);
             }
-            _ => unreachable!("a query is made by the pool that answers it, on the host"),
+            _ => unreachable!("a query is made by the store that answers it, on the host"),
         }
     }
 }

@@ -1,11 +1,11 @@
 //! Reusable counters and marks over a row's table, cleared in the time they were used for.
 
 use crate::{
-    bit_set::BitSet,
     id::{Entry, Member, Slot},
-    pool::Codes,
-    ranking::Ranking,
+    row::bit_set::BitSet,
     search::Candidates,
+    search::ranking::Ranking,
+    store::Codes,
 };
 
 /// What a row's search and firing work with.

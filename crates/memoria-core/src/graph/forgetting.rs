@@ -3,7 +3,7 @@
 use super::FiringLog;
 use crate::{
     id::{Entry, Member},
-    scratch::Scratch,
+    row::scratch::Scratch,
 };
 
 /// A firing of fewer members keeps the room of those it lost, and leaves it to the next one.

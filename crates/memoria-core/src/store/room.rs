@@ -2,13 +2,13 @@
 
 use burn::backend::Backend;
 
-use super::{Pool, Vectors};
-use crate::{MemoriaError, available_memory::available_memory};
+use super::{VectorStore, Vectors};
+use crate::{MemoriaError, store::available_memory};
 
 /// Growth is compared with the memory available whenever it passes a multiple of this.
 const LOOKED_AT_EVERY: usize = 1 << 26;
 
-impl<B: Backend> Pool<B> {
+impl<B: Backend> VectorStore<B> {
     /// Refuses to grow to so many slots if there is no memory for them.
     pub(super) fn check_memory(&self, slots: usize) -> Result<(), MemoriaError> {
         let held = self.bytes();

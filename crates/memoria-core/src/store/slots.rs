@@ -1,4 +1,4 @@
-//! Which slots of the pool are taken.
+//! Which slots of the store are taken.
 
 use crate::{MemoriaError, id::Slot};
 
@@ -19,7 +19,7 @@ impl Default for Slots {
 }
 
 impl Slots {
-    /// Slots that the pool must have room for to give out `count` more, slot 0 included.
+    /// Slots that the store must have room for to give out `count` more, slot 0 included.
     pub(super) fn needed(&self, count: usize) -> Result<usize, MemoriaError> {
         let needed = self.used + count.saturating_sub(self.vacant.len());
         if needed > MAX_SLOTS {

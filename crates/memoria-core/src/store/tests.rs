@@ -1,4 +1,4 @@
-//! The same of a pool on the host and of one on the device.
+//! The same of a store on the host and of one on the device.
 
 use super::*;
 use crate::Correlation;
@@ -13,19 +13,19 @@ fn tensor(values: &[f32], dim: usize, dtype: DType) -> FloatTensor<Flex> {
     Flex::float_from_data(data.convert_dtype(dtype), &Default::default())
 }
 
-fn pool(dim: usize, dtype: DType, storage: Storage) -> Pool<Flex> {
-    Pool::new(dim, dtype, Default::default(), storage, None)
+fn store(dim: usize, dtype: DType, storage: Storage) -> VectorStore<Flex> {
+    VectorStore::new(dim, dtype, Default::default(), storage, None)
 }
 
-fn add(pool: &mut Pool<Flex>, values: &[f32]) -> Vec<Slot> {
-    let slots = pool.take(values.len() / pool.dim).unwrap();
-    let to_read = pool.write(&slots, tensor(values, pool.dim, pool.dtype));
+fn add(store: &mut VectorStore<Flex>, values: &[f32]) -> Vec<Slot> {
+    let slots = store.take(values.len() / store.dim).unwrap();
+    let to_read = store.write(&slots, tensor(values, store.dim, store.dtype));
     let read = read::<Flex>(vec![to_read], true).unwrap();
     let there = slots.iter().map(|&slot| Some(slot));
-    assert_ne!(pool.write_read(there, &read[0], f64::INFINITY, true), Some(false));
+    assert_ne!(store.write_read(there, &read[0], f64::INFINITY, true), Some(false));
     let square = |&x: &f32| f64::from(x).powi(2);
-    let norms = values.chunks(pool.dim).map(|v| v.iter().map(square).sum::<f64>());
-    for (got, expected) in pool.squared_norms(&read[0]).into_iter().zip(norms) {
+    let norms = values.chunks(store.dim).map(|v| v.iter().map(square).sum::<f64>());
+    for (got, expected) in store.squared_norms(&read[0]).into_iter().zip(norms) {
         assert!((got - expected).abs() <= 1e-4 * expected);
     }
     slots
@@ -36,16 +36,16 @@ fn numbers(tensor: FloatTensor<Flex>) -> Vec<f64> {
 }
 
 fn scores(
-    pool: &Pool<Flex>,
+    store: &VectorStore<Flex>,
     query: &Query<Flex>,
     of: &[Slot],
     correlation: Correlation,
 ) -> Vec<f64> {
-    if !pool.is_on_host() {
-        return numbers(pool.scores(query, of, correlation));
+    if !store.is_on_host() {
+        return numbers(store.scores(query, of, correlation));
     }
     let mut scores = Vec::new();
-    pool.scores_here(query, of, true, &mut scores);
+    store.scores_here(query, of, true, &mut scores);
     scores
 }
 
@@ -55,27 +55,27 @@ fn growing_keeps_what_was_written(
     #[values(DType::F32, DType::F64, DType::F16, DType::BF16)] dtype: DType,
     #[values(3, 1 << 17)] dim: usize,
 ) {
-    let mut pool = pool(dim, dtype, storage);
+    let mut store = store(dim, dtype, storage);
     let values: Vec<f32> = (0..12 * dim).map(|i| (i % 250) as f32).collect();
-    let mut slots = add(&mut pool, &values[..4 * dim]);
-    slots.extend(add(&mut pool, &values[4 * dim..]));
-    let gathered = pool.gather(&slots.into_iter().map(Some).collect::<Vec<_>>(), 12, true);
+    let mut slots = add(&mut store, &values[..4 * dim]);
+    slots.extend(add(&mut store, &values[4 * dim..]));
+    let gathered = store.gather(&slots.into_iter().map(Some).collect::<Vec<_>>(), 12, true);
     assert_eq!(gathered.dtype(), dtype);
     assert!(numbers(gathered).iter().zip(&values).all(|(&a, &b)| a == f64::from(b)));
     let width = dtype.size() * dim;
-    assert!((13 * width..200 * width.max(1 << 14)).contains(&pool.bytes()), "{}", pool.bytes());
+    assert!((13 * width..200 * width.max(1 << 14)).contains(&store.bytes()), "{}", store.bytes());
 }
 
 #[rstest]
 fn slots_are_used_again_and_padding_stays_zero(
     #[values(Storage::Device, Storage::Host)] storage: Storage,
 ) {
-    let mut pool = pool(3, DType::F32, storage);
-    let slots = add(&mut pool, &[1.0; 12]);
-    pool.release(slots[1..3].iter().copied());
-    let again = add(&mut pool, &[2.0; 9]);
+    let mut store = store(3, DType::F32, storage);
+    let slots = add(&mut store, &[1.0; 12]);
+    store.release(slots[1..3].iter().copied());
+    let again = add(&mut store, &[2.0; 9]);
     assert_eq!(again.iter().filter(|slot| slots.contains(slot)).count(), 2);
-    let gathered = numbers(pool.gather(&[Some(again[0]), None, None, None], 2, true));
+    let gathered = numbers(store.gather(&[Some(again[0]), None, None, None], 2, true));
     assert_eq!(gathered, [2.0, 2.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
 }
 
@@ -85,16 +85,16 @@ fn scores_are_the_mean_correlation_up_to_a_constant(
     #[values(Correlation::NegSquaredL2, Correlation::Gaussian)] correlation: Correlation,
 ) {
     let values = [0.5, 1.0, -1.0, 2.0, 0.0, 0.0, 3.0, 1.0, -2.0, 0.5, 7.0, -9.0];
-    let mut pool = pool(2, DType::F32, storage);
-    let slots = add(&mut pool, &values);
+    let mut store = store(2, DType::F32, storage);
+    let slots = add(&mut store, &values);
     let at = |i: usize| [f64::from(values[2 * i]), f64::from(values[2 * i + 1])];
     let d2 = |a: [f64; 2], b: [f64; 2]| (a[0] - b[0]).powi(2) + (a[1] - b[1]).powi(2);
-    let stored = pool.query(2, |index| slots[index], correlation);
+    let stored = store.query(2, |index| slots[index], correlation);
     let vectors = tensor(&values, 2, DType::F32);
     let data = (storage == Storage::Host).then(|| vectors.clone().into_data());
-    let given = pool.query_of(&vectors, data.as_ref(), 0..2, correlation);
+    let given = store.query_of(&vectors, data.as_ref(), 0..2, correlation);
     for query in [stored, given] {
-        let scores = scores(&pool, &query, &slots[2..], correlation);
+        let scores = scores(&store, &query, &slots[2..], correlation);
         let expected = |e: usize| match correlation {
             Correlation::NegSquaredL2 => -(d2(at(0), at(e)) + d2(at(1), at(e))) / 2.0,
             Correlation::Gaussian => ((-d2(at(0), at(e))).exp() + (-d2(at(1), at(e))).exp()).ln(),
@@ -110,23 +110,23 @@ fn scores_are_the_mean_correlation_up_to_a_constant(
 fn distant_engrams_neither_underflow_nor_tie_under_the_gaussian(
     #[values(Storage::Device, Storage::Host)] storage: Storage,
 ) {
-    let mut pool = pool(1, DType::F32, storage);
-    let slots = add(&mut pool, &[0.0, 0.1, 1000.0, 1001.0, 999.0]);
-    let query = pool.query(2, |index| slots[index], Correlation::Gaussian);
-    let scores = scores(&pool, &query, &slots[2..], Correlation::Gaussian);
+    let mut store = store(1, DType::F32, storage);
+    let slots = add(&mut store, &[0.0, 0.1, 1000.0, 1001.0, 999.0]);
+    let query = store.query(2, |index| slots[index], Correlation::Gaussian);
+    let scores = scores(&store, &query, &slots[2..], Correlation::Gaussian);
     assert!(scores[2] > scores[0] && scores[0] > scores[1], "{scores:?}");
 }
 
 /// However many candidates there are, and however many threads share them.
 #[test]
 fn a_score_depends_on_nothing_but_the_query_and_the_candidate() {
-    let mut pool = pool(100, DType::F32, Storage::Host);
+    let mut store = store(100, DType::F32, Storage::Host);
     let values: Vec<f32> = (0..400_000).map(|i| (i as f32 * 0.37).sin()).collect();
-    let slots = add(&mut pool, &values);
-    let query = pool.query(7, |index| slots[index], Correlation::NegSquaredL2);
-    let all = scores(&pool, &query, &slots, Correlation::NegSquaredL2);
+    let slots = add(&mut store, &values);
+    let query = store.query(7, |index| slots[index], Correlation::NegSquaredL2);
+    let all = scores(&store, &query, &slots, Correlation::NegSquaredL2);
     for (place, slot) in slots.iter().enumerate().step_by(61) {
-        let alone = scores(&pool, &query, &[*slot], Correlation::NegSquaredL2);
+        let alone = scores(&store, &query, &[*slot], Correlation::NegSquaredL2);
         assert_eq!(alone[0].to_bits(), all[place].to_bits());
     }
 }
@@ -136,9 +136,9 @@ fn half_precision_takes_half_the_memory(
     #[values(Storage::Device, Storage::Host)] storage: Storage,
 ) {
     let bytes = |dtype| {
-        let mut pool = pool(256, dtype, storage);
-        add(&mut pool, &vec![1.5; 256 * 20_000]);
-        pool.bytes() as f64
+        let mut store = store(256, dtype, storage);
+        add(&mut store, &vec![1.5; 256 * 20_000]);
+        store.bytes() as f64
     };
     let full = bytes(DType::F32);
     for half in [bytes(DType::F16), bytes(DType::BF16)] {
@@ -151,26 +151,27 @@ fn half_precision_takes_half_the_memory(
 fn more_memory_than_may_be_taken_is_refused_and_nothing_is_lost(
     #[values(Storage::Device, Storage::Host)] storage: Storage,
 ) {
-    let mut pool: Pool<Flex> = Pool::new(4, DType::F32, Default::default(), storage, Some(64 * 16));
-    let slots = add(&mut pool, &[3.0; 40]);
-    let refused = pool.take(100);
+    let mut store: VectorStore<Flex> =
+        VectorStore::new(4, DType::F32, Default::default(), storage, Some(64 * 16));
+    let slots = add(&mut store, &[3.0; 40]);
+    let refused = store.take(100);
     let Err(MemoriaError::OutOfMemory { requested, available }) = refused else {
         panic!("{refused:?}");
     };
     assert!(requested >= 111 * 16 && available == 64 * 16, "{requested}, {available}");
-    assert_eq!(numbers(pool.select(&slots)), [3.0; 40]);
-    assert!(pool.take(50).is_ok());
+    assert_eq!(numbers(store.select(&slots)), [3.0; 40]);
+    assert!(store.take(50).is_ok());
 }
 
 #[rstest]
 fn more_memory_than_the_machine_has_is_refused_before_it_is_taken(
     #[values(Storage::Device, Storage::Host)] storage: Storage,
 ) {
-    let mut pool = pool(1 << 20, DType::F32, storage);
-    let refused = pool.take(1 << 27);
+    let mut store = store(1 << 20, DType::F32, storage);
+    let refused = store.take(1 << 27);
     let Err(MemoriaError::OutOfMemory { requested, available }) = refused else {
         panic!("{refused:?}");
     };
     assert!(requested >= 1 << 49 && available < requested, "{requested}, {available}");
-    assert!(pool.take(2).is_ok());
+    assert!(store.take(2).is_ok());
 }

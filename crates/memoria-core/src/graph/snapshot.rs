@@ -5,9 +5,9 @@ use std::io::{self, Read, Write};
 use super::{Firing, FiringLog};
 use crate::{
     MemoriaError,
+    files::sealed::{Sealer, Unsealer},
     id::{Entry, Member},
-    records::Records,
-    sealed::{Sealer, Unsealer},
+    row::records::Records,
 };
 
 impl FiringLog {

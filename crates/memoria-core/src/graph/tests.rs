@@ -4,8 +4,8 @@ use super::*;
 use crate::{
     EngramId,
     id::Slot,
-    lifespan::Lifespan,
-    records::{Place, Record},
+    row::lifespan::Lifespan,
+    row::records::{Place, Record},
 };
 use proptest::prelude::*;
 use std::collections::HashMap;

@@ -2,10 +2,10 @@
 
 use crate::{
     EngramId,
-    firing_log::strongest::Strongest,
+    graph::strongest::Strongest,
     id::{Entry, Member},
-    records::Records,
-    scratch::Counts,
+    row::records::Records,
+    row::scratch::Counts,
 };
 
 /// What the log keeps of an engram that has taken part in more firings than a

@@ -179,7 +179,7 @@ macro_rules! impl_wide {
             fn of_query(query: &HostQuery) -> &[Self] {
                 match query {
                     HostQuery::$query(numbers) => numbers,
-                    _ => unreachable!("a query is made by the pool that answers it"),
+                    _ => unreachable!("a query is made by the store that answers it"),
                 }
             }
         }

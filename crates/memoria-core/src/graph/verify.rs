@@ -5,8 +5,8 @@ use crate::{
     EngramId,
     id::{Entry, Member},
     invariant::{Finding, Invariant, ensure},
-    records::Records,
-    scratch::Counts,
+    row::records::Records,
+    row::scratch::Counts,
 };
 
 impl FiringLog {
@@ -171,9 +171,9 @@ mod tests {
     use super::*;
     use crate::{
         id::Slot,
-        lifespan::Lifespan,
-        records::{Place, Record},
-        scratch::Scratch,
+        row::lifespan::Lifespan,
+        row::records::{Place, Record},
+        row::scratch::Scratch,
     };
     use rstest::rstest;
 

@@ -30,11 +30,11 @@ use rustc_hash::FxHashMap;
 
 use crate::{
     EngramId,
-    bit_set::BitSet,
     id::{Entry, Member},
-    records::Records,
-    scratch::{Counts, Scratch},
-    table::Table,
+    row::bit_set::BitSet,
+    row::records::Records,
+    row::scratch::{Counts, Scratch},
+    row::table::Table,
 };
 use short_lists::{ShortList, ShortLists};
 use strongest::{Answer, Partners, Strongest};

@@ -1,7 +1,7 @@
 use burn::backend::{Backend, tensor::Device};
 use sysinfo::{MemoryRefreshKind, System};
 
-use crate::storage::computes_on_host;
+use crate::store::computes_on_host;
 
 /// Bytes of memory that a program could still get: what the machine has available, or what is left of
 /// the limit that the system has set, for example for a container. `None` where that is not known.

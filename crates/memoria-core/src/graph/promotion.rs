@@ -3,8 +3,8 @@
 use super::FiringLog;
 use crate::{
     id::{Entry, Member},
-    records::Records,
-    scratch::{Counts, Scratch},
+    row::records::Records,
+    row::scratch::{Counts, Scratch},
 };
 
 impl FiringLog {

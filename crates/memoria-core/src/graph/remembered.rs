@@ -1,6 +1,6 @@
 //! The log as it stands, told to whoever wants to go on from it.
 
-use crate::{EngramId, firing_log::FiringLog, id::Entry, records::Records};
+use crate::{EngramId, graph::FiringLog, id::Entry, row::records::Records};
 
 impl FiringLog {
     /// The firings that are in the log: their living members, in order of id.

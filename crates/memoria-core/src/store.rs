@@ -1,5 +1,6 @@
 //! The data plane: the vectors of engrams, and the few operations that touch them.
 
+mod available_memory;
 mod device;
 #[cfg(test)]
 pub(crate) mod failing;
@@ -9,13 +10,16 @@ mod reading;
 mod room;
 mod scoring;
 mod slots;
+mod storage;
 #[cfg(test)]
 mod tests;
 mod transfer;
 
 use burn::backend::{Backend, DType, tensor::Device};
 
-use crate::{MemoriaError, Storage, id::Slot, storage::computes_on_host};
+use crate::{MemoriaError, id::Slot};
+pub(crate) use available_memory::available_memory;
+pub use available_memory::available_memory_of;
 use device::DeviceVectors;
 pub(crate) use device::squared_norms;
 use host::HostVectors;
@@ -23,13 +27,14 @@ pub(crate) use host::{Codes, are_worth_coding};
 pub(crate) use reading::read;
 pub(crate) use scoring::Query;
 use slots::Slots;
+pub use storage::{Storage, computes_on_host};
 
 /// Bytes of vectors that are looked at, saved or moved at once.
 const AT_ONCE: usize = 1 << 20;
 
 /// The vectors of all rows; a slot is used again when its engram is gone.
 #[derive(Clone, Debug)]
-pub(crate) struct Pool<B: Backend> {
+pub(crate) struct VectorStore<B: Backend> {
     vectors: Vectors<B>,
     slots: Slots,
     dim: usize,
@@ -47,7 +52,7 @@ enum Vectors<B: Backend> {
     Host(HostVectors),
 }
 
-impl<B: Backend> Pool<B> {
+impl<B: Backend> VectorStore<B> {
     pub(crate) fn new(
         dim: usize,
         dtype: DType,
@@ -117,12 +122,12 @@ impl<B: Backend> Pool<B> {
         Ok(())
     }
 
-    /// An empty pool for the same vectors.
+    /// An empty store for the same vectors.
     pub(crate) fn another(&self, storage: Storage, limit: Option<u64>) -> Self {
         Self::new(self.dim, self.dtype, self.device.clone(), storage, limit)
     }
 
-    /// Refuses another pool whose vectors this one could not hold.
+    /// Refuses another store whose vectors this one could not hold.
     pub(crate) fn check_alike(&self, other: &Self) -> Result<(), MemoriaError> {
         let tensor = "a row from another memory";
         if self.dim != other.dim {

@@ -63,15 +63,15 @@ impl<B: Backend> DeviceVectors<B> {
 
     /// Writes vectors `[slots, dim]`.
     pub(super) fn write(&mut self, slots: &[Slot], vectors: FloatTensor<B>) {
-        let (indices, pool) = (self.indices(slots), self.take());
-        let written = B::float_select_assign(pool, 0, indices, vectors, IndexingUpdateOp::Assign);
+        let (indices, store) = (self.indices(slots), self.take());
+        let written = B::float_select_assign(store, 0, indices, vectors, IndexingUpdateOp::Assign);
         self.vectors = Some(written);
     }
 
     /// Vectors `[slots, dim]`, zeros where there is no slot; at least one.
     pub(super) fn select(&self, slots: impl Iterator<Item = Option<Slot>>) -> FloatTensor<B> {
         let slots: Vec<Slot> = slots.map(|slot| slot.unwrap_or(PADDING)).collect();
-        let vectors = self.vectors.clone().expect("the pool is there between writes");
+        let vectors = self.vectors.clone().expect("the store is there between writes");
         B::float_select(vectors, 0, self.indices(&slots))
     }
 
@@ -118,7 +118,7 @@ impl<B: Backend> DeviceVectors<B> {
     }
 
     fn take(&mut self) -> FloatTensor<B> {
-        self.vectors.take().expect("the pool is there between writes")
+        self.vectors.take().expect("the store is there between writes")
     }
 
     fn indices(&self, slots: &[Slot]) -> IntTensor<B> {

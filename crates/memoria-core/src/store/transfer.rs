@@ -1,20 +1,20 @@
-//! Vectors on their way into the pool and out of it.
+//! Vectors on their way into the store and out of it.
 
 use burn::backend::{Backend, Shape, TensorData, TensorMetadata, tensor::FloatTensor};
 
-use super::{Pool, Vectors, host::HostVectors, read, squared_norms};
+use super::{VectorStore, Vectors, host::HostVectors, read, squared_norms};
 use crate::{MemoriaError, id::Slot};
 
-impl<B: Backend> Pool<B> {
+impl<B: Backend> VectorStore<B> {
     /// Writes new vectors `[…, dim]`, one for each slot, if they are kept where they are, and returns what
     /// has to be read of them: their squared norms, or on the host the vectors, still to be
     /// [written](Self::write_read).
     pub(crate) fn write(&mut self, slots: &[Slot], vectors: FloatTensor<B>) -> FloatTensor<B> {
         match &mut self.vectors {
             Vectors::Host(_) => vectors,
-            Vectors::Device(pool) => {
+            Vectors::Device(store) => {
                 let vectors = B::float_reshape(vectors, Shape::new([slots.len(), self.dim]));
-                pool.write(slots, vectors.clone());
+                store.write(slots, vectors.clone());
                 squared_norms::<B>(vectors)
             }
         }
@@ -100,7 +100,7 @@ impl<B: Backend> Pool<B> {
         }
     }
 
-    /// Copies vectors into slots of a pool that is [alike](Self::check_alike), on the device if both are
+    /// Copies vectors into slots of a store that is [alike](Self::check_alike), on the device if both are
     /// there.
     pub(crate) fn copy(
         &self,

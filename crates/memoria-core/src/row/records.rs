@@ -5,8 +5,8 @@ use core::num::NonZeroU32;
 use crate::{
     Engram, EngramId, EngramKind,
     id::{Entry, Member, Slot},
-    lifespan::Lifespan,
-    table::Table,
+    row::lifespan::Lifespan,
+    row::table::Table,
 };
 
 /// What is kept of one engram.

@@ -6,7 +6,7 @@ use super::HostQuery;
 use crate::{
     Correlation, MemoriaError,
     id::Slot,
-    pool::number::{ABREAST, Number, Wide},
+    store::number::{ABREAST, Number, Wide},
     threads::share,
 };
 
@@ -19,7 +19,7 @@ pub(super) const SCORED_AT_ONCE: usize = 16 * ABREAST;
 
 /// Vectors by slot, in pieces that never move.
 #[derive(Clone, Debug)]
-pub(in crate::pool) struct Vectors<N: Number> {
+pub(in crate::store) struct Vectors<N: Number> {
     pieces: Vec<Vec<N>>,
     pub(super) dim: usize,
     /// What norms are distances from; made with the first vectors, as whoever tells the dimension may lie.

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     EngramId,
     id::Slot,
-    pool::number::{Number, Wide},
+    store::number::{Number, Wide},
     threads::share,
 };
 use estimate::{Estimate, Verdict, decide};
@@ -223,7 +223,7 @@ mod tests {
     use crate::{
         Correlation,
         id::{Entry, Member},
-        ranking::Ranking,
+        search::ranking::Ranking,
     };
     use burn::{
         backend::TensorData,
@@ -242,13 +242,13 @@ mod tests {
         numbers.chunks_exact(dim).enumerate().map(vector).collect()
     }
 
-    fn pool<N: Number>(vectors: &[Vec<f64>]) -> Vectors<N> {
-        let mut pool = Vectors::<N>::new(vectors[0].len());
-        pool.reserve(vectors.len()).unwrap();
+    fn store<N: Number>(vectors: &[Vec<f64>]) -> Vectors<N> {
+        let mut store = Vectors::<N>::new(vectors[0].len());
+        store.reserve(vectors.len()).unwrap();
         let numbers = TensorData::new(vectors.concat(), [vectors.len() * vectors[0].len()]);
         let slots = (0..vectors.len()).map(|slot| Some(Slot(slot as u32)));
-        pool.write(slots, &numbers_of(&numbers), f64::INFINITY, false);
-        pool
+        store.write(slots, &numbers_of(&numbers), f64::INFINITY, false);
+        store
     }
 
     /// The places of the `k` best among candidates with these scores.
@@ -262,7 +262,7 @@ mod tests {
     /// Slides a window of `width` candidates, every third of whom dies early, over all vectors but the last,
     /// which is the query; two more are kept ahead. Counts those whose scores codes told.
     fn told<N: Number>(vectors: &[Vec<f64>], width: usize, k: usize) -> usize {
-        let (pool, mut codes, mut told) = (pool::<N>(vectors), Codes::default(), 0);
+        let (store, mut codes, mut told) = (store::<N>(vectors), Codes::default(), 0);
         let last = vectors.len() - 1;
         for first in 0..=last - width {
             let lives = |slot: &usize| !slot.is_multiple_of(3) || slot + width / 2 > first + width;
@@ -274,12 +274,13 @@ mod tests {
                 continue;
             }
             let asked = (last + first) % vectors.len();
-            let query = pool.query(1, |_| pool.get(Slot(asked as u32)), Correlation::NegSquaredL2);
+            let query =
+                store.query(1, |_| store.get(Slot(asked as u32)), Correlation::NegSquaredL2);
             let (mut exact, mut scores) = (Vec::new(), Vec::new());
-            pool.scores(&query, &candidates, false, &mut exact);
+            store.scores(&query, &candidates, false, &mut exact);
             let members = kept.iter().map(|&slot| (EngramId(slot.0.into()), slot));
-            codes.keep(&pool, &query, members);
-            codes.scores(&pool, &query, (&candidates, k), first % 2 == 0, &mut scores);
+            codes.keep(&store, &query, members);
+            codes.scores(&store, &query, (&candidates, k), first % 2 == 0, &mut scores);
             assert_eq!(chosen(&scores, k), chosen(&exact, k), "{scores:?}\n{exact:?}");
             told += scores.iter().filter(|score| !score.is_finite()).count();
         }
@@ -323,16 +324,16 @@ mod tests {
     fn the_error_is_never_above_its_bound() {
         for (dim, common) in [(3, 0.0), (64, 0.0), (100, 2.0), (768, 0.3), (4096, 0.0)] {
             let numbers: Vec<f64> = (0..20 * dim).map(|i| (i as f64 * 2.3).cos()).collect();
-            let pool = pool::<f32>(&vectors(&numbers, dim, 1.0, common));
+            let store = store::<f32>(&vectors(&numbers, dim, 1.0, common));
             let slots: Vec<Slot> = (0..19).map(Slot).collect();
-            let query = pool.query(1, |_| pool.get(Slot(19)), Correlation::NegSquaredL2);
-            let centre = pool.query(1, |_| pool.get(Slot(0)), Correlation::NegSquaredL2);
+            let query = store.query(1, |_| store.get(Slot(19)), Correlation::NegSquaredL2);
+            let centre = store.query(1, |_| store.get(Slot(0)), Correlation::NegSquaredL2);
             let mut codes = Codes::default();
             let members = slots.iter().map(|&slot| (EngramId(slot.0.into()), slot));
-            codes.keep(&pool, &centre, members);
-            codes.compare(&pool, &query, 19, false);
+            codes.keep(&store, &centre, members);
+            codes.compare(&store, &query, 19, false);
             let mut exact = Vec::new();
-            pool.scores(&query, &slots, false, &mut exact);
+            store.scores(&query, &slots, false, &mut exact);
             for (score, Estimate { distance, error }) in exact.iter().zip(&codes.estimates) {
                 let off = (distance + score).abs();
                 assert!(off <= *error, "{off} > {error} in {dim} dimensions");
@@ -349,16 +350,16 @@ mod tests {
         let mut vectors = vectors(&numbers, 64, 0.01, 0.0);
         let far = vectors.len() - 1;
         vectors[far] = vec![1e4; 64];
-        let pool = pool::<f32>(&vectors);
+        let store = store::<f32>(&vectors);
         let slots: Vec<Slot> = (0..400).map(Slot).collect();
-        let query = |slot| pool.query(1, |_| pool.get(Slot(slot)), Correlation::NegSquaredL2);
+        let query = |slot| store.query(1, |_| store.get(Slot(slot)), Correlation::NegSquaredL2);
         let mut codes = Codes::default();
         let members = || slots.iter().map(|&slot| (EngramId(slot.0.into()), slot));
-        codes.keep(&pool, &query(far as u32), members());
+        codes.keep(&store, &query(far as u32), members());
         let mut untold = |at| {
             let (query, mut scores) = (query(at), Vec::new());
-            codes.keep(&pool, &query, members());
-            codes.scores(&pool, &query, (&slots, 40), false, &mut scores);
+            codes.keep(&store, &query, members());
+            codes.scores(&store, &query, (&slots, 40), false, &mut scores);
             scores.iter().filter(|score| score.is_finite()).count()
         };
         assert_eq!(untold(500), 400);
