@@ -112,6 +112,19 @@ use crate::{EngramId, Invariant, MemoriaConfig};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MemoriaError {
+    /// A `backward` has gone through segments of a gradient window that was not ended.
+    #[error(
+        "a `backward` has gone through the segments that the gradient window holds: call `detach` after each \
+         `backward`, before the next segment"
+    )]
+    NotDetached,
+
+    /// A memory belongs to another layer than the one that is run with it.
+    #[error(
+        "the memory belongs to another layer: give each layer a memory of its own, or `reset` this one first"
+    )]
+    OtherLayer,
+
     /// A configuration value is out of its range.
     #[error("`{field}` must be {expected}, got {got}")]
     InvalidConfig {

@@ -7,7 +7,7 @@ use burn::{
     tensor::{Bool, Tensor},
 };
 use memoria_core::{MemoriaError, State};
-use memoria_nn::{MemoriaState, Recall};
+use memoria_nn::{MemoriaState, Recall, RecallInput};
 
 use previous::Previous;
 
@@ -122,7 +122,8 @@ impl ModelMemory {
         previous.check_model(embedding)?;
         let begun_anew = previous.begun_anew.clone();
         let working = abstractor(previous.hidden.clone(), previous.left_out.clone());
-        Ok(Some((self.state.recall_except(working, &begun_anew)?, begun_anew)))
+        let asked = RecallInput::new(working).absent(&begun_anew);
+        Ok(Some((self.state.recall(asked)?, begun_anew)))
     }
 
     /// Refuses a batch of other rows than there are.

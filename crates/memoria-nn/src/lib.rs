@@ -58,17 +58,28 @@ mod attention;
 mod dropout;
 mod identity;
 mod layer;
+mod padding;
+mod places;
 mod recall;
+mod score;
 mod state;
+mod tape;
 mod window;
 
-pub use abstractor::{Abstractor, AbstractorConfig};
+pub use abstractor::{Abstractor, AbstractorConfig, AbstractorOutput};
 pub use attend::{ScoreMask, attend};
 pub use attention::{
     MemoryAttention, MemoryAttentionConfig, MemoryAttentionInput, MemoryAttentionOutput,
-    attend_to_memories,
+    ProjectedMemories, attend_to_memories,
 };
 pub use dropout::apply_dropout;
-pub use layer::{MemoriaLayer, MemoriaLayerConfig, MemoriaLayerOutput};
-pub use recall::{Recall, RemindedMemories};
+pub use layer::{
+    MemoriaLayer, MemoriaLayerConfig, MemoriaLayerInput, MemoriaLayerOutput, Sight,
+};
+pub use padding::rows_of_padding;
+pub use recall::{Recall, RecallInput, RemindedMemories};
+pub use score::recall_scores;
+// For the other crates of this workspace.
+#[doc(hidden)]
+pub use state::accumulated;
 pub use state::{MemoriaState, MemoriaStateConfig};

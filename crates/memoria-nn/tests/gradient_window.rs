@@ -124,7 +124,10 @@ fn a_row_that_begins_anew_is_reminded_of_nothing() {
     let mut last = None;
     for (segment, working) in written.iter().enumerate() {
         let begun_anew: &[usize] = if segment == 2 { &[1] } else { &[] };
-        let recall = memory.recall_except(working.clone(), begun_anew).unwrap();
+        let recall = {
+            memory.reset_rows(begun_anew).unwrap();
+            memory.recall(RecallInput::new(working.clone()).absent(begun_anew)).unwrap()
+        };
         memory.reinforce(&recall, None).unwrap();
         counts.push([recall.ids(0).len(), recall.ids(1).len()]);
         last = Some(recall);

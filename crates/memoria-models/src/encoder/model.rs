@@ -96,7 +96,7 @@ impl Encoder {
         for layer in below {
             hidden = layer.forward(hidden, &mask, None).hidden;
         }
-        let recall = memory.memoria().recall(abstractor.forward(hidden.clone(), None))?;
+        let recall = memory.memoria().recall(abstractor.forward(hidden.clone(), None).memories)?;
         let mut weights = Vec::new();
         for layer in above {
             let output = layer.forward(hidden, &mask, Some(&recall));

@@ -106,7 +106,7 @@ impl Gpt2 {
         let abstractor = self.abs.as_ref().ok_or(ModelError::NoMemory)?;
         let recalled =
             memory.recall_previous(batch, &self.wte.weight.val(), |hidden, left_out| {
-                abstractor.forward(hidden, left_out)
+                abstractor.forward(hidden, left_out).memories
             })?;
         Ok(recalled.map(|(recall, begun_anew)| {
             let without_memory = (!begun_anew.is_empty()).then(|| {

@@ -44,7 +44,7 @@ fn equals_the_reference(#[case] device: Device) {
     abstractor.feedforward = linear(&file, "feedforward", &device);
     abstractor.output = linear(&file, "output", &device);
     let input = TensorData::new(numbers(&file["input"]), [3, 9, 16]);
-    let output = abstractor.forward(Tensor::from_data(input, &device), None);
+    let output = abstractor.forward(Tensor::from_data(input, &device), None).memories;
     assert_eq!(output.dims(), [3, 5, 16]);
     let expected = numbers(&file["output"]);
     for (got, expected) in output.into_data().iter::<f32>().zip(expected) {
@@ -61,7 +61,7 @@ fn padding_takes_no_part() {
     let other = Tensor::cat(vec![hidden.clone(), hidden.clone() * 7.0], 1);
     let mask: Vec<bool> = (0..20).map(|place| place % 10 >= 5).collect();
     let mask = Tensor::from_data(TensorData::new(mask, [2, 10]), &device);
-    let expected = abstractor.forward(hidden, None).into_data();
-    let got = abstractor.forward(other, Some(mask)).into_data();
+    let expected = abstractor.forward(hidden, None).memories.into_data();
+    let got = abstractor.forward(other, Some(mask)).memories.into_data();
     got.assert_approx_eq::<f32>(&expected, burn::tensor::Tolerance::absolute(1e-5));
 }

@@ -143,9 +143,9 @@ fn modules_panic_at_shapes_that_do_not_fit() {
     let panics = |call: &dyn Fn()| catch_unwind(AssertUnwindSafe(call)).is_err();
     assert!(panics(&|| drop(MemoryAttentionConfig::new(10, 3).init(&device))));
     assert!(panics(&|| drop(MemoryAttentionConfig::new(10, 0).init(&device))));
-    assert!(panics(&|| drop(MemoriaLayerConfig::new(10, 3, 2).init(&device))));
+    assert!(panics(&|| drop(MemoriaLayerConfig::bidirectional(10, 3, 2).init(&device))));
     let abstractor = AbstractorConfig::new(4, 2).init(&device);
-    assert!(panics(&|| drop(abstractor.forward(ones([2, 3, 5]), None))));
+    assert!(panics(&|| drop(abstractor.forward(ones([2, 3, 5]), None).memories)));
     let mask = Tensor::<2, Bool>::from_data([[true, false]], &device);
     assert!(panics(&|| drop(abstractor.forward(ones([2, 3, 4]), Some(mask.clone())))));
     let attention = MemoryAttentionConfig::new(4, 2).init(&device);
@@ -154,7 +154,7 @@ fn modules_panic_at_shapes_that_do_not_fit() {
     };
     assert!(panics(&|| drop(attend([3, 3, 4]))));
     assert!(panics(&|| drop(attend([2, 3, 5]))));
-    let layer = MemoriaLayerConfig::new(4, 2, 2).init(&device);
+    let layer = MemoriaLayerConfig::bidirectional(4, 2, 2).init(&device);
     assert!(panics(&|| drop(layer.forward(ones([2, 3, 5]), &mut lived()))));
     assert!(panics(&|| drop(layer.forward_peek(ones([2, 3, 5]), &mut lived()))));
     let recall = lived().recall(ones([2, 2, 4])).unwrap();

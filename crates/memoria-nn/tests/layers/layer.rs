@@ -22,7 +22,7 @@ fn memory(bptt: usize) -> MemoriaState {
 }
 
 fn layer(device: &Device) -> MemoriaLayer {
-    MemoriaLayerConfig::new(16, 2, 3).with_dropout(0.5).init(device)
+    MemoriaLayerConfig::bidirectional(16, 2, 3).with_dropout(0.5).init(device)
 }
 
 fn hidden(batch: usize, device: &Device) -> Tensor<3> {
@@ -43,7 +43,7 @@ fn a_rows_gains_sum_to_alpha_times_what_it_was_reminded_of() {
             memory.reset_rows(&[1]).unwrap();
         }
         let input = hidden(3, &device);
-        let working = layer.abstractor.forward(input.clone(), None);
+        let working = layer.abstractor.forward(input.clone(), None).memories;
         let recall = memory.recall(working).unwrap();
         let before: Vec<Vec<f32>> = (0..3)
             .map(|row| {
@@ -214,7 +214,7 @@ fn half_precision_inference(#[values(FloatDType::F16, FloatDType::BF16)] dtype: 
     let halve = |tensor: Tensor<3>| tensor.cast(dtype);
     let mut memory = memory(0);
     for _ in 0..6 {
-        let working = halve(model.abstractor.forward(hidden(2, &device), None));
+        let working = halve(model.abstractor.forward(hidden(2, &device), None).memories);
         let recall = memory.recall(working).unwrap();
         if let Some(reminded) = &recall.reminded {
             assert_eq!(reminded.data.dtype(), DType::from(dtype));
