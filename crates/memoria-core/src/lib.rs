@@ -89,7 +89,7 @@ mod store;
 mod threads;
 
 // For the other crates of this workspace.
-pub use config::{Correlation, MemoriaConfig};
+pub use config::{Correlation, LongTermSearch, MemoriaConfig, Pooling, ShortTermSearch, Wiring};
 pub use costs::Costs;
 pub use engram::{Connection, Engram, EngramCounts, EngramKind};
 pub use error::MemoriaError;

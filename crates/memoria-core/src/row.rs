@@ -182,6 +182,11 @@ impl Row {
         self.long_term.len()
     }
 
+    /// All long-term engrams, by position.
+    pub(crate) fn long_term(&self) -> impl ExactSizeIterator<Item = Member> {
+        (0..self.long_term.len()).map(|position| self.long_term_at(position))
+    }
+
     /// The long-term engram at a position, which depends on nothing but what happened in this row.
     pub(crate) fn long_term_at(&self, position: usize) -> Member {
         self.records.member(self.long_term[position])
