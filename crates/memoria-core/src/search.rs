@@ -3,6 +3,9 @@
 pub(crate) mod exploration;
 pub(crate) mod ranking;
 mod walk;
+mod workspace;
+
+pub(crate) use workspace::SearchWorkspace;
 
 use crate::{
     EngramId, MemoriaConfig, Recollection,
@@ -64,7 +67,7 @@ impl Candidates {
         self.members.capacity() * size_of::<Member>() + self.slots.capacity() * size_of::<Slot>()
     }
 
-    /// Puts the `k` living ones with the highest scores into the row's [chosen](crate::row::scratch::Scratch),
+    /// Puts the `k` living ones with the highest scores into the row's [chosen](SearchWorkspace),
     /// in order of id; without scores all are alike. Who has NaN for a score is known to be none of them.
     fn choose(&self, row: &mut Row, scores: Option<&[f64]>, k: usize) {
         let mut ranking = core::mem::take(&mut row.scratch.ranking);
