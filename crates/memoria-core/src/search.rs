@@ -3,6 +3,9 @@
 pub(crate) mod draw;
 pub(crate) mod ranking;
 mod walk;
+mod workspace;
+
+pub(crate) use workspace::SearchWorkspace;
 
 use draw::Draw;
 
@@ -67,7 +70,7 @@ impl Candidates {
         self.members.capacity() * size_of::<Member>() + self.slots.capacity() * size_of::<Slot>()
     }
 
-    /// Puts the living ones that are to be reminded into the row's [chosen](crate::row::scratch::Scratch), in
+    /// Puts the living ones that are to be reminded into the row's [chosen](SearchWorkspace), in
     /// order of id. Without scores all are alike; one with NaN for a score is known to be none of them.
     fn choose(&self, row: &mut Row, scores: Option<&[f64]>, config: &MemoriaConfig) {
         let k = config.num_reminded_stm;
