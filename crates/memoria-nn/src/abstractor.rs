@@ -112,9 +112,8 @@ impl AbstractorConfig {
             value_transform: linear(d_model, d_model),
             feedforward: linear(d_model, d_ff),
             output: linear(d_ff, d_model),
-            recall_embeddings: (self.num_queries > 0).then(|| {
-                Param::from_tensor(Tensor::zeros([1, self.num_queries, d_model], device))
-            }),
+            recall_embeddings: (self.num_queries > 0)
+                .then(|| Param::from_tensor(Tensor::zeros([1, self.num_queries, d_model], device))),
             norm: self.norm.then(|| {
                 LayerNormConfig::new(d_model).with_epsilon(self.layer_norm_eps).init(device)
             }),

@@ -110,9 +110,7 @@ impl MemoryAttentionConfig {
             output: if self.zero_output { zeros_like(&output) } else { output },
             dropout: DropoutConfig::new(self.dropout).init(),
             n_heads: self.n_heads,
-            sink: self
-                .sink
-                .then(|| Param::from_tensor(Tensor::zeros([self.d_model], device))),
+            sink: self.sink.then(|| Param::from_tensor(Tensor::zeros([self.d_model], device))),
         }
     }
 }

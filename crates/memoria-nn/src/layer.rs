@@ -4,7 +4,7 @@ mod input;
 use burn::{
     module::{Module, Param, ParamId},
     nn::LayerNorm,
-    tensor::Tensor,
+    tensor::{Bool, Tensor},
 };
 use memoria_core::MemoriaError;
 
@@ -100,10 +100,13 @@ impl MemoriaLayer {
         let start = input.start;
         assert!(start == 0, "a segment is remembered whole, got one that starts at {start}");
         let padding = self.check(&input, memory)?;
-        let asked = self.asked(&input.hidden, padding.as_ref(), memory)?;
-        let begins = asked.is_none();
-        let recall = match asked {
-            Some(asked) => memory.recall(asked)?,
+        let source = self.source(&input.hidden, padding.as_ref(), memory)?;
+        let begins = source.is_none();
+        let recall = match source {
+            Some(source) => {
+                let recall = memory.recall(self.made_of(&source))?;
+                self.with_graph(recall, source)
+            }
             None => memory.nothing(&input.hidden)?,
         };
         memory.belong_to(self.id());
@@ -141,8 +144,11 @@ impl MemoriaLayer {
     ) -> Result<MemoriaLayerOutput, MemoriaError> {
         let input = input.into();
         let padding = self.check(&input, memory)?;
-        let recall = match self.asked(&input.hidden, padding.as_ref(), memory)? {
-            Some(asked) => memory.peek(asked)?,
+        let recall = match self.source(&input.hidden, padding.as_ref(), memory)? {
+            Some(source) => {
+                let recall = memory.peek(self.made_of(&source))?;
+                self.with_graph(recall, source)
+            }
             None => memory.nothing(&input.hidden)?,
         };
         Ok(self.attend(input, recall))
@@ -207,36 +213,32 @@ impl MemoriaLayer {
         self.attention.forward(attending).context
     }
 
-    /// What to recall for a segment; `None` if it is the first one of all rows that take part.
-    fn asked(
+    /// What memories are made of when a segment comes; `None` if it is the first one of all rows that take part.
+    fn source(
         &self,
         hidden: &Tensor<3>,
         padding: Option<&Padding>,
         memory: &mut MemoriaState,
-    ) -> Result<Option<RecallInput>, MemoriaError> {
+    ) -> Result<Option<Source>, MemoriaError> {
         if !self.is_causal {
-            return Ok(Some(self.made_of(hidden.clone(), padding.cloned())));
+            return Ok(Some(Source::new(hidden.clone(), padding.cloned(), padding.cloned())));
         }
         // A memory of other rows is refused here.
         memory.prepare(hidden)?;
         let Some(previous) = memory.previous(&hidden.device())? else { return Ok(None) };
         let absent = padding.map(Padding::empty_rows).unwrap_or_default();
         let Some(present) = previous.clone().without(&absent) else { return Ok(None) };
-        let asked = self.made_of(previous.hidden, previous.padding);
-        let rows = present.empty_rows();
-        Ok(Some(match self.keeps_hidden {
-            true => asked.padding(present.padding),
-            false => asked.absent(&rows),
-        }))
+        Ok(Some(Source::new(previous.hidden, previous.padding, present.padding)))
     }
 
-    /// Memories and queries of a segment.
-    fn made_of(&self, hidden: Tensor<3>, padding: Option<Padding>) -> RecallInput {
-        let mask = padding.as_ref().map(|padding| padding.mask(&hidden.device()));
+    /// Memories, and queries that they are compared with.
+    fn made_of(&self, source: &Source) -> RecallInput {
+        let Source { hidden, mask, padding } = source.clone();
         if self.keeps_hidden {
-            let query = self.abstractor.forward(hidden.clone(), mask).memories;
+            // What is recalled shows whether a graph of the query would be read.
+            let query = self.abstractor.clone().no_grad().forward(hidden.clone().detach(), mask);
             let working = if self.equal_length { equally_long(hidden) } else { hidden };
-            return RecallInput::new(working).query(query).padding(padding);
+            return RecallInput::new(working).query(query.memories).padding(padding);
         }
         let absent = padding.as_ref().map(Padding::empty_rows).unwrap_or_default();
         let made = self.abstractor.forward(hidden, mask);
@@ -245,6 +247,16 @@ impl MemoriaLayer {
             Some(query) => asked.query(query),
             None => asked,
         }
+    }
+
+    /// The recall, with the graph of its query where that is read.
+    fn with_graph(&self, recall: Recall, source: Source) -> Recall {
+        let is_read = recall.reminded.is_some() && self.score_scale != 0.0;
+        if !(self.keeps_hidden && is_read && source.hidden.is_autodiff()) {
+            return recall;
+        }
+        let query = self.abstractor.forward(source.hidden, source.mask).memories;
+        Recall { query: Some(query), ..recall }
     }
 
     /// Refuses a segment without positions and a memory of another layer. Reads the padding.
@@ -268,5 +280,23 @@ impl MemoriaLayer {
     /// What a memory knows its layer by.
     fn id(&self) -> ParamId {
         self.attention.query.weight.id
+    }
+}
+
+/// What memories and queries are made of.
+#[derive(Clone)]
+struct Source {
+    /// `[batch, seq, d_model]`.
+    hidden: Tensor<3>,
+    /// `[batch, seq]`, true for positions that take no part.
+    mask: Option<Tensor<2, Bool>>,
+    /// Positions that are not stored, those of rows that take no part included.
+    padding: Option<Padding>,
+}
+
+impl Source {
+    fn new(hidden: Tensor<3>, read: Option<Padding>, stored: Option<Padding>) -> Self {
+        let mask = read.map(|padding| padding.mask(&hidden.device()));
+        Self { hidden, mask, padding: stored }
     }
 }

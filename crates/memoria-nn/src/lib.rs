@@ -73,9 +73,7 @@ pub use attention::{
     ProjectedMemories, attend_to_memories,
 };
 pub use dropout::apply_dropout;
-pub use layer::{
-    MemoriaLayer, MemoriaLayerConfig, MemoriaLayerInput, MemoriaLayerOutput, Sight,
-};
+pub use layer::{MemoriaLayer, MemoriaLayerConfig, MemoriaLayerInput, MemoriaLayerOutput, Sight};
 pub use padding::rows_of_padding;
 pub use recall::{Recall, RecallInput, RemindedMemories};
 pub use score::recall_scores;

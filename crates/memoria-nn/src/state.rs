@@ -127,10 +127,8 @@ impl MemoriaState {
         let absent = padding.as_ref().map(Padding::empty_rows).unwrap_or_default();
         self.store(working.clone().inner(), padding.as_ref())?;
         let reminded = match &query {
-            None => self.memory.remind_except(&absent)?,
-            Some(query) => {
-                self.memory.remind_for_except(query.clone().inner().into_dispatch(), &absent)?
-            }
+            None => self.memory.remind()?,
+            Some(query) => self.memory.remind_for(query.clone().inner().into_dispatch())?,
         };
         self.is_reset = false;
         let working = self.window.push(working, padding.as_ref(), &reminded);
@@ -151,7 +149,7 @@ impl MemoriaState {
         self.drop_rows_for(&input.working)?;
         let absent = input.padding.as_ref().map(Padding::empty_rows).unwrap_or_default();
         let query = input.query.as_ref().unwrap_or(&input.working).clone().inner();
-        let reminded = self.memory.peek_except(query.into_dispatch(), &absent)?;
+        let reminded = self.memory.peek(query.into_dispatch())?;
         Ok(self.attended(input, reminded))
     }
 
@@ -249,7 +247,9 @@ impl MemoriaState {
     /// [`MemoriaError::NotDetached`].
     pub(crate) fn previous(&mut self, device: &Device) -> Result<Option<Previous>, MemoriaError> {
         self.check_window()?;
-        if !device.is_autodiff() && let Some(previous) = &mut self.previous {
+        if !device.is_autodiff()
+            && let Some(previous) = &mut self.previous
+        {
             previous.leave_autodiff();
         }
         Ok(self.previous.clone())

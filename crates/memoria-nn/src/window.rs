@@ -2,10 +2,7 @@
 
 use std::collections::VecDeque;
 
-use burn::{
-    backend::Dispatch,
-    tensor::Tensor,
-};
+use burn::{backend::Dispatch, tensor::Tensor};
 use memoria_core::{EngramId, Reminded};
 
 use crate::{padding::Padding, places::indices, tape::Tape};

@@ -4,7 +4,8 @@ use burn::{
     tensor::{Bool, Device, Tensor},
 };
 use memoria_nn::{
-    MemoryAttentionConfig, MemoryAttentionOutput, ProjectedMemories, apply_dropout, attend_to_memories,
+    MemoryAttentionConfig, MemoryAttentionOutput, ProjectedMemories, apply_dropout,
+    attend_to_memories,
 };
 
 use super::Gpt2Config;
@@ -61,8 +62,7 @@ impl Gpt2MemoryAttention {
     ) -> MemoryAttentionOutput {
         let query = self.q_attn.forward(hidden);
         let projected = ProjectedMemories::new(query, key, value).mask_pad(mask_pad);
-        let attended =
-            attend_to_memories(projected, self.n_head, &self.attn_dropout);
+        let attended = attend_to_memories(projected, self.n_head, &self.attn_dropout);
         MemoryAttentionOutput { context: self.added(attended.context), ..attended }
     }
 

@@ -1,9 +1,9 @@
 //! What a state tells of itself.
 
 use burn::backend::Dispatch;
-use memoria_core::{Costs, MemoriaError, State, history::History};
 #[cfg(doc)]
 use memoria_core::Memoria;
+use memoria_core::{Costs, MemoriaError, State, history::History};
 
 use super::{MemoriaState, MemoriaStateConfig};
 

@@ -1,9 +1,9 @@
 //! Rows that come and go.
 
 use burn::module::ParamId;
-use memoria_core::MemoriaError;
 #[cfg(doc)]
 use memoria_core::Memoria;
+use memoria_core::MemoriaError;
 
 use super::{MemoriaState, Previous};
 use crate::window::GradientWindow;

@@ -16,9 +16,9 @@ use burn::{
     backend::{DType, Dispatch, ops::FloatTensorOps},
     tensor::{Device, Tensor, TensorData},
 };
-use memoria_core::{MemoriaError, Restore, Restored, Snapshot, SnapshotInfo};
 #[cfg(doc)]
 use memoria_core::Memoria;
+use memoria_core::{MemoriaError, Restore, Restored, Snapshot, SnapshotInfo};
 
 use super::{MemoriaState, MemoriaStateConfig, Previous};
 use crate::padding::Padding;

@@ -5,4 +5,5 @@ mod abstractor;
 mod errors;
 mod history;
 mod layer;
+mod learned;
 mod snapshot;
