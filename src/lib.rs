@@ -65,9 +65,10 @@
 //! neither leaves it out.
 
 pub use memoria_core::{
-    Connection, Correlation, Costs, Engram, EngramCounts, EngramId, EngramKind, Invariant,
-    LifespanGain, Memoria, MemoriaConfig, MemoriaError, MemoryUse, Recollection, Reminded, Restore,
-    Restored, RowState, Snapshot, SnapshotInfo, State, Storage, history,
+    AttachedRows, Attachment, Connection, Correlation, Costs, Engram, EngramCounts, EngramId,
+    EngramKind, Invariant, LifespanGain, Memoria, MemoriaConfig, MemoriaError, MemoryUse,
+    Recollection, Reminded, Restore, Restored, RowState, Snapshot, SnapshotInfo, State, Storage,
+    history,
 };
 
 /// Whole transformers with a memory, and their weights: GPT-2, BERT and RoBERTa. Feature `models`.

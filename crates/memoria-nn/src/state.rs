@@ -301,6 +301,11 @@ impl MemoriaState {
         Restore::new(device.as_dispatch()).load(path)?.try_into()
     }
 
+    /// The memory itself, without the gradient window.
+    pub fn memoria(&mut self) -> &mut Memoria<Dispatch> {
+        &mut self.memory
+    }
+
     /// Checks every rule that the memory keeps; see [`Memoria::verify`].
     ///
     /// # Errors
