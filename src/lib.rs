@@ -65,10 +65,10 @@
 //! neither leaves it out.
 
 pub use memoria_core::{
-    Connection, Correlation, Costs, Engram, EngramCounts, EngramId, EngramKind, Invariant,
-    LifespanGain, LongTermSearch, Memoria, MemoriaConfig, MemoriaError, MemoryUse, Pooling,
-    Recollection, Reminded, Restore, Restored, RowState, ShortTermSearch, Snapshot, SnapshotInfo,
-    State, Storage, Wiring, history,
+    AttachedRows, Attachment, Connection, Correlation, Costs, Engram, EngramCounts, EngramId,
+    EngramKind, Invariant, LifespanGain, LongTermSearch, Memoria, MemoriaConfig, MemoriaError,
+    MemoryUse, Pooling, Recollection, Reminded, Restore, Restored, RowState, ShortTermSearch,
+    Snapshot, SnapshotInfo, State, Storage, Wiring, history,
 };
 
 /// Whole transformers with a memory, and their weights: GPT-2, BERT and RoBERTa. Feature `models`.
@@ -91,8 +91,10 @@ struct Readme;
 /// Burn modules around a memory: abstractor, memory attention, and a layer that joins them.
 pub mod nn {
     pub use memoria_nn::{
-        Abstractor, AbstractorConfig, MemoriaLayer, MemoriaLayerConfig, MemoriaLayerOutput,
-        MemoriaState, MemoriaStateConfig, MemoryAttention, MemoryAttentionConfig,
-        MemoryAttentionInput, MemoryAttentionOutput, Recall, RemindedMemories, attend_to_memories,
+        Abstractor, AbstractorConfig, AbstractorOutput, MemoriaLayer, MemoriaLayerConfig,
+        MemoriaLayerInput, MemoriaLayerOutput, MemoriaState, MemoriaStateConfig, MemoryAttention,
+        MemoryAttentionConfig, MemoryAttentionInput, MemoryAttentionOutput, ProjectedMemories,
+        Recall, RecallInput, RemindedMemories, ScoreMask, Sight, apply_dropout, attend,
+        attend_to_memories, recall_scores, rows_of_padding,
     };
 }

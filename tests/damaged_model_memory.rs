@@ -4,13 +4,14 @@
 //! One test, so that no other one's memory is measured with it.
 
 #[allow(dead_code, reason = "not all of it is needed")]
+#[path = "support/checksummed.rs"]
+mod checksummed;
+#[allow(dead_code, reason = "not all of it is needed")]
 #[path = "support/remembering.rs"]
 mod remembering;
-#[allow(dead_code, reason = "not all of it is needed")]
-#[path = "support/sealed.rs"]
-mod sealed;
 
 use burn::{backend::Dispatch, tensor::Device};
+use checksummed::{contents, snapshot_of};
 use memoria::{
     MemoriaError, Restore,
     models::{ModelError, ModelMemory},
@@ -19,7 +20,6 @@ use peak_alloc::PeakAlloc;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use remembering::{Model, recorded, recorded_input};
-use sealed::{contents, seal};
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
@@ -78,7 +78,7 @@ fn changed_snapshots_are_refused_at_no_cost() {
                 2 => drop(forged.drain(at..(at + 40).min(forged.len()))),
                 _ => drop(forged.splice(at..at, [rng.random()])),
             }
-            let forged = seal(&forged);
+            let forged = snapshot_of(2, &forged);
             let (result, peak) = measured(&forged);
             largest = largest.max(peak as f64 / forged.len() as f64);
             let Ok(mut memory) = result else { continue };

@@ -7,12 +7,12 @@
 mod support;
 
 use burn::backend::{Flex, TensorData, ops::FloatTensorOps};
-use memoria::{LifespanGain, Memoria, MemoriaConfig, MemoriaError, Restore, Storage};
+use memoria::{Attachment, LifespanGain, Memoria, MemoriaConfig, MemoriaError, Restore, Storage};
 use peak_alloc::PeakAlloc;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use support::{
-    sealed::{Contents, contents, number, seal},
+    checksummed::{Contents, as_version_1, contents, number, snapshot_of, version},
     story::{Size, Story},
 };
 
@@ -49,9 +49,10 @@ fn measured(bytes: &[u8], storage: Storage) -> (Result<Memoria<Flex>, MemoriaErr
 
 /// Snapshots of memories of all sorts: young, old, empty, with much in the log and with nothing.
 fn snapshots() -> Vec<Vec<u8>> {
-    let mut snapshots = vec![Contents::default().sealed()];
+    let mut snapshots = vec![Contents::default().snapshot()];
     let mut empty = Memoria::<Flex>::new(MemoriaConfig::new(1, 2, 3, 4.0, 5)).unwrap();
     snapshots.push(empty.snapshot().unwrap().to_bytes().unwrap());
+    snapshots.push(Contents { version: 1, ..Contents::default() }.snapshot());
     for (seed, (rows, dim, steps, width)) in
         [(1, 1, 3, 2), (3, 8, 12, 4), (2, 3, 60, 3), (1, 64, 30, 16)].into_iter().enumerate()
     {
@@ -59,8 +60,20 @@ fn snapshots() -> Vec<Vec<u8>> {
         let story = Story::random(seed as u64, Size { rows, dim, steps, width }, config);
         let mut memory = Memoria::<Flex>::new(config).unwrap();
         story.tell_to(&mut memory, 0..steps, &Default::default());
-        let snapshot = memory.snapshot().unwrap().attribute("user", format!("user {seed}"));
-        snapshots.push(snapshot.to_bytes().unwrap());
+        let mut save = |memory: &mut Memoria<Flex>| {
+            let snapshot = memory.snapshot().unwrap().attribute("user", format!("user {seed}"));
+            snapshots.push(snapshot.to_bytes().unwrap());
+            snapshots.last().unwrap().clone()
+        };
+        let plain = save(&mut memory);
+        // Of some rows also a tensor, and of the last one bytes.
+        let numbers = (0..rows * 6).map(|i| i as f32).collect();
+        let data = TensorData::new::<f32, _>(numbers, [rows, 3, 2]);
+        let data = Flex::float_from_data(data, &Default::default());
+        memory.attach_rows("hidden", data, if rows > 2 { &[1] } else { &[] }).unwrap();
+        memory.attach(rows - 1, "topic", Attachment::Bytes((*b"birds").into())).unwrap();
+        save(&mut memory);
+        snapshots.push(as_version_1(&plain));
     }
     snapshots
 }
@@ -145,7 +158,8 @@ fn changed_snapshots_are_refused_at_no_cost() {
     let (mut taken, mut largest) = (0, 0.0f64);
     for round in 0..CHANGED {
         let snapshot = &snapshots[round as usize % snapshots.len()];
-        let forged = seal(&change(&contents(snapshot), &mut rng));
+        let version = version(snapshot);
+        let forged = snapshot_of(version, &change(&contents(snapshot), &mut rng));
         let storage = if round % 2 == 0 { Storage::Host } else { Storage::Device };
         let (result, bytes) = measured(&forged, storage);
         assert!(bytes <= allowance(forged.len()), "{round}: {bytes} for {}", forged.len());
@@ -159,7 +173,9 @@ fn changed_snapshots_are_refused_at_no_cost() {
         for (name, value) in info.attributes {
             again = again.attribute(name, value);
         }
-        assert!(again.to_bytes().unwrap() == forged, "{round}: taken for something else");
+        let again = again.to_bytes().unwrap();
+        let again = if version == 1 { as_version_1(&again) } else { again };
+        assert!(again == forged, "{round}: taken for something else");
         if let Some(dim) = info.dim.filter(|&dim| dim < 1000) {
             go_on(&mut memory, dim);
         }
@@ -227,13 +243,24 @@ fn promises_are_not_believed() {
         let (firings, ties) = ((0, vec![]), (members, vec![vec![0, members]]));
         promising.push(Contents { firings, ties, ..Contents::default() });
     }
-    let mut all: Vec<Vec<u8>> = promising.iter().map(Contents::sealed).collect();
+    // Attached to all rows that there can be; a tensor and bytes of 2⁶⁰.
+    let mut attached = Contents::default();
+    attached.attachments[0].1 = u64::MAX >> 1;
+    promising.push(attached);
+    for (kind, sizes) in [(vec![1, 2], vec![1 << 30, 1 << 28]), (vec![0], vec![1 << 60])] {
+        let mut attached = Contents::default();
+        let mut value = kind;
+        sizes.into_iter().for_each(|size: u64| number(size, &mut value));
+        attached.attachments[0].2[0].1 = value;
+        promising.push(attached);
+    }
+    let mut all: Vec<Vec<u8>> = promising.iter().map(Contents::snapshot).collect();
     // An attribute of 2⁶² bytes, and a block of 2¹⁸ that is not there.
-    let mut bytes = Contents::default().bytes();
+    let mut bytes = Contents { version: 1, ..Contents::default() }.bytes();
     bytes.truncate(29);
     number(1 << 62, &mut bytes);
-    all.push(seal(&bytes));
-    let mut cut_off = Contents::default().sealed();
+    all.push(snapshot_of(1, &bytes));
+    let mut cut_off = Contents::default().snapshot();
     cut_off[12..16].copy_from_slice(&(1u32 << 18).to_le_bytes());
     all.push(cut_off);
     for (index, bytes) in all.iter().enumerate() {

@@ -1,6 +1,9 @@
 //! The fuzz targets in short: what they do to an input, done to their seeds and to some thousand changes of
 //! them, the same ones in every run.
 
+#[allow(dead_code, reason = "not all of it is needed")]
+#[path = "support/checksummed.rs"]
+mod checksummed;
 #[path = "../fuzz/bodies/config.rs"]
 mod config_body;
 #[path = "../fuzz/bodies/go_on.rs"]
@@ -14,9 +17,6 @@ mod mutations;
 #[allow(dead_code, reason = "not all of it is needed")]
 #[path = "../examples/replay/run.rs"]
 mod run;
-#[allow(dead_code, reason = "not all of it is needed")]
-#[path = "support/sealed.rs"]
-mod sealed;
 #[path = "../fuzz/bodies/snapshot.rs"]
 mod snapshot_body;
 #[allow(dead_code, reason = "not all of it is needed")]

@@ -8,7 +8,7 @@ use memoria::{
     history::{History, HistoryEvent, RowHistory},
 };
 
-use crate::sealed;
+use crate::checksummed::{self, HISTORY};
 
 /// Steps and engrams of a row that are looked at one by one.
 const LOOKED_AT: usize = 24;
@@ -24,8 +24,8 @@ pub(crate) fn run(data: &[u8]) -> bool {
     let Some((&choice, data)) = data.split_first() else { return false };
     let bytes = match choice % 3 {
         0 => data.to_vec(),
-        1 => sealed::seal_as(sealed::HISTORY, data),
-        _ => sealed::seal_as(sealed::HISTORY, &of_parts(data)),
+        1 => checksummed::stream_of(HISTORY, 1, data),
+        _ => checksummed::stream_of(HISTORY, 1, &of_parts(data)),
     };
     let Ok(history) = History::from_bytes(&bytes) else { return false };
     assert!(history.to_bytes() == bytes, "taken for something else");
@@ -48,9 +48,9 @@ fn of_parts(data: &[u8]) -> Vec<u8> {
     }
     parts.push(rest);
     let mut contents = Vec::new();
-    sealed::number(parts.len() as u64 / 3, &mut contents);
+    checksummed::number(parts.len() as u64 / 3, &mut contents);
     for part in parts.chunks_exact(3).flatten() {
-        sealed::number(part.len() as u64, &mut contents);
+        checksummed::number(part.len() as u64, &mut contents);
         contents.extend_from_slice(part);
     }
     contents

@@ -4,9 +4,9 @@
 
 #[path = "../bodies/history.rs"]
 mod body;
-#[path = "../../tests/support/sealed.rs"]
+#[path = "../../tests/support/checksummed.rs"]
 #[allow(dead_code, reason = "not all of it is needed")]
-mod sealed;
+mod checksummed;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     body::run(data);

@@ -6,9 +6,9 @@
 mod body;
 #[path = "../bodies/go_on.rs"]
 mod go_on;
-#[path = "../../tests/support/sealed.rs"]
+#[path = "../../tests/support/checksummed.rs"]
 #[allow(dead_code, reason = "not all of it is needed")]
-mod sealed;
+mod checksummed;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     body::run(data);

@@ -1,9 +1,11 @@
 //! A snapshot whose checksums are right but that tells of a memory that cannot be is refused, with what
 //! cannot be.
 
-use crate::support::sealed::{Contents, seal};
-use burn::backend::{Flex, TensorData, ops::FloatTensorOps};
-use memoria::{EngramId, EngramKind, LifespanGain, Memoria, MemoriaError, Restore, SnapshotInfo};
+use crate::support::checksummed::{Contents, snapshot_of};
+use burn::backend::{Flex, TensorData, ops::FloatTensorOps, read_sync};
+use memoria::{
+    Attachment, EngramId, EngramKind, LifespanGain, Memoria, MemoriaError, Restore, SnapshotInfo,
+};
 use rstest::rstest;
 
 fn restore(bytes: &[u8]) -> Result<Memoria<Flex>, MemoriaError> {
@@ -12,15 +14,21 @@ fn restore(bytes: &[u8]) -> Result<Memoria<Flex>, MemoriaError> {
 
 #[test]
 fn a_sound_one_says_what_it_says() {
-    let sealed = Contents::default().sealed();
-    let info = SnapshotInfo::read(&sealed[..]).unwrap();
+    for version in [1, 2] {
+        check_sound(&Contents { version, ..Contents::default() });
+    }
+}
+
+fn check_sound(contents: &Contents) {
+    let snapshot = contents.snapshot();
+    let info = SnapshotInfo::read(&snapshot[..]).unwrap();
     assert_eq!((info.rows, info.dim, info.engrams), (1, Some(2), 6));
     assert_eq!((info.config.stm_capacity, info.config.seed), (2, 7));
     assert_eq!(
         info.attributes.into_iter().collect::<Vec<_>>(),
         [("a".to_owned(), b"1".to_vec()), ("b".to_owned(), vec![])]
     );
-    let mut memory = restore(&sealed).unwrap();
+    let mut memory = restore(&snapshot).unwrap();
     memory.verify().unwrap();
     let state = memory.state().unwrap();
     let row = state.row(0).unwrap();
@@ -35,15 +43,30 @@ fn a_sound_one_says_what_it_says() {
     let count = |a, b| row.cofire_count(EngramId(a), EngramId(b)).unwrap();
     assert_eq!([count(2, 3), count(5, 2), count(3, 5)], [6, 7, 5]);
     assert_eq!([count(2, 6), count(6, 9), count(2, 2)], [1, 0, 7]);
+    if contents.version == 1 {
+        assert_eq!(memory.attachment_names(0).unwrap().count(), 0);
+        return;
+    }
+    assert!(memory.attachment_names(0).unwrap().eq(["hidden", "topic"]));
+    match memory.attachment(0, "topic").unwrap() {
+        Some(Attachment::Bytes(bytes)) => assert_eq!(&bytes[..], b"birds"),
+        other => panic!("{other:?}"),
+    }
+    match memory.attachment(0, "hidden").unwrap() {
+        Some(Attachment::Tensor(tensor)) => {
+            let data = read_sync(Flex::float_into_data(tensor)).unwrap();
+            assert_eq!(data, TensorData::from([[1.5f32, 2.5]]));
+        }
+        other => panic!("{other:?}"),
+    }
     assert_eq!(memory.snapshot().unwrap().to_bytes().unwrap().len(), {
         // The same but for attributes, which belong to the snapshot.
-        Contents { attributes: vec![], ..Contents::default() }.sealed().len()
+        Contents { attributes: vec![], ..Contents::default() }.snapshot().len()
     });
 }
 
 #[rstest]
 #[case::lifespan("initial_lifespan", |c: &mut Contents| c.initial_lifespan = 0.0)]
-#[case::correlation("correlation 2", |c: &mut Contents| c.correlation = 2)]
 #[case::storage("storage 9", |c: &mut Contents| c.storage = 9)]
 #[case::attribute_order("out of order", |c: &mut Contents| c.attributes.swap(0, 1))]
 #[case::attribute_twice("out of order", |c: &mut Contents| c.attributes[1].0 = b"a".to_vec())]
@@ -53,7 +76,6 @@ fn a_sound_one_says_what_it_says() {
 #[case::large_dimension("dimension of", |c: &mut Contents| c.dim = 1 << 61)]
 #[case::dtype("float type 5", |c: &mut Contents| c.dtype = 5)]
 #[case::too_few_engrams("should have 5", |c: &mut Contents| c.engrams_in_all = 5)]
-#[case::more_rows("ends too early", |c: &mut Contents| c.rows = u64::MAX >> 1)]
 #[case::next_id("below 10", |c: &mut Contents| c.next_id = 10)]
 #[case::steps("steps", |c: &mut Contents| c.steps = u64::MAX)]
 #[case::reminds("reminds", |c: &mut Contents| c.reminds = u64::MAX)]
@@ -87,12 +109,73 @@ fn a_sound_one_says_what_it_says() {
 #[case::heavy_tie("co-firing count", |c: &mut Contents| c.ties.1[1][3] = 6)]
 #[case::vector("vector 5 has a squared norm of NaN", |c: &mut Contents| c.vectors[11] = f32::NAN)]
 #[case::norm("vector 0 has a squared norm of", |c: &mut Contents| c.vectors[0] = 1e19)]
-#[case::short("ends too early", |c: &mut Contents| { c.vectors.pop(); })]
 #[case::long("more in it", |c: &mut Contents| c.rest.push(0))]
-fn what_cannot_be_is_refused(#[case] named: &str, #[case] change: fn(&mut Contents)) {
-    let mut contents = Contents::default();
+fn what_cannot_be_is_refused(
+    #[case] named: &str,
+    #[case] change: fn(&mut Contents),
+    #[values(1, 2)] version: u32,
+) {
+    check_refused(version, named, change);
+}
+
+#[rstest]
+#[case::correlation("correlation 2", |c: &mut Contents| c.correlation = 2)]
+#[case::more_rows("ends too early", |c: &mut Contents| c.rows = u64::MAX >> 1)]
+#[case::short("ends too early", |c: &mut Contents| { c.vectors.pop(); })]
+fn what_cannot_be_in_version_1_is_refused(#[case] named: &str, #[case] change: fn(&mut Contents)) {
+    check_refused(1, named, change);
+}
+
+/// A setting of the head: its place, name and value.
+fn set(contents: &mut Contents, place: usize, name: &[u8], value: &[u8]) {
+    contents.settings[place] = (name.to_vec(), value.to_vec());
+}
+
+/// The value of the only row that has the tensor.
+fn tensor(contents: &mut Contents) -> &mut Vec<u8> {
+    &mut contents.attachments[0].2[0].1
+}
+
+#[rstest]
+#[case::unknown("`ltm_fashion` is not known here", |c: &mut Contents| set(c, 0, b"ltm_fashion", &[0, 1]))]
+#[case::default("`ltm_exploration` is the default", |c: &mut Contents| set(c, 0, b"ltm_exploration", &[0, 0]))]
+#[case::twice("`ltm_exploration` is out of order", |c: &mut Contents| set(c, 1, b"ltm_exploration", &[0, 1]))]
+#[case::order("`ltm_search_depth` is out of order", |c: &mut Contents| c.settings.swap(1, 2))]
+#[case::name("not text", |c: &mut Contents| set(c, 0, b"ltm_\xff", &[0, 1]))]
+#[case::kind("no known kind", |c: &mut Contents| set(c, 0, b"ltm_exploration", &[3, 1]))]
+#[case::float("invalid type", |c: &mut Contents| set(c, 0, b"ltm_exploration", &[1, 0, 0, 128, 63]))]
+#[case::text("invalid type", |c: &mut Contents| set(c, 0, b"ltm_exploration", b"\x02\x03two"))]
+#[case::choice("unknown variant `sine`", |c: &mut Contents| {
+    c.settings.insert(0, (b"correlation".to_vec(), b"\x02\x04sine".to_vec()));
+})]
+#[case::short("", |c: &mut Contents| { c.vectors.pop(); })]
+#[case::attached_order("out of order", |c: &mut Contents| c.attachments.swap(0, 1))]
+#[case::attached_twice("out of order", |c: &mut Contents| c.attachments[1].0 = b"hidden".to_vec())]
+#[case::attached_name("not text", |c: &mut Contents| c.attachments[0].0 = vec![0xff])]
+#[case::to_no_row("of no row", |c: &mut Contents| {
+    c.attachments[0].1 = 0;
+    c.attachments[0].2.clear();
+})]
+#[case::to_a_row_beyond("beyond the last", |c: &mut Contents| c.attachments[0].2[0].0 = 1)]
+#[case::to_a_row_far_beyond("more than can be", |c: &mut Contents| c.attachments[0].2[0].0 = u64::MAX)]
+#[case::to_more_rows("beyond the last", |c: &mut Contents| c.attachments[0].1 = 2)]
+#[case::attached_kind("kind 2", |c: &mut Contents| tensor(c)[0] = 2)]
+#[case::no_dimensions("of 0 dimensions", |c: &mut Contents| tensor(c)[1] = 0)]
+#[case::dimensions("of 9 dimensions", |c: &mut Contents| tensor(c)[1] = 9)]
+#[case::no_numbers("of size 0", |c: &mut Contents| tensor(c)[2] = 0)]
+#[case::numbers("of size", |c: &mut Contents| {
+    tensor(c).splice(2..3, [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x3f]);
+})]
+#[case::numbers_missing("", |c: &mut Contents| tensor(c)[3] = 3)]
+#[case::bytes_missing("ends too early", |c: &mut Contents| c.attachments[1].2[0].1[1] = 6)]
+fn what_cannot_be_in_version_2_is_refused(#[case] named: &str, #[case] change: fn(&mut Contents)) {
+    check_refused(2, named, change);
+}
+
+fn check_refused(version: u32, named: &str, change: fn(&mut Contents)) {
+    let mut contents = Contents { version, ..Contents::default() };
     change(&mut contents);
-    match restore(&contents.sealed()) {
+    match restore(&contents.snapshot()) {
         Err(error @ MemoriaError::Invalid { .. }) => {
             let text = error.to_string();
             assert!(
@@ -107,12 +190,16 @@ fn what_cannot_be_is_refused(#[case] named: &str, #[case] change: fn(&mut Conten
 /// A number may be written in one way only.
 #[test]
 fn a_number_with_zeros_in_front_is_refused() {
-    let mut bytes = Contents::default().bytes();
-    assert_eq!(bytes[0], 4);
-    bytes.splice(0..1, [0x84, 0]);
-    assert!(matches!(restore(&seal(&bytes)), Err(MemoriaError::Invalid { .. })));
-    bytes.splice(0..2, [0xff; 11]);
-    assert!(matches!(restore(&seal(&bytes)), Err(MemoriaError::Invalid { .. })));
+    for (version, first) in [(1, 4), (2, 7)] {
+        let mut bytes = Contents { version, ..Contents::default() }.bytes();
+        assert_eq!(bytes[0], first);
+        bytes.splice(0..1, [0x80 | first, 0]);
+        let refused = restore(&snapshot_of(version, &bytes));
+        assert!(matches!(refused, Err(MemoriaError::Invalid { .. })));
+        bytes.splice(0..2, [0xff; 11]);
+        let refused = restore(&snapshot_of(version, &bytes));
+        assert!(matches!(refused, Err(MemoriaError::Invalid { .. })));
+    }
 }
 
 /// One step with two new engrams of dimension 2.
@@ -128,7 +215,7 @@ fn step(memory: &mut Memoria<Flex>) -> Result<(), MemoriaError> {
 fn counters_at_their_ends() {
     // All identities but the last few are used up.
     let mut contents = Contents { next_id: u64::MAX - 3, ..Contents::default() };
-    let mut memory = restore(&contents.sealed()).unwrap();
+    let mut memory = restore(&contents.snapshot()).unwrap();
     step(&mut memory).unwrap();
     let newest = memory.state().unwrap().row(0).unwrap().engrams().last().unwrap().id;
     assert_eq!(newest, EngramId(u64::MAX - 2));
@@ -144,8 +231,8 @@ fn counters_at_their_ends() {
     contents.next_id = (1 << 32) + 7;
     contents.engrams[4].id = (1 << 32) - 9;
     contents.steps = (1 << 32) - 2;
-    let mut memory = restore(&contents.sealed()).unwrap();
-    let mut twin = restore(&Contents { steps: 1000, ..contents.clone() }.sealed()).unwrap();
+    let mut memory = restore(&contents.snapshot()).unwrap();
+    let mut twin = restore(&Contents { steps: 1000, ..contents.clone() }.snapshot()).unwrap();
     for _ in 0..5 {
         step(&mut memory).unwrap();
         step(&mut twin).unwrap();
@@ -164,7 +251,7 @@ fn counters_at_their_ends() {
         engram.lifespan = 9.0;
     }
     contents.ties.1 = vec![vec![0, 2, 0, most - 3, 0, most - 3], vec![0, 1, 0, most - 3]];
-    let mut memory = restore(&contents.sealed()).unwrap();
+    let mut memory = restore(&contents.snapshot()).unwrap();
     for _ in 0..4 {
         step(&mut memory).unwrap();
         memory.verify().unwrap();
@@ -188,7 +275,7 @@ fn counters_at_their_ends() {
 fn lifespans_without_end_stay(#[case] lifespan: f32) {
     let mut contents = Contents::default();
     contents.engrams[0].lifespan = lifespan;
-    let mut memory = restore(&contents.sealed()).unwrap();
+    let mut memory = restore(&contents.snapshot()).unwrap();
     for _ in 0..6 {
         step(&mut memory).unwrap();
     }

@@ -7,6 +7,7 @@ mod support;
 #[path = "../../examples/replay/trace.rs"]
 mod trace;
 
+mod attachments;
 mod batch_invariance;
 mod batching;
 mod codes;

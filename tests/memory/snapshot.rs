@@ -216,36 +216,6 @@ fn some_rows_are_saved_or_restored() {
     }
 }
 
-/// What rows were given goes where they go, and comes back with them.
-#[test]
-fn rows_have_attributes_of_their_own() {
-    let mut memory = lived();
-    let rows = memory.batch();
-    let values: Vec<Vec<u8>> = (0..rows).map(|row| vec![row as u8; 3 * row]).collect();
-    let restore = Restore::<Flex>::new(&Default::default());
-    let snapshot = |memory: &mut Memoria<Flex>, order: &[usize]| {
-        let whole = memory.snapshot().unwrap().attribute("topic", "lost");
-        let whole = whole.row_attribute("topic", values.clone()).unwrap().attribute("all", "words");
-        whole.rows(order).unwrap().to_bytes().unwrap()
-    };
-    let all: Vec<usize> = (0..rows).collect();
-    let whole = snapshot(&mut memory, &all);
-    for order in [&all[..], &[1, 0], &[rows - 1]] {
-        let expected: Vec<&[u8]> = order.iter().map(|&row| &values[row][..]).collect();
-        let written = restore.read_bytes(&snapshot(&mut memory, order)).unwrap();
-        assert_eq!(written.row_attribute("topic").unwrap().unwrap(), expected);
-        let read = restore.clone().rows(order).read_bytes(&whole).unwrap();
-        assert_eq!(read.row_attribute("topic").unwrap().unwrap(), expected);
-        assert!(read.row_attribute("mood").unwrap().is_none());
-        let error = read.row_attribute("all").unwrap_err();
-        assert!(matches!(error, MemoriaError::Invalid { .. }), "{error}");
-    }
-    let fewer = values[1..].to_vec();
-    let error = memory.snapshot().unwrap().row_attribute("topic", fewer).unwrap_err();
-    let expected = format!("an attribute of rows must have batch {rows}, got {}", rows - 1);
-    assert_eq!(error.to_string(), expected);
-}
-
 #[test]
 fn snapshots_may_follow_each_other_in_a_stream() {
     let mut stream = Vec::new();

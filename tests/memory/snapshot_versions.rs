@@ -3,13 +3,11 @@
 use crate::{run, trace::Trace};
 use std::{fs, path::Path};
 
-use burn::backend::Flex;
-use memoria::{Memoria, MemoriaError, Restore};
+use burn::backend::{Flex, TensorData, ops::FloatTensorOps};
+use memoria::{Attachment, Memoria, MemoriaError, Restore};
 
-/// The version that is written of a memory that searches as the paper does.
-const VERSION: u32 = 1;
-/// The newest version.
-const NEWEST: u32 = 2;
+/// The version that is written.
+const VERSION: u32 = 2;
 /// The trace whose memory is in the files, and how many steps of it.
 const TRACE: &str = "tests/data/traces/row-resets.json";
 const STEPS: usize = 17;
@@ -27,6 +25,12 @@ fn written() -> Vec<u8> {
     let (trace, device) = (trace(), Default::default());
     let mut memory = Memoria::<Flex>::new(trace.config).unwrap();
     run::run_steps(&mut memory, &trace, 0..STEPS, &device).unwrap();
+    memory.attach(1, "topic", Attachment::Bytes((*b"birds").into())).unwrap();
+    let numbers = TensorData::new(
+        (0..24).map(|i| i as f32 / 4.0).collect(),
+        [memory.batch(), 24 / memory.batch()],
+    );
+    memory.attach_rows("hidden", Flex::float_from_data(numbers, &device), &[]).unwrap();
     let snapshot = memory.snapshot().unwrap().attribute("trace", TRACE);
     snapshot.to_bytes().unwrap()
 }
@@ -48,6 +52,8 @@ fn every_version_is_read_and_goes_on() {
         let restored = Restore::<Flex>::new(&device).load(file(version)).unwrap();
         assert_eq!(restored.info.attributes["trace"], TRACE.as_bytes());
         let mut memory = restored.memory;
+        let names: Vec<&str> = memory.attachment_names(1).unwrap().collect();
+        assert_eq!(names, if version == 1 { &[][..] } else { &["hidden", "topic"] });
         let rest = run::run_steps(&mut memory, &trace, STEPS..trace.steps.len(), &device).unwrap();
         assert_eq!(rest, whole.steps[STEPS..], "version {version}");
         assert_eq!(run::cofire_counts(&mut memory).unwrap(), whole.cofire, "version {version}");
@@ -63,7 +69,7 @@ fn this_version_is_written_as_it_was() {
 #[test]
 fn a_newer_version_is_refused_by_name() {
     let mut newer = fs::read(file(VERSION)).unwrap();
-    newer[8..12].copy_from_slice(&(NEWEST + 1).to_le_bytes());
+    newer[8..12].copy_from_slice(&(VERSION + 1).to_le_bytes());
     let error = Restore::<Flex>::new(&Default::default()).read_bytes(&newer).unwrap_err();
     assert!(matches!(error, MemoriaError::NewerVersion { found: 3, supported: 2, .. }));
     let text = "this snapshot is of version 3, this library reads versions up to 2";

@@ -1,7 +1,7 @@
 //! What the integration tests share.
 
 #[allow(dead_code, reason = "not every test needs snapshots by hand")]
-pub(crate) mod sealed;
+pub(crate) mod checksummed;
 #[allow(dead_code, reason = "not every test needs all of a story")]
 pub(crate) mod story;
 

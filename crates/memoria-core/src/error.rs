@@ -45,8 +45,11 @@ use crate::{EngramId, Invariant, MemoriaConfig};
 /// | | a memory that cannot be | [`Invalid`] |
 /// | | a float type that the backend lacks | [`UnsupportedDType`] |
 /// | | vectors that do not fit the float type asked for | [`NonFiniteData`] |
-/// | [`Snapshot::row_attribute`] | another number of values than there are rows | [`WrongDimension`] |
-/// | [`Restored::row_attribute`] | an attribute that is not one of so many rows | [`Invalid`] |
+/// | | attached tensors that do not fit it | [`AttachmentTooLarge`] |
+/// | [`attach`], [`attach_rows`] | a tensor of no or too many dimensions, or with an empty one | [`WrongRank`], [`EmptyDimension`] |
+/// | | a tensor of another float type, device or batch | [`WrongDType`], [`WrongDevice`], [`WrongDimension`] |
+/// | [`attached_rows`] | bytes, or tensors that differ in more than their first size | [`MixedAttachments`] |
+/// | [`attach`], [`attach_rows`], [`attachment`], [`remove_attachment`] | a row that does not exist | [`RowOutOfRange`] |
 /// | everything that reads from a device | a device that fails | [`Device`](Self::Device) |
 ///
 /// Of counters and sizes: a fire count and a co-firing count stop at 2³² − 1. No row outlives the 2⁶³
@@ -75,12 +78,15 @@ use crate::{EngramId, Invariant, MemoriaConfig};
 /// [`save`]: crate::Memoria::save
 /// [`load`]: crate::Memoria::load
 /// [`Snapshot::rows`]: crate::Snapshot::rows
-/// [`Snapshot::row_attribute`]: crate::Snapshot::row_attribute
 /// [`Snapshot::save`]: crate::Snapshot::save
 /// [`Snapshot::write`]: crate::Snapshot::write
 /// [`Restore`]: crate::Restore
 /// [`Restore::rows`]: crate::Restore::rows
-/// [`Restored::row_attribute`]: crate::Restored::row_attribute
+/// [`attach`]: crate::Memoria::attach
+/// [`attach_rows`]: crate::Memoria::attach_rows
+/// [`attached_rows`]: crate::Memoria::attached_rows
+/// [`attachment`]: crate::Memoria::attachment
+/// [`remove_attachment`]: crate::Memoria::remove_attachment
 /// [`SnapshotInfo`]: crate::SnapshotInfo
 /// [`Reminded::ids`]: crate::Reminded::ids
 /// [`Reminded::working`]: crate::Reminded::working
@@ -105,6 +111,8 @@ use crate::{EngramId, Invariant, MemoriaConfig};
 /// [`OtherConfig`]: Self::OtherConfig
 /// [`NoRows`]: Self::NoRows
 /// [`OpenStep`]: Self::OpenStep
+/// [`AttachmentTooLarge`]: Self::AttachmentTooLarge
+/// [`MixedAttachments`]: Self::MixedAttachments
 /// [`Io`]: Self::Io
 /// [`UnknownFormat`]: Self::UnknownFormat
 /// [`NewerVersion`]: Self::NewerVersion
@@ -385,6 +393,26 @@ pub enum MemoriaError {
         row: Option<usize>,
         /// What cannot be.
         found: String,
+    },
+    /// Values that are to be joined into one tensor are not tensors of one size.
+    #[error(
+        "what is attached to row {row} as `{name}` does not fit what is attached to the rows before it"
+    )]
+    MixedAttachments {
+        /// The name of the attachment.
+        name: String,
+        /// The first row whose value does not fit.
+        row: usize,
+    },
+    /// What is attached to a row has numbers that the float type it is to be restored in does not have.
+    #[error("what is attached to row {row} as `{name}` has numbers too large for {dtype:?}")]
+    AttachmentTooLarge {
+        /// The name of the attachment.
+        name: String,
+        /// The row of the restored memory.
+        row: usize,
+        /// The float type.
+        dtype: DType,
     },
     /// A snapshot lacks an attribute that is needed, or has another value there than is possible.
     #[error("the snapshot has no attribute `{name}`, or not one that can be read")]

@@ -6,8 +6,8 @@ use core::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Invariant {
-    /// Rows and vectors come together; what waits to be read, and an open step, have as many rows as the
-    /// memory.
+    /// Rows and vectors come together; what waits to be read, what is attached, and an open step have as many
+    /// rows as the memory.
     Batch,
     /// Every bookkeeping entry belongs to one living engram, or waits for one.
     Entries,

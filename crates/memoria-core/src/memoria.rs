@@ -1,3 +1,4 @@
+mod attachments;
 mod batching;
 mod checks;
 #[cfg(test)]
@@ -21,6 +22,7 @@ use burn::backend::{
 
 use crate::{
     Costs, LifespanGain, MemoriaConfig, MemoriaError, MemoryUse, Reminded, State, Storage,
+    attachment::RowAttachments,
     costs::Meter,
     incoming::Incoming,
     reminded::OpenStep,
@@ -47,6 +49,8 @@ pub struct Memoria<B: Backend> {
     /// Made by the first working memories, which fix batch, dimension, float type and device.
     store: Option<VectorStore<B>>,
     rows: Vec<Row>,
+    /// Of each row.
+    attachments: Vec<RowAttachments<B>>,
     incoming: Vec<Incoming<B>>,
     step: Step<B>,
     meter: Meter,
@@ -78,6 +82,7 @@ impl<B: Backend> Memoria<B> {
             memory_limit: None,
             store: None,
             rows: Vec::new(),
+            attachments: Vec::new(),
             incoming: Vec::new(),
             step: Step::Begun,
             meter: Meter::started(),
@@ -137,6 +142,7 @@ impl<B: Backend> Memoria<B> {
         MemoryUse {
             vectors: store.map_or(0, VectorStore::bytes) as u64,
             bookkeeping: (rows + store.map_or(0, VectorStore::bookkeeping_bytes)) as u64,
+            attachments: self.attachments.iter().map(RowAttachments::bytes).sum::<usize>() as u64,
         }
     }
 
@@ -365,7 +371,7 @@ impl<B: Backend> Memoria<B> {
         Ok(())
     }
 
-    /// Empties all rows. Identities go on from where they were; batch, dimension, float type and device
+    /// Empties all rows and drops their [attachments](crate::Attachment). Identities go on from where they were; batch, dimension, float type and device
     /// stay fixed.
     pub fn reset(&mut self) {
         let all: Vec<usize> = (0..self.rows.len()).collect();
@@ -389,15 +395,16 @@ impl<B: Backend> Memoria<B> {
         Ok(())
     }
 
-    /// A memory of rows whose vectors lie in a store.
+    /// A memory of rows, each with its attachments, whose vectors lie in a store.
     pub(crate) fn restored(
         config: MemoriaConfig,
         storage: Storage,
         memory_limit: Option<u64>,
         store: Option<VectorStore<B>>,
         rows: Vec<Row>,
+        attachments: Vec<RowAttachments<B>>,
     ) -> Result<Self, MemoriaError> {
-        Ok(Self { storage, memory_limit, store, rows, ..Self::new(config)? })
+        Ok(Self { storage, memory_limit, store, rows, attachments, ..Self::new(config)? })
     }
 
     pub(crate) fn storage(&self) -> Storage {
@@ -410,6 +417,10 @@ impl<B: Backend> Memoria<B> {
 
     pub(crate) fn row(&self, row: usize) -> &Row {
         &self.rows[row]
+    }
+
+    pub(crate) fn attachments_of(&self, row: usize) -> &RowAttachments<B> {
+        &self.attachments[row]
     }
 
     /// A look into the memory.

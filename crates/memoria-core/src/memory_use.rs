@@ -9,4 +9,6 @@ pub struct MemoryUse {
     /// that includes codes of two bytes a number for the short-term vectors, if these are more than a million
     /// numbers.
     pub bookkeeping: u64,
+    /// For the values that are [attached](crate::Attachment) to rows.
+    pub attachments: u64,
 }

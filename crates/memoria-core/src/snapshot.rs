@@ -1,14 +1,14 @@
 //! Memories on disk.
 //!
-//! [`Snapshot`] says what is in one. The bytes, in the stream that [`sealed`](crate::files::sealed) describes,
-//! version 2, or version 1 if the configuration searches as the paper does; numbers are of variable length unless said otherwise, floats are 32 bits:
+//! [`Snapshot`] says what is in one. The bytes, in the stream that [`checksummed`](crate::files::checksummed)
+//! describes, version 2; numbers are of variable length unless said otherwise, floats are 32 bits, and texts and
+//! bytes come after their length:
 //!
 //! ```text
-//! configuration    num_reminded_stm, stm_capacity, ltm_search_depth, initial_lifespan (float),
-//!                  num_final_ltms, correlation (byte), ltm_exploration, seed (u64); since version 2
-//!                  short_term_search, long_term_search, wiring, pooling (a byte each)
+//! configuration    how many settings are neither 0 nor the default; of each, in order of name: its name, as
+//!                  serde has it, and its value: byte 0 and a number, 1 and a float, or 2 and a text
 //! storage          byte
-//! attributes       how many; of each the name and the value, both after their length; in order of name
+//! attributes       how many; of each the name and the value (bytes); in order of name
 //! rows             how many; if any: hidden dimension, float type (byte), engrams in all
 //! of each row
 //!   counters       next id, steps, reminds
@@ -21,27 +21,50 @@
 //!   ties           co-firing counts besides those of the firings: how many engrams have any with
 //!                  later ones; of each its place, how many, and of each the place and the count
 //!   vectors        in order of id, little-endian
+//! attachments      how many names; of each, in order: the name and how many rows have it; of each of these:
+//!                  the row (less what it must be at least), then byte 0 and bytes, or byte 1, the number of
+//!                  dimensions (byte), their sizes, and the numbers, little-endian, of the vectors' float type
 //! ```
 //!
-//! The value of an attribute of rows is that of each row, after its length (u64).
+//! A setting that is not there has its default, so that a new one needs no new version; a name that is not
+//! known is refused. Version 1 has no attachments, and the configuration is num_reminded_stm, stm_capacity,
+//! ltm_search_depth, initial_lifespan (float), num_final_ltms, correlation (byte), ltm_exploration, seed (u64).
 //!
 //! Two engrams' co-firing count is the number of firings that both are members of plus their tie. That is
 //! what the memory's own firing log keeps, without how it keeps it: a memory that keeps something else
 //! can read and write it.
 
+mod attachments;
 mod head;
 mod restore;
-mod row_attribute;
+mod settings;
 mod write;
+
+use burn::backend::{DType, Shape, TensorData};
 
 pub use head::SnapshotInfo;
 pub use restore::{Restore, Restored};
 pub use write::Snapshot;
 pub(crate) use write::check_rows;
 
-use crate::files::sealed::Format;
+use crate::files::checksummed::Format;
 
-/// The newest version.
 static FORMAT: Format = Format { magic: *b"\x89MEMORIA", name: "snapshot", version: 2 };
-/// What a memory that searches as the paper does is written in: earlier versions of this library read it.
-static VERSION_1: Format = Format { version: 1, ..FORMAT };
+
+/// The bytes of numbers, the lowest first whatever the machine.
+fn little_endian(data: TensorData) -> burn_pack::Bytes {
+    let width = data.dtype().size();
+    let mut bytes = data.into_bytes();
+    if cfg!(target_endian = "big") {
+        bytes.chunks_exact_mut(width).for_each(<[u8]>::reverse);
+    }
+    bytes
+}
+
+/// Numbers from such bytes.
+fn tensor_data(mut bytes: Vec<u8>, shape: impl Into<Shape>, dtype: DType) -> TensorData {
+    if cfg!(target_endian = "big") {
+        bytes.chunks_exact_mut(dtype.size()).for_each(<[u8]>::reverse);
+    }
+    TensorData::from_bytes_vec(bytes, shape.into(), dtype)
+}

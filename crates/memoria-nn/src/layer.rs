@@ -111,7 +111,7 @@ impl MemoriaLayer {
         };
         memory.belong_to(self.id());
         if self.is_causal {
-            input.hidden = memory.keep(input.hidden, padding);
+            input.hidden = memory.keep(input.hidden, padding.as_ref())?;
         }
         let mask_pad = input.mask_pad.clone();
         let output = self.attend(input, recall);
@@ -227,8 +227,8 @@ impl MemoriaLayer {
         memory.prepare(hidden)?;
         let Some(previous) = memory.previous(&hidden.device())? else { return Ok(None) };
         let absent = padding.map(Padding::empty_rows).unwrap_or_default();
-        let Some(present) = previous.clone().without(&absent) else { return Ok(None) };
-        Ok(Some(Source::new(previous.hidden, previous.padding, present.padding)))
+        let Some(stored) = previous.padding_without(&absent) else { return Ok(None) };
+        Ok(Some(Source::new(previous.hidden, previous.padding, stored)))
     }
 
     /// Memories, and queries that they are compared with.

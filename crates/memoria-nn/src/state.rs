@@ -15,6 +15,7 @@ use burn::{
 use memoria_core::{Memoria, MemoriaConfig, MemoriaError, Reminded};
 
 pub use gains::accumulated;
+use previous::Graph;
 pub(crate) use previous::Previous;
 
 use crate::{Recall, RecallInput, RemindedMemories, padding::Padding, window::GradientWindow};
@@ -74,8 +75,8 @@ pub struct MemoriaState {
     memory: Memoria<Dispatch>,
     window: GradientWindow,
     lifespan_extend_scale: f32,
-    /// Of a layer whose memories are made of the previous segment. Has the rows of the memory.
-    previous: Option<Previous>,
+    /// Of a previous segment within the gradient window.
+    graph: Option<Graph>,
     /// A parameter of the layer that this is the memory of.
     layer: Option<ParamId>,
     /// Whether it was emptied as a whole, and nothing has come since.
@@ -100,7 +101,7 @@ impl MemoriaStateConfig {
             memory: Memoria::new(self.memoria)?,
             window: GradientWindow::new(self.bptt),
             lifespan_extend_scale: self.lifespan_extend_scale,
-            previous: None,
+            graph: None,
             layer: None,
             is_reset: false,
         })
@@ -171,9 +172,7 @@ impl MemoriaState {
     /// Ends the gradient window: to be called after each `backward`, which frees the graph.
     pub fn detach(&mut self) {
         self.window.clear();
-        if let Some(previous) = &mut self.previous {
-            previous.detach();
-        }
+        self.graph = None;
     }
 
     /// Segments that gradients flow back.
@@ -184,9 +183,7 @@ impl MemoriaState {
     /// Changes how many segments gradients flow back, from now on. Results stay the same.
     pub fn set_bptt(&mut self, bptt: usize) {
         self.window.set_bptt(bptt);
-        if let Some(previous) = self.previous.as_mut().filter(|_| bptt == 0) {
-            previous.detach();
-        }
+        self.graph = self.graph.take().filter(|_| bptt > 0);
     }
 
     /// Empties all rows and ends the gradient window. What comes next may be another batch, as an epoch's
@@ -194,8 +191,7 @@ impl MemoriaState {
     /// they were.
     pub fn reset(&mut self) {
         self.memory.reset();
-        self.window.clear();
-        self.previous = None;
+        self.detach();
         self.layer = None;
         self.is_reset = true;
     }
@@ -206,9 +202,7 @@ impl MemoriaState {
     ///
     /// As [`Memoria::reset_rows`].
     pub fn reset_rows(&mut self, rows: &[usize]) -> Result<(), MemoriaError> {
-        self.memory.reset_rows(rows)?;
-        self.previous = self.previous.take().and_then(|previous| previous.without(rows));
-        Ok(())
+        self.memory.reset_rows(rows)
     }
 
     /// Takes this for the memory of the layer with such a parameter.
@@ -240,33 +234,6 @@ impl MemoriaState {
         self.peek(RecallInput::new(working))
     }
 
-    /// The previous segment, for a layer on such a device; `None` if no row has one.
-    ///
-    /// # Errors
-    ///
-    /// [`MemoriaError::NotDetached`].
-    pub(crate) fn previous(&mut self, device: &Device) -> Result<Option<Previous>, MemoriaError> {
-        self.check_window()?;
-        if !device.is_autodiff()
-            && let Some(previous) = &mut self.previous
-        {
-            previous.leave_autodiff();
-        }
-        Ok(self.previous.clone())
-    }
-
-    /// Keeps a segment `[batch, seq, d_model]` for the next one, with its graph if there is a gradient
-    /// window; rows of which there is nothing but padding keep what they had. Returns it as it is to go on.
-    pub(crate) fn keep(&mut self, hidden: Tensor<3>, padding: Option<Padding>) -> Tensor<3> {
-        let (hidden, new) = match self.bptt() {
-            0 => (hidden.clone(), Previous::new(hidden.detach(), padding)),
-            _ => Previous::marked(hidden, padding),
-        };
-        self.previous = Previous::followed_by(self.previous.take(), new);
-        self.is_reset = false;
-        hidden
-    }
-
     /// Stores working memories `[batch, n, d_model]`, which are like a query that was checked.
     fn store(&mut self, data: Tensor<3>, padding: Option<&Padding>) -> Result<(), MemoriaError> {
         let Some(padding) = padding else {
@@ -295,7 +262,7 @@ impl MemoriaState {
 
     /// Refuses a gradient window of which the graph is gone.
     fn check_window(&self) -> Result<(), MemoriaError> {
-        let is_consumed = self.previous.as_ref().is_some_and(Previous::is_consumed);
+        let is_consumed = self.graph.as_ref().is_some_and(Graph::is_consumed);
         if is_consumed || self.window.is_consumed() {
             return Err(MemoriaError::NotDetached);
         }
@@ -333,7 +300,6 @@ impl fmt::Debug for MemoriaState {
             .field("lifespan_extend_scale", &self.lifespan_extend_scale)
             .field("bptt", &self.bptt())
             .field("segments_in_window", &self.window.len())
-            .field("previous_segment", &self.previous.as_ref().map(|held| held.hidden.dims()))
             .finish_non_exhaustive()
     }
 }

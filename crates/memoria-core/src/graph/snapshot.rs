@@ -6,7 +6,7 @@ use super::{Firing, FiringLog};
 use crate::{
     MemoriaError,
     bookkeeping::records::Records,
-    files::sealed::{Sealer, Unsealer},
+    files::checksummed::{ChecksummedReader, ChecksummedWriter},
     id::{Entry, Member},
 };
 
@@ -18,7 +18,7 @@ impl FiringLog {
         living: &[Member],
         places: &[u32],
         records: &Records,
-        to: &mut Sealer<impl Write>,
+        to: &mut ChecksummedWriter<impl Write>,
     ) -> io::Result<()> {
         let members = |index: u32| {
             let members = &self.firings[index as usize].members;
@@ -61,7 +61,7 @@ impl FiringLog {
     pub(crate) fn read(
         long_term: usize,
         records: &Records,
-        from: &mut Unsealer<impl Read>,
+        from: &mut ChecksummedReader<impl Read>,
     ) -> Result<Self, MemoriaError> {
         let mut log = Self::default();
         log.grow(records.len());
@@ -102,7 +102,7 @@ impl FiringLog {
     fn read_ties(
         &mut self,
         records: &Records,
-        from: &mut Unsealer<impl Read>,
+        from: &mut ChecksummedReader<impl Read>,
     ) -> Result<(), MemoriaError> {
         let mut least = 0;
         for _ in 0..from.count("engrams with ties")? {
@@ -135,7 +135,7 @@ impl FiringLog {
 fn put_places(
     places: impl Iterator<Item = u32>,
     mut least: u32,
-    to: &mut Sealer<impl Write>,
+    to: &mut ChecksummedWriter<impl Write>,
 ) -> io::Result<()> {
     for place in places {
         to.put_number(u64::from(place - least))?;
@@ -145,7 +145,11 @@ fn put_places(
 }
 
 /// Reads a place that is at least `least` and below `len`.
-fn take_place(least: u32, len: usize, from: &mut Unsealer<impl Read>) -> Result<u32, MemoriaError> {
+fn take_place(
+    least: u32,
+    len: usize,
+    from: &mut ChecksummedReader<impl Read>,
+) -> Result<u32, MemoriaError> {
     let place = from.number()?.checked_add(u64::from(least));
     match place.filter(|&place| place < len as u64) {
         Some(place) => Ok(place as u32),

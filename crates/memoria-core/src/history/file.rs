@@ -1,4 +1,4 @@
-//! Histories as bytes, in the stream that [`sealed`](crate::files::sealed) describes, version 1.
+//! Histories as bytes, in the stream that [`checksummed`](crate::files::checksummed) describes, version 1.
 //!
 //! ```text
 //! rows             how many
@@ -18,7 +18,7 @@ use std::{
 
 use crate::{
     Engram, EngramId, EngramKind, MemoriaError,
-    files::sealed::{Format, Sealer, Unsealer},
+    files::checksummed::{ChecksummedReader, ChecksummedWriter, Format},
     history::{
         History, RowHistory,
         lives::living,
@@ -37,7 +37,7 @@ static FORMAT: Format = Format { magic: *b"\x89MEMHIST", name: "history", versio
 
 /// Writes a history; the records go straight from where they are.
 pub(super) fn write<W: Write>(history: &History, writer: W) -> io::Result<W> {
-    let mut to = Sealer::begin(writer, &FORMAT)?;
+    let mut to = ChecksummedWriter::begin(writer, &FORMAT, FORMAT.version)?;
     to.put_number(history.rows.len() as u64)?;
     let mut bytes = Vec::new();
     for row in &history.rows {
@@ -56,7 +56,7 @@ pub(super) fn write<W: Write>(history: &History, writer: W) -> io::Result<W> {
 /// Reads a history and lives through it, so that whatever is accepted can be looked at. The reader is
 /// left where the history ends, unless it `is_all` that there must be.
 pub(super) fn read(reader: impl Read, is_all: bool) -> Result<History, MemoriaError> {
-    let mut stream = Unsealer::begin(reader, &FORMAT)?;
+    let mut stream = ChecksummedReader::begin(reader, &FORMAT)?;
     let rows = stream.number()?;
     let mut history = History::default();
     for row in 0..rows {

@@ -5,6 +5,7 @@ use burn::backend::Backend;
 use super::{Memoria, Step};
 use crate::{
     MemoriaError,
+    attachment::RowAttachments,
     costs::Meter,
     id::{Entry, Slot},
     row::Row,
@@ -18,7 +19,7 @@ impl<B: Backend> Memoria<B> {
     /// A server batches whoever is present: [`merge`](Self::merge) those who come, split off those who
     /// leave. A row goes on as it would have, whichever batches it is in. The new memory has the same
     /// configuration, storage and limit; its costs begin at zero. What a row [has
-    /// recorded](Self::record_history) goes with it, and a memory that is joined by one that records begins
+    /// recorded](Self::record_history) goes with it, and what is [attached](crate::Attachment) to it, and a memory that is joined by one that records begins
     /// to. A memory without rows is as good as new.
     ///
     /// Costs a copy of the rows' vectors, which for that time are there twice; on a device it is made
@@ -46,9 +47,9 @@ impl<B: Backend> Memoria<B> {
             }
             taken.store = Some(target);
         }
-        let mut held: Vec<Option<Row>> = self.rows.drain(..).map(Some).collect();
-        taken.rows = rows.iter().filter_map(|&row| held[row].take()).collect();
-        self.rows = held.into_iter().flatten().collect();
+        taken.rows = take(&mut self.rows, rows);
+        taken.attachments = take(&mut self.attachments, rows);
+        taken.attachments.iter_mut().for_each(RowAttachments::own);
         Ok(taken)
     }
 
@@ -78,6 +79,7 @@ impl<B: Backend> Memoria<B> {
             moved.apply(row);
         }
         self.rows.append(&mut other.rows);
+        self.attachments.append(&mut other.attachments);
         other.store = None;
         self.record_if_either_did(other.records_history);
         Ok(())
@@ -115,6 +117,8 @@ impl<B: Backend> Memoria<B> {
         in_moves.into_iter().for_each(|moved| other_pool.release(moved.apply(coming)));
         out_moves.into_iter().for_each(|moved| store.release(moved.apply(leaving)));
         core::mem::swap(leaving, coming);
+        core::mem::swap(&mut self.attachments[row], &mut other.attachments[0]);
+        other.attachments[0].own();
         let either = self.records_history || other.records_history;
         self.record_if_either_did(either);
         other.record_if_either_did(either);
@@ -134,9 +138,15 @@ impl<B: Backend> Memoria<B> {
         self.settle_between_steps("more rows")?;
         let batch = self.rows.len().saturating_add(count);
         self.check_batch(batch)?;
-        self.rows.resize_with(batch, Row::default);
+        self.resize_rows(batch);
         self.record_if_either_did(false);
         Ok(())
+    }
+
+    /// Appends empty rows until there are so many.
+    pub(super) fn resize_rows(&mut self, batch: usize) {
+        self.rows.resize_with(batch, Row::default);
+        self.attachments.resize_with(batch, RowAttachments::default);
     }
 
     /// Records in all rows what happens if this memory does or the one that rows came from did: nobody
@@ -155,6 +165,7 @@ impl<B: Backend> Memoria<B> {
             memory_limit: self.memory_limit,
             store: None,
             rows: Vec::new(),
+            attachments: Vec::new(),
             incoming: Vec::new(),
             step: Step::Begun,
             meter: Meter::started(),
@@ -178,6 +189,14 @@ impl<B: Backend> Memoria<B> {
         self.settle_between_steps(what)?;
         other.settle_between_steps(what)
     }
+}
+
+/// Takes items out, in the order given. The others close up.
+fn take<T>(from: &mut Vec<T>, places: &[usize]) -> Vec<T> {
+    let mut held: Vec<Option<T>> = from.drain(..).map(Some).collect();
+    let taken = places.iter().filter_map(|&place| held[place].take()).collect();
+    from.extend(held.into_iter().flatten());
+    taken
 }
 
 /// Where the vectors of a row have been copied to.

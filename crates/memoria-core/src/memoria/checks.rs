@@ -33,11 +33,7 @@ impl<B: Backend> Memoria<B> {
                     return Err(MemoriaError::WrongDimension { tensor, dimension, expected, got });
                 }
             }
-            let (expected, got) = (store.dtype(), data.dtype());
-            if expected != got {
-                return Err(MemoriaError::WrongDType { tensor, expected, got });
-            }
-            self.check_device(tensor, data)?;
+            self.check_like_memory(tensor, data)?;
         }
         self.check_batch(batch)?;
         Ok([batch, count, dim])
@@ -58,6 +54,19 @@ impl<B: Backend> Memoria<B> {
     /// Refuses more rows than there is memory for, before anything is made of them.
     pub(super) fn check_batch(&self, batch: usize) -> Result<(), MemoriaError> {
         check_new_rows(batch.saturating_sub(self.rows.len()))
+    }
+
+    /// Refuses a tensor of another float type or on another device, if those are fixed.
+    pub(super) fn check_like_memory(
+        &self,
+        tensor: &'static str,
+        data: &FloatTensor<B>,
+    ) -> Result<(), MemoriaError> {
+        if let Some(expected) = self.dtype().filter(|&dtype| dtype != data.dtype()) {
+            let got = data.dtype();
+            return Err(MemoriaError::WrongDType { tensor, expected, got });
+        }
+        self.check_device(tensor, data)
     }
 
     fn check_device(

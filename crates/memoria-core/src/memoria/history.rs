@@ -76,7 +76,7 @@ impl<B: Backend> Memoria<B> {
         }
         // A step of no rows is none of theirs.
         self.end_recorded_step();
-        self.rows.resize_with(batch, Row::default);
+        self.resize_rows(batch);
         if self.records_history {
             self.rows.iter_mut().for_each(Row::record_history);
         }

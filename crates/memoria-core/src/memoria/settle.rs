@@ -5,6 +5,7 @@ use burn::backend::{Backend, TensorData, tensor::FloatTensor};
 use super::{Memoria, Step, rows::for_each_row};
 use crate::{
     MemoriaConfig, MemoriaError,
+    attachment::RowAttachments,
     id::{Member, Slot},
     incoming::Incoming,
     reminded::OpenStep,
@@ -132,6 +133,7 @@ impl<B: Backend> Memoria<B> {
     pub(super) fn empty(&mut self, rows: &[usize]) {
         let Some(store) = &mut self.store else { return };
         for &row in rows {
+            self.attachments[row] = RowAttachments::default();
             store.release(self.rows[row].clear());
             for incoming in &mut self.incoming {
                 store.release(incoming.empty(row));

@@ -58,6 +58,9 @@ impl<B: Backend> Memoria<B> {
         ensure(self.store.is_some() == (batch > 0), Invariant::Batch, || {
             format!("{batch} rows; vectors? {}", self.store.is_some())
         })?;
+        ensure(self.attachments.len() == batch, Invariant::Batch, || {
+            format!("attachments of {} rows for {batch}", self.attachments.len())
+        })?;
         for incoming in &self.incoming {
             let fits = incoming.batch() == batch && incoming.is_whole();
             ensure(fits, Invariant::Batch, || {

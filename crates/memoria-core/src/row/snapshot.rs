@@ -7,7 +7,7 @@ use crate::{
     EngramId, MemoriaError,
     bookkeeping::lifespan::Lifespan,
     bookkeeping::records::{Place, Record},
-    files::sealed::{Sealer, Unsealer},
+    files::checksummed::{ChecksummedReader, ChecksummedWriter},
     graph::FiringLog,
     id::{Entry, Member, Slot},
 };
@@ -20,7 +20,7 @@ const MOST_ENGRAMS: usize = i32::MAX as usize;
 
 impl Row {
     /// Writes the row, and returns the slots of its vectors, which are to follow.
-    pub(crate) fn write(&self, to: &mut Sealer<impl Write>) -> io::Result<Vec<Slot>> {
+    pub(crate) fn write(&self, to: &mut ChecksummedWriter<impl Write>) -> io::Result<Vec<Slot>> {
         let mut living: Vec<Member> = self.living().collect();
         living.sort_unstable();
         for counter in [self.next_id, self.steps, self.reminds] {
@@ -49,7 +49,7 @@ impl Row {
     }
 
     /// Reads a row whose vectors have no slots yet. Entries are in order of id.
-    pub(crate) fn read(from: &mut Unsealer<impl Read>) -> Result<Self, MemoriaError> {
+    pub(crate) fn read(from: &mut ChecksummedReader<impl Read>) -> Result<Self, MemoriaError> {
         let next_id = from.number()?;
         let (steps, reminds) = (from.number()?, from.number()?);
         if steps.max(reminds) > MOST_STEPS {
@@ -122,7 +122,7 @@ impl Row {
     fn read_long_term(
         &mut self,
         len: usize,
-        from: &mut Unsealer<impl Read>,
+        from: &mut ChecksummedReader<impl Read>,
     ) -> Result<(), MemoriaError> {
         for position in 0..len {
             let place = from.count("a place in long-term memory")?;

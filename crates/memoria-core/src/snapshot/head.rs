@@ -7,11 +7,10 @@ use std::{
 
 use burn::backend::DType;
 
-use super::{FORMAT, VERSION_1};
+use super::{FORMAT, settings};
 use crate::{
-    Correlation, LongTermSearch, MemoriaConfig, MemoriaError, Pooling, ShortTermSearch, Storage,
-    Wiring,
-    files::sealed::{Format, Sealer, Unsealer},
+    MemoriaConfig, MemoriaError, Storage,
+    files::checksummed::{ChecksummedReader, ChecksummedWriter},
 };
 
 /// What a snapshot tells of itself before any engram.
@@ -30,7 +29,7 @@ pub struct SnapshotInfo {
     pub dtype: Option<DType>,
     /// Engrams in all rows.
     pub engrams: u64,
-    /// What whoever saved it [added](crate::Snapshot::attribute).
+    /// What was [added](crate::Snapshot::attribute) when it was saved.
     pub attributes: BTreeMap<String, Vec<u8>>,
 }
 
@@ -51,35 +50,11 @@ impl SnapshotInfo {
     /// [`MemoriaError::UnknownFormat`], [`MemoriaError::NewerVersion`], [`MemoriaError::Damaged`] or
     /// [`MemoriaError::Invalid`] of what is looked at; [`MemoriaError::Io`].
     pub fn read(reader: impl Read) -> Result<Self, MemoriaError> {
-        Self::take_from(&mut Unsealer::begin(reader, &FORMAT)?)
+        Self::take_from(&mut ChecksummedReader::begin(reader, &FORMAT)?)
     }
 
-    /// What it is written in.
-    pub(super) fn format(&self) -> &'static Format {
-        let MemoriaConfig { short_term_search, long_term_search, wiring, pooling, .. } =
-            self.config;
-        let choices = (short_term_search, long_term_search, wiring, pooling);
-        if choices == Default::default() { &VERSION_1 } else { &FORMAT }
-    }
-
-    pub(super) fn write(&self, to: &mut Sealer<impl Write>) -> io::Result<()> {
-        let config = &self.config;
-        to.put_number(config.num_reminded_stm as u64)?;
-        to.put_number(config.stm_capacity as u64)?;
-        to.put_number(config.ltm_search_depth as u64)?;
-        to.put(&config.initial_lifespan.to_le_bytes())?;
-        to.put_number(config.num_final_ltms as u64)?;
-        to.put(&[correlation_code(config.correlation)])?;
-        to.put_number(config.ltm_exploration as u64)?;
-        to.put(&config.seed.to_le_bytes())?;
-        if self.format().version >= 2 {
-            to.put(&[
-                code(config.short_term_search, SHORT_TERM_SEARCHES),
-                code(config.long_term_search, LONG_TERM_SEARCHES),
-                code(config.wiring, WIRINGS),
-                code(config.pooling, POOLINGS),
-            ])?;
-        }
+    pub(super) fn write(&self, to: &mut ChecksummedWriter<impl Write>) -> io::Result<()> {
+        settings::write(&self.config, to)?;
         to.put(&[storage_code(self.storage)])?;
         to.put_number(self.attributes.len() as u64)?;
         for (name, value) in &self.attributes {
@@ -95,8 +70,12 @@ impl SnapshotInfo {
         Ok(())
     }
 
-    pub(super) fn take_from(from: &mut Unsealer<impl Read>) -> Result<Self, MemoriaError> {
-        let config = config(from)?;
+    pub(super) fn take_from(from: &mut ChecksummedReader<impl Read>) -> Result<Self, MemoriaError> {
+        let config = match from.version() {
+            1 => settings::read_version_1(from)?,
+            _ => settings::read(from)?,
+        };
+        config.validate().map_err(|error| from.invalid(error.to_string()))?;
         let [storage] = from.array()?;
         let storage = match storage {
             0 => Storage::Auto,
@@ -131,78 +110,12 @@ pub(super) fn open(path: &Path) -> Result<File, MemoriaError> {
     })
 }
 
-fn config(from: &mut Unsealer<impl Read>) -> Result<MemoriaConfig, MemoriaError> {
-    let num_reminded_stm = from.setting("num_reminded_stm")?;
-    let stm_capacity = from.setting("stm_capacity")?;
-    let ltm_search_depth = from.setting("ltm_search_depth")?;
-    let initial_lifespan = f32::from_le_bytes(from.array()?);
-    let num_final_ltms = from.setting("num_final_ltms")?;
-    let [correlation] = from.array()?;
-    let correlation = match correlation {
-        0 => Correlation::NegSquaredL2,
-        1 => Correlation::Gaussian,
-        code => return Err(from.invalid(format!("correlation {code} is unknown"))),
-    };
-    let ltm_exploration = from.setting("ltm_exploration")?;
-    let seed = u64::from_le_bytes(from.array()?);
-    let mut config = MemoriaConfig {
-        num_reminded_stm,
-        stm_capacity,
-        ltm_search_depth,
-        initial_lifespan,
-        num_final_ltms,
-        correlation,
-        ltm_exploration,
-        seed,
-        ..MemoriaConfig::new(0, 0, 0, 0.0, 0)
-    };
-    if from.version() >= 2 {
-        config.short_term_search = choice(from, "short-term search", SHORT_TERM_SEARCHES)?;
-        config.long_term_search = choice(from, "long-term search", LONG_TERM_SEARCHES)?;
-        config.wiring = choice(from, "wiring", WIRINGS)?;
-        config.pooling = choice(from, "pooling", POOLINGS)?;
-    }
-    config.validate().map_err(|error| from.invalid(error.to_string()))?;
-    Ok(config)
-}
-
-/// The choices of a setting; their codes are their places.
-const SHORT_TERM_SEARCHES: &[ShortTermSearch] = &[
-    ShortTermSearch::Nearest,
-    ShortTermSearch::Newest,
-    ShortTermSearch::Random,
-    ShortTermSearch::None,
-];
-const LONG_TERM_SEARCHES: &[LongTermSearch] = &[
-    LongTermSearch::Walk,
-    LongTermSearch::Nearest,
-    LongTermSearch::WalkAndNearest,
-    LongTermSearch::Random,
-    LongTermSearch::None,
-];
-const WIRINGS: &[Wiring] = &[Wiring::CoFiring, Wiring::Random];
-const POOLINGS: &[Pooling] = &[Pooling::Mean, Pooling::Max];
-
-/// The code of a choice; every choice has one.
-fn code<T: PartialEq>(choice: T, choices: &[T]) -> u8 {
-    choices.iter().position(|other| *other == choice).unwrap_or(choices.len()) as u8
-}
-
-fn choice<T: Copy>(
-    from: &mut Unsealer<impl Read>,
-    what: &str,
-    choices: &[T],
-) -> Result<T, MemoriaError> {
-    let [code] = from.array()?;
-    let known = choices.get(usize::from(code)).copied();
-    known.ok_or_else(|| from.invalid(format!("{what} {code} is unknown")))
-}
-
-fn attributes(from: &mut Unsealer<impl Read>) -> Result<BTreeMap<String, Vec<u8>>, MemoriaError> {
+fn attributes(
+    from: &mut ChecksummedReader<impl Read>,
+) -> Result<BTreeMap<String, Vec<u8>>, MemoriaError> {
     let mut attributes = BTreeMap::<String, Vec<u8>>::new();
     for _ in 0..from.count("attributes")? {
-        let name = String::from_utf8(from.bytes("the name of an attribute")?);
-        let name = name.map_err(|_| from.invalid("the name of an attribute is not text"))?;
+        let name = from.text("the name of an attribute")?;
         if attributes.last_key_value().is_some_and(|(last, _)| *last >= name) {
             return Err(from.invalid(format!("attribute `{name}` is out of order")));
         }
@@ -210,13 +123,6 @@ fn attributes(from: &mut Unsealer<impl Read>) -> Result<BTreeMap<String, Vec<u8>
         attributes.insert(name, value);
     }
     Ok(attributes)
-}
-
-fn correlation_code(correlation: Correlation) -> u8 {
-    match correlation {
-        Correlation::NegSquaredL2 => 0,
-        Correlation::Gaussian => 1,
-    }
 }
 
 fn storage_code(storage: Storage) -> u8 {

@@ -2,10 +2,11 @@ use std::{collections::HashMap, io::Read, path::Path};
 
 use burn::backend::{Backend, DType, TensorData, tensor::Device};
 
-use super::{FORMAT, SnapshotInfo, head::open, row_attribute::parted, write::check_rows};
+use super::{FORMAT, SnapshotInfo, attachments, head::open, tensor_data, write::check_rows};
 use crate::{
     Memoria, MemoriaError, Storage,
-    files::sealed::Unsealer,
+    attachment::RowAttachments,
+    files::checksummed::ChecksummedReader,
     id::{Entry, Slot},
     incoming::largest_squared_norm,
     memoria::check_new_rows,
@@ -39,28 +40,8 @@ pub struct Restored<B: Backend> {
     pub memory: Memoria<B>,
     /// What [`SnapshotInfo::read`] tells.
     pub info: SnapshotInfo,
-    /// The rows that were asked for, if not all.
-    rows: Option<Vec<usize>>,
-}
-
-impl<B: Backend> Restored<B> {
-    /// What each of the restored rows was given by
-    /// [`Snapshot::row_attribute`](crate::Snapshot::row_attribute); `None` if none was given any.
-    ///
-    /// # Errors
-    ///
-    /// [`MemoriaError::Invalid`] if the attribute has this name and is not one of so many rows.
-    pub fn row_attribute(&self, name: &str) -> Result<Option<Vec<&[u8]>>, MemoriaError> {
-        let Some(value) = self.info.attributes.get(name) else { return Ok(None) };
-        let values = parted(value, self.info.rows).ok_or_else(|| {
-            let found = format!("attribute `{name}` is not one of {} rows", self.info.rows);
-            MemoriaError::Invalid { format: FORMAT.name, row: None, found }
-        })?;
-        Ok(Some(match &self.rows {
-            None => values,
-            Some(rows) => rows.iter().map(|&row| values[row]).collect(),
-        }))
-    }
+    /// The rows of the snapshot that it has, in its order.
+    pub rows: Vec<usize>,
 }
 
 impl<B: Backend> Restore<B> {
@@ -139,27 +120,40 @@ impl<B: Backend> Restore<B> {
         &self,
         reader: R,
         len: Option<u64>,
-    ) -> Result<(Restored<B>, Unsealer<R>), MemoriaError> {
-        let mut from = Unsealer::begin(reader, &FORMAT)?;
+    ) -> Result<(Restored<B>, ChecksummedReader<R>), MemoriaError> {
+        let mut from = ChecksummedReader::begin(reader, &FORMAT)?;
         let info = SnapshotInfo::take_from(&mut from)?;
         if let Some(rows) = &self.rows {
             check_rows(rows, info.rows)?;
         }
+        let places = self.rows.as_ref().map(|rows| {
+            rows.iter().enumerate().map(|(place, &row)| (row, place)).collect::<HashMap<_, _>>()
+        });
+        let place = |row: usize| match &places {
+            Some(places) => places.get(&row).copied(),
+            None => Some(row),
+        };
         let mut store = self.store(&info)?;
         if let (Some(store), Some(len), None) = (&mut store, len, &self.rows) {
             reserve(store, &info, len)?;
         }
-        let rows = self.read_rows(&mut from, &info, store.as_mut())?;
+        let rows = read_rows(&mut from, &info, place, store.as_mut())?;
+        let mut attached = vec![RowAttachments::default(); rows.len()];
+        if from.version() > 1 {
+            attachments::read(&mut from, &info, &mut attached, place, store.as_ref())?;
+        }
         let storage = self.storage.unwrap_or(info.storage);
         let store = store.filter(|_| !rows.is_empty());
-        let memory = Memoria::restored(info.config, storage, self.memory_limit, store, rows)?;
+        let limit = self.memory_limit;
+        let memory = Memoria::restored(info.config, storage, limit, store, rows, attached)?;
         if let Err(MemoriaError::BrokenInvariant { invariant, row, found }) =
             memory.verify_bookkeeping()
         {
             from.row = row;
             return Err(from.invalid(format!("{invariant}: {found}")));
         }
-        Ok((Restored { memory, info, rows: self.rows.clone() }, from))
+        let rows = self.rows.clone().unwrap_or_else(|| (0..info.rows).collect());
+        Ok((Restored { memory, info, rows }, from))
     }
 
     /// An empty store for the vectors.
@@ -172,54 +166,6 @@ impl<B: Backend> Restore<B> {
         }
         let storage = self.storage.unwrap_or(info.storage);
         Ok(Some(VectorStore::new(dim, dtype, device.clone(), storage, self.memory_limit)))
-    }
-
-    fn read_rows(
-        &self,
-        from: &mut Unsealer<impl Read>,
-        info: &SnapshotInfo,
-        mut store: Option<&mut VectorStore<B>>,
-    ) -> Result<Vec<Row>, MemoriaError> {
-        let wanted = self.rows.as_ref().map(|rows| {
-            rows.iter().enumerate().map(|(place, &row)| (row, place)).collect::<HashMap<_, _>>()
-        });
-        let mut rows = Vec::new();
-        let mut engrams = 0;
-        for index in 0..info.rows {
-            from.row = Some(index);
-            let mut row = Row::read(from)?;
-            engrams += row.counts().total() as u64;
-            let place = match &wanted {
-                Some(wanted) => wanted.get(&index).copied(),
-                None => Some(index),
-            };
-            if let (Some(dim), Some(dtype), Some(store)) =
-                (info.dim, info.dtype, store.as_deref_mut())
-            {
-                match place {
-                    Some(place) => {
-                        read_vectors(from, &mut row, place, store, dtype)?;
-                        if rows.len() == rows.capacity() {
-                            // It doubles.
-                            check_new_rows(rows.len())?;
-                        }
-                        rows.push((place, row));
-                    }
-                    None => {
-                        let vector = (dim * dtype.size()) as u64;
-                        let all = vector.checked_mul(row.counts().total() as u64);
-                        from.skip(all.unwrap_or(u64::MAX))?;
-                    }
-                }
-            }
-        }
-        from.row = None;
-        if engrams != info.engrams {
-            let found = format!("{engrams} engrams; it should have {}", info.engrams);
-            return Err(from.invalid(found));
-        }
-        rows.sort_unstable_by_key(|&(place, _)| place);
-        Ok(rows.into_iter().map(|(_, row)| row).collect())
     }
 }
 
@@ -271,9 +217,50 @@ fn reserve<B: Backend>(
     }
 }
 
+/// Reads all rows, and keeps those that have a place.
+fn read_rows<B: Backend>(
+    from: &mut ChecksummedReader<impl Read>,
+    info: &SnapshotInfo,
+    place: impl Fn(usize) -> Option<usize>,
+    mut store: Option<&mut VectorStore<B>>,
+) -> Result<Vec<Row>, MemoriaError> {
+    let mut rows = Vec::new();
+    let mut engrams = 0;
+    for index in 0..info.rows {
+        from.row = Some(index);
+        let mut row = Row::read(from)?;
+        engrams += row.counts().total() as u64;
+        if let (Some(dim), Some(dtype), Some(store)) = (info.dim, info.dtype, store.as_deref_mut())
+        {
+            match place(index) {
+                Some(place) => {
+                    read_vectors(from, &mut row, place, store, dtype)?;
+                    if rows.len() == rows.capacity() {
+                        // It doubles.
+                        check_new_rows(rows.len())?;
+                    }
+                    rows.push((place, row));
+                }
+                None => {
+                    let vector = (dim * dtype.size()) as u64;
+                    let all = vector.checked_mul(row.counts().total() as u64);
+                    from.skip(all.unwrap_or(u64::MAX))?;
+                }
+            }
+        }
+    }
+    from.row = None;
+    if engrams != info.engrams {
+        let found = format!("{engrams} engrams; it should have {}", info.engrams);
+        return Err(from.invalid(found));
+    }
+    rows.sort_unstable_by_key(|&(place, _)| place);
+    Ok(rows.into_iter().map(|(_, row)| row).collect())
+}
+
 /// Reads the vectors of a row, which becomes row `index`, into the store.
 fn read_vectors<B: Backend>(
-    from: &mut Unsealer<impl Read>,
+    from: &mut ChecksummedReader<impl Read>,
     row: &mut Row,
     index: usize,
     store: &mut VectorStore<B>,
@@ -286,7 +273,7 @@ fn read_vectors<B: Backend>(
         let count = at_once.min(engrams - first);
         bytes.clear();
         from.append(&mut bytes, count * dim * dtype.size())?;
-        let saved = tensor_data(&bytes, [count, dim], dtype);
+        let saved = tensor_data(bytes.clone(), [count, dim], dtype);
         let refuse = |data: &TensorData| {
             let norms = store.host_squared_norms(data);
             let largest = largest_squared_norm(data.dtype());
@@ -307,13 +294,4 @@ fn read_vectors<B: Backend>(
         }
     }
     Ok(())
-}
-
-/// Numbers whose lowest bytes come first.
-fn tensor_data(bytes: &[u8], shape: [usize; 2], dtype: DType) -> TensorData {
-    let mut bytes = bytes.to_vec();
-    if cfg!(target_endian = "big") {
-        bytes.chunks_exact_mut(dtype.size()).for_each(<[u8]>::reverse);
-    }
-    TensorData::from_bytes_vec(bytes, shape, dtype)
 }

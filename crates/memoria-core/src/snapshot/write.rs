@@ -4,17 +4,19 @@ use std::{
     path::Path,
 };
 
-use burn::backend::{Backend, TensorData};
+use burn::backend::Backend;
 
-use super::{SnapshotInfo, row_attribute::joined};
+use super::{FORMAT, SnapshotInfo, attachments, little_endian};
 use crate::{
-    Memoria, MemoriaError, files::durable_file, files::sealed::Sealer, row::Row, store::VectorStore,
+    Memoria, MemoriaError, files::checksummed::ChecksummedWriter, files::durable_file, row::Row,
+    store::VectorStore,
 };
 
 /// A memory as it is saved, made by [`Memoria::snapshot`].
 ///
 /// In it are the configuration, every row with its engrams (identity, kind, age, lifespan, fire count),
-/// their co-firing counts and vectors, and the counters that later steps depend on. [Restored](crate::Restore),
+/// their co-firing counts and vectors, what is [attached](crate::Attachment) to it, and the counters that later
+/// steps depend on. [Restored](crate::Restore),
 /// on any backend, the memory goes on as this one does: same ids, counts, lifespans, memories. It
 /// differs from a clone in that costs begin at zero, and that the [limit](Memoria::with_memory_limit) of
 /// the vectors, which belongs to a machine, is not in it.
@@ -57,15 +59,13 @@ pub struct Snapshot<'a, B: Backend> {
     memory: &'a Memoria<B>,
     rows: Vec<usize>,
     attributes: BTreeMap<String, Vec<u8>>,
-    /// Of all rows of the memory, whichever are saved.
-    row_attributes: BTreeMap<String, Vec<Vec<u8>>>,
 }
 
 impl<'a, B: Backend> Snapshot<'a, B> {
     /// Of a memory that nothing waits for and that is not in the middle of a step.
     pub(crate) fn new(memory: &'a Memoria<B>) -> Self {
         let rows = (0..memory.batch()).collect();
-        Self { memory, rows, attributes: BTreeMap::new(), row_attributes: BTreeMap::new() }
+        Self { memory, rows, attributes: BTreeMap::new() }
     }
 
     /// Saves only these rows, in this order.
@@ -79,33 +79,12 @@ impl<'a, B: Backend> Snapshot<'a, B> {
         Ok(self)
     }
 
-    /// Adds something of the user's own: whose memory it is, which model it belongs to. It comes back
-    /// in [`SnapshotInfo::attributes`].
+    /// Adds something of the user's own: the user that the memory belongs to, or the model. It comes back in
+    /// [`SnapshotInfo::attributes`], before any row is read. What belongs to a row is
+    /// [attached](Memoria::attach) to it.
     pub fn attribute(mut self, name: impl Into<String>, value: impl Into<Vec<u8>>) -> Self {
         self.attributes.insert(name.into(), value.into());
         self
-    }
-
-    /// Adds something of the user's own to each row, in the order of the memory's rows: what was said
-    /// last, where a session stands. It is saved with the rows that are, and comes back with those that are
-    /// restored, in [`Restored::row_attribute`](crate::Restored::row_attribute). An
-    /// [attribute](Self::attribute) of the same name is not saved.
-    ///
-    /// # Errors
-    ///
-    /// [`MemoriaError::WrongDimension`] if there are not as many values as rows.
-    pub fn row_attribute(
-        mut self,
-        name: impl Into<String>,
-        values: Vec<Vec<u8>>,
-    ) -> Result<Self, MemoriaError> {
-        let (expected, got) = (self.memory.batch(), values.len());
-        if expected != got {
-            let (tensor, dimension) = ("an attribute of rows", "batch");
-            return Err(MemoriaError::WrongDimension { tensor, dimension, expected, got });
-        }
-        self.row_attributes.insert(name.into(), values);
-        Ok(self)
     }
 
     /// What [`SnapshotInfo::read`] will tell of it.
@@ -119,17 +98,8 @@ impl<'a, B: Backend> Snapshot<'a, B> {
             dim: store.map(VectorStore::dim),
             dtype: store.map(VectorStore::dtype),
             engrams: self.rows.iter().map(engrams).sum(),
-            attributes: self.all_attributes(),
+            attributes: self.attributes.clone(),
         }
-    }
-
-    /// All attributes, those of rows for the rows that are saved.
-    fn all_attributes(&self) -> BTreeMap<String, Vec<u8>> {
-        let mut attributes = self.attributes.clone();
-        for (name, values) in &self.row_attributes {
-            attributes.insert(name.clone(), joined(self.rows.iter().map(|&row| &values[row][..])));
-        }
-        attributes
     }
 
     /// Writes a file, or leaves the one that was there.
@@ -174,9 +144,8 @@ impl<'a, B: Backend> Snapshot<'a, B> {
             what: "writing a snapshot".into(),
             source: error.into(),
         };
-        let info = self.info();
-        let mut to = Sealer::begin(writer, info.format()).map_err(io)?;
-        info.write(&mut to).map_err(io)?;
+        let mut to = ChecksummedWriter::begin(writer, &FORMAT, FORMAT.version).map_err(io)?;
+        self.info().write(&mut to).map_err(io)?;
         for &row in &self.rows {
             let row: &Row = self.memory.row(row);
             let slots = row.write(&mut to).map_err(io)?;
@@ -186,6 +155,8 @@ impl<'a, B: Backend> Snapshot<'a, B> {
                 to.put(&little_endian(data)).map_err(io)?;
             }
         }
+        let rows = self.rows.iter().map(|&row| self.memory.attachments_of(row));
+        attachments::write(&rows.collect::<Vec<_>>(), self.memory.store(), &mut to, io)?;
         to.end().map_err(io)
     }
 }
@@ -202,14 +173,4 @@ pub(crate) fn check_rows(rows: &[usize], batch: usize) -> Result<(), MemoriaErro
         }
     }
     Ok(())
-}
-
-/// The numbers' bytes, the lowest first whatever the machine.
-fn little_endian(data: TensorData) -> burn_pack::Bytes {
-    let width = data.dtype().size();
-    let mut bytes = data.into_bytes();
-    if cfg!(target_endian = "big") {
-        bytes.chunks_exact_mut(width).for_each(<[u8]>::reverse);
-    }
-    bytes
 }

@@ -16,7 +16,7 @@ use burn::{
     backend::{DType, Dispatch, ops::FloatTensorOps},
     tensor::{Bool, Device, Tensor, TensorData},
 };
-use memoria_core::{MemoriaError, Restore, Restored, Snapshot, SnapshotInfo};
+use memoria_core::{Attachment, MemoriaError, Restore, Restored, Snapshot, SnapshotInfo};
 use memoria_nn::MemoriaState;
 
 use super::{ModelMemory, previous::Previous};
@@ -41,11 +41,13 @@ impl ModelMemory {
         self.check_previous()?;
         let previous = self.previous.as_ref().filter(|previous| !previous.is_absent());
         let rows = previous.map(Previous::to_bytes).transpose()?;
-        let snapshot = self.state.snapshot()?.attribute(VERSION_NAME, VERSION.to_le_bytes());
-        match rows {
-            Some(rows) => snapshot.row_attribute(PREVIOUS, rows),
-            None => Ok(snapshot),
+        for row in 0..self.batch() {
+            self.state.memoria().remove_attachment(row, PREVIOUS)?;
         }
+        for (row, bytes) in rows.into_iter().flatten().enumerate() {
+            self.state.memoria().attach(row, PREVIOUS, Attachment::Bytes(bytes.into()))?;
+        }
+        Ok(self.state.snapshot()?.attribute(VERSION_NAME, VERSION.to_le_bytes()))
     }
 
     /// [Saves](Snapshot::save) all rows to a file, or leaves the one that was there.
@@ -132,7 +134,16 @@ impl Previous {
     /// [`MemoriaError::Invalid`]; [`MemoriaError::NonFiniteData`] if hidden states do not fit the float
     /// type.
     fn from_restored(restored: &Restored<Dispatch>) -> Result<Option<Self>, MemoriaError> {
-        let Some(rows) = restored.row_attribute(PREVIOUS)? else { return Ok(None) };
+        let mut rows = Vec::new();
+        for row in 0..restored.memory.batch() {
+            if let Some(Attachment::Bytes(bytes)) = restored.memory.attachment(row, PREVIOUS)? {
+                rows.push(bytes);
+            }
+        }
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        let rows: Vec<&[u8]> = rows.iter().map(|bytes| &bytes[..]).collect();
         let (info, memory) = (&restored.info, &restored.memory);
         let (Some(d_model), Some(saved)) = (info.dim, info.dtype) else { return Ok(None) };
         let (Some(dtype), Some(device)) = (memory.dtype(), memory.device()) else {

@@ -1,9 +1,7 @@
 //! What a state tells of itself.
 
 use burn::backend::Dispatch;
-#[cfg(doc)]
-use memoria_core::Memoria;
-use memoria_core::{Costs, MemoriaError, State, history::History};
+use memoria_core::{Costs, Memoria, MemoriaError, State, history::History};
 
 use super::{MemoriaState, MemoriaStateConfig};
 
@@ -15,6 +13,11 @@ impl MemoriaState {
             lifespan_extend_scale: self.lifespan_extend_scale,
             bptt: self.bptt(),
         }
+    }
+
+    /// The memory itself, without the gradient window.
+    pub fn memoria(&mut self) -> &mut Memoria<Dispatch> {
+        &mut self.memory
     }
 
     /// Checks every rule that the memory keeps; see [`Memoria::verify`].

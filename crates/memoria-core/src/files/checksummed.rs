@@ -1,15 +1,15 @@
-//! A stream of bytes in blocks, each sealed by a digest of everything up to it.
+//! A stream of bytes in blocks, each followed by a checksum of everything before it.
 //!
 //! ```text
 //! magic            8 bytes, of the format
 //! version          u32, of the format
-//! blocks           length u32, at most 2¹⁸; as many bytes; digest u64
-//! the last block   length 0, with its digest
+//! blocks           length u32, at most 2¹⁸; as many bytes; checksum u64
+//! the last block   length 0, with its checksum
 //! ```
 //!
-//! All numbers are little-endian. A digest is the 64-bit XXH3 of all that precedes it, other digests left
-//! out: a block that was changed, moved, left out, repeated or cut off does not fit its digest. Nothing
-//! of a block is looked at before its digest was, and no more memory is set aside than bytes have come.
+//! All numbers are little-endian. A checksum is the 64-bit XXH3 of all bytes before it, other checksums left
+//! out: a block that was changed, moved, left out, repeated or cut off does not fit its checksum. A block is
+//! compared with its checksum before it is used, and no more memory is set aside than bytes have come.
 
 use std::io::{self, Read, Write};
 
@@ -28,26 +28,27 @@ pub(crate) struct Format {
     pub(crate) magic: [u8; 8],
     /// As messages call it.
     pub(crate) name: &'static str,
-    /// The version that is written; this one and all before are read.
+    /// The newest version. It and all earlier ones are read.
     pub(crate) version: u32,
 }
 
 /// Writes a stream.
-pub(crate) struct Sealer<W> {
+pub(crate) struct ChecksummedWriter<W> {
     writer: W,
-    /// The block that is being filled, its length in front.
+    /// The block that is being filled, after the place of its length.
     block: Vec<u8>,
-    digest: Xxh3,
+    checksum: Xxh3,
 }
 
-impl<W: Write> Sealer<W> {
-    pub(crate) fn begin(mut writer: W, format: &Format) -> io::Result<Self> {
-        let mut digest = Xxh3::new();
+impl<W: Write> ChecksummedWriter<W> {
+    /// Writes the head of a stream of this version of the format.
+    pub(crate) fn begin(mut writer: W, format: &Format, version: u32) -> io::Result<Self> {
+        let mut checksum = Xxh3::new();
         let mut head = format.magic.to_vec();
-        head.extend(format.version.to_le_bytes());
-        digest.update(&head);
+        head.extend(version.to_le_bytes());
+        checksum.update(&head);
         writer.write_all(&head)?;
-        Ok(Self { writer, block: vec![0; LENGTH], digest })
+        Ok(Self { writer, block: vec![0; LENGTH], checksum })
     }
 
     pub(crate) fn put(&mut self, mut bytes: &[u8]) -> io::Result<()> {
@@ -57,7 +58,7 @@ impl<W: Write> Sealer<W> {
             self.block.extend_from_slice(fits);
             bytes = rest;
             if self.block.len() == LENGTH + BLOCK {
-                self.seal()?;
+                self.end_block()?;
             }
         }
         Ok(())
@@ -86,18 +87,18 @@ impl<W: Write> Sealer<W> {
     /// Ends the stream and hands the writer back, flushed.
     pub(crate) fn end(mut self) -> io::Result<W> {
         if self.block.len() > LENGTH {
-            self.seal()?;
+            self.end_block()?;
         }
-        self.seal()?;
+        self.end_block()?;
         self.writer.flush()?;
         Ok(self.writer)
     }
 
-    fn seal(&mut self) -> io::Result<()> {
+    fn end_block(&mut self) -> io::Result<()> {
         let length = (self.block.len() - LENGTH) as u32;
         self.block[..LENGTH].copy_from_slice(&length.to_le_bytes());
-        self.digest.update(&self.block);
-        self.block.extend(self.digest.digest().to_le_bytes());
+        self.checksum.update(&self.block);
+        self.block.extend(self.checksum.digest().to_le_bytes());
         self.writer.write_all(&self.block)?;
         self.block.truncate(LENGTH);
         Ok(())
@@ -105,10 +106,9 @@ impl<W: Write> Sealer<W> {
 }
 
 /// Reads a stream.
-pub(crate) struct Unsealer<R> {
+pub(crate) struct ChecksummedReader<R> {
     reader: R,
     format: &'static Format,
-    /// The version that the stream was written in.
     version: u32,
     /// The row that is being read, for messages.
     pub(crate) row: Option<usize>,
@@ -117,11 +117,11 @@ pub(crate) struct Unsealer<R> {
     taken: usize,
     /// Bytes of the stream before the next block.
     offset: u64,
-    digest: Xxh3,
+    checksum: Xxh3,
     has_ended: bool,
 }
 
-impl<R: Read> Unsealer<R> {
+impl<R: Read> ChecksummedReader<R> {
     pub(crate) fn begin(reader: R, format: &'static Format) -> Result<Self, MemoriaError> {
         let mut stream = Self {
             reader,
@@ -131,7 +131,7 @@ impl<R: Read> Unsealer<R> {
             block: Vec::new(),
             taken: 0,
             offset: 0,
-            digest: Xxh3::new(),
+            checksum: Xxh3::new(),
             has_ended: false,
         };
         let mut magic = Vec::new();
@@ -142,9 +142,9 @@ impl<R: Read> Unsealer<R> {
             return Err(MemoriaError::UnknownFormat { expected: format.name, got: magic });
         }
         stream.offset += len;
-        stream.digest.update(&magic);
+        stream.checksum.update(&magic);
         let version = stream.fixed::<{ size_of::<u32>() }>()?;
-        stream.digest.update(&version);
+        stream.checksum.update(&version);
         stream.version = u32::from_le_bytes(version);
         match stream.version {
             0 => Err(stream.damaged("version 0 was never written")),
@@ -156,7 +156,7 @@ impl<R: Read> Unsealer<R> {
         }
     }
 
-    /// The version that the stream was written in.
+    /// The version of the format that the stream is written in.
     pub(crate) fn version(&self) -> u32 {
         self.version
     }
@@ -232,6 +232,13 @@ impl<R: Read> Unsealer<R> {
         usize::try_from(number).map_err(too_large)
     }
 
+    /// Text after its length.
+    pub(crate) fn text(&mut self, of: &str) -> Result<String, MemoriaError> {
+        let text = String::from_utf8(self.bytes(of)?);
+        text.map_err(|_| self.invalid(format!("{of} is not text")))
+    }
+
+    /// Bytes after their length.
     pub(crate) fn bytes(&mut self, of: &str) -> Result<Vec<u8>, MemoriaError> {
         let (len, mut bytes) = (self.count(of)?, Vec::new());
         self.append(&mut bytes, len)?;
@@ -266,7 +273,7 @@ impl<R: Read> Unsealer<R> {
         }
     }
 
-    /// An error about what the stream says, whose digest is right.
+    /// An error about what the stream says, where its checksums are right.
     pub(crate) fn invalid(&self, found: impl Into<String>) -> MemoriaError {
         let (format, row, found) = (self.format.name, self.row, found.into());
         MemoriaError::Invalid { format, row, found }
@@ -300,12 +307,12 @@ impl<R: Read> Unsealer<R> {
         if self.block.len() < len {
             return Err(self.cut_off());
         }
-        self.digest.update(&length);
-        self.digest.update(&self.block);
-        let digest = u64::from_le_bytes(self.fixed()?);
-        if digest != self.digest.digest() {
+        self.checksum.update(&length);
+        self.checksum.update(&self.block);
+        let checksum = u64::from_le_bytes(self.fixed()?);
+        if checksum != self.checksum.digest() {
             self.block.clear();
-            return Err(self.damaged("a block does not fit its digest"));
+            return Err(self.damaged("a block does not fit its checksum"));
         }
         self.offset += len as u64;
         self.has_ended = len == 0;
@@ -342,91 +349,91 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    static FORMAT: Format = Format { magic: *b"\x89sealed ", name: "seal", version: 3 };
+    static FORMAT: Format = Format { magic: *b"\x89stream ", name: "stream", version: 3 };
 
-    fn seal(contents: &[u8]) -> Vec<u8> {
-        let mut sealer = Sealer::begin(Vec::new(), &FORMAT).unwrap();
-        sealer.put_bytes(contents).unwrap();
-        sealer.end().unwrap()
+    fn written(contents: &[u8]) -> Vec<u8> {
+        let mut writer = ChecksummedWriter::begin(Vec::new(), &FORMAT, FORMAT.version).unwrap();
+        writer.put_bytes(contents).unwrap();
+        writer.end().unwrap()
     }
 
-    fn unseal(bytes: &[u8]) -> Result<Vec<u8>, MemoriaError> {
-        let mut stream = Unsealer::begin(bytes, &FORMAT)?;
+    fn read(bytes: &[u8]) -> Result<Vec<u8>, MemoriaError> {
+        let mut stream = ChecksummedReader::begin(bytes, &FORMAT)?;
         let contents = stream.bytes("contents")?;
         stream.end_of_source()?;
         Ok(contents)
     }
 
     #[test]
-    fn what_was_sealed_comes_back() {
+    fn what_was_written_comes_back() {
         for len in [0, 1, BLOCK - 3, BLOCK - 2, BLOCK, 3 * BLOCK + 17] {
             let contents: Vec<u8> = (0..len).map(|i| (i * 31 % 251) as u8).collect();
-            let sealed = seal(&contents);
-            assert_eq!(unseal(&sealed).unwrap(), contents);
+            let bytes = written(&contents);
+            assert_eq!(read(&bytes).unwrap(), contents);
             // A block is 12 bytes longer than what is in it.
             let blocks = (len + 3).div_ceil(BLOCK) + 1;
-            assert!(sealed.len() <= 12 + len + 3 + 12 * blocks, "{} for {len}", sealed.len());
+            assert!(bytes.len() <= 12 + len + 3 + 12 * blocks, "{} for {len}", bytes.len());
         }
     }
 
     #[test]
     fn a_reader_is_left_where_the_stream_ends() {
-        let mut two = seal(b"one");
-        two.extend(seal(b"two"));
+        let mut two = written(b"one");
+        two.extend(written(b"two"));
         let mut reader = &two[..];
         for expected in [b"one", b"two"] {
-            let mut stream = Unsealer::begin(&mut reader, &FORMAT).unwrap();
+            let mut stream = ChecksummedReader::begin(&mut reader, &FORMAT).unwrap();
             assert_eq!(stream.bytes("contents").unwrap(), expected);
             stream.end().unwrap();
         }
         assert!(reader.is_empty());
-        assert!(matches!(unseal(&two), Err(MemoriaError::Damaged { .. })));
+        assert!(matches!(read(&two), Err(MemoriaError::Damaged { .. })));
     }
 
     #[test]
     fn every_flipped_bit_and_every_cut_is_refused() {
-        let sealed = seal(b"what is remembered");
-        for bit in 0..8 * sealed.len() {
-            let mut flipped = sealed.clone();
+        let bytes = written(b"what is remembered");
+        for bit in 0..8 * bytes.len() {
+            let mut flipped = bytes.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
-            unseal(&flipped).unwrap_err();
+            read(&flipped).unwrap_err();
         }
-        for len in 0..sealed.len() {
-            unseal(&sealed[..len]).unwrap_err();
+        for len in 0..bytes.len() {
+            read(&bytes[..len]).unwrap_err();
         }
     }
 
     #[test]
     fn blocks_that_change_places_are_refused() {
-        let sealed = seal(&vec![7; 3 * BLOCK]);
+        let bytes = written(&vec![7; 3 * BLOCK]);
         let block = |index: usize| 12 + index * (BLOCK + 12)..12 + (index + 1) * (BLOCK + 12);
-        let mut swapped = sealed.clone();
-        swapped[block(1)].copy_from_slice(&sealed[block(2)]);
-        swapped[block(2)].copy_from_slice(&sealed[block(1)]);
-        assert!(matches!(unseal(&swapped), Err(MemoriaError::Damaged { .. })));
-        let mut shorter = sealed.clone();
+        let mut swapped = bytes.clone();
+        swapped[block(1)].copy_from_slice(&bytes[block(2)]);
+        swapped[block(2)].copy_from_slice(&bytes[block(1)]);
+        assert!(matches!(read(&swapped), Err(MemoriaError::Damaged { .. })));
+        let mut shorter = bytes.clone();
         shorter.drain(block(1));
-        assert!(matches!(unseal(&shorter), Err(MemoriaError::Damaged { .. })));
+        assert!(matches!(read(&shorter), Err(MemoriaError::Damaged { .. })));
     }
 
     #[test]
     fn a_newer_version_is_refused_by_name() {
-        let mut sealed = seal(b"");
-        sealed[8] = 4;
-        let error = unseal(&sealed).unwrap_err();
-        let expected = MemoriaError::NewerVersion { format: "seal", found: 4, supported: 3 };
+        let mut bytes = written(b"");
+        bytes[8] = 4;
+        let error = read(&bytes).unwrap_err();
+        let expected = MemoriaError::NewerVersion { format: "stream", found: 4, supported: 3 };
         assert_eq!(error.to_string(), expected.to_string());
     }
 
     proptest! {
         #[test]
         fn numbers_come_back(numbers in proptest::collection::vec(any::<u64>(), 0..50), shift in 0..64u32) {
-            let mut sealer = Sealer::begin(Vec::new(), &FORMAT).unwrap();
+            let mut writer = ChecksummedWriter::begin(Vec::new(), &FORMAT, FORMAT.version).unwrap();
             for number in &numbers {
-                sealer.put_number(number >> shift).unwrap();
+                writer.put_number(number >> shift).unwrap();
             }
-            let sealed = sealer.end().unwrap();
-            let mut stream = Unsealer::begin(&sealed[..], &FORMAT).unwrap();
+            let bytes = writer.end().unwrap();
+            let mut stream = ChecksummedReader::begin(&bytes[..], &FORMAT).unwrap();
             for number in &numbers {
                 prop_assert_eq!(stream.number().unwrap(), number >> shift);
             }
@@ -436,12 +443,12 @@ mod tests {
         /// One way to write a number, and no number too large.
         #[test]
         fn what_is_read_as_a_number_is_what_is_written(digits in proptest::collection::vec(any::<u8>(), 1..12)) {
-            let mut sealer = Sealer::begin(Vec::new(), &FORMAT).unwrap();
-            sealer.put(&digits).unwrap();
-            let sealed = sealer.end().unwrap();
-            let mut stream = Unsealer::begin(&sealed[..], &FORMAT).unwrap();
+            let mut writer = ChecksummedWriter::begin(Vec::new(), &FORMAT, FORMAT.version).unwrap();
+            writer.put(&digits).unwrap();
+            let bytes = writer.end().unwrap();
+            let mut stream = ChecksummedReader::begin(&bytes[..], &FORMAT).unwrap();
             if let Ok(number) = stream.number() {
-                let mut again = Sealer::begin(Vec::new(), &FORMAT).unwrap();
+                let mut again = ChecksummedWriter::begin(Vec::new(), &FORMAT, FORMAT.version).unwrap();
                 again.put_number(number).unwrap();
                 let len = again.block.len() - LENGTH;
                 prop_assert_eq!(&again.block[LENGTH..], &digits[..len]);

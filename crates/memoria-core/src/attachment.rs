@@ -1,0 +1,162 @@
+//! What a user keeps beside the engrams of a row.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use burn::backend::{Backend, Shape, Slice, TensorMetadata, tensor::FloatTensor};
+
+/// Most dimensions of an attached tensor.
+pub(crate) const MAX_RANK: usize = 8;
+
+/// Something of the user's own that belongs to a row and goes where the row goes: what was said last, where a
+/// session stands, the hidden states that a model goes on from.
+///
+/// Set with [`Memoria::attach`](crate::Memoria::attach) under a name. A row takes its attachments along when it
+/// is [split off](crate::Memoria::split), [merged](crate::Memoria::merge) or
+/// [exchanged](crate::Memoria::replace_row); they are saved and restored with it, and dropped when it is reset.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Attachment<B: Backend> {
+    /// Any bytes.
+    Bytes(Arc<[u8]>),
+    /// Numbers of the memory's float type on its device, of any shape with 1 to 8 dimensions, none of them
+    /// empty. Kept without its autodiff graph.
+    Tensor(FloatTensor<B>),
+}
+
+/// Tensors of all rows in one; see [`Memoria::attached_rows`](crate::Memoria::attached_rows).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct AttachedRows<B: Backend> {
+    /// `[batch, longest, …]`; zeros beyond the length of a row.
+    pub data: FloatTensor<B>,
+    /// The first size of each row's tensor; 0 for a row that has none.
+    pub lengths: Vec<usize>,
+}
+
+/// The attachments of a row, by name.
+#[derive(Clone, Debug)]
+pub(crate) struct RowAttachments<B: Backend>(pub(crate) BTreeMap<Arc<str>, Value<B>>);
+
+impl<B: Backend> Default for RowAttachments<B> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<B: Backend> RowAttachments<B> {
+    /// Copies each tensor that is a part of a larger one, so that it does not keep the other rows' in memory.
+    pub(crate) fn own(&mut self) {
+        for value in self.0.values_mut() {
+            if let Value::Part(part) = value
+                && part.whole.shape()[0] > 1
+            {
+                *part = Part { whole: Arc::new(slice::<B>(&part.whole, part.index, 1)), index: 0 };
+            }
+        }
+    }
+
+    /// Bytes that the values take.
+    pub(crate) fn bytes(&self) -> usize {
+        self.0.values().map(Value::bytes).sum()
+    }
+}
+
+/// An attachment as it is kept.
+#[derive(Clone, Debug)]
+pub(crate) enum Value<B: Backend> {
+    Bytes(Arc<[u8]>),
+    Part(Part<B>),
+}
+
+/// One row of a tensor that several rows may share.
+#[derive(Clone, Debug)]
+pub(crate) struct Part<B: Backend> {
+    /// `[rows, …]`.
+    pub(crate) whole: Arc<FloatTensor<B>>,
+    pub(crate) index: usize,
+}
+
+impl<B: Backend> Part<B> {
+    /// The shape of the row's tensor.
+    pub(crate) fn shape(&self) -> Vec<usize> {
+        self.whole.shape().as_slice()[1..].to_vec()
+    }
+
+    /// Whether it is the next row of the tensor that `before` is one of.
+    fn follows(&self, before: &Self) -> bool {
+        Arc::ptr_eq(&self.whole, &before.whole) && self.index == before.index + 1
+    }
+}
+
+impl<B: Backend> Value<B> {
+    /// A tensor of one row alone.
+    pub(crate) fn of_one(tensor: FloatTensor<B>) -> Self {
+        let shape: Vec<usize> = [&[1], tensor.shape().as_slice()].concat();
+        let whole = Arc::new(B::float_reshape(tensor, Shape::from(shape)));
+        Self::Part(Part { whole, index: 0 })
+    }
+
+    /// As the user sees it.
+    pub(crate) fn attachment(&self) -> Attachment<B> {
+        match self {
+            Self::Bytes(bytes) => Attachment::Bytes(bytes.clone()),
+            Self::Part(part) => {
+                let row = slice::<B>(&part.whole, part.index, 1);
+                Attachment::Tensor(B::float_reshape(row, Shape::from(part.shape())))
+            }
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Bytes(bytes) => bytes.len(),
+            Self::Part(part) => part.shape().iter().product::<usize>() * part.whole.dtype().size(),
+        }
+    }
+}
+
+/// The tensors of rows in one, each filled up with zeros to the longest; `None` if no row has one. Their sizes
+/// must be the same but for the first. No copy if they are all rows of one tensor, in order.
+pub(crate) fn stack<B: Backend>(rows: &[Option<&Part<B>>]) -> Option<AttachedRows<B>> {
+    let first = rows.iter().flatten().next()?;
+    let (device, dtype) = (first.whole.device(), first.whole.dtype());
+    let lengths: Vec<usize> =
+        rows.iter().map(|row| row.map_or(0, |part| part.whole.shape()[1])).collect();
+    let longest = lengths.iter().copied().max()?;
+    let zeros = |count: usize, length: usize| {
+        let shape = [&[count, length], &first.shape()[1..]].concat();
+        B::float_zeros(Shape::from(shape), &device, dtype.into())
+    };
+    let mut parts = Vec::new();
+    // Rows that follow each other are copied together.
+    let runs = rows.chunk_by(|before, next| match (before, next) {
+        (Some(before), Some(next)) => next.follows(before),
+        (None, None) => true,
+        _ => false,
+    });
+    for run in runs {
+        let Some(part) = run[0] else {
+            parts.push(zeros(run.len(), longest));
+            continue;
+        };
+        let data = slice::<B>(&part.whole, part.index, run.len());
+        let missing = longest - part.whole.shape()[1];
+        parts.push(match missing {
+            0 => data,
+            _ => B::float_cat(vec![data, zeros(run.len(), missing)], 1),
+        });
+    }
+    let data = if parts.len() == 1 { parts.pop()? } else { B::float_cat(parts, 0) };
+    Some(AttachedRows { data, lengths })
+}
+
+/// Some rows of a tensor `[rows, …]`; itself if these are all.
+fn slice<B: Backend>(whole: &FloatTensor<B>, first: usize, count: usize) -> FloatTensor<B> {
+    let shape = whole.shape();
+    if count == shape[0] {
+        return whole.clone();
+    }
+    let rows = Slice::from(first..first + count);
+    let rest = shape.as_slice()[1..].iter().map(|&size| Slice::from(0..size));
+    B::float_slice(whole.clone(), &core::iter::once(rows).chain(rest).collect::<Vec<_>>())
+}

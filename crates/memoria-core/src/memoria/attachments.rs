@@ -1,0 +1,160 @@
+//! What a user keeps beside the engrams of a row.
+
+use std::sync::Arc;
+
+use burn::backend::{Backend, TensorMetadata, tensor::FloatTensor};
+
+use super::Memoria;
+use crate::{
+    AttachedRows, Attachment, MemoriaError,
+    attachment::{MAX_RANK, Part, Value, stack},
+};
+
+/// What errors call it.
+const TENSOR: &str = "an attached tensor";
+
+impl<B: Backend> Memoria<B> {
+    /// Attaches a value to a row under a name, in place of the one that it has. See [`Attachment`].
+    ///
+    /// No copy, no device round trip. It is not counted in the [memory
+    /// limit](Self::with_memory_limit), which is for vectors.
+    ///
+    /// # Errors
+    ///
+    /// [`MemoriaError::RowOutOfRange`]; [`MemoriaError::WrongRank`], [`MemoriaError::EmptyDimension`],
+    /// [`MemoriaError::WrongDType`] or [`MemoriaError::WrongDevice`] for a tensor that cannot be attached.
+    pub fn attach(
+        &mut self,
+        row: usize,
+        name: &str,
+        value: Attachment<B>,
+    ) -> Result<(), MemoriaError> {
+        self.check_row(row)?;
+        let value = match value {
+            Attachment::Bytes(bytes) => Value::Bytes(bytes),
+            Attachment::Tensor(tensor) => {
+                self.check_attached(&tensor, 1, "1 to 8 dimensions")?;
+                Value::of_one(B::float_detach(tensor))
+            }
+        };
+        self.attachments[row].0.insert(Arc::from(name), value);
+        Ok(())
+    }
+
+    /// Attaches to every row its part of `data` `[batch, …]`, as [`attach`](Self::attach) does, but for the rows
+    /// in `absent`, which keep what they have. No copy: the rows share the tensor until they part.
+    ///
+    /// # Errors
+    ///
+    /// As [`attach`](Self::attach); [`MemoriaError::WrongDimension`] for another batch.
+    pub fn attach_rows(
+        &mut self,
+        name: &str,
+        data: FloatTensor<B>,
+        absent: &[usize],
+    ) -> Result<(), MemoriaError> {
+        absent.iter().try_for_each(|&row| self.check_row(row))?;
+        self.check_attached(&data, 2, "[batch, …], 2 to 9 dimensions")?;
+        let (expected, got) = (self.batch(), data.shape()[0]);
+        if expected != got {
+            let (tensor, dimension) = (TENSOR, "batch");
+            return Err(MemoriaError::WrongDimension { tensor, dimension, expected, got });
+        }
+        let (name, whole): (Arc<str>, _) = (Arc::from(name), Arc::new(B::float_detach(data)));
+        for (index, row) in self.attachments.iter_mut().enumerate() {
+            if !absent.contains(&index) {
+                let whole = whole.clone();
+                row.0.insert(name.clone(), Value::Part(Part { whole, index }));
+            }
+        }
+        Ok(())
+    }
+
+    /// What is attached to a row under a name.
+    ///
+    /// # Errors
+    ///
+    /// [`MemoriaError::RowOutOfRange`].
+    pub fn attachment(
+        &self,
+        row: usize,
+        name: &str,
+    ) -> Result<Option<Attachment<B>>, MemoriaError> {
+        self.check_row(row)?;
+        Ok(self.attachments[row].0.get(name).map(Value::attachment))
+    }
+
+    /// The names under which something is attached to a row, in order.
+    ///
+    /// # Errors
+    ///
+    /// [`MemoriaError::RowOutOfRange`].
+    pub fn attachment_names(&self, row: usize) -> Result<impl Iterator<Item = &str>, MemoriaError> {
+        self.check_row(row)?;
+        Ok(self.attachments[row].0.keys().map(|name| &**name))
+    }
+
+    /// The tensors that are attached to the rows under a name, in one; `None` if no row has one.
+    ///
+    /// Costs no copy if they were [attached together](Self::attach_rows) and the rows are the same since;
+    /// otherwise a copy on the device.
+    ///
+    /// # Errors
+    ///
+    /// [`MemoriaError::MixedAttachments`] if a row has bytes under this name, or if the tensors differ in more
+    /// than their first size.
+    pub fn attached_rows(&self, name: &str) -> Result<Option<AttachedRows<B>>, MemoriaError> {
+        let mixed = |row| MemoriaError::MixedAttachments { name: name.to_owned(), row };
+        let mut parts: Vec<Option<&Part<B>>> = Vec::with_capacity(self.batch());
+        let mut sizes: Option<Vec<usize>> = None;
+        for (index, row) in self.attachments.iter().enumerate() {
+            let part = match row.0.get(name) {
+                None => None,
+                Some(Value::Bytes(_)) => return Err(mixed(index)),
+                Some(Value::Part(part)) => Some(part),
+            };
+            if let Some(part) = part {
+                let rest = part.shape().split_off(1);
+                if sizes.get_or_insert_with(|| rest.clone()) != &rest {
+                    return Err(mixed(index));
+                }
+            }
+            parts.push(part);
+        }
+        Ok(stack(&parts))
+    }
+
+    /// Takes away what is attached to a row under a name, if anything is.
+    ///
+    /// # Errors
+    ///
+    /// [`MemoriaError::RowOutOfRange`].
+    pub fn remove_attachment(&mut self, row: usize, name: &str) -> Result<(), MemoriaError> {
+        self.check_row(row)?;
+        self.attachments[row].0.remove(name);
+        Ok(())
+    }
+
+    fn check_row(&self, got: usize) -> Result<(), MemoriaError> {
+        let rows = self.batch();
+        if got < rows { Ok(()) } else { Err(MemoriaError::RowOutOfRange { got, rows }) }
+    }
+
+    /// Refuses a tensor of fewer than `least` dimensions, or of so many more than a row's can have.
+    fn check_attached(
+        &self,
+        tensor: &FloatTensor<B>,
+        least: usize,
+        expected: &'static str,
+    ) -> Result<(), MemoriaError> {
+        let got = tensor.shape().to_vec();
+        if !(least..least + MAX_RANK).contains(&got.len()) {
+            return Err(MemoriaError::WrongRank { tensor: TENSOR, expected, got });
+        }
+        if got.contains(&0) {
+            let dimension = "inner";
+            return Err(MemoriaError::EmptyDimension { tensor: TENSOR, dimension, got });
+        }
+        self.check_like_memory(TENSOR, tensor)
+    }
+}
