@@ -20,8 +20,8 @@
 //!
 //! # fn main() -> Result<(), memoria::MemoriaError> {
 //! let device = Device::flex();
-//! let layer = MemoriaLayerConfig::new(64, 4, 8).init(&device);
-//! let mut memory = MemoriaStateConfig::new(MemoriaConfig::new(8, 64, 10, 9.0, 8)).init()?;
+//! let layer = MemoriaLayerConfig::causal(64, 4, 16).init(&device); // `bidirectional` for encoders
+//! let mut memory = MemoriaStateConfig::new(MemoriaConfig::small()).init()?;
 //! for _segment in 0..3 {
 //!     let hidden = Tensor::<3>::random([2, 16, 64], Distribution::Default, &device);
 //!     let hidden = layer.forward(hidden, &mut memory)?.hidden;
@@ -52,6 +52,7 @@
 //! | [`nn::Abstractor`] | abstractor *f*ₐ | `Abstractor` of its experiments |
 //! | [`nn::MemoriaStateConfig::lifespan_extend_scale`] | α | `memoria_lifespan_extend_scale` |
 //! | [`nn::MemoriaStateConfig::bptt`] | – | – (as if 0) |
+//! | [`nn::RecallInput::query`], [`Memoria::remind_for`] | – (the working memories) | – |
 //! | `models::MemoryConfig::num_memories` | memories per segment | `memoria_num_memories` |
 //! | `models::EncoderConfig::memory_layer_index` | layer that memories are made after | `memory_layer_index` |
 //! | `models::Gpt2LmHead` | Memoria Transformer, GPT-2 | `GPT2WithMemoriaLMHeadModel` of its experiments |

@@ -1,3 +1,5 @@
+mod presets;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{MemoriaError, store::Metric};
@@ -75,13 +77,17 @@ pub enum Pooling {
 
 /// Sizes and habits of a [`Memoria`](crate::Memoria).
 ///
-/// The names are the Python package's; the symbols in brackets the paper's.
+/// The names are the Python package's; the symbols in brackets the paper's. Begin with
+/// [`small`](Self::small) or [`base`](Self::base) for a model that learns what to be reminded of, or with the
+/// paper's for a task ([`paper_wikitext103`](Self::paper_wikitext103), …), and change what is to be changed:
 ///
 /// ```
 /// use memoria_core::{Correlation, MemoriaConfig};
 ///
-/// let config = MemoriaConfig::new(50, 400, 10, 9.0, 50).with_correlation(Correlation::Gaussian);
+/// let config = MemoriaConfig::small().with_num_reminded_stm(2).with_initial_lifespan(500.0);
 /// assert!(config.validate().is_ok());
+/// let paper = MemoriaConfig::paper_enwik8().with_correlation(Correlation::Gaussian);
+/// assert!(paper.validate().is_ok());
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -85,6 +85,7 @@ mod reference;
 mod reminded;
 mod row;
 mod search;
+mod shown;
 mod snapshot;
 mod state;
 mod store;

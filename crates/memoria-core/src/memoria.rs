@@ -40,7 +40,7 @@ use rows::for_each_row;
 /// An explicit value: whoever uses it passes it along as `&mut`. A clone goes on independently.
 ///
 /// Corresponds to `Memoria` of the Python package; [the crate's page](crate) shows a step.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Memoria<B: Backend> {
     config: MemoriaConfig,
     storage: Storage,

@@ -13,7 +13,7 @@
 //!
 //! # fn main() -> Result<(), memoria_core::MemoriaError> {
 //! let device = Device::flex();
-//! let layer = MemoriaLayerConfig::new(64, 4, 8).init(&device);
+//! let layer = MemoriaLayerConfig::causal(64, 4, 10).init(&device); // `bidirectional` for encoders
 //! let mut memory = MemoriaStateConfig::new(MemoriaConfig::new(4, 16, 5, 3.0, 4)).init()?;
 //! for _segment in 0..3 {
 //!     let hidden = Tensor::<3>::random([2, 10, 64], Distribution::Default, &device);

@@ -10,13 +10,12 @@ use burn::{
     backend::Dispatch,
     config::Config,
     module::ParamId,
-    tensor::{Bool, Device, Tensor, TensorData},
+    tensor::{Bool, Tensor, TensorData},
 };
 use memoria_core::{Memoria, MemoriaConfig, MemoriaError, Reminded};
 
 pub use gains::accumulated;
 use previous::Graph;
-pub(crate) use previous::Previous;
 
 use crate::{Recall, RecallInput, RemindedMemories, padding::Padding, window::GradientWindow};
 

@@ -173,7 +173,9 @@ fn attention_with_bias_and_sink_is_that_of_pytorch() {
             ("value", &attention.value),
             ("output", &attention.output),
         ];
-        layers.map(|(name, layer)| linear_agrees(&case, name, layer, &gradients));
+        for (name, layer) in layers {
+            linear_agrees(&case, name, layer, &gradients);
+        }
     }
 }
 
@@ -232,7 +234,9 @@ fn the_abstractor_with_everything_is_that_of_pytorch() {
             ("feedforward", &abstractor.feedforward),
             ("output", &abstractor.output),
         ];
-        layers.map(|(name, layer)| linear_agrees(&case, name, layer, &gradients));
+        for (name, layer) in layers {
+            linear_agrees(&case, name, layer, &gradients);
+        }
     }
 }
 
