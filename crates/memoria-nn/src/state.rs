@@ -131,8 +131,11 @@ impl MemoriaState {
             Some(query) => self.memory.remind_for(query.clone().inner().into_dispatch())?,
         };
         self.is_reset = false;
-        let working = self.window.push(working, padding.as_ref(), &reminded);
-        Ok(self.attended(RecallInput { working, query, padding }, reminded))
+        let input = RecallInput { working: working.clone(), query, padding: padding.clone() };
+        let recall = self.attended(input, reminded);
+        // Not before: what is pushed may push out what is reminded.
+        let working = self.window.push(working, padding.as_ref(), &recall.ids);
+        Ok(Recall { working, ..recall })
     }
 
     /// What [`recall`](Self::recall) would remind of, without storing, firing or changing anything: for

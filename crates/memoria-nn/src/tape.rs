@@ -18,10 +18,9 @@ impl Tape {
         if !tensor.is_autodiff() {
             return (tensor, Self(None));
         }
-        let options = (&tensor.device().inner(), tensor.dtype());
-        let one = Tensor::<3>::ones([1, 1, 1], options);
+        let one = Tensor::<3>::ones([1, 1, 1], (&tensor.device(), tensor.dtype()));
         let marked = tensor * one.clone();
-        let mark = one.into_dispatch();
+        let mark = one.inner().into_dispatch();
         // Without a graph nothing has kept it.
         let is_kept = !mark.can_mut();
         (marked, Self(is_kept.then_some(mark)))

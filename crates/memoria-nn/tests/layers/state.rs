@@ -24,6 +24,8 @@ fn layers(device: &Device) -> [MemoriaLayer; 3] {
 #[test]
 fn a_forgotten_detach_is_named() {
     let device = Device::flex().autodiff();
+    // What comes from blocks below has a graph.
+    let hidden = |batch, device: &Device| hidden(batch, device).require_grad() * 1.5;
     for layer in layers(&device) {
         let mut memory = memory();
         assert_eq!(memory.bptt(), 8, "there is a window if none was asked for");
