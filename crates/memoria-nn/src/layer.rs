@@ -29,6 +29,42 @@ use crate::{
 /// - [`causal`](MemoriaLayerConfig::causal), for decoders: of the previous segment. No output depends on
 ///   anything later than its position, and the first segment of a document has no memory.
 ///
+/// # What is learned
+///
+/// - Which memories are made: the abstractor, by what attends to them.
+/// - What is asked: a query for each segment, made by the same abstractor and not stored. It begins as a question about
+///   all positions alike. The score by which engrams were chosen is added to the logits of the attention to
+///   them ([`Recall::scores`]), so that an engram that helps draws the query to itself.
+/// - In a causal layer which places memories are made of, and how near a working memory is to a place: begun
+///   as a slope for each head, as in ALiBi.
+///
+/// What is stored is learned within the gradient window only: beyond it engrams are constants, and the query is
+/// what adapts to them. Not learned at all: which engrams are chosen (the nearest ones are, or those that the walk
+/// reaches), what is connected, how long an engram lives (what is attended to does), and the scale of the
+/// scores, 1 / (2 √d_model).
+///
+/// # What to choose
+///
+/// - *How many reminded*: few, in training at least 2 and fewer than there are. All of them teach no choice, and a
+///   single one has no gradient, as a softmax over one has none.
+/// - *Search*: [`LongTermSearch::Nearest`](memoria_core::LongTermSearch::Nearest), as in
+///   [`MemoriaConfig::small`](memoria_core::MemoriaConfig::small). A walk reaches what has fired together, and a fact
+///   that is asked for once has not.
+/// - *Lifespan*: at least half of the segments of a document. What is not asked for within it is gone.
+/// - *Window*: as many segments as fit; one trains working memory alone.
+/// - *Place*: after the first block rather than before it. Embeddings should begin with a deviation of 0.2 or
+///   less; Burn's default is 1, on which no memory is learned early.
+/// - *Hidden states as memories* ([`num_memories`](MemoriaLayerConfig::num_memories) of `None`): the working
+///   memory is more exact, but each segment stores as many engrams as it has positions.
+/// - For the nearest context alone, keys that are kept in every block (Transformer-XL's cache) serve better. The
+///   memory is for what such a cache has lost.
+///
+/// # Costs
+///
+/// Beyond the abstractor and two attentions, learned recall costs k · d_model multiplications for each row, and
+/// the search. The memory keeps [`MemoriaState`]'s vectors and, of a causal layer, one segment of hidden
+/// states per row.
+///
 /// Should be created with [`MemoriaLayerConfig`].
 #[derive(Module, Debug)]
 pub struct MemoriaLayer {
@@ -266,7 +302,9 @@ impl MemoriaLayer {
         memory: &MemoriaState,
     ) -> Result<Option<Padding>, MemoriaError> {
         let MemoriaLayerInput { hidden, mask_pad, .. } = input;
-        let [batch, seq, _] = hidden.dims();
+        let [batch, seq, got] = hidden.dims();
+        let [d_model, _] = self.attention.query.weight.lazy_shape().dims();
+        assert_eq!(got, d_model, "hidden states must be of size {d_model}, got {got}");
         if seq == 0 {
             let (tensor, dimension, got) = ("hidden states", "sequence", hidden.dims().to_vec());
             return Err(MemoriaError::EmptyDimension { tensor, dimension, got });

@@ -32,16 +32,20 @@
 //! | call | input | gives |
 //! |---|---|---|
 //! | [`MemoryAttentionConfig::init`], [`MemoriaLayerConfig::init`] | heads that do not divide the width | panic |
+//! | [`MemoriaLayerConfig::init`] | no places to learn, hidden states as memories without a query | panic |
 //! | [`Abstractor::forward`], [`MemoryAttention::forward`], [`MemoriaLayer::attend`] | shapes that do not fit | panic |
-//! | [`MemoriaLayer::forward`], [`MemoriaLayer::forward_peek`] | hidden states of another width | panic |
+//! | [`MemoriaLayer::forward`], [`MemoriaLayer::forward_peek`] | hidden states of another width, a start of a segment that is to be remembered | panic, before the memory takes part |
+//! | | the memory of another layer | `OtherLayer` |
 //! | | hidden states that the memory refuses: another batch, device or float type, numbers that are not finite | the memory's error |
 //! | [`MemoriaStateConfig::init`] | a scale that is not finite; a configuration that is not valid | `InvalidConfig` |
 //! | [`MemoriaState::recall`], [`MemoriaState::peek`], [`MemoriaState::prepare`] | as of `add_working_memory` | the memory's error |
-//! | [`MemoriaState::recall_except`] | a row that does not exist | `RowOutOfRange` |
+//! | | a `backward` without [`detach`](MemoriaState::detach) | `NotDetached` |
+//! | | a query of another batch, width, float type or device than the working memories, or of no vectors | `WrongDimension`, `WrongDType`, `WrongDevice`, `EmptyDimension`; nothing is stored |
+//! | [`RecallInput::absent`] | a row that does not exist | panic |
 //! | [`MemoriaState::reinforce`] | weights of another batch, width, device or float type; without heads or queries | `WrongDimension`, `WrongDevice`, `WrongDType`, `EmptyDimension` |
 //! | | weights that are not finite | `NonFiniteGain` when the memory is next read |
 //! | | a recall of a peek, of an earlier step, or that was reinforced already | `StaleReminded`, `NothingReminded` |
-//! | [`MemoriaState::merge`], [`MemoriaState::replace_row`] | a state with another scale | `InvalidConfig`; else as of the memory's |
+//! | [`MemoriaState::merge`], [`MemoriaState::replace_row`] | a state with another scale, or of another layer | `InvalidConfig`, `OtherLayer`; else as of the memory's |
 //! | [`MemoriaState::load`] | a snapshot that was not made of a state | `MissingAttribute`; else as of the memory's |
 //! | [`Recall::ids`] | a row that does not exist | panic, as of a slice |
 //!
@@ -49,8 +53,8 @@
 //!
 //! What is stored is detached; what is attended to need not be. Within a window of
 //! [`bptt`](MemoriaStateConfig::bptt) segments a reminded engram comes back as the tracked tensor it
-//! was made as, so that whoever reads a memory trains whoever wrote it. Call
-//! [`MemoriaState::detach`] after each `backward`.
+//! was made as, so that a segment that reads a memory trains the segment that wrote it. [`MemoriaState`]
+//! shows the loop.
 
 mod abstractor;
 mod attend;
