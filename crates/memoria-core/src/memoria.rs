@@ -21,8 +21,8 @@ use burn::backend::{
 
 use crate::{
     Costs, LifespanGain, MemoriaConfig, MemoriaError, MemoryUse, Reminded, State, Storage,
-    costs::Meter, incoming::Incoming, pool::Pool, reminded::OpenStep, row::Row, search::Search,
-    threads::are_worth_sharing,
+    absent::Absent, costs::Meter, incoming::Incoming, pool::Pool, reminded::OpenStep, row::Row,
+    search::Search, threads::are_worth_sharing,
 };
 pub(crate) use checks::check_new_rows;
 use recall::working_query;
@@ -57,6 +57,13 @@ enum Step<B: Backend> {
     Reminded(OpenStep),
     /// Adjusted with gains that are still on the device.
     Adjusted(OpenStep, FloatTensor<B>),
+}
+
+impl<B: Backend> Step<B> {
+    /// Whether a row was adjusted with gains that still have to be read.
+    fn adjusts(&self, row: usize) -> bool {
+        matches!(self, Self::Adjusted(open, _) if !open.is_absent(row))
+    }
 }
 
 impl<B: Backend> Memoria<B> {
@@ -209,7 +216,20 @@ impl<B: Backend> Memoria<B> {
     /// [`MemoriaError::NonFiniteData`] or [`MemoriaError::NonFiniteGain`] if what was given since the
     /// last read turns out not to be finite; [`MemoriaError::Device`].
     pub fn remind(&mut self) -> Result<Reminded<B>, MemoriaError> {
+        self.remind_except(&[])
+    }
+
+    /// As [`remind`](Self::remind), but the rows in `absent` take no part in the step: they are reminded of
+    /// nothing, nothing fires in them, and [`adjust`](Self::adjust) leaves them as they are, so that no
+    /// time passes for them. For rows of a batch whose document has ended while others go on; give them
+    /// [nothing](Self::add_working_memory_except), either.
+    ///
+    /// # Errors
+    ///
+    /// As [`remind`](Self::remind), and [`MemoriaError::RowOutOfRange`].
+    pub fn remind_except(&mut self, absent: &[usize]) -> Result<Reminded<B>, MemoriaError> {
         self.meter.begin();
+        let absent = Absent::among(self.rows.len(), absent)?;
         // On the host scores are there at once, but vectors have to be read before; on the device
         // scores are read together with everything else.
         if self.pool.as_ref().is_some_and(Pool::is_on_host) {
@@ -217,10 +237,14 @@ impl<B: Backend> Memoria<B> {
             let read = self.read(tensors)?;
             let due = self.due(&read)?;
             let query = working_query(self.config.correlation);
+            let query = |pool: &Pool<B>, index, row: &Row| match absent.contains(index) {
+                true => None,
+                false => query(pool, row),
+            };
             let searches = self.search_here(Some(&due), query);
-            return Ok(self.opened(searches));
+            return Ok(self.opened(searches, absent));
         }
-        let queries = self.working_queries();
+        let queries = self.working_queries(&absent);
         let mut question = self.ask(queries);
         let mut tensors = self.unsettled();
         let settling = tensors.len();
@@ -230,8 +254,12 @@ impl<B: Backend> Memoria<B> {
         self.settle_with(&read)?;
         let searches = self.answer(question)?;
         let is_shared = self.is_shared();
-        for_each_row(&mut self.rows, is_shared, |row, index| searches[index].fire(row));
-        Ok(self.opened(searches))
+        for_each_row(&mut self.rows, is_shared, |row, index| {
+            if !absent.contains(index) {
+                searches[index].fire(row);
+            }
+        });
+        Ok(self.opened(searches, absent))
     }
 
     /// Whether the memory is large enough for several threads to work on it.
@@ -241,11 +269,11 @@ impl<B: Backend> Memoria<B> {
     }
 
     /// Opens the step of what was searched and has fired: the next thing to come is its adjustment.
-    fn opened(&mut self, searches: Vec<Search>) -> Reminded<B> {
+    fn opened(&mut self, searches: Vec<Search>, absent: Absent) -> Reminded<B> {
         static TICKETS: AtomicU64 = AtomicU64::new(0);
         let ticket = TICKETS.fetch_add(1, Ordering::Relaxed);
         let searches = Arc::new(searches);
-        self.step = Step::Reminded(OpenStep::new(ticket, searches.clone()));
+        self.step = Step::Reminded(OpenStep::new(ticket, searches.clone(), absent));
         self.reminded(searches, Some(ticket))
     }
 
@@ -259,13 +287,28 @@ impl<B: Backend> Memoria<B> {
     ///
     /// As [`add_working_memory`](Self::add_working_memory) and [`remind`](Self::remind).
     pub fn peek(&mut self, query: FloatTensor<B>) -> Result<Reminded<B>, MemoriaError> {
+        self.peek_except(query, &[])
+    }
+
+    /// As [`peek`](Self::peek), but the rows in `absent` are reminded of nothing, whatever `query` has for
+    /// them.
+    ///
+    /// # Errors
+    ///
+    /// As [`peek`](Self::peek), and [`MemoriaError::RowOutOfRange`].
+    pub fn peek_except(
+        &mut self,
+        query: FloatTensor<B>,
+        absent: &[usize],
+    ) -> Result<Reminded<B>, MemoriaError> {
         let [batch, count, dim] = self.check_data("query", &query)?;
+        let absent = Absent::among(batch, absent)?;
         self.settle()?;
         if count == 0 {
             return Ok(Reminded::nothing(batch));
         }
         let vectors = B::float_reshape(B::float_detach(query), Shape::new([batch * count, dim]));
-        let searches = self.search_for(vectors, batch)?;
+        let searches = self.search_for(vectors, batch, &absent)?;
         if searches.is_empty() {
             return Ok(Reminded::nothing(batch));
         }
@@ -276,7 +319,7 @@ impl<B: Backend> Memoria<B> {
     /// engrams become short-term, the oldest short-term ones above the capacity long-term, and whoever
     /// has no lifespan left is forgotten with all connections.
     ///
-    /// Rows that were reset since the remind are left alone. Costs what gains, moves or dies, whatever
+    /// Rows that were reset since the remind, or [absent](Self::remind_except) from it, are left alone. Costs what gains, moves or dies, whatever
     /// the number of engrams; no device round trip of its own (one if working memories were added since
     /// the remind). In the Python package it is `Memoria.adjust_lifespan_and_memories`.
     ///

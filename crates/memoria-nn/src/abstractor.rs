@@ -5,7 +5,7 @@ use burn::{
     tensor::{Bool, Device, Tensor, activation::softmax, assert_shape},
 };
 
-use crate::identity::pass_on;
+use crate::{attend::softmax_or_none, identity::pass_on};
 
 /// Configuration of an [`Abstractor`].
 #[derive(Config, Debug)]
@@ -81,7 +81,8 @@ impl AbstractorConfig {
 impl Abstractor {
     /// Makes memories `[batch, num_memories, d_model]` of hidden states `[batch, seq, d_model]`.
     ///
-    /// `mask_pad` `[batch, seq]`, where given, is true for positions that take no part. Costs
+    /// `mask_pad` `[batch, seq]`, where given, is true for positions that take no part; what is made of a
+    /// row without any other says nothing. Costs
     /// batch · seq · (2 · d_model² + 2 · num_memories · d_model) multiplications for the attention.
     ///
     /// # Panics
@@ -95,12 +96,15 @@ impl Abstractor {
         let keys = self.key_transform.forward(hidden.clone());
         let values = self.value_transform.forward(hidden);
         let queries = queries.expand([batch, num_memories, d_model]);
-        let mut scores = queries.matmul(keys.swap_dims(1, 2));
-        if let Some(mask) = mask_pad {
-            assert_shape!(mask, [batch, seq]);
-            scores = scores.mask_fill(mask.unsqueeze_dim::<3>(1), -1.0e4);
-        }
-        let memories = softmax(scores, 2).matmul(values);
+        let scores = queries.matmul(keys.swap_dims(1, 2));
+        let weights = match mask_pad {
+            None => softmax(scores, 2),
+            Some(mask) => {
+                assert_shape!(mask, [batch, seq]);
+                softmax_or_none(scores, mask.unsqueeze_dim::<3>(1))
+            }
+        };
+        let memories = weights.matmul(values);
         self.output.forward(self.feedforward.forward(memories))
     }
 }

@@ -2,13 +2,13 @@ use burn::{
     config::Config,
     module::Module,
     nn::{LayerNorm, LayerNormConfig},
-    tensor::{Device, Tensor},
+    tensor::{Bool, Device, Tensor},
 };
 use memoria_core::MemoriaError;
 
 use crate::{
     Abstractor, AbstractorConfig, MemoriaState, MemoryAttention, MemoryAttentionConfig,
-    MemoryAttentionInput, Recall,
+    MemoryAttentionInput, Recall, rows_of_padding,
 };
 
 /// Configuration of a [`MemoriaLayer`].
@@ -49,6 +49,34 @@ pub struct MemoriaLayer {
     pub norm_reminded: LayerNorm,
 }
 
+/// Input of [`MemoriaLayer::forward`]: hidden states alone, or with padding.
+#[derive(Clone, Debug)]
+pub struct MemoriaLayerInput {
+    /// `[batch, seq, d_model]`.
+    pub hidden: Tensor<3>,
+    /// `[batch, seq]`, true for padding.
+    pub mask_pad: Option<Tensor<2, Bool>>,
+}
+
+impl MemoriaLayerInput {
+    /// Hidden states `[batch, seq, d_model]`, none of which is padding.
+    pub fn new(hidden: Tensor<3>) -> Self {
+        Self { hidden, mask_pad: None }
+    }
+
+    /// Takes positions for padding where `mask_pad` `[batch, seq]` is true.
+    pub fn mask_pad(mut self, mask_pad: Tensor<2, Bool>) -> Self {
+        self.mask_pad = Some(mask_pad);
+        self
+    }
+}
+
+impl From<Tensor<3>> for MemoriaLayerInput {
+    fn from(hidden: Tensor<3>) -> Self {
+        Self::new(hidden)
+    }
+}
+
 /// Output of [`MemoriaLayer::forward`].
 #[derive(Clone, Debug)]
 pub struct MemoriaLayerOutput {
@@ -84,23 +112,50 @@ impl MemoriaLayerConfig {
 }
 
 impl MemoriaLayer {
-    /// One segment `[batch, seq, d_model]` through the memory.
+    /// One segment `[batch, seq, d_model]` through the memory, given as hidden states or as
+    /// [`MemoriaLayerInput`].
+    ///
+    /// Padding makes no memories and no lifespan, and a row of nothing else takes no part in the step: it
+    /// keeps what it holds, and no time passes for it. What comes out of padding says nothing. Costs what
+    /// [`MemoriaState::recall`] does, and with padding one device round trip more.
+    ///
+    /// ```
+    /// # #[cfg(feature = "flex")] {
+    /// use burn::tensor::{Bool, Device, Distribution, Tensor};
+    /// use memoria_core::MemoriaConfig;
+    /// use memoria_nn::{MemoriaLayerConfig, MemoriaLayerInput, MemoriaStateConfig};
+    ///
+    /// # fn main() -> Result<(), memoria_core::MemoriaError> {
+    /// let device = Device::flex();
+    /// let layer = MemoriaLayerConfig::new(64, 4, 8).init(&device);
+    /// let mut memory = MemoriaStateConfig::new(MemoriaConfig::new(4, 16, 5, 3.0, 4)).init()?;
+    /// let hidden = Tensor::<3>::random([2, 3, 64], Distribution::Default, &device);
+    /// let padding = Tensor::<2, Bool>::from_data([[false, false, true], [true, true, true]], &device);
+    /// layer.forward(MemoriaLayerInput::new(hidden).mask_pad(padding), &mut memory)?;
+    /// assert_eq!(memory.state()?.row(0)?.engrams().count(), 8);
+    /// assert_eq!(memory.state()?.row(1)?.engrams().count(), 0);
+    /// # Ok(()) } main().unwrap(); }
+    /// ```
     ///
     /// # Errors
     ///
-    /// As [`MemoriaState::recall`] and [`MemoriaState::reinforce`].
+    /// [`MemoriaError::EmptyDimension`] for a segment without positions; as [`MemoriaState::recall`] and
+    /// [`MemoriaState::reinforce`].
     ///
     /// # Panics
     ///
-    /// If the hidden states are not of size `d_model`.
+    /// If the hidden states are not of size `d_model`, or the padding not of their batch and length.
     pub fn forward(
         &self,
-        hidden: Tensor<3>,
+        input: impl Into<MemoriaLayerInput>,
         memory: &mut MemoriaState,
     ) -> Result<MemoriaLayerOutput, MemoriaError> {
-        let recall = memory.recall(self.abstractor.forward(hidden.clone(), None))?;
-        let output = self.attend(hidden, recall);
-        memory.reinforce(&output.recall, output.weights.clone())?;
+        let input = input.into();
+        let (working, absent) = self.abstracted(&input)?;
+        let recall = memory.recall_without(working, &absent)?;
+        let output = self.attend(input.hidden, recall);
+        let weights = output.weights.clone();
+        memory.reinforce_except(&output.recall, weights, input.mask_pad.as_ref())?;
         Ok(output)
     }
 
@@ -108,18 +163,20 @@ impl MemoriaLayer {
     ///
     /// # Errors
     ///
-    /// As [`MemoriaState::peek`].
+    /// [`MemoriaError::EmptyDimension`] for a segment without positions; as [`MemoriaState::peek`].
     ///
     /// # Panics
     ///
-    /// If the hidden states are not of size `d_model`.
+    /// As [`forward`](Self::forward).
     pub fn forward_peek(
         &self,
-        hidden: Tensor<3>,
+        input: impl Into<MemoriaLayerInput>,
         memory: &mut MemoriaState,
     ) -> Result<MemoriaLayerOutput, MemoriaError> {
-        let recall = memory.peek(self.abstractor.forward(hidden.clone(), None))?;
-        Ok(self.attend(hidden, recall))
+        let input = input.into();
+        let (working, absent) = self.abstracted(&input)?;
+        let recall = memory.peek_without(working, &absent)?;
+        Ok(self.attend(input.hidden, recall))
     }
 
     /// Attends to a recall, without telling the memory.
@@ -145,5 +202,20 @@ impl MemoriaLayer {
             None => hidden = hidden.clone() + self.attention.forward_nothing(&hidden),
         }
         MemoriaLayerOutput { hidden, recall, weights }
+    }
+
+    /// The working memories of a segment, and the rows that have none.
+    fn abstracted(
+        &self,
+        input: &MemoriaLayerInput,
+    ) -> Result<(Tensor<3>, Vec<usize>), MemoriaError> {
+        let MemoriaLayerInput { hidden, mask_pad } = input;
+        if hidden.dims()[1] == 0 {
+            let (tensor, dimension, got) = ("hidden states", "sequence", hidden.dims().to_vec());
+            return Err(MemoriaError::EmptyDimension { tensor, dimension, got });
+        }
+        let working = self.abstractor.forward(hidden.clone(), mask_pad.clone());
+        let absent = mask_pad.as_ref().map(rows_of_padding).transpose()?;
+        Ok((working, absent.unwrap_or_default()))
     }
 }

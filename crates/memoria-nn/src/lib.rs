@@ -34,11 +34,14 @@
 //! | [`MemoryAttentionConfig::init`], [`MemoriaLayerConfig::init`] | heads that do not divide the width | panic |
 //! | [`Abstractor::forward`], [`MemoryAttention::forward`], [`MemoriaLayer::attend`] | shapes that do not fit | panic |
 //! | [`MemoriaLayer::forward`], [`MemoriaLayer::forward_peek`] | hidden states of another width | panic |
+//! | | a segment without positions | `EmptyDimension` |
+//! | | padding of another batch or length | panic |
 //! | | hidden states that the memory refuses: another batch, device or float type, numbers that are not finite | the memory's error |
 //! | [`MemoriaStateConfig::init`] | a scale that is not finite; a configuration that is not valid | `InvalidConfig` |
 //! | [`MemoriaState::recall`], [`MemoriaState::peek`], [`MemoriaState::prepare`] | as of `add_working_memory` | the memory's error |
-//! | [`MemoriaState::recall_except`] | a row that does not exist | `RowOutOfRange` |
+//! | [`MemoriaState::recall_except`], [`MemoriaState::recall_without`], [`MemoriaState::peek_without`] | a row that does not exist | `RowOutOfRange` |
 //! | [`MemoriaState::reinforce`] | weights of another batch, width, device or float type; without heads or queries | `WrongDimension`, `WrongDevice`, `WrongDType`, `EmptyDimension` |
+//! | [`MemoriaState::reinforce_except`] | padding of another batch, number of queries or device | `WrongDimension`, `WrongDevice` |
 //! | | weights that are not finite | `NonFiniteGain` when the memory is next read |
 //! | | a recall of a peek, of an earlier step, or that was reinforced already | `StaleReminded`, `NothingReminded` |
 //! | [`MemoriaState::merge`], [`MemoriaState::replace_row`] | a state with another scale | `InvalidConfig`; else as of the memory's |
@@ -49,8 +52,22 @@
 //!
 //! What is stored is detached; what is attended to need not be. Within a window of
 //! [`bptt`](MemoriaStateConfig::bptt) segments a reminded engram comes back as the tracked tensor it
-//! was made as, so that whoever reads a memory trains whoever wrote it. Call
-//! [`MemoriaState::detach`] after each `backward`.
+//! was made as, so that a segment that reads a memory trains the segment that wrote it. That one may have
+//! read memories, too, and gradients flow on to those: the window bounds each hop, and only
+//! [`MemoriaState::detach`] ends the chain. Call it after each `backward`.
+//!
+//! The device of what runs decides: with hidden states without autodiff nothing tracked comes out of a
+//! memory, whatever has filled it, and the window ends.
+//!
+//! # Padding
+//!
+//! It makes no memories and lends no lifespan, and rows of nothing else take no part in a step:
+//! [`MemoriaLayerInput`], [`MemoriaState::recall_without`], [`MemoriaState::reinforce_except`].
+//!
+//! # Float types
+//!
+//! Layers run in whatever type their parameters have, on devices of any default. A memory stores that
+//! type; lifespan gains are summed in single precision, or in double if the weights are.
 
 mod abstractor;
 mod attend;
@@ -58,6 +75,7 @@ mod attention;
 mod dropout;
 mod identity;
 mod layer;
+mod padding;
 mod recall;
 mod state;
 mod window;
@@ -69,6 +87,10 @@ pub use attention::{
     attend_to_memories,
 };
 pub use dropout::apply_dropout;
-pub use layer::{MemoriaLayer, MemoriaLayerConfig, MemoriaLayerOutput};
+pub use layer::{MemoriaLayer, MemoriaLayerConfig, MemoriaLayerInput, MemoriaLayerOutput};
+pub use padding::rows_of_padding;
 pub use recall::{Recall, RemindedMemories};
+// For the other crates of this workspace.
+#[doc(hidden)]
+pub use state::accumulated;
 pub use state::{MemoriaState, MemoriaStateConfig};

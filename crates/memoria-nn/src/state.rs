@@ -1,3 +1,5 @@
+mod gains;
+
 use std::path::Path;
 
 use burn::{
@@ -6,9 +8,11 @@ use burn::{
     tensor::{Bool, Device, Tensor, TensorData},
 };
 use memoria_core::{
-    Costs, LifespanGain, Memoria, MemoriaConfig, MemoriaError, Reminded, Restore, Restored,
-    Snapshot, SnapshotInfo, State, history::History,
+    Costs, Memoria, MemoriaConfig, MemoriaError, Reminded, Restore, Restored, Snapshot,
+    SnapshotInfo, State, history::History,
 };
+
+pub use gains::accumulated;
 
 use crate::{Recall, RemindedMemories, window::GradientWindow};
 
@@ -21,7 +25,12 @@ pub struct MemoriaStateConfig {
     /// (`lifespan_extend_scale` of the package). Default: 8
     #[config(default = 8.0)]
     pub lifespan_extend_scale: f32,
-    /// Segments that gradients flow back through reminded memories; 0 for none. Default: 0
+    /// Segments for which an engram is tracked after the one it was made in: reminded within them, it is the
+    /// tensor that it was made as; 0 for none. Default: 0
+    ///
+    /// It bounds one hop. An engram is made of hidden states that may have attended to tracked engrams
+    /// themselves, so that gradients can go on from there, hop by hop, as far back as the last
+    /// [`MemoriaState::detach`]: nothing else ends them, or the memory that graphs take.
     #[config(default = 0)]
     pub bptt: usize,
 }
@@ -67,7 +76,8 @@ impl MemoriaState {
     /// Stores the working memories of a segment `[batch, n, d_model]`, detached, and reminds of what
     /// matters to them.
     ///
-    /// Costs two device round trips at most; see [`Memoria::remind`].
+    /// Costs two device round trips at most; see [`Memoria::remind`]. Working memories without autodiff end
+    /// the gradient window, and remind of nothing that is tracked.
     ///
     /// # Errors
     ///
@@ -95,9 +105,25 @@ impl MemoriaState {
             self.memory.reset_rows(begun_anew)?;
         }
         let reminded = self.memory.remind()?;
-        let recall = self.attended(working.clone(), reminded);
-        self.window.push(&working, &recall.ids);
-        Ok(recall)
+        Ok(self.recalled(working, reminded))
+    }
+
+    /// As [`recall`](Self::recall), but the rows in `absent` take no part in the step: they keep what they
+    /// hold, are given nothing, no identities either, and are reminded of nothing, and no time passes for
+    /// them. For rows that have nothing but padding.
+    ///
+    /// # Errors
+    ///
+    /// As [`recall`](Self::recall), and [`MemoriaError::RowOutOfRange`].
+    pub fn recall_without(
+        &mut self,
+        working: Tensor<3>,
+        absent: &[usize],
+    ) -> Result<Recall, MemoriaError> {
+        let data = working.clone().inner().into_dispatch();
+        self.memory.add_working_memory_except(data, absent)?;
+        let reminded = self.memory.remind_except(absent)?;
+        Ok(self.recalled(working, reminded))
     }
 
     /// Makes the rows of a batch that is like `hidden` `[batch, n, d_model]`, without any memories: batch,
@@ -121,81 +147,26 @@ impl MemoriaState {
     ///
     /// As [`Memoria::peek`].
     pub fn peek(&mut self, working: Tensor<3>) -> Result<Recall, MemoriaError> {
-        let reminded = self.memory.peek(working.clone().inner().into_dispatch())?;
+        self.peek_without(working, &[])
+    }
+
+    /// What [`recall_without`](Self::recall_without) would remind of, without changing anything.
+    ///
+    /// # Errors
+    ///
+    /// As [`Memoria::peek_except`].
+    pub fn peek_without(
+        &mut self,
+        working: Tensor<3>,
+        absent: &[usize],
+    ) -> Result<Recall, MemoriaError> {
+        let data = working.clone().inner().into_dispatch();
+        let reminded = self.memory.peek_except(data, absent)?;
         Ok(self.attended(working, reminded))
     }
 
-    /// Lets what was attended to live on, and time pass.
-    ///
-    /// `weights` are attention weights over the reminded memories before dropout, each
-    /// `[batch, heads, queries, k]`, one tensor per layer that attended; nothing if nobody was reminded
-    /// or nobody attended. An engram gains as [`gains`](Self::gains) says. No device round trip of its
-    /// own.
-    ///
-    /// # Errors
-    ///
-    /// [`MemoriaError::WrongDimension`], [`MemoriaError::EmptyDimension`], [`MemoriaError::WrongDType`] or
-    /// [`MemoriaError::WrongDevice`] for weights that do not fit the recall or each other; as
-    /// [`Memoria::adjust`].
-    pub fn reinforce(
-        &mut self,
-        recall: &Recall,
-        weights: impl IntoIterator<Item = Tensor<4>>,
-    ) -> Result<(), MemoriaError> {
-        let gains = self.gains(recall, weights)?;
-        self.adjust(recall, gains)
-    }
-
-    /// The lifespan gains `[batch, k]` of reminded memories, for attention weights as in
-    /// [`reinforce`](Self::reinforce); `None` if there are no weights.
-    ///
-    /// An engram gains its weight, averaged over layers, heads and queries, times the number of engrams
-    /// its row was reminded of, times α: over a row the gains sum to α × (number reminded).
-    ///
-    /// # Errors
-    ///
-    /// [`MemoriaError::WrongDimension`] if the weights are not those of this recall.
-    pub fn gains(
-        &self,
-        recall: &Recall,
-        weights: impl IntoIterator<Item = Tensor<4>>,
-    ) -> Result<Option<Tensor<2>>, MemoriaError> {
-        let mut layers: Vec<Tensor<2>> = Vec::new();
-        for weights in weights {
-            let [batch, heads, queries, width] = weights.dims();
-            check_weights(recall, &weights, layers.first())?;
-            let mean = weights.inner().reshape([batch, heads * queries, width]).mean_dim(1);
-            layers.push(mean.reshape([batch, width]));
-        }
-        let Some(first) = layers.first() else { return Ok(None) };
-        let (device, [batch, _]) = (first.device(), first.dims());
-        let scale = self.lifespan_extend_scale / layers.len() as f32;
-        let per_row = (0..batch).map(|row| recall.ids(row).len() as f32 * scale).collect();
-        let per_row =
-            Tensor::<2>::from_data(TensorData::new::<f32, _>(per_row, [batch, 1]), &device);
-        let total = layers.into_iter().reduce(|a, b| a + b).expect("there is a first layer");
-        Ok(Some(total * per_row))
-    }
-
-    /// Gives reminded memories the lifespan gains `[batch, k]`, and lets time pass: the second half of
-    /// [`reinforce`](Self::reinforce), for models that make the gains piece by piece.
-    ///
-    /// # Errors
-    ///
-    /// As [`Memoria::adjust`].
-    pub fn adjust(
-        &mut self,
-        recall: &Recall,
-        gains: Option<Tensor<2>>,
-    ) -> Result<(), MemoriaError> {
-        let gains = match gains {
-            None => LifespanGain::Zero,
-            Some(gains) => LifespanGain::Device(gains.inner().into_dispatch()),
-        };
-        self.memory.adjust(&recall.ids, gains)
-    }
-
-    /// Ends the gradient window: to be called after each `backward`, which frees the graph.
+    /// Ends the gradient window: to be called after each `backward`, which frees the graph. No gradient
+    /// flows from what comes after to what was before.
     pub fn detach(&mut self) {
         self.window.clear();
     }
@@ -359,7 +330,7 @@ impl MemoriaState {
         self.memory.costs()
     }
 
-    /// Segments that gradients flow back.
+    /// Segments for which engrams are [tracked](MemoriaStateConfig::bptt).
     pub fn bptt(&self) -> usize {
         self.window.bptt()
     }
@@ -377,12 +348,22 @@ impl MemoriaState {
         Ok(())
     }
 
+    /// What was recalled in a step that has begun, of which the window takes note.
+    fn recalled(&mut self, working: Tensor<3>, reminded: Reminded<Dispatch>) -> Recall {
+        let recall = self.attended(working, reminded);
+        self.window.push(&recall.working, &recall.ids);
+        recall
+    }
+
     fn attended(&self, working: Tensor<3>, ids: Reminded<Dispatch>) -> Recall {
         let device = working.device();
         let reminded = ids.data().cloned().map(|data| {
             let shape = [ids.batch(), ids.width()];
+            let stored = Tensor::from_dispatch(data);
+            // A pass without autodiff must not come to it through a memory.
+            let is_tracked = device.is_autodiff();
             RemindedMemories {
-                data: self.window.track(Tensor::from_dispatch(data), &ids),
+                data: if is_tracked { self.window.track(stored, &ids) } else { stored },
                 mask_pad: Tensor::<2, Bool>::from_data(
                     TensorData::new(ids.padding(), shape),
                     &device,
@@ -406,39 +387,6 @@ impl TryFrom<Restored<Dispatch>> for MemoriaState {
             MemoriaStateConfig { memoria: info.config, lifespan_extend_scale: scale, bptt };
         Ok(Self { memory, ..config.init()? })
     }
-}
-
-/// Refuses attention weights that do not fit what was recalled, or the first layer's.
-fn check_weights(
-    recall: &Recall,
-    weights: &Tensor<4>,
-    first: Option<&Tensor<2>>,
-) -> Result<(), MemoriaError> {
-    let tensor = "attention weights";
-    let [batch, heads, queries, width] = weights.dims();
-    let fixed = [("batch", recall.ids.batch(), batch), ("reminded", recall.ids.width(), width)];
-    for (dimension, expected, got) in fixed {
-        if expected != got {
-            return Err(MemoriaError::WrongDimension { tensor, dimension, expected, got });
-        }
-    }
-    for (dimension, size) in [("heads", heads), ("queries", queries)] {
-        if size == 0 {
-            let got = weights.dims().to_vec();
-            return Err(MemoriaError::EmptyDimension { tensor, dimension, got });
-        }
-    }
-    let Some(first) = first else { return Ok(()) };
-    let (expected, got) = (first.device(), weights.device().inner());
-    if expected != got {
-        let (expected, got) = (format!("{expected:?}"), format!("{got:?}"));
-        return Err(MemoriaError::WrongDevice { tensor, expected, got });
-    }
-    let (expected, got) = (first.dtype(), weights.dtype());
-    if expected != got {
-        return Err(MemoriaError::WrongDType { tensor, expected, got });
-    }
-    Ok(())
 }
 
 /// An attribute of a snapshot that has as many bytes as it should.

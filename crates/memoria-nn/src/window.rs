@@ -1,4 +1,7 @@
 //! The gradient window: working memories of the last segments, as the tracked tensors they were.
+//!
+//! It bounds for how long an engram is tracked, not how far a gradient goes that flows through it: the
+//! hidden states it was made of may have attended to tracked engrams, too.
 
 use std::collections::VecDeque;
 
@@ -36,8 +39,12 @@ impl GradientWindow {
         self.segments.clear();
     }
 
-    /// Keeps the memories of a new segment, and drops those that are now too old.
+    /// Keeps the memories of a new segment, and drops those that are now too old. A segment without
+    /// autodiff ends the window.
     pub(crate) fn push(&mut self, memories: &Tensor<3>, reminded: &Reminded<Dispatch>) {
+        if !memories.is_autodiff() {
+            self.clear();
+        }
         if self.bptt == 0 || !memories.is_autodiff() {
             return;
         }

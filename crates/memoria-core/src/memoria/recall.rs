@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use burn::backend::{Backend, TensorData, TensorMetadata, tensor::FloatTensor};
 
-use super::{Memoria, Step, rows::for_each_row};
+use super::{Memoria, rows::for_each_row};
 use crate::{
     Correlation, MemoriaError, Reminded,
+    absent::Absent,
     id::Slot,
     incoming::check_squared_norms,
     pool::{Pool, Query, squared_norms},
@@ -73,8 +74,8 @@ impl<B: Backend> Question<B> {
 /// The query for what a row has in working memory, everything settled.
 pub(super) fn working_query<B: Backend>(
     correlation: Correlation,
-) -> impl Fn(&Pool<B>, usize, &Row) -> Option<Query<B>> {
-    move |pool, _, row| {
+) -> impl Fn(&Pool<B>, &Row) -> Option<Query<B>> {
+    move |pool, row| {
         let working = row.working().len();
         let slot = |index: usize| row.slot(row.working()[index].entry);
         (working > 0).then(|| pool.query(working, slot, correlation))
@@ -83,13 +84,15 @@ pub(super) fn working_query<B: Backend>(
 
 impl<B: Backend> Memoria<B> {
     /// What the step that is about to be reminded is compared with, row by row, incoming vectors
-    /// included.
-    pub(super) fn working_queries(&mut self) -> Vec<Option<Query<B>>> {
+    /// included; nothing for absent rows.
+    pub(super) fn working_queries(&mut self, absent: &Absent) -> Vec<Option<Query<B>>> {
         let Some(pool) = &self.pool else { return Vec::new() };
-        let adjusted = matches!(self.step, Step::Adjusted(..));
         let query = |(index, row): (usize, &Row)| {
+            if absent.contains(index) {
+                return None;
+            }
             // Those of an adjusted step are short-term by now.
-            let working = if adjusted { &[][..] } else { row.working() };
+            let working = if self.step.adjusts(index) { &[][..] } else { row.working() };
             let mut slots: Vec<Slot> =
                 working.iter().map(|member| row.slot(member.entry)).collect();
             slots.extend(self.incoming.iter().flat_map(|incoming| incoming.of_row(index)));
@@ -105,12 +108,12 @@ impl<B: Backend> Memoria<B> {
     pub(super) fn ask(&mut self, queries: Vec<Option<Query<B>>>) -> Question<B> {
         let Some(pool) = &self.pool else { return Question { rows: Vec::new() } };
         let config = self.config;
-        let adjusted = matches!(self.step, Step::Adjusted(..));
+        let step = &self.step;
         let ask = |row: &mut Row, index: usize| {
             let query = &queries[index];
             let candidates = match query {
                 None => Candidates::default(),
-                Some(_) if adjusted => Candidates::next(row, config.stm_capacity),
+                Some(_) if step.adjusts(index) => Candidates::next(row, config.stm_capacity),
                 Some(_) => Candidates::present(row),
             };
             let wanted = query.as_ref().filter(|_| candidates.need_scores(&config));
@@ -180,21 +183,26 @@ impl<B: Backend> Memoria<B> {
         &mut self,
         vectors: FloatTensor<B>,
         batch: usize,
+        absent: &Absent,
     ) -> Result<Vec<Search>, MemoriaError> {
         let (dtype, count) = (vectors.dtype(), vectors.shape()[0] / batch);
         let range = |row: usize| row * count..(row + 1) * count;
         let correlation = self.config.correlation;
+        let is_present = |row: usize| !absent.contains(row);
         if self.pool.as_ref().is_some_and(Pool::is_on_host) {
             let read = self.read(vec![vectors.clone()])?;
             let norms = self.pool.as_ref().map(|pool| pool.squared_norms(&read[0]));
-            check_squared_norms(&norms.unwrap_or_default(), batch, dtype, |_| true)?;
+            check_squared_norms(&norms.unwrap_or_default(), batch, dtype, is_present)?;
             let query = |pool: &Pool<B>, row, _: &Row| {
-                Some(pool.query_of(&vectors, Some(&read[0]), range(row), correlation))
+                let query = || pool.query_of(&vectors, Some(&read[0]), range(row), correlation);
+                is_present(row).then(query)
             };
             return Ok(self.search_here(None, query));
         }
         let query = |pool: &Pool<B>, row| pool.query_of(&vectors, None, range(row), correlation);
-        let queries = |pool: &Pool<B>| (0..batch).map(|row| Some(query(pool, row))).collect();
+        let queries = |pool: &Pool<B>| {
+            (0..batch).map(|row| is_present(row).then(|| query(pool, row))).collect()
+        };
         let queries = self.pool.as_ref().map(queries).unwrap_or_default();
         let mut question = self.ask(queries);
         let mut tensors = vec![squared_norms::<B>(vectors)];
@@ -202,7 +210,7 @@ impl<B: Backend> Memoria<B> {
         let mut read = self.read(tensors)?;
         question.has_read(read.split_off(1));
         let norms: Vec<f64> = read[0].iter().collect();
-        check_squared_norms(&norms, batch, dtype, |_| true)?;
+        check_squared_norms(&norms, batch, dtype, is_present)?;
         self.answer(question)
     }
 
