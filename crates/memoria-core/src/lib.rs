@@ -65,6 +65,7 @@
 //!   number of times a row was reminded, so that a row draws in a batch what it would draw alone.
 //! - The rows of a batch share nothing; scores are computed row by row for that reason.
 
+mod absent;
 mod attachment;
 mod bookkeeping;
 mod config;

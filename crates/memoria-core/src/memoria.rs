@@ -22,6 +22,7 @@ use burn::backend::{
 
 use crate::{
     Costs, LifespanGain, MemoriaConfig, MemoriaError, MemoryUse, Reminded, State, Storage,
+    absent::Absent,
     attachment::RowAttachments,
     costs::Meter,
     incoming::Incoming,
@@ -66,6 +67,13 @@ enum Step<B: Backend> {
     Reminded(OpenStep),
     /// Adjusted with gains that are still on the device.
     Adjusted(OpenStep, FloatTensor<B>),
+}
+
+impl<B: Backend> Step<B> {
+    /// Whether a row was adjusted with gains that still have to be read.
+    fn adjusts(&self, row: usize) -> bool {
+        matches!(self, Self::Adjusted(open, _) if !open.is_absent(row))
+    }
 }
 
 impl<B: Backend> Memoria<B> {
@@ -220,7 +228,19 @@ impl<B: Backend> Memoria<B> {
     /// [`MemoriaError::NonFiniteData`] or [`MemoriaError::NonFiniteGain`] if what was given since the
     /// last read turns out not to be finite; [`MemoriaError::Device`].
     pub fn remind(&mut self) -> Result<Reminded<B>, MemoriaError> {
-        self.remind_of(None)
+        self.remind_of(None, &[])
+    }
+
+    /// As [`remind`](Self::remind), but the rows in `absent` take no part in the step: they are reminded of
+    /// nothing, nothing fires in them, and [`adjust`](Self::adjust) leaves them as they are, so that no
+    /// time passes for them. For rows of a batch whose document has ended while others go on; give them
+    /// [nothing](Self::add_working_memory_except), either.
+    ///
+    /// # Errors
+    ///
+    /// As [`remind`](Self::remind), and [`MemoriaError::RowOutOfRange`].
+    pub fn remind_except(&mut self, absent: &[usize]) -> Result<Reminded<B>, MemoriaError> {
+        self.remind_of(None, absent)
     }
 
     /// As [`remind`](Self::remind), but compares the engrams with `query` `[batch, q, hidden_dim]` in place
@@ -237,17 +257,36 @@ impl<B: Backend> Memoria<B> {
     /// [`MemoriaError::WrongDType`], [`MemoriaError::WrongDevice`], and [`MemoriaError::NonFiniteQuery`]:
     /// nothing has fired then, and the call may be repeated with another query.
     pub fn remind_for(&mut self, query: FloatTensor<B>) -> Result<Reminded<B>, MemoriaError> {
+        self.remind_for_except(query, &[])
+    }
+
+    /// As [`remind_for`](Self::remind_for), but the rows in `absent` take no part, as in
+    /// [`remind_except`](Self::remind_except).
+    ///
+    /// # Errors
+    ///
+    /// As [`remind_for`](Self::remind_for), and [`MemoriaError::RowOutOfRange`].
+    pub fn remind_for_except(
+        &mut self,
+        query: FloatTensor<B>,
+        absent: &[usize],
+    ) -> Result<Reminded<B>, MemoriaError> {
         let [batch, count, dim] = self.check_data("query", &query)?;
         if count == 0 {
             let (tensor, dimension, got) = ("query", "vector", vec![batch, count, dim]);
             return Err(MemoriaError::EmptyDimension { tensor, dimension, got });
         }
         let vectors = B::float_reshape(B::float_detach(query), Shape::new([batch * count, dim]));
-        self.remind_of(self.store.is_some().then_some(GivenQuery { vectors, count }))
+        self.remind_of(self.store.is_some().then_some(GivenQuery { vectors, count }), absent)
     }
 
-    fn remind_of(&mut self, given: Option<GivenQuery<B>>) -> Result<Reminded<B>, MemoriaError> {
+    fn remind_of(
+        &mut self,
+        given: Option<GivenQuery<B>>,
+        absent: &[usize],
+    ) -> Result<Reminded<B>, MemoriaError> {
         self.meter.begin();
+        let absent = Absent::among(self.rows.len(), absent)?;
         // On the host scores are there at once, but vectors have to be read before; on the device
         // scores are read together with everything else.
         if self.store.as_ref().is_some_and(VectorStore::is_on_host) {
@@ -258,19 +297,20 @@ impl<B: Backend> Memoria<B> {
             let vectors = read.split_off(settling).pop();
             if let (Some(store), Some(vectors)) = (&self.store, &vectors) {
                 let norms = store.squared_norms(vectors);
-                self.check_query(&norms, &read)?;
+                self.check_query(&norms, &read, &absent)?;
             }
             let due = self.due(&read)?;
             let metric = self.config.metric();
             let of_working = working_query(metric);
             let searches = self.search_here(Some(&due), |store, index, row| match &given {
-                None => of_working(store, index, row),
+                _ if absent.contains(index) => None,
+                None => of_working(store, row),
                 Some(_) if row.working().is_empty() => None,
                 Some(given) => Some(given.of_row(store, vectors.as_ref(), index, metric)),
             });
-            return Ok(self.opened(searches));
+            return Ok(self.opened(searches, absent));
         }
-        let queries = self.queries(given.as_ref());
+        let queries = self.queries(given.as_ref(), &absent);
         let mut question = self.ask(queries);
         let mut tensors = self.unsettled();
         let settling = tensors.len();
@@ -280,13 +320,17 @@ impl<B: Backend> Memoria<B> {
         let mut read = self.read(tensors)?;
         question.has_read(read.split_off(scores));
         if let Some(norms) = read.split_off(settling).pop() {
-            self.check_query(&norms.iter().collect::<Vec<f64>>(), &read)?;
+            self.check_query(&norms.iter().collect::<Vec<f64>>(), &read, &absent)?;
         }
         self.settle_with(&read)?;
         let searches = self.answer(question)?;
         let is_shared = self.is_shared();
-        for_each_row(&mut self.rows, is_shared, |row, index| searches[index].fire(row));
-        Ok(self.opened(searches))
+        for_each_row(&mut self.rows, is_shared, |row, index| {
+            if !absent.contains(index) {
+                searches[index].fire(row);
+            }
+        });
+        Ok(self.opened(searches, absent))
     }
 
     /// Whether the memory is large enough for several threads to work on it.
@@ -296,11 +340,11 @@ impl<B: Backend> Memoria<B> {
     }
 
     /// Opens the step of what was searched and has fired: the next thing to come is its adjustment.
-    fn opened(&mut self, searches: Vec<Search>) -> Reminded<B> {
+    fn opened(&mut self, searches: Vec<Search>, absent: Absent) -> Reminded<B> {
         static TICKETS: AtomicU64 = AtomicU64::new(0);
         let ticket = TICKETS.fetch_add(1, Ordering::Relaxed);
         let searches = Arc::new(searches);
-        self.step = Step::Reminded(OpenStep::new(ticket, searches.clone()));
+        self.step = Step::Reminded(OpenStep::new(ticket, searches.clone(), absent));
         self.reminded(searches, Some(ticket))
     }
 
@@ -315,13 +359,28 @@ impl<B: Backend> Memoria<B> {
     /// As [`add_working_memory`](Self::add_working_memory) and [`remind`](Self::remind);
     /// [`MemoriaError::NonFiniteQuery`].
     pub fn peek(&mut self, query: FloatTensor<B>) -> Result<Reminded<B>, MemoriaError> {
+        self.peek_except(query, &[])
+    }
+
+    /// As [`peek`](Self::peek), but the rows in `absent` are reminded of nothing, whatever `query` has for
+    /// them.
+    ///
+    /// # Errors
+    ///
+    /// As [`peek`](Self::peek), and [`MemoriaError::RowOutOfRange`].
+    pub fn peek_except(
+        &mut self,
+        query: FloatTensor<B>,
+        absent: &[usize],
+    ) -> Result<Reminded<B>, MemoriaError> {
         let [batch, count, dim] = self.check_data("query", &query)?;
+        let absent = Absent::among(batch, absent)?;
         self.settle()?;
         if count == 0 {
             return Ok(Reminded::nothing(batch));
         }
         let vectors = B::float_reshape(B::float_detach(query), Shape::new([batch * count, dim]));
-        let searches = self.search_for(&GivenQuery { vectors, count }, batch)?;
+        let searches = self.search_for(&GivenQuery { vectors, count }, batch, &absent)?;
         if searches.is_empty() {
             return Ok(Reminded::nothing(batch));
         }
@@ -332,7 +391,7 @@ impl<B: Backend> Memoria<B> {
     /// engrams become short-term, the oldest short-term ones above the capacity long-term, and whoever
     /// has no lifespan left is forgotten with all connections.
     ///
-    /// Rows that were reset since the remind are left alone. Costs what gains, moves or dies, whatever
+    /// Rows that were reset since the remind, or [absent](Self::remind_except) from it, are left alone. Costs what gains, moves or dies, whatever
     /// the number of engrams; no device round trip of its own (one if working memories were added since
     /// the remind). In the Python package it is `Memoria.adjust_lifespan_and_memories`.
     ///

@@ -53,11 +53,13 @@ impl ModelMemory {
         Self { state, previous: None }
     }
 
-    /// Ends the gradient window: to be called after each `backward`, which frees the graph.
+    /// Ends the gradient window: to be called after each `backward`, which frees the graph. No gradient
+    /// flows from what comes after to what was before; nothing else ends
+    /// [their chain](crate::MemoryConfig::bptt).
     pub fn detach(&mut self) {
         self.state.detach();
         if let Some(previous) = &mut self.previous {
-            previous.hidden = previous.hidden.clone().detach();
+            previous.hidden = previous.hidden.clone().inner();
         }
     }
 
@@ -103,8 +105,10 @@ impl ModelMemory {
         &mut self.state
     }
 
-    /// What the previous segment reminds of in a batch of so many rows, and the rows that have none;
-    /// `None` if no row has. The abstractor is of a model with such a token embedding `[_, d_model]`.
+    /// What the previous segment reminds of in a batch of so many rows, and the rows without memory: those
+    /// that have no previous segment, and those in `absent`, which have nothing to read now and take no
+    /// part. `None` if these are all rows. The abstractor is of a model with such a token embedding
+    /// `[_, d_model]`; if that is without autodiff, so is all that comes, and the gradient window ends.
     ///
     /// # Errors
     ///
@@ -112,18 +116,25 @@ impl ModelMemory {
     pub(crate) fn recall_previous(
         &mut self,
         batch: usize,
+        absent: &[usize],
         embedding: &Tensor<2>,
         abstractor: impl FnOnce(Tensor<3>, Option<Tensor<2, Bool>>) -> Tensor<3>,
     ) -> Result<Option<(Recall, Vec<usize>)>, MemoriaError> {
         self.check_batch(batch)?;
-        let Some(previous) = self.previous.as_ref().filter(|previous| !previous.is_absent()) else {
-            return Ok(None);
-        };
+        if !embedding.is_autodiff() {
+            self.detach();
+        }
+        let Some(previous) = &self.previous else { return Ok(None) };
         previous.check_model(embedding)?;
-        let begun_anew = previous.begun_anew.clone();
+        let mut without = [&previous.begun_anew[..], absent].concat();
+        without.sort_unstable();
+        without.dedup();
+        if without.len() == batch {
+            return Ok(None);
+        }
         let working = abstractor(previous.hidden.clone(), previous.left_out.clone());
-        let asked = RecallInput::new(working).absent(&begun_anew);
-        Ok(Some((self.state.recall(asked)?, begun_anew)))
+        let asked = RecallInput::new(working).absent(&without);
+        Ok(Some((self.state.recall(asked)?, without)))
     }
 
     /// Refuses a batch of other rows than there are.
@@ -142,16 +153,9 @@ impl ModelMemory {
         }
     }
 
-    /// Ends the gradient window, for models that are on no autodiff device.
-    pub(crate) fn leave_autodiff(&mut self) {
-        self.detach();
-        if let Some(previous) = &mut self.previous {
-            previous.hidden = previous.hidden.clone().inner();
-        }
-    }
-
     /// Keeps a segment `[batch, seq, d_model]` for the next one, with its graph if there is a gradient
-    /// window. Memories will be made of all positions but those in `left_out` `[batch, seq]`.
+    /// window. Memories will be made of all positions but those in `left_out` `[batch, seq]`. Rows in
+    /// `absent` keep what they have read last.
     ///
     /// # Errors
     ///
@@ -160,10 +164,13 @@ impl ModelMemory {
         &mut self,
         hidden: Tensor<3>,
         left_out: Option<Tensor<2, Bool>>,
+        absent: &[usize],
     ) -> Result<(), MemoriaError> {
         self.state.prepare(&hidden)?;
-        let hidden = if self.state.bptt() > 0 { hidden } else { hidden.detach() };
-        self.previous = Some(Previous { hidden, left_out, begun_anew: Vec::new() });
+        let hidden = if self.state.bptt() > 0 { hidden } else { hidden.inner() };
+        let left_out = left_out.map(Tensor::inner);
+        let read = Previous { hidden, left_out, begun_anew: Vec::new() };
+        self.previous = Some(read.read_except(absent, self.previous.take()));
         Ok(())
     }
 }

@@ -36,14 +36,17 @@
 //! | [`Abstractor::forward`], [`MemoryAttention::forward`], [`MemoriaLayer::attend`] | shapes that do not fit | panic |
 //! | [`MemoriaLayer::forward`], [`MemoriaLayer::forward_peek`] | hidden states of another width, a start of a segment that is to be remembered | panic, before the memory takes part |
 //! | | the memory of another layer | `OtherLayer` |
+//! | | a segment without positions | `EmptyDimension` |
+//! | | padding of another batch or length | panic |
 //! | | hidden states that the memory refuses: another batch, device or float type, numbers that are not finite | the memory's error |
 //! | [`MemoriaStateConfig::init`] | a scale that is not finite; a configuration that is not valid | `InvalidConfig` |
 //! | [`MemoriaState::recall`], [`MemoriaState::peek`], [`MemoriaState::prepare`] | as of `add_working_memory` | the memory's error |
 //! | | a `backward` without [`detach`](MemoriaState::detach) | `NotDetached` |
 //! | | a query of another batch, width, float type or device than the working memories, or of no vectors | `WrongDimension`, `WrongDType`, `WrongDevice`, `EmptyDimension`; nothing is stored |
-//! | [`RecallInput::absent`] | a row that does not exist | panic |
+//! | | absent rows that do not exist | `RowOutOfRange` |
 //! | [`MemoriaState::reinforce`] | weights of another batch, width, device or float type; without heads or queries | `WrongDimension`, `WrongDevice`, `WrongDType`, `EmptyDimension` |
 //! | | weights that are not finite | `NonFiniteGain` when the memory is next read |
+//! | [`MemoriaState::reinforce_except`] | padding of another batch, number of queries or device | `WrongDimension`, `WrongDevice` |
 //! | | a recall of a peek, of an earlier step, or that was reinforced already | `StaleReminded`, `NothingReminded` |
 //! | [`MemoriaState::merge`], [`MemoriaState::replace_row`] | a state with another scale, or of another layer | `InvalidConfig`, `OtherLayer`; else as of the memory's |
 //! | [`MemoriaState::load`] | a snapshot that was not made of a state | `MissingAttribute`; else as of the memory's |
@@ -53,8 +56,22 @@
 //!
 //! What is stored is detached; what is attended to need not be. Within a window of
 //! [`bptt`](MemoriaStateConfig::bptt) segments a reminded engram comes back as the tracked tensor it
-//! was made as, so that a segment that reads a memory trains the segment that wrote it. [`MemoriaState`]
-//! shows the loop.
+//! was made as, so that a segment that reads a memory trains the segment that wrote it. That one may have
+//! read memories, too, and gradients flow on to those: the window bounds each hop, and only
+//! [`MemoriaState::detach`] ends the chain. [`MemoriaState`] shows the loop.
+//!
+//! The device of what runs decides: with hidden states without autodiff nothing tracked comes out of a
+//! memory, whatever has filled it, and the window ends.
+//!
+//! # Padding
+//!
+//! It makes no memories and lends no lifespan, and rows of nothing else take no part in a step:
+//! [`MemoriaLayerInput`], [`RecallInput::absent`], [`MemoriaState::reinforce_except`].
+//!
+//! # Float types
+//!
+//! Layers run in whatever type their parameters have, on devices of any default. A memory stores that
+//! type; lifespan gains are summed in single precision, or in double if the weights are.
 
 mod abstractor;
 mod attend;

@@ -34,6 +34,20 @@ impl Padding {
         Self::new(seq, positions)
     }
 
+    /// What is padding in the one or the other, which have the same positions.
+    pub(crate) fn either(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        match (one, other) {
+            (Some(mut one), Some(other)) => {
+                one.positions
+                    .iter_mut()
+                    .zip(other.positions)
+                    .for_each(|(one, other)| *one |= other);
+                Some(one)
+            }
+            (one, other) => one.or(other),
+        }
+    }
+
     pub(crate) fn dims(&self) -> [usize; 2] {
         [self.positions.len() / self.seq, self.seq]
     }

@@ -37,14 +37,16 @@ pub struct RecallInput {
     /// What engrams are compared with, `[batch, q, d_model]`; if not given, the working memories. It is not
     /// stored.
     pub query: Option<Tensor<3>>,
-    /// Places of `working` that hold no memory.
+    /// Rows that take no part.
+    pub absent: Vec<usize>,
+    /// Places of `working` that hold no memory, beside those of absent rows.
     pub(crate) padding: Option<Padding>,
 }
 
 impl RecallInput {
     /// Working memories `[batch, n, d_model]`, which are stored in all rows, and compared with.
     pub fn new(working: Tensor<3>) -> Self {
-        Self { working, query: None, padding: None }
+        Self { working, query: None, absent: Vec::new(), padding: None }
     }
 
     /// Compares engrams with `query` `[batch, q, d_model]` instead of the working memories.
@@ -56,16 +58,8 @@ impl RecallInput {
     /// Leaves out rows: they keep what they hold, are given nothing, no identities either, are reminded of
     /// nothing and attend to nothing, and no time passes for them. For rows that have nothing but padding,
     /// and in a model whose memories are made of the previous segment for those that begin a document.
-    ///
-    /// # Panics
-    ///
-    /// If there is no such row.
     pub fn absent(mut self, rows: &[usize]) -> Self {
-        let [batch, count, _] = self.working.dims();
-        if let Some(row) = rows.iter().find(|&&row| row >= batch) {
-            panic!("absent rows must be rows of the batch, got row {row} of {batch}");
-        }
-        self.padding = Padding::of_rows(rows, [batch, count]);
+        self.absent = rows.to_vec();
         self
     }
 
@@ -89,7 +83,7 @@ impl fmt::Debug for RecallInput {
         f.debug_struct("RecallInput")
             .field("working", &self.working.dims())
             .field("query", &self.query.as_ref().map(Tensor::dims))
-            .field("absent", &self.padding.as_ref().map(Padding::empty_rows).unwrap_or_default())
+            .field("absent", &self.absent)
             .finish_non_exhaustive()
     }
 }

@@ -28,10 +28,14 @@ pub struct MemoriaStateConfig {
     /// (`lifespan_extend_scale` of the package). Default: 8
     #[config(default = 8.0)]
     pub lifespan_extend_scale: f32,
-    /// Segments that gradients flow back through reminded memories; 0 for none, as in the package. Without
-    /// a window the memory is not trained to be read: sum the losses of so many segments, then call
-    /// `backward` and [`detach`](MemoriaState::detach). It costs the graphs of so many segments, and only
-    /// where there is autodiff. Default: 8
+    /// Segments for which an engram is tracked after the one it was made in: reminded within them, it is the
+    /// tensor that it was made as; 0 for none, as in the package. Without a window what is reminded is not
+    /// trained: sum the losses of so many segments, then call `backward` and
+    /// [`detach`](MemoriaState::detach). Default: 8
+    ///
+    /// It bounds one hop. An engram is made of hidden states that may have attended to tracked engrams
+    /// themselves, so that gradients can go on from there, hop by hop, as far back as the last
+    /// [`MemoriaState::detach`]: nothing else ends them, or the memory that graphs take.
     #[config(default = 8)]
     pub bptt: usize,
 }
@@ -111,30 +115,31 @@ impl MemoriaState {
     /// Stores the working memories of a segment `[batch, n, d_model]`, detached, and reminds of what
     /// matters to them, or to a query of one's own: see [`RecallInput`].
     ///
-    /// Costs two device round trips at most; see [`Memoria::remind`].
+    /// Costs two device round trips at most; see [`Memoria::remind`]. Working memories without autodiff end
+    /// the gradient window, and remind of nothing that is tracked.
     ///
     /// # Errors
     ///
-    /// As [`Memoria::add_working_memory`] and [`Memoria::remind`]. [`MemoriaError::WrongDimension`],
+    /// As [`Memoria::add_working_memory`] and [`Memoria::remind`]. [`MemoriaError::RowOutOfRange`] for absent rows
+    /// that do not exist. [`MemoriaError::WrongDimension`],
     /// [`MemoriaError::WrongDType`] or [`MemoriaError::WrongDevice`] for a query that is not like the working
     /// memories. [`MemoriaError::NotDetached`] if a `backward` has gone through the gradient window since.
     pub fn recall(&mut self, input: impl Into<RecallInput>) -> Result<Recall, MemoriaError> {
-        let input = input.into();
-        self.check_window()?;
-        check_query(&input)?;
-        self.drop_rows_for(&input.working)?;
-        let RecallInput { working, query, padding } = input;
-        let absent = padding.as_ref().map(Padding::empty_rows).unwrap_or_default();
+        let input = self.checked(input.into())?;
+        let RecallInput { working, query, absent, padding } = input;
         self.store(working.clone().inner(), padding.as_ref())?;
         let reminded = match &query {
-            None => self.memory.remind()?,
-            Some(query) => self.memory.remind_for(query.clone().inner().into_dispatch())?,
+            None => self.memory.remind_except(&absent)?,
+            Some(query) => {
+                self.memory.remind_for_except(query.clone().inner().into_dispatch(), &absent)?
+            }
         };
         self.is_reset = false;
-        let input = RecallInput { working: working.clone(), query, padding: padding.clone() };
+        let padding_left = padding.clone();
+        let input = RecallInput { working: working.clone(), query, absent, padding };
         let recall = self.attended(input, reminded);
         // Not before: what is pushed may push out what is reminded.
-        let working = self.window.push(working, padding.as_ref(), &recall.ids);
+        let working = self.window.push(working, padding_left.as_ref(), &recall.ids);
         Ok(Recall { working, ..recall })
     }
 
@@ -146,13 +151,9 @@ impl MemoriaState {
     ///
     /// As [`recall`](Self::recall) and [`Memoria::peek`].
     pub fn peek(&mut self, input: impl Into<RecallInput>) -> Result<Recall, MemoriaError> {
-        let input = input.into();
-        self.check_window()?;
-        check_query(&input)?;
-        self.drop_rows_for(&input.working)?;
-        let absent = input.padding.as_ref().map(Padding::empty_rows).unwrap_or_default();
+        let input = self.checked(input.into())?;
         let query = input.query.as_ref().unwrap_or(&input.working).clone().inner();
-        let reminded = self.memory.peek(query.into_dispatch())?;
+        let reminded = self.memory.peek_except(query.into_dispatch(), &input.absent)?;
         Ok(self.attended(input, reminded))
     }
 
@@ -177,12 +178,12 @@ impl MemoriaState {
         self.graph = None;
     }
 
-    /// Segments that gradients flow back.
+    /// Segments for which engrams are [tracked](MemoriaStateConfig::bptt).
     pub fn bptt(&self) -> usize {
         self.window.bptt()
     }
 
-    /// Changes how many segments gradients flow back, from now on. Results stay the same.
+    /// Changes for how many segments engrams are [tracked](MemoriaStateConfig::bptt), from now on. Results stay the same.
     pub fn set_bptt(&mut self, bptt: usize) {
         self.window.set_bptt(bptt);
         self.graph = self.graph.take().filter(|_| bptt > 0);
@@ -252,6 +253,23 @@ impl MemoriaState {
         Ok(())
     }
 
+    /// An input with the same rows absent as without any working memory, if nothing is wrong with it.
+    fn checked(&mut self, mut input: RecallInput) -> Result<RecallInput, MemoriaError> {
+        self.check_window()?;
+        check_query(&input)?;
+        let [rows, count, _] = input.working.dims();
+        if let Some(&got) = input.absent.iter().find(|&&row| row >= rows) {
+            return Err(MemoriaError::RowOutOfRange { got, rows });
+        }
+        if count > 0 {
+            let padding = Padding::of_rows(&input.absent, [rows, count]);
+            input.padding = Padding::either(input.padding, padding);
+            input.absent = input.padding.as_ref().map(Padding::empty_rows).unwrap_or_default();
+        }
+        self.drop_rows_for(&input.working)?;
+        Ok(input)
+    }
+
     /// After a reset, makes way for a batch of other rows.
     fn drop_rows_for(&mut self, working: &Tensor<3>) -> Result<(), MemoriaError> {
         let rows = self.memory.batch();
@@ -272,7 +290,7 @@ impl MemoriaState {
     }
 
     fn attended(&self, input: RecallInput, ids: Reminded<Dispatch>) -> Recall {
-        let RecallInput { working, query, padding } = input;
+        let RecallInput { working, query, padding, .. } = input;
         let device = working.device();
         let reminded = ids.data().cloned().map(|data| {
             let shape = [ids.batch(), ids.width()];

@@ -1,4 +1,7 @@
 //! The gradient window: working memories of the last segments, as the tracked tensors they were.
+//!
+//! It bounds for how long an engram is tracked, not how far a gradient goes that flows through it: the
+//! hidden states it was made of may have attended to tracked engrams, too.
 
 use std::collections::VecDeque;
 

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use burn::backend::{Backend, TensorData, TensorMetadata, tensor::FloatTensor};
 
-use super::{Memoria, Step, rows::for_each_row};
+use super::{Memoria, rows::for_each_row};
 use crate::{
     MemoriaError, Reminded,
+    absent::Absent,
     id::Slot,
     incoming::check_query_norms,
     reminded::width,
@@ -93,8 +94,8 @@ impl<B: Backend> GivenQuery<B> {
 /// The query for what a row has in working memory, everything settled.
 pub(super) fn working_query<B: Backend>(
     metric: Metric,
-) -> impl Fn(&VectorStore<B>, usize, &Row) -> Option<Query<B>> {
-    move |store, _, row| {
+) -> impl Fn(&VectorStore<B>, &Row) -> Option<Query<B>> {
+    move |store, row| {
         let working = row.working().len();
         let slot = |index: usize| row.slot(row.working()[index].entry);
         (working > 0).then(|| store.query(working, slot, metric))
@@ -103,11 +104,18 @@ pub(super) fn working_query<B: Backend>(
 
 impl<B: Backend> Memoria<B> {
     /// What the step that is about to be reminded is compared with, row by row: what is given, or else the
-    /// working vectors. None for rows that will have no working engrams.
-    pub(super) fn queries(&mut self, given: Option<&GivenQuery<B>>) -> Vec<Option<Query<B>>> {
+    /// working vectors. None for rows that will have no working engrams, and for absent ones.
+    pub(super) fn queries(
+        &mut self,
+        given: Option<&GivenQuery<B>>,
+        absent: &Absent,
+    ) -> Vec<Option<Query<B>>> {
         let Some(store) = &self.store else { return Vec::new() };
         let metric = self.config.metric();
         let query = |index: usize| {
+            if absent.contains(index) {
+                return None;
+            }
             let slots = self.next_working(index);
             let slot = |index: usize| slots[index];
             (!slots.is_empty()).then(|| match given {
@@ -124,8 +132,7 @@ impl<B: Backend> Memoria<B> {
     fn next_working(&self, index: usize) -> Vec<Slot> {
         let row = &self.rows[index];
         // Those of an adjusted step are short-term by now.
-        let adjusted = matches!(self.step, Step::Adjusted(..));
-        let working = if adjusted { &[][..] } else { row.working() };
+        let working = if self.step.adjusts(index) { &[][..] } else { row.working() };
         let mut slots: Vec<Slot> = working.iter().map(|member| row.slot(member.entry)).collect();
         slots.extend(self.incoming.iter().flat_map(|incoming| incoming.of_row(index)));
         slots
@@ -137,9 +144,10 @@ impl<B: Backend> Memoria<B> {
         &mut self,
         squared_norms: &[f64],
         read: &[TensorData],
+        absent: &Absent,
     ) -> Result<(), MemoriaError> {
         let Some(store) = &self.store else { return Ok(()) };
-        let matters = |row: usize| !self.next_working(row).is_empty();
+        let matters = |row: usize| !absent.contains(row) && !self.next_working(row).is_empty();
         let rows = self.rows.len();
         let checked = check_query_norms(squared_norms, rows, store.dtype(), matters);
         if checked.is_err() {
@@ -152,12 +160,12 @@ impl<B: Backend> Memoria<B> {
     pub(super) fn ask(&mut self, queries: Vec<Option<Query<B>>>) -> Question<B> {
         let Some(store) = &self.store else { return Question { rows: Vec::new() } };
         let config = self.config;
-        let adjusted = matches!(self.step, Step::Adjusted(..));
+        let step = &self.step;
         let ask = |row: &mut Row, index: usize| {
             let query = &queries[index];
             let candidates = match query {
                 None => Candidates::default(),
-                Some(_) if adjusted => Candidates::next(row, config.stm_capacity),
+                Some(_) if step.adjusts(index) => Candidates::next(row, config.stm_capacity),
                 Some(_) => Candidates::present(row),
             };
             let wanted = query.as_ref().filter(|_| candidates.need_scores(&config));
@@ -227,19 +235,22 @@ impl<B: Backend> Memoria<B> {
         &mut self,
         given: &GivenQuery<B>,
         batch: usize,
+        absent: &Absent,
     ) -> Result<Vec<Search>, MemoriaError> {
         let (dtype, metric) = (given.vectors.dtype(), self.config.metric());
+        let is_present = |row: usize| !absent.contains(row);
         if self.store.as_ref().is_some_and(VectorStore::is_on_host) {
             let read = self.read(vec![given.vectors.clone()])?;
             let norms = self.store.as_ref().map(|store| store.squared_norms(&read[0]));
-            check_query_norms(&norms.unwrap_or_default(), batch, dtype, |_| true)?;
+            check_query_norms(&norms.unwrap_or_default(), batch, dtype, is_present)?;
             let query = |store: &VectorStore<B>, row, _: &Row| {
-                Some(given.of_row(store, Some(&read[0]), row, metric))
+                is_present(row).then(|| given.of_row(store, Some(&read[0]), row, metric))
             };
             return Ok(self.search_here(None, query));
         }
+        let query = |store: &VectorStore<B>, row| given.of_row(store, None, row, metric);
         let queries = |store: &VectorStore<B>| {
-            (0..batch).map(|row| Some(given.of_row(store, None, row, metric))).collect()
+            (0..batch).map(|row| is_present(row).then(|| query(store, row))).collect()
         };
         let queries = self.store.as_ref().map(queries).unwrap_or_default();
         let mut question = self.ask(queries);
@@ -248,7 +259,7 @@ impl<B: Backend> Memoria<B> {
         let mut read = self.read(tensors)?;
         question.has_read(read.split_off(1));
         let norms: Vec<f64> = read[0].iter().collect();
-        check_query_norms(&norms, batch, dtype, |_| true)?;
+        check_query_norms(&norms, batch, dtype, is_present)?;
         self.answer(question)
     }
 

@@ -81,7 +81,7 @@ impl Previous {
         for (part, rows) in parts.into_iter().filter(|&(_, rows)| rows > 0) {
             match part {
                 Some(part) => {
-                    hidden.push(part.hidden_filled_up(longest));
+                    hidden.push(part.hidden_filled_up(longest).inner());
                     left_out.push(part.left_out_filled_up(longest));
                     begun_anew.extend(part.begun_anew.iter().map(|row| before + row));
                 }
@@ -98,12 +98,40 @@ impl Previous {
         Some(Self { hidden, left_out, begun_anew })
     }
 
+    /// This segment, but for the rows in `absent`, which have not read it: they keep what they have `held`.
+    pub(super) fn read_except(self, absent: &[usize], held: Option<Self>) -> Self {
+        if absent.is_empty() {
+            return self;
+        }
+        let Some(held) = held else { return Self { begun_anew: absent.to_vec(), ..self } };
+        let batch = self.batch();
+        let seq = self.seq().max(held.seq());
+        let all_read = self.left_out.is_none() && held.left_out.is_none();
+        let left_out = (!all_read || self.seq() != held.seq()).then(|| {
+            let mut rows = Vec::with_capacity(batch);
+            let [ours, theirs] = [&self, &held].map(|part| part.left_out_filled_up(seq));
+            for row in 0..batch {
+                let of = if absent.contains(&row) { &theirs } else { &ours };
+                rows.push(of.clone().narrow(0, row, 1));
+            }
+            Tensor::cat(rows, 0)
+        });
+        let is_absent: Vec<bool> = (0..batch).map(|row| absent.contains(&row)).collect();
+        let is_absent = TensorData::new(is_absent, [batch, 1, 1]);
+        let [ours, theirs] = [&self, &held].map(|part| part.hidden_filled_up(seq));
+        let is_absent = Tensor::<3, Bool>::from_data(is_absent, &ours.device());
+        let hidden = ours.clone().mask_where(is_absent.expand(ours.dims()), theirs);
+        let mut begun_anew = held.begun_anew;
+        begun_anew.retain(|row| absent.contains(row));
+        Self { hidden, left_out, begun_anew }
+    }
+
     fn seq(&self) -> usize {
         self.hidden.dims()[1]
     }
 
     fn hidden_filled_up(&self, seq: usize) -> Tensor<3> {
-        let hidden = self.hidden.clone().inner();
+        let hidden = self.hidden.clone();
         if self.seq() == seq {
             return hidden;
         }

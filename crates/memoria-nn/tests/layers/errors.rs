@@ -6,7 +6,7 @@ use burn::tensor::{Bool, Device, Tensor};
 use memoria_core::{MemoriaConfig, MemoriaError};
 use memoria_nn::{
     AbstractorConfig, MemoriaLayerConfig, MemoriaState, MemoriaStateConfig, MemoryAttentionConfig,
-    MemoryAttentionInput,
+    MemoryAttentionInput, RecallInput,
 };
 use rstest::rstest;
 
@@ -108,7 +108,18 @@ fn weights_that_do_not_fit_are_refused_and_others_can_be_given() {
         let error = state.reinforce(&recall, Some(ones(shape))).unwrap_err();
         assert!(matches!(error, MemoriaError::EmptyDimension { .. }), "{error}");
     }
-    state.reinforce(&recall, Some(ones([2, 1, 1, width]))).unwrap();
+    let padding =
+        |shape: [usize; 2], device: &Device| Tensor::<2, Bool>::full(shape, false, device);
+    let (here, queries) = (Device::flex(), || Some(ones([2, 1, 3, width])));
+    for shape in [[3, 3], [2, 4]] {
+        let padding = padding(shape, &here);
+        let error = state.reinforce_except(&recall, queries(), Some(&padding)).unwrap_err();
+        assert!(matches!(error, MemoriaError::WrongDimension { .. }), "{error}");
+    }
+    let away = padding([2, 3], &elsewhere());
+    let error = state.reinforce_except(&recall, queries(), Some(&away)).unwrap_err();
+    assert!(matches!(error, MemoriaError::WrongDevice { .. }), "{error}");
+    state.reinforce_except(&recall, queries(), Some(&padding([2, 3], &here))).unwrap();
     let error = state.reinforce(&recall, None).unwrap_err();
     assert!(matches!(error, MemoriaError::NothingReminded), "{error}");
 
@@ -130,10 +141,30 @@ fn rows_that_do_not_exist_are_refused() {
     assert!(matches!(refused(|state| state.reset_rows(&[2])), RowOutOfRange { got: 2, rows: 2 }));
     assert!(matches!(refused(|state| state.split(&[2])), RowOutOfRange { got: 2, rows: 2 }));
     assert!(matches!(refused(|state| state.split(&[0, 0])), RowTwice { row: 0 }));
+    let working = || ones([2, 2, 4]);
+    let error = refused(|state| state.recall(RecallInput::new(working()).absent(&[2])));
+    assert!(matches!(error, RowOutOfRange { got: 2, rows: 2 }), "{error}");
+    let error = refused(|state| state.peek(RecallInput::new(working()).absent(&[0, 2])));
+    assert!(matches!(error, RowOutOfRange { got: 2, rows: 2 }), "{error}");
     let mut one = lived().split(&[0]).unwrap();
     let error = refused(|state| state.replace_row(2, &mut one));
     assert!(matches!(error, RowOutOfRange { got: 2, rows: 2 }), "{error}");
     assert!(matches!(config().init().unwrap().add_rows(1), Err(NoRows)));
+}
+
+/// Nothing can be remembered of it.
+#[test]
+fn a_segment_without_positions_is_refused() {
+    let layer = MemoriaLayerConfig::bidirectional(4, 2, 2).init(&Device::flex());
+    for error in [
+        refused(|state| layer.forward(ones([2, 0, 4]), state)),
+        refused(|state| layer.forward_peek(ones([2, 0, 4]), state)),
+    ] {
+        let MemoriaError::EmptyDimension { dimension: "sequence", got, .. } = &error else {
+            panic!("{error}")
+        };
+        assert_eq!(got[..], [2, 0, 4]);
+    }
 }
 
 /// Programming mistakes panic, as in Burn's own modules, and say what was expected.
