@@ -20,12 +20,16 @@ const CHUNK: usize = 1 << 15;
 /// all cores take part. What is dropped depends on the seed that was given to Burn, not on the number of
 /// cores; the rate is rounded to a multiple of 2⁻¹⁶. On other devices it is [`Dropout::forward`].
 ///
-/// As there, nothing is dropped outside of training.
+/// As there, nothing is dropped outside of training. At a rate of 1 all of it is, as in PyTorch.
 pub fn apply_dropout<const D: usize>(dropout: &Dropout, input: Tensor<D>) -> Tensor<D> {
     let device = input.device();
     // As Burn's layer has it. Most calls of a model end here, before the device is asked for its name.
     if dropout.prob == 0.0 || !dropout.training.is_enabled() || !device.is_autodiff() {
         return input;
+    }
+    if dropout.prob >= 1.0 {
+        // Burn's layer divides by what is kept.
+        return input * 0.0;
     }
     if !computes_on_host::<Dispatch>(device.as_dispatch()) {
         return dropout.forward(input);

@@ -23,8 +23,9 @@ pub struct EncoderEmbeddings {
     pub dropout: Dropout,
     /// To the size of the hidden states, where that differs.
     pub projection: Option<Linear>,
-    /// The token that RoBERTa counts no position for; `None` if all positions are counted.
-    pub uncounted: Option<usize>,
+    /// The token that RoBERTa counts no position for, −1 for none, and after which its positions begin;
+    /// `None` in BERT, whose positions are all counted from 0.
+    pub uncounted: Option<i64>,
 }
 
 impl EncoderEmbeddings {
@@ -49,7 +50,7 @@ impl EncoderEmbeddings {
     /// Tokens that there are positions for.
     pub(crate) fn max_tokens(&self) -> usize {
         let positions = self.position.weight.lazy_shape()[0];
-        positions - self.uncounted.map_or(0, |pad| pad + 1)
+        positions - self.uncounted.map_or(0, |pad| (pad + 1) as usize)
     }
 
     pub(crate) fn forward(&self, input: &ModelInput) -> Tensor<3> {
@@ -77,8 +78,8 @@ impl EncoderEmbeddings {
         match self.uncounted {
             None => Tensor::<1, Int>::arange(0..seq as i64, &ids.device()).unsqueeze::<2>(),
             Some(pad) => {
-                let counted = ids.clone().not_equal_elem(pad as i64).int();
-                counted.clone().cumsum(1) * counted + pad as i64
+                let counted = ids.clone().not_equal_elem(pad).int();
+                counted.clone().cumsum(1) * counted + pad
             }
         }
     }

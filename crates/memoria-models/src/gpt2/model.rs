@@ -29,7 +29,8 @@ pub struct Gpt2 {
     pub h: Vec<Gpt2Block>,
     /// After the blocks.
     pub ln_f: LayerNorm,
-    /// Makes working memories; none in a plain GPT-2.
+    /// Makes working memories; none in a plain GPT-2, and in one whose hidden states are its working
+    /// memories.
     pub abs: Option<Abstractor>,
 }
 
@@ -65,7 +66,7 @@ impl Gpt2 {
             ln_f: LayerNormConfig::new(d_model)
                 .with_epsilon(config.layer_norm_epsilon)
                 .init(device),
-            abs: config.memory.as_ref().map(|memory| abstractor(memory.num_memories)),
+            abs: config.memory.as_ref().and_then(|memory| memory.num_memories).map(abstractor),
         }
     }
 
@@ -97,17 +98,28 @@ impl Gpt2 {
         input.check(cache.map_or(0, Gpt2Cache::len), self.n_positions())
     }
 
+    /// Whether it attends to memories.
+    pub(crate) fn has_memory(&self) -> bool {
+        self.h.iter().any(|block| block.memory_attention.is_some())
+    }
+
     /// What the previous segment reminds of, for a batch of so many rows; `None` if there is none.
     pub(crate) fn recall(
         &self,
         batch: usize,
         memory: &mut ModelMemory,
     ) -> Result<Option<Gpt2Recall>, ModelError> {
-        let abstractor = self.abs.as_ref().ok_or(ModelError::NoMemory)?;
-        let recalled =
-            memory.recall_previous(batch, &self.wte.weight.val(), |hidden, left_out| {
-                abstractor.forward(hidden, left_out)
-            })?;
+        if !self.has_memory() {
+            return Err(ModelError::NoMemory);
+        }
+        let recalled = memory.recall_previous(
+            batch,
+            &self.wte.weight.val(),
+            |hidden, left_out| match &self.abs {
+                Some(abstractor) => abstractor.forward(hidden, left_out),
+                None => hidden,
+            },
+        )?;
         Ok(recalled.map(|(recall, begun_anew)| {
             let without_memory = (!begun_anew.is_empty()).then(|| {
                 let batch = recall.working.dims()[0];
