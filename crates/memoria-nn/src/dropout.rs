@@ -1,6 +1,6 @@
 use burn::{
     backend::Dispatch,
-    nn::Dropout,
+    nn::{Dropout, DropoutConfig},
     tensor::{Distribution, Tensor, TensorData},
 };
 use memoria_core::computes_on_host;
@@ -12,6 +12,16 @@ use rayon::prelude::*;
 
 /// Numbers that one stream of random bytes decides on.
 const CHUNK: usize = 1 << 15;
+
+/// A dropout of this rate, from 0 to 1, which Burn's [`DropoutConfig`] does not take but PyTorch does.
+///
+/// # Panics
+///
+/// If the rate is outside of that.
+pub fn init_dropout(rate: f64) -> Dropout {
+    assert!((0.0..=1.0).contains(&rate), "a dropout rate must be from 0 to 1, got {rate}");
+    Dropout { prob: rate, ..DropoutConfig::new(0.0).init() }
+}
 
 /// What [`Dropout::forward`] does, faster on the host: Burn draws there one number after the other, and a
 /// segment's attention to its memories needs millions of them.
@@ -74,7 +84,7 @@ fn mask(len: usize, dropped: u16, seed: u64) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use burn::{nn::DropoutConfig, tensor::Device};
+    use burn::tensor::Device;
     use rstest::rstest;
 
     #[rstest]

@@ -68,7 +68,7 @@ pub use attention::{
     MemoryAttention, MemoryAttentionConfig, MemoryAttentionInput, MemoryAttentionOutput,
     attend_to_memories,
 };
-pub use dropout::apply_dropout;
+pub use dropout::{apply_dropout, init_dropout};
 pub use layer::{MemoriaLayer, MemoriaLayerConfig, MemoriaLayerOutput};
 pub use recall::{Recall, RemindedMemories};
 pub use state::{MemoriaState, MemoriaStateConfig};

@@ -1,9 +1,9 @@
 use burn::{
     module::Module,
-    nn::{Dropout, DropoutConfig, Embedding, LayerNorm, LayerNormConfig, Linear},
+    nn::{Dropout, Embedding, LayerNorm, LayerNormConfig, Linear},
     tensor::{Device, Int, Tensor},
 };
-use memoria_nn::apply_dropout;
+use memoria_nn::{apply_dropout, init_dropout};
 
 use super::{EncoderConfig, EncoderKind};
 use crate::{ModelInput, init::Normal};
@@ -37,7 +37,7 @@ impl EncoderEmbeddings {
             position: normal.embedding(config.max_position_embeddings, size, device),
             token_type: normal.embedding(config.type_vocab_size, size, device),
             norm: LayerNormConfig::new(size).with_epsilon(config.layer_norm_eps).init(device),
-            dropout: DropoutConfig::new(config.hidden_dropout_prob).init(),
+            dropout: init_dropout(config.hidden_dropout_prob),
             projection: (size != config.hidden_size)
                 .then(|| normal.linear(size, config.hidden_size, device)),
             uncounted: match config.kind {

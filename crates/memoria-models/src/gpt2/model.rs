@@ -1,9 +1,9 @@
 use burn::{
     module::Module,
-    nn::{Dropout, DropoutConfig, Embedding, LayerNorm, LayerNormConfig},
+    nn::{Dropout, Embedding, LayerNorm, LayerNormConfig},
     tensor::{Bool, Device, Int, Tensor, TensorData},
 };
-use memoria_nn::{Abstractor, AbstractorConfig, Recall, apply_dropout};
+use memoria_nn::{Abstractor, AbstractorConfig, Recall, apply_dropout, init_dropout};
 
 use super::{
     Gpt2Block, Gpt2Cache, Gpt2Config,
@@ -61,7 +61,7 @@ impl Gpt2 {
         Self {
             wte: normal.embedding(config.vocab_size, d_model, device),
             wpe: normal.embedding(config.n_positions, d_model, device),
-            drop: DropoutConfig::new(config.embd_pdrop).init(),
+            drop: init_dropout(config.embd_pdrop),
             h: (0..config.n_layer).map(|layer| Gpt2Block::new(config, layer, device)).collect(),
             ln_f: LayerNormConfig::new(d_model)
                 .with_epsilon(config.layer_norm_epsilon)
