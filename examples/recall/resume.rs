@@ -22,12 +22,12 @@ enum Refused {
 }
 
 /// The last epoch whose checkpoint in a folder can be read; `None` if there is no checkpoint. Each that
-/// cannot be read is told with the name of its file.
+/// cannot be read is told with the name of its file. The model is as it would be trained.
 ///
 /// # Errors
 ///
 /// A message if none can be read, or if the last one is of a model or a memory of other sizes.
-pub(crate) fn last_epoch<M: Module + Clone>(
+pub(crate) fn last_epoch<M: Module>(
     folder: &Path,
     model: &M,
     memory: &memoria::MemoriaConfig,
@@ -66,7 +66,7 @@ pub(crate) fn epochs(folder: &Path) -> Vec<usize> {
     epochs
 }
 
-fn check<M: Module + Clone>(
+fn check<M: Module>(
     folder: &Path,
     epoch: usize,
     model: &M,
@@ -94,7 +94,12 @@ fn check<M: Module + Clone>(
     }
     match model.clone().try_load_record(record) {
         Ok(_) => Ok(()),
-        Err(error) => Err(unfit(&model_file, error.to_string())),
+        Err(error) => {
+            // Of all parameters that it lists, in quotes, one will do.
+            let text = error.to_string();
+            let reason = text.split('"').nth(1).unwrap_or(&text);
+            Err(unfit(&model_file, reason.to_owned()))
+        }
     }
 }
 

@@ -71,29 +71,11 @@ pub(crate) fn run(
     seed: u64,
     interrupter: &Interrupter,
 ) -> Result<Option<RunResult>, String> {
-    let folder = run_folder(options, control, seed);
     let name = format!("{}, seed {seed}", control.name());
     let device = options.device.device();
-    let memory = control.restrict(options.memory());
-    let checkpoints = folder.join("checkpoint");
-    let checkpoint = if options.resume {
-        let model = model_config(options, control).init(&device);
-        let tell = |message: &str| println!("{name}: {message}");
-        let last = resume::last_epoch(&checkpoints, &model, &memory.memoria, &device, tell)?;
-        if last.is_none() {
-            println!("{name}: there is no checkpoint, it begins anew");
-        }
-        last
-    } else {
-        None
-    };
-    if checkpoint.is_none() && folder.exists() {
-        std::fs::remove_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
-    }
-    std::fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
-
     device.seed(seed);
     let times = Arc::new(Mutex::new(StepTimes::default()));
+    let memory = control.restrict(options.memory());
     let training_memory =
         TrainingMemory::new(&memory, options.epoch_steps).map_err(|error| error.to_string())?;
     let learnable = Learnable {
@@ -102,6 +84,23 @@ pub(crate) fn run(
         training_memory: training_memory.clone(),
         times: times.clone(),
     };
+
+    let folder = run_folder(options, control, seed);
+    let checkpoints = folder.join("checkpoint");
+    let mut checkpoint = None;
+    if options.resume {
+        let tell = |message: &str| println!("{name}: {message}");
+        let memory = &learnable.memory.memoria;
+        checkpoint = resume::last_epoch(&checkpoints, &learnable, memory, &device, tell)?;
+        if checkpoint.is_none() {
+            println!("{name}: there is no checkpoint, it begins anew");
+        }
+    }
+    if checkpoint.is_none() && folder.exists() {
+        std::fs::remove_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+    }
+    std::fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+
     let optimizer =
         AdamConfig::new().with_grad_clipping(Some(GradientClippingConfig::Norm(1.0))).init();
     let learner = Learner::new(learnable, optimizer, options.learning_rate);
