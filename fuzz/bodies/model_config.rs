@@ -165,7 +165,7 @@ fn in_a_folder(text: &str, taken: [bool; 2]) {
         (_, Err(_)) if text.contains("NaN") || text.contains("Infinity") => return,
         (Ok(kind), Ok(map)) => {
             let said = map.get("model_type").filter(|said| !said.is_null());
-            assert!(said.is_none_or(|said| *said == Value::from(kind)));
+            assert!(said.is_none_or(|said| *said == kind));
         }
         (Err(ModelError::UnknownModelType), Ok(map)) => {
             assert!(map.get("model_type").is_none_or(Value::is_null));

@@ -68,13 +68,13 @@ fn of_classes(map: &Map<String, Value>) -> Option<&'static str> {
 
 fn of_fields(map: &Map<String, Value>) -> Option<&'static str> {
     let has = |field: &&str| map.get(*field).is_some_and(|value| !value.is_null());
-    if OF_OTHERS.iter().any(|field| has(field)) {
+    if OF_OTHERS.iter().any(has) {
         return None;
     }
-    if OF_GPT2.iter().all(|field| has(field)) {
+    if OF_GPT2.iter().all(has) {
         return Some("gpt2");
     }
-    if !OF_ENCODERS.iter().all(|field| has(field)) {
+    if !OF_ENCODERS.iter().all(has) {
         return None;
     }
     let is_roberta = |field, [bert, roberta]: [i64; 2]| match map.get(field)?.as_i64()? {
