@@ -115,7 +115,8 @@ fn generating_without_abstractor_comes_to_the_memory_of_reading() {
     let generation = memoria_models::GenerationConfig::new(13).with_segment_len(4);
     let mut written = config.memory.as_ref().unwrap().init().unwrap();
     let prompt = vec![5, 17, 3];
-    let rows = model.generate(&[prompt.clone()], &generation, Some(&mut written)).unwrap();
+    let rows =
+        model.generate(std::slice::from_ref(&prompt), &generation, Some(&mut written)).unwrap();
     let mut read = config.memory.as_ref().unwrap().init().unwrap();
     let all = [prompt, rows[0].tokens.clone()].concat();
     for segment in all.chunks(4) {
