@@ -1,12 +1,13 @@
 use burn::{
     config::Config,
     module::{Initializer, Module},
-    nn::{Dropout, DropoutConfig, Linear, LinearConfig},
+    nn::{Dropout, Linear, LinearConfig},
     tensor::{Bool, Device, Tensor, assert_shape},
 };
 
 use crate::{
     attend::{ScoreMask, attend},
+    dropout::init_dropout,
     identity::pass_on,
 };
 
@@ -95,7 +96,7 @@ impl MemoryAttentionConfig {
             key: compared(),
             value: linear(),
             output: linear(),
-            dropout: DropoutConfig::new(self.dropout).init(),
+            dropout: init_dropout(self.dropout),
             n_heads: self.n_heads,
         }
     }

@@ -86,7 +86,7 @@ pub use attention::{
     MemoryAttention, MemoryAttentionConfig, MemoryAttentionInput, MemoryAttentionOutput,
     attend_to_memories,
 };
-pub use dropout::apply_dropout;
+pub use dropout::{apply_dropout, init_dropout};
 pub use layer::{MemoriaLayer, MemoriaLayerConfig, MemoriaLayerInput, MemoriaLayerOutput};
 pub use padding::rows_of_padding;
 pub use recall::{Recall, RemindedMemories};
