@@ -11,18 +11,20 @@ mod causes;
 mod stdout;
 #[path = "support/mod.rs"]
 mod support;
+#[path = "support/text_stream.rs"]
+mod text_stream;
 #[path = "support/tokens.rs"]
 mod tokens;
 
 use std::{error::Error, ops::ControlFlow, path::PathBuf, process::ExitCode, time::Instant};
 
 use clap::{ArgGroup, Parser};
-use memoria::models::{FinishReason, GenerationConfig, Gpt2LmHead, MemoryConfig};
-use serde_json::Value;
+use memoria::models::{FinishReason, GenerationConfig, Gpt2LmHead, MemoryConfig, end_tokens};
 use tokenizers::Tokenizer;
 
 use causes::with_causes;
 use support::device::DeviceChoice;
+use text_stream::TextStream;
 
 /// A GPT-2, plain or with a memory, goes on from a prompt; its tokens are printed as they come.
 ///
@@ -30,7 +32,8 @@ use support::device::DeviceChoice;
 #[derive(Parser)]
 #[command(group = ArgGroup::new("prompts").required(true).args(["prompt", "ids"]))]
 struct Options {
-    /// The folder of the checkpoint, with `config.json` and `model.safetensors` or `pytorch_model.bin`.
+    /// The folder of the checkpoint, with `config.json` and weights in `model.safetensors` or
+    /// `pytorch_model.bin`, or in the files that their `.index.json` lists.
     checkpoint: PathBuf,
     /// Text to go on from; several make a batch.
     #[arg(long, short)]
@@ -53,7 +56,8 @@ struct Options {
     /// Seed of the draws.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Tokens that end the text; by default the checkpoint's `eos_token_id`, where it has one.
+    /// Tokens that end the text; by default the `eos_token_id` of the checkpoint, one or several, of
+    /// `generation_config.json` before `config.json`.
     #[arg(long, value_delimiter = ',')]
     stop: Option<Vec<i64>>,
     /// Tokens of a segment; by default as many as the model has positions.
@@ -87,8 +91,7 @@ fn generate(options: &Options) -> Result<(), Box<dyn Error>> {
     if !loaded.report.is_complete() || !loaded.report.unused.is_empty() {
         eprintln!("{}: {}", options.checkpoint.display(), loaded.report);
     }
-    let end = loaded.config.other.get("eos_token_id").and_then(Value::as_i64);
-    let config = options.generation(end);
+    let config = options.generation(loaded.config.vocab_size)?;
     let memory = loaded.config.memory.as_ref().filter(|_| !options.no_memory);
     let mut memory = memory.map(MemoryConfig::init).transpose()?;
 
@@ -109,10 +112,10 @@ fn generate(options: &Options) -> Result<(), Box<dyn Error>> {
         for row in &rows {
             let mut printer = Printer::new(tokenizer.as_ref());
             row.tokens.iter().try_for_each(|&token| printer.print(token))?;
-            println!();
+            printer.finish()?;
         }
     } else {
-        println!();
+        printer.finish()?;
     }
     let count: usize = rows.iter().map(|row| row.tokens.len()).sum();
     let stopped = rows.iter().filter(|row| row.finish == FinishReason::Stop).count();
@@ -144,8 +147,8 @@ impl Options {
             return Ok(self.ids.iter().map(row).collect::<Result<_, _>>()?);
         }
         let Some(tokenizer) = tokenizer else {
-            let folder = self.checkpoint.display();
-            return Err(format!("{folder} has no tokenizer.json: give `--ids`").into());
+            let missing = tokens::missing(&self.checkpoint);
+            return Err(format!("{missing}; or give `--ids`").into());
         };
         let row = |text: &String| -> Result<Vec<i64>, Box<dyn Error>> {
             let encoded = tokenizer.encode(text.as_str(), false).map_err(|error| error.to_string());
@@ -154,45 +157,61 @@ impl Options {
         self.prompt.iter().map(row).collect()
     }
 
-    fn generation(&self, end: Option<i64>) -> GenerationConfig {
-        GenerationConfig {
+    fn generation(&self, vocab_size: usize) -> Result<GenerationConfig, Box<dyn Error>> {
+        let stop_tokens = match &self.stop {
+            Some(given) => given.clone(),
+            None => self.end_tokens(vocab_size)?,
+        };
+        Ok(GenerationConfig {
             max_new_tokens: self.max_new_tokens,
             temperature: self.temperature,
             top_k: self.top_k,
             top_p: self.top_p,
             seed: self.seed,
-            stop_tokens: self.stop.clone().unwrap_or_else(|| end.into_iter().collect()),
+            stop_tokens,
             segment_len: self.segment_len,
             use_cache: !self.no_cache,
+        })
+    }
+
+    /// The checkpoint's end tokens, of which those that cannot come are told.
+    fn end_tokens(&self, vocab_size: usize) -> Result<Vec<i64>, Box<dyn Error>> {
+        let can_come = |token: &i64| usize::try_from(*token).is_ok_and(|token| token < vocab_size);
+        let (known, beyond): (Vec<i64>, Vec<i64>) =
+            end_tokens(&self.checkpoint)?.into_iter().partition(can_come);
+        for token in beyond {
+            eprintln!(
+                "the checkpoint's end token {token} cannot come, as its vocabulary has {vocab_size} tokens; `--stop` gives others"
+            );
         }
+        Ok(known)
     }
 }
 
-/// The text that a token adds, if it completes a character.
-type Decode<'a> = Box<dyn FnMut(u32) -> Result<Option<String>, String> + 'a>;
-
 /// Prints tokens as text, or as numbers.
 struct Printer<'a> {
-    decode: Option<Decode<'a>>,
+    text: Option<TextStream<'a>>,
 }
 
 impl<'a> Printer<'a> {
     fn new(tokenizer: Option<&'a Tokenizer>) -> Self {
-        let decode = tokenizer.map(|tokenizer| -> Decode<'a> {
-            let mut stream = tokenizer.decode_stream(true);
-            Box::new(move |id| stream.step(id).map_err(|error| error.to_string()))
-        });
-        Self { decode }
+        Self { text: tokenizer.map(TextStream::new) }
     }
 
     fn print(&mut self, token: i64) -> Result<(), Box<dyn Error>> {
-        match &mut self.decode {
+        match &mut self.text {
             None => stdout::write(format_args!("{token} ")),
-            Some(decode) => {
-                let text = decode(u32::try_from(token)?)?.unwrap_or_default();
-                stdout::write(format_args!("{text}"));
+            Some(text) => {
+                let piece = text.add(u32::try_from(token)?)?;
+                stdout::write(format_args!("{piece}"));
             }
         }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<(), Box<dyn Error>> {
+        let rest = self.text.map(TextStream::finish).transpose()?.unwrap_or_default();
+        println!("{rest}");
         Ok(())
     }
 }

@@ -20,7 +20,7 @@ const LIFESPANS: f64 = 1e-3;
 fn agrees(config: &Path, device: &Device) {
     let folder = config.parent().unwrap();
     let file = folder.join("expected.json");
-    let loaded = run::load(folder, device).unwrap();
+    let loaded = run::load(folder, None, device).unwrap();
     assert!(loaded.report.is_complete() && loaded.report.unused.is_empty(), "{}", loaded.report);
     let got = serde_json::to_value(loaded.run(&segments::read(&file).unwrap()).unwrap()).unwrap();
     let text = std::fs::read_to_string(&file).unwrap();

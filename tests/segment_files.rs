@@ -27,7 +27,7 @@ fn forward(model: &str, text: &str) -> Result<run::Output, String> {
     let segments = segments::read(&path);
     std::fs::remove_file(&path).unwrap();
     let folder = Path::new("tests/data/models").join(model);
-    run::load(&folder, &Device::flex()).unwrap().run(&segments?)
+    run::load(&folder, None, &Device::flex()).unwrap().run(&segments?)
 }
 
 #[rstest]

@@ -21,14 +21,16 @@ use std::{error::Error, path::PathBuf, process::ExitCode};
 use clap::Parser;
 
 use causes::with_causes;
+use run::Kind;
 use support::device::DeviceChoice;
 
 /// Runs segments through a checkpoint, one after the other with one memory, and prints what came of each.
 ///
-/// The checkpoint is a folder with `config.json` and `model.safetensors` or `pytorch_model.bin`, of a
-/// GPT-2 with language modelling head or a BERT or RoBERTa with classification head, plain or with memory.
-/// The file of segments is JSON: `{"segments": [{"input_ids": [[…], …], "attention_mask": [[…], …]}, …]}`;
-/// all else in it is ignored. Printed are `segments`, each with `logits` and, where a memory took part,
+/// The checkpoint is a folder with `config.json` and weights in `model.safetensors` or `pytorch_model.bin`,
+/// or in the files that their `.index.json` lists, of a GPT-2 with language modelling head or a BERT or
+/// RoBERTa with classification head, plain or with memory. The file of segments is JSON:
+/// `{"segments": [{"input_ids": [[…], …], "attention_mask": [[…], …]}, …]}`; a segment may have
+/// `token_type_ids` and `position_ids`, too, and all else in it is ignored. Printed are `segments`, each with `logits` and, where a memory took part,
 /// `memory`: per row the ids it was `reminded` of and what each of them gained (`gain`), and after the
 /// segment who is `alive`, of which `kind` (S or L) and `lifespan`.
 #[derive(Parser)]
@@ -37,6 +39,10 @@ struct Options {
     checkpoint: PathBuf,
     /// The file of segments.
     segments: PathBuf,
+    /// The kind of model, where `config.json` does not say its `model_type`, and its other fields do not
+    /// tell.
+    #[arg(long, value_enum)]
+    kind: Option<Kind>,
     /// Where to compute.
     #[arg(long, value_enum, default_value = "flex")]
     device: DeviceChoice,
@@ -55,7 +61,7 @@ fn main() -> ExitCode {
 
 fn print(options: &Options) -> Result<(), Box<dyn Error>> {
     let segments = segments::read(&options.segments)?;
-    let loaded = run::load(&options.checkpoint, &options.device.device())?;
+    let loaded = run::load(&options.checkpoint, options.kind, &options.device.device())?;
     if !loaded.report.is_complete() || !loaded.report.unused.is_empty() {
         eprintln!("{}: {}", options.checkpoint.display(), loaded.report);
     }

@@ -6,8 +6,8 @@ use burn::tensor::{Device, Tensor};
 use memoria::{
     EngramId, EngramKind, MemoriaError,
     models::{
-        ClassifierOutput, EncoderConfig, Gpt2Config, Gpt2LmHead, Gpt2Output, LoadReport,
-        MemoryConfig, ModelError, ModelInput, ModelMemory, SequenceClassifier,
+        ClassifierOutput, EncoderConfig, EncoderKind, Gpt2Config, Gpt2LmHead, Gpt2Output,
+        LoadReport, MemoryConfig, ModelError, ModelInput, ModelMemory, SequenceClassifier,
     },
     nn::Recall,
 };
@@ -69,10 +69,29 @@ enum Model {
     Classifier(Box<SequenceClassifier>),
 }
 
-/// A GPT-2 if its configuration says so, and otherwise an encoder.
-pub(crate) fn load(checkpoint: &Path, device: &Device) -> Result<Loaded, ModelError> {
+/// What a checkpoint can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Kind {
+    /// GPT-2.
+    Gpt2,
+    /// BERT, or ELECTRA's encoder.
+    Bert,
+    /// RoBERTa.
+    Roberta,
+}
+
+/// A checkpoint of this kind; if none is given, of the one that its configuration tells.
+pub(crate) fn load(
+    checkpoint: &Path,
+    kind: Option<Kind>,
+    device: &Device,
+) -> Result<Loaded, ModelError> {
     let device = device.clone();
-    if memoria::models::model_type(checkpoint)?.starts_with("gpt2") {
+    let is_gpt2 = match kind {
+        Some(kind) => kind == Kind::Gpt2,
+        None => memoria::models::model_type(checkpoint)?.starts_with("gpt2"),
+    };
+    if is_gpt2 {
         let loaded = Gpt2Config::from_pretrained(checkpoint)?.load(checkpoint, &device)?;
         Ok(Loaded {
             model: Model::Gpt2(Box::new(loaded.model)),
@@ -82,7 +101,14 @@ pub(crate) fn load(checkpoint: &Path, device: &Device) -> Result<Loaded, ModelEr
             report: loaded.report,
         })
     } else {
-        let loaded = EncoderConfig::from_pretrained(checkpoint)?.load(checkpoint, &device)?;
+        let config = match kind {
+            Some(Kind::Bert) => EncoderConfig::from_pretrained_as(EncoderKind::Bert, checkpoint),
+            Some(Kind::Roberta) => {
+                EncoderConfig::from_pretrained_as(EncoderKind::Roberta, checkpoint)
+            }
+            _ => EncoderConfig::from_pretrained(checkpoint),
+        };
+        let loaded = config?.load(checkpoint, &device)?;
         Ok(Loaded {
             model: Model::Classifier(Box::new(loaded.model)),
             vocab_size: loaded.config.vocab_size,
@@ -116,7 +142,14 @@ impl Loaded {
         mut memory: Option<&mut ModelMemory>,
     ) -> Result<SegmentOutput, ModelError> {
         let mask = segment.attention_mask.as_deref();
-        let input = ModelInput::from_rows(&segment.input_ids, mask, self.vocab_size, &self.device)?;
+        let mut input =
+            ModelInput::from_rows(&segment.input_ids, mask, self.vocab_size, &self.device)?;
+        if let Some(rows) = &segment.token_type_ids {
+            input = input.token_type_rows(rows)?;
+        }
+        if let Some(rows) = &segment.position_ids {
+            input = input.position_rows(rows)?;
+        }
         let (logits, recall, gains) = match &self.model {
             Model::Gpt2(model) => {
                 let output: Gpt2Output = model.forward(&input, memory.as_deref_mut())?;

@@ -10,6 +10,10 @@ pub(crate) struct Segment {
     pub(crate) input_ids: Vec<Vec<i64>>,
     /// 1 for a token, 0 for padding; without it there is no padding.
     pub(crate) attention_mask: Option<Vec<Vec<i64>>>,
+    /// Without them all are 0 in an encoder, and there are none in a GPT-2.
+    pub(crate) token_type_ids: Option<Vec<Vec<i64>>>,
+    /// Without them tokens are counted.
+    pub(crate) position_ids: Option<Vec<Vec<i64>>>,
 }
 
 #[derive(Deserialize)]

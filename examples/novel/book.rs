@@ -96,7 +96,8 @@ impl Book {
     }
 
     fn word_start(&self, at: usize) -> usize {
-        self.text[..at].rfind(char::is_whitespace).map_or(0, |space| space + 1)
+        let space = self.text[..at].char_indices().rev().find(|&(_, c)| c.is_whitespace());
+        space.map_or(0, |(at, space)| at + space.len_utf8())
     }
 
     fn word_end(&self, at: usize) -> usize {
@@ -114,7 +115,11 @@ fn tokenize(tokenizer: &Tokenizer, text: &str) -> Result<Tokens, String> {
     let marks = [mark(["[CLS]", "<s>"])?, mark(["[SEP]", "</s>"])?];
     let encoded = tokenizer.encode(text, false).map_err(|error| error.to_string())?;
     let ids = encoded.get_ids().iter().copied().map(i64::from);
-    let places = encoded.get_offsets().iter().map(|&(start, end)| start..end);
+    // A token that is a part of a character stands for all of it.
+    let places = encoded
+        .get_offsets()
+        .iter()
+        .map(|&(start, end)| text.floor_char_boundary(start)..text.ceil_char_boundary(end));
     Ok((ids.zip(places).collect(), marks))
 }
 

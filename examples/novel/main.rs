@@ -44,6 +44,14 @@ fn main() -> ExitCode {
 
 fn novel(options: &Options) -> Result<(), Box<dyn Error>> {
     let folder = options.weights()?;
+    let tokenizer = tokens::tokenizer(folder)?;
+    if tokenizer.is_none() {
+        // A model that was trained to read words cannot make anything of others.
+        if !options.quick {
+            return Err(format!("{}; or give `--quick`", tokens::missing(folder)).into());
+        }
+        println!("Without a tokenizer each word stands for some token of the vocabulary.");
+    }
     let device = options.device.device();
     device.seed(options.seed);
     let config = EncoderConfig::from_pretrained(folder)?;
@@ -60,8 +68,7 @@ fn novel(options: &Options) -> Result<(), Box<dyn Error>> {
         }
     }
     let segment_len = options.segment_len.min(model.max_tokens());
-    let book =
-        book::Book::open(options, tokens::tokenizer(folder)?, segment_len, config.vocab_size)?;
+    let book = book::Book::open(options, tokenizer, segment_len, config.vocab_size)?;
     println!(
         "{}: {} tokens in {} pages of {segment_len} with their marks",
         book.name,

@@ -20,14 +20,14 @@ use crate::support::device::DeviceChoice;
 /// `examples/novel/weights.py` fetches weights, `examples/novel/text.py` writes a novel.
 #[derive(Clone, Debug, Parser)]
 pub(crate) struct Options {
-    /// The folder of a BERT or RoBERTa. With `tokenizer.json` it reads words as they are; without, each
-    /// word stands for some token.
+    /// The folder of a BERT or RoBERTa, with its `tokenizer.json`.
     #[arg(long, required_unless_present = "quick")]
     weights: Option<PathBuf>,
     /// A file of plain text.
     #[arg(long, required_unless_present = "quick")]
     pub(crate) text: Option<PathBuf>,
-    /// A tiny random BERT and an invented text where none are given: shows that everything works.
+    /// A tiny random BERT and an invented text where none are given, and words that each stand for some
+    /// token where there is no tokenizer: shows that everything works.
     #[arg(long)]
     pub(crate) quick: bool,
     /// Tokens of a page, its two marks included.

@@ -60,9 +60,12 @@ pub(crate) fn read(
     device: &Device,
 ) -> Result<Read, Box<dyn Error>> {
     let memory_config: &MemoryConfig = config.memory.as_ref().ok_or("the model has no memory")?;
+    let num_memories = memory_config.num_memories;
+    let num_memories = num_memories
+        .ok_or("the model has no abstractor, whose attention tells of what memories are made")?;
     let mut read = Read {
         memory: memory_config.init()?,
-        num_memories: memory_config.num_memories,
+        num_memories,
         last_reminded: Vec::new(),
         with_memory: Speed::default(),
         without_memory: Speed::default(),

@@ -22,6 +22,7 @@ mod learning;
 mod model;
 mod options;
 mod report;
+mod resume;
 mod run;
 
 use std::process::ExitCode;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
 
 fn recall() -> Result<(), String> {
     let options = Options::read()?;
+    run::check_resuming(&options)?;
     let interrupter = interrupt::on_ctrl_c().map_err(|error| error.to_string())?;
 
     let mut results = Vec::new();

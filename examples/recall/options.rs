@@ -34,7 +34,7 @@ pub(crate) struct Options {
     /// Folder for checkpoints, metrics, results and curves.
     #[arg(long, default_value = "out/recall")]
     pub(crate) output: PathBuf,
-    /// Go on from the last checkpoints in the output folder.
+    /// Go on from the last checkpoints in the output folder; with the same sizes.
     #[arg(long)]
     pub(crate) resume: bool,
 

@@ -29,13 +29,14 @@ use serde::Serialize;
 
 use crate::{
     batch::{DocumentBatch, DocumentBatcher, Documents},
-    checkpoint::{ModelAndMemory, TrainingMemory, memory_file},
+    checkpoint::{ModelAndMemory, TrainingMemory},
     console::ConsoleRenderer,
     control::Control,
     evaluate::{Accuracy, test},
     learning::{Learnable, StepTimes},
     model::RecallModelConfig,
     options::Options,
+    resume,
 };
 
 /// Documents are numbered; these are the first ones of each split. No two splits share any.
@@ -70,13 +71,7 @@ pub(crate) fn run(
     seed: u64,
     interrupter: &Interrupter,
 ) -> Result<Option<RunResult>, String> {
-    let folder = options.output.join(format!("seed-{seed}")).join(control.folder());
-    let checkpoint = if options.resume { last_checkpoint(&folder) } else { None };
-    if !options.resume && folder.exists() {
-        std::fs::remove_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
-    }
-    std::fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
-
+    let name = format!("{}, seed {seed}", control.name());
     let device = options.device.device();
     device.seed(seed);
     let times = Arc::new(Mutex::new(StepTimes::default()));
@@ -89,12 +84,27 @@ pub(crate) fn run(
         training_memory: training_memory.clone(),
         times: times.clone(),
     };
+
+    let folder = run_folder(options, control, seed);
+    let checkpoints = folder.join("checkpoint");
+    let mut checkpoint = None;
+    if options.resume {
+        let tell = |message: &str| println!("{name}: {message}");
+        let memory = &learnable.memory.memoria;
+        checkpoint = resume::last_epoch(&checkpoints, &learnable, memory, &device, tell)?;
+        if checkpoint.is_none() {
+            println!("{name}: there is no checkpoint, it begins anew");
+        }
+    }
+    if checkpoint.is_none() && folder.exists() {
+        std::fs::remove_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+    }
+    std::fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+
     let optimizer =
         AdamConfig::new().with_grad_clipping(Some(GradientClippingConfig::Norm(1.0))).init();
     let learner = Learner::new(learnable, optimizer, options.learning_rate);
 
-    let name = format!("{}, seed {seed}", control.name());
-    let checkpoints = folder.join("checkpoint");
     let training = training_documents(options, seed, checkpoint.unwrap_or(0), &device);
     let mut training = SupervisedTraining::new(&folder, training, validation(options, &device))
         .metrics((AccuracyMetric::new(), LossMetric::new()))
@@ -189,18 +199,31 @@ fn validation(options: &Options, device: &Device) -> Arc<dyn DataLoader<Document
         .build(Documents { sizes, first: VALIDATION, count })
 }
 
-/// The last epoch that model, memory, optimizer and learning rate were all saved after.
-fn last_checkpoint(folder: &Path) -> Option<usize> {
-    let files = std::fs::read_dir(folder.join("checkpoint")).ok()?;
-    let epoch = |path: PathBuf| {
-        path.file_name()?.to_str()?.strip_prefix("model-")?.strip_suffix(".bpk")?.parse().ok()
+/// Where a run keeps its files.
+fn run_folder(options: &Options, control: Control, seed: u64) -> PathBuf {
+    options.output.join(format!("seed-{seed}")).join(control.folder())
+}
+
+/// Refuses to resume where no run has a checkpoint.
+///
+/// # Errors
+///
+/// A message with the folder.
+pub(crate) fn check_resuming(options: &Options) -> Result<(), String> {
+    let has_checkpoint = |seed: u64, control: Control| {
+        !resume::epochs(&run_folder(options, control, seed).join("checkpoint")).is_empty()
     };
-    let complete = |epoch: &usize| {
-        let exists = |name| folder.join("checkpoint").join(format!("{name}-{epoch}.bpk")).exists();
-        let memory = memory_file(&folder.join("checkpoint"), *epoch);
-        exists("optim") && exists("scheduler") && memory.exists()
-    };
-    files.flatten().filter_map(|file| epoch(file.path())).filter(complete).max()
+    let any = options
+        .seeds
+        .iter()
+        .any(|&seed| options.runs.iter().any(|&control| has_checkpoint(seed, control)));
+    match options.resume && !any {
+        false => Ok(()),
+        true => Err(format!(
+            "there is nothing to resume: no run in {} has a checkpoint; to begin, leave `--resume` out",
+            options.output.display()
+        )),
+    }
 }
 
 /// Validation accuracy after each epoch, as the training logged it.

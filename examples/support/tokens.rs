@@ -1,8 +1,15 @@
 //! Text to tokens and back.
 
-use std::path::Path;
+use std::{fs, path::Path};
 
 use tokenizers::Tokenizer;
+
+/// Files of a tokenizer that `tokenizer.json` stands for, and which are not read.
+const OTHER_FILES: [&str; 5] =
+    ["vocab.txt", "vocab.json", "merges.txt", "sentencepiece.bpe.model", "spiece.model"];
+
+/// What a pointer of Git LFS begins with.
+const LFS_POINTER: &str = "version https://git-lfs.github.com/spec/";
 
 /// The tokenizer of a checkpoint folder: its `tokenizer.json`, without truncation or padding; `None` if
 /// there is none.
@@ -15,8 +22,27 @@ pub(crate) fn tokenizer(folder: &Path) -> Result<Option<Tokenizer>, String> {
     if !path.is_file() {
         return Ok(None);
     }
-    let unreadable = |error| format!("{} is not a tokenizer: {error}", path.display());
-    let mut tokenizer = Tokenizer::from_file(&path).map_err(unreadable)?;
+    let name = path.display();
+    let text = fs::read_to_string(&path).map_err(|error| format!("{name}: {error}"))?;
+    if text.starts_with(LFS_POINTER) {
+        return Err(format!(
+            "{name} is a Git LFS pointer, not the file itself: `git lfs pull` in its folder fetches that"
+        ));
+    }
+    let unreadable = |error| format!("{name} is not a tokenizer: {error}");
+    let mut tokenizer: Tokenizer = text.parse().map_err(unreadable)?;
     tokenizer.with_truncation(None).map_err(unreadable)?.with_padding(None);
     Ok(Some(tokenizer))
+}
+
+/// Says that a folder has no `tokenizer.json`, and how to make it of what there is instead.
+pub(crate) fn missing(folder: &Path) -> String {
+    let name = folder.display();
+    match OTHER_FILES.iter().find(|file| folder.join(file).is_file()) {
+        None => format!("{name} has no tokenizer.json"),
+        Some(file) => format!(
+            "{name} has no tokenizer.json, only {file}, which is not read; transformers makes it: AutoTokenizer.from_pretrained({name:?}).save_pretrained({name:?})",
+            name = name.to_string(),
+        ),
+    }
 }

@@ -125,7 +125,7 @@ fn may_be_made(
     memory: Option<&MemoryConfig>,
     init: impl FnOnce() -> Option<ModelError>,
 ) -> bool {
-    let largest = sizes.iter().copied().chain(memory.map(|memory| memory.num_memories)).max();
+    let largest = sizes.iter().copied().chain(memory.and_then(|memory| memory.num_memories)).max();
     if largest > Some(BEYOND_MEMORY) {
         let error = init();
         assert!(matches!(error, Some(ModelError::OutOfMemory { .. })), "{error:?}");
@@ -161,9 +161,14 @@ fn in_a_folder(text: &str, taken: [bool; 2]) {
     let folder = Folder::with(text);
     let is_map = serde_json::from_str::<Map<String, Value>>(text);
     match (model_type(&folder.0), is_map) {
-        (Ok(kind), Ok(map)) => assert_eq!(map.get("model_type"), Some(&Value::from(kind))),
-        (Err(ModelError::MissingField { field }), Ok(map)) => {
-            assert!(map.get(&field).is_none_or(Value::is_null));
+        // Numbers that Python writes and JSON does not know.
+        (_, Err(_)) if text.contains("NaN") || text.contains("Infinity") => return,
+        (Ok(kind), Ok(map)) => {
+            let said = map.get("model_type").filter(|said| !said.is_null());
+            assert!(said.is_none_or(|said| *said == kind));
+        }
+        (Err(ModelError::UnknownModelType), Ok(map)) => {
+            assert!(map.get("model_type").is_none_or(Value::is_null));
         }
         (Err(ModelError::InvalidField { field, .. }), Ok(map)) => {
             assert!(map.get(&field).is_some_and(|value| !value.is_string()));

@@ -31,6 +31,11 @@ pub enum ModelError {
         /// Its name in `config.json`.
         field: String,
     },
+    /// A configuration does not say which model it is of, and nothing else in it tells.
+    #[error(
+        "the configuration lacks the field `model_type`, and its other fields do not tell which model it is of: add it, as \"gpt2\", \"bert\" or \"roberta\", or state the kind when loading"
+    )]
+    UnknownModelType,
     /// A field of a configuration has the wrong type or is out of its range.
     #[error("`{field}` must be {expected}, got {got}")]
     InvalidField {
@@ -58,6 +63,29 @@ pub enum ModelError {
         folder: PathBuf,
         /// The names looked for.
         expected: Vec<String>,
+    },
+    /// A file is a pointer of Git LFS, as a clone has it that has not fetched the file itself.
+    #[error(
+        "{} is a Git LFS pointer, not the file itself: `git lfs pull` in its folder fetches that",
+        path.display()
+    )]
+    LfsPointer {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Two tensors of a file are the same parameter with different numbers, so that the file tells of two
+    /// models.
+    #[error(
+        "{} has two different tensors for one parameter, `{first}` and `{second}`: keep the one that is meant",
+        path.display()
+    )]
+    TwoTensors {
+        /// The file, or the list of files.
+        path: PathBuf,
+        /// A name in it.
+        first: String,
+        /// Another one for the same parameter.
+        second: String,
     },
     /// A file of weights is truncated, corrupt or of another format.
     #[error("{} cannot be read as weights: {reason}", path.display())]
@@ -199,7 +227,7 @@ pub enum ModelError {
     },
     /// A memory was given to a model that has no parts to use it with.
     #[error(
-        "the model has no memory: its configuration lacks the fields that begin with `memoria_`"
+        "the model has no memory: its configuration lacks the fields that begin with `memoria_`, or `memory_layer_index`"
     )]
     NoMemory,
 }

@@ -24,6 +24,17 @@ impl FieldValue for usize {
     }
 }
 
+impl FieldValue for i64 {
+    const EXPECTED: &'static str = "a whole number";
+    fn read(value: &Value) -> Option<Self> {
+        let whole = |number: &f64| number.fract() == 0.0 && number.abs() <= 2f64.powi(53);
+        match value.as_i64() {
+            Some(number) => Some(number),
+            None => value.as_f64().filter(whole).map(|number| number as Self),
+        }
+    }
+}
+
 impl FieldValue for u64 {
     const EXPECTED: &'static str = "a whole number of 0 or more";
     fn read(value: &Value) -> Option<Self> {
@@ -69,8 +80,21 @@ impl Fields {
         self.0.get(field)
     }
 
-    pub(crate) fn has_any_of(&self, prefix: &str) -> bool {
-        self.0.keys().any(|field| field.starts_with(prefix))
+    /// Whether a field is there without a value.
+    pub(crate) fn is_null(&self, field: &str) -> bool {
+        self.get(field).is_some_and(Value::is_null)
+    }
+
+    /// Takes a field out if it has such a value; any other stays.
+    pub(crate) fn if_it_is<T: FieldValue>(&mut self, field: &str) -> Option<T> {
+        let value = T::read(self.get(field)?)?;
+        self.0.remove(field);
+        Some(value)
+    }
+
+    /// Drops fields.
+    pub(crate) fn drop(&mut self, fields: &[&str]) {
+        fields.iter().for_each(|field| drop(self.0.remove(*field)));
     }
 
     /// A field that may be absent or null.
@@ -88,10 +112,12 @@ impl Fields {
         Ok(self.optional(field)?.unwrap_or(default))
     }
 
-    /// A field under any of its names, the first of which is the one an error tells.
+    /// A field under the first of its names that is there; an error tells that one, or the first. Under
+    /// its other names it is dropped.
     pub(crate) fn required<T: FieldValue>(&mut self, names: &[&str]) -> Result<T, ModelError> {
         let found = names.iter().find(|name| self.has(name)).copied().unwrap_or(names[0]);
         let value = self.optional(found)?;
+        self.drop(names);
         value.ok_or_else(|| ModelError::MissingField { field: found.to_owned() })
     }
 
@@ -122,11 +148,19 @@ pub(crate) fn check_positive(fields: &[(&str, usize)]) -> Result<(), ModelError>
     }
 }
 
-/// Refuses dropout rates outside [0, 1).
+/// Refuses dropout rates outside [0, 1].
 pub(crate) fn check_rates(fields: &[(&str, f64)]) -> Result<(), ModelError> {
-    match fields.iter().find(|(_, value)| !(0.0..1.0).contains(value)) {
-        Some((field, value)) => Err(invalid(*field, "0 or more and below 1", value)),
+    match fields.iter().find(|(_, value)| !(0.0..=1.0).contains(value)) {
+        Some((field, value)) => Err(invalid(*field, "0 or more and at most 1", value)),
         None => Ok(()),
+    }
+}
+
+/// Refuses a deviation that is not 0 or more and finite.
+pub(crate) fn check_deviation(field: &str, value: f64) -> Result<(), ModelError> {
+    match value.is_finite() && value >= 0.0 {
+        true => Ok(()),
+        false => Err(invalid(field, "0 or more and finite", value)),
     }
 }
 

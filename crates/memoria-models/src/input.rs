@@ -106,6 +106,48 @@ impl ModelInput {
         self
     }
 
+    /// Token types of every row, as [`from_rows`](Self::from_rows) takes tokens. How high they may be depends
+    /// on the model, which checks it.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::WrongLength`] for other rows than the tokens', [`ModelError::InvalidInput`] for a
+    /// number below 0.
+    pub fn token_type_rows(self, rows: &[Vec<i64>]) -> Result<Self, ModelError> {
+        let what = ["token_type_ids of a batch whose last row is", "row of token_type_ids"];
+        let tensor = self.like_ids(rows, what, "token type")?;
+        Ok(self.token_type_ids(tensor))
+    }
+
+    /// Positions of every row, as [`from_rows`](Self::from_rows) takes tokens. How high they may be depends
+    /// on the model, which checks it.
+    ///
+    /// # Errors
+    ///
+    /// As [`token_type_rows`](Self::token_type_rows).
+    pub fn position_rows(self, rows: &[Vec<i64>]) -> Result<Self, ModelError> {
+        let what = ["position_ids of a batch whose last row is", "row of position_ids"];
+        let tensor = self.like_ids(rows, what, "position")?;
+        Ok(self.position_ids(tensor))
+    }
+
+    /// Rows of numbers that are 0 or more, as many as tokens.
+    fn like_ids(
+        &self,
+        rows: &[Vec<i64>],
+        [batch_name, row_name]: [&'static str; 2],
+        entry_name: &'static str,
+    ) -> Result<Tensor<2, Int>, ModelError> {
+        let shape @ [batch, seq] = self.input_ids.dims();
+        if rows.len() != batch {
+            let (row, expected, got) = (batch.saturating_sub(1), batch, rows.len());
+            return Err(ModelError::WrongLength { what: batch_name, row, expected, got });
+        }
+        check_rows(row_name, entry_name, rows, seq, "0 or more", |number| number >= 0)?;
+        let device = self.input_ids.device();
+        Ok(Tensor::from_data(TensorData::new(rows.concat(), shape), &device))
+    }
+
     /// The tensors as a model on this device takes them, without autodiff.
     ///
     /// Refuses tensors that differ in shape, are on another device or have more tokens than the model has

@@ -30,10 +30,11 @@
 //!
 //! # Weights
 //!
-//! `from_pretrained` reads a folder with `config.json` and `model.safetensors` or `pytorch_model.bin`:
-//! checkpoints of Hugging Face's models, to which the memory is added as initialized, and of models with
-//! memory. What was missing, initialized or unused is in the [`LoadReport`]. `save_pretrained` writes what
-//! PyTorch can read.
+//! `from_pretrained` reads a folder with `config.json` and, in this order, `model.safetensors`, the files
+//! that `model.safetensors.index.json` lists, `pytorch_model.bin`, or those that its list has: checkpoints
+//! of Hugging Face's models, to which the memory is added as initialized, of models with memory, and of
+//! trainings. What was missing, initialized or unused is in the [`LoadReport`]. `save_pretrained` writes
+//! what PyTorch can read, and says in `config.json` which type the weights have.
 //!
 //! # Memories that are kept
 //!
@@ -81,8 +82,11 @@ mod generation;
 mod gpt2;
 mod init;
 mod input;
+mod json;
+mod lfs;
 mod memory;
 mod memory_config;
+mod model_kind;
 mod size;
 mod weights;
 
@@ -92,7 +96,7 @@ pub use encoder::{
     EncoderOutput, SelfAttention, SequenceClassifier,
 };
 pub use error::ModelError;
-pub use generation::{FinishReason, Generated, GeneratedToken, GenerationConfig};
+pub use generation::{FinishReason, Generated, GeneratedToken, GenerationConfig, end_tokens};
 pub use gpt2::{
     Gpt2, Gpt2Attention, Gpt2Block, Gpt2Cache, Gpt2Config, Gpt2LmHead, Gpt2MemoryAttention,
     Gpt2Mlp, Gpt2Output,

@@ -4,12 +4,29 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     ModelError, ModelMemory,
-    fields::{Fields, check_positive, invalid},
+    fields::{Fields, invalid},
 };
+
+/// Fields of `config.json` that only a model with memory has.
+const FIELDS: [&str; 11] = [
+    NUM_MEMORIES,
+    "memoria_lifespan_extend_scale",
+    "memoria_num_reminded_stm",
+    "memoria_num_reminded_ltm",
+    "memoria_stm_capacity",
+    "memoria_ltm_search_depth",
+    "memoria_initial_lifespan",
+    "memoria_correlation",
+    "memoria_ltm_exploration",
+    "memoria_seed",
+    "memoria_bptt",
+];
+const NUM_MEMORIES: &str = "memoria_num_memories";
 
 /// The memory of a model: how many memories are made of a segment, and what becomes of them.
 ///
-/// In `config.json` its fields have the Python package's names, which begin with `memoria_`.
+/// In `config.json` its fields have the Python package's names, which begin with `memoria_`; one that is
+/// absent is as in the package's experiments, whose defaults for GPT-2 differ from those for encoders.
 ///
 /// ```
 /// use memoria_core::MemoriaConfig;
@@ -21,8 +38,9 @@ use crate::{
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct MemoryConfig {
-    /// Memories made of each segment (`memoria_num_memories`).
-    pub num_memories: usize,
+    /// Memories made of each segment (`memoria_num_memories`). `None`, null in the file, for a model
+    /// without abstractor: each hidden state of a segment, padding included, is a working memory.
+    pub num_memories: Option<usize>,
     /// The memory itself: `memoria_num_reminded_stm`, `memoria_stm_capacity`,
     /// `memoria_ltm_search_depth`, `memoria_initial_lifespan`, and `memoria_num_reminded_ltm` for its
     /// `num_final_ltms`. Also, in files of our own, `memoria_correlation`, `memoria_ltm_exploration`
@@ -48,13 +66,29 @@ pub struct MemoryConfig {
 impl MemoryConfig {
     /// Memories per segment, and the memory they are kept in.
     pub fn new(num_memories: usize, memoria: MemoriaConfig) -> Self {
+        Self { num_memories: Some(num_memories), ..Self::without_abstractor(memoria) }
+    }
+
+    /// The memory of a model whose hidden states are its working memories: as many as a segment has
+    /// tokens. So the Python package's models for synthetic tasks are.
+    pub fn without_abstractor(memoria: MemoriaConfig) -> Self {
         Self {
-            num_memories,
+            num_memories: None,
             memoria,
             lifespan_extend_scale: 8.0,
             bptt: 0,
             remembers_padding: false,
         }
+    }
+
+    /// What fields that are absent mean in a GPT-2.
+    pub(crate) fn of_gpt2() -> Self {
+        Self::new(50, MemoriaConfig::new(50, 400, 10, 9.0, 50))
+    }
+
+    /// What fields that are absent mean in an encoder.
+    pub(crate) fn of_encoder() -> Self {
+        Self::new(64, MemoriaConfig::new(64, 128, 10, 12.0, 64))
     }
 
     /// Sets [`lifespan_extend_scale`](Self::lifespan_extend_scale).
@@ -91,7 +125,9 @@ impl MemoryConfig {
     ///
     /// [`ModelError::InvalidField`], with the field's name in `config.json`.
     pub(crate) fn validate(&self) -> Result<(), ModelError> {
-        check_positive(&[("memoria_num_memories", self.num_memories)])?;
+        if self.num_memories == Some(0) {
+            return Err(invalid(NUM_MEMORIES, "above 0, or null for no abstractor", 0));
+        }
         match self.init() {
             Ok(_) => Ok(()),
             Err(MemoriaError::InvalidConfig { field, expected, got }) => {
@@ -101,42 +137,60 @@ impl MemoryConfig {
         }
     }
 
-    /// Of a model that remembers padding or not if the file does not say.
+    /// Whether a configuration has any field of a memory.
+    pub(crate) fn is_in(fields: &Fields) -> bool {
+        FIELDS.iter().any(|field| fields.has(field))
+    }
+
+    /// Reads the fields of a memory, of which those that are absent are as in `default`.
     ///
     /// # Errors
     ///
-    /// [`ModelError::MissingField`] and [`ModelError::InvalidField`].
-    pub(crate) fn read(fields: &mut Fields, remembers_padding: bool) -> Result<Self, ModelError> {
+    /// [`ModelError::InvalidField`].
+    pub(crate) fn read(fields: &mut Fields, default: Self) -> Result<Self, ModelError> {
         let correlation = match fields.optional::<String>("memoria_correlation")? {
-            None => Correlation::default(),
+            None => default.memoria.correlation,
             Some(name) => serde_json::from_value(json!(name)).map_err(|_| {
                 invalid("memoria_correlation", "neg_squared_l2 or gaussian", json!(name))
             })?,
         };
+        let (has_abstractor, other) = (!fields.is_null(NUM_MEMORIES), &default.memoria);
+        let mut lifespan = |field, default: f32| match fields.optional::<f64>(field) {
+            Ok(value) => Ok(value.map_or(default, |value| value as f32)),
+            Err(error) => Err(error),
+        };
+        let initial_lifespan = lifespan("memoria_initial_lifespan", other.initial_lifespan)?;
+        let scale = lifespan("memoria_lifespan_extend_scale", default.lifespan_extend_scale)?;
         let memoria = MemoriaConfig::new(
-            fields.required(&["memoria_num_reminded_stm"])?,
-            fields.required(&["memoria_stm_capacity"])?,
-            fields.required(&["memoria_ltm_search_depth"])?,
-            fields.required::<f64>(&["memoria_initial_lifespan"])? as f32,
-            fields.required(&["memoria_num_reminded_ltm"])?,
+            fields.or("memoria_num_reminded_stm", other.num_reminded_stm)?,
+            fields.or("memoria_stm_capacity", other.stm_capacity)?,
+            fields.or("memoria_ltm_search_depth", other.ltm_search_depth)?,
+            initial_lifespan,
+            fields.or("memoria_num_reminded_ltm", other.num_final_ltms)?,
         )
         .with_correlation(correlation)
         .with_ltm_exploration(
             fields.or("memoria_ltm_exploration", 0)?,
             fields.or("memoria_seed", 0)?,
         );
-        let scale = fields.required::<f64>(&["memoria_lifespan_extend_scale"])? as f32;
-        Ok(Self::new(fields.required(&["memoria_num_memories"])?, memoria)
-            .with_lifespan_extend_scale(scale)
-            .with_bptt(fields.or("memoria_bptt", 0)?)
-            .with_remembers_padding(fields.or(REMEMBERS_PADDING, remembers_padding)?))
+        let num_memories = fields.optional(NUM_MEMORIES)?.or(default.num_memories);
+        let bptt = fields.or("memoria_bptt", 0)?;
+        let num_memories = num_memories.filter(|_| has_abstractor);
+        let remembers_padding = fields.or(REMEMBERS_PADDING, default.remembers_padding)?;
+        let lifespan_extend_scale = scale;
+        Ok(Self { num_memories, memoria, lifespan_extend_scale, bptt, remembers_padding })
+    }
+
+    /// Takes what only a model with memory has out of a configuration.
+    pub(crate) fn remove(map: &mut Map<String, Value>) {
+        map.retain(|field, _| !field.starts_with("memoria_") && field != "memory_layer_index");
     }
 
     /// Writes the package's fields, and of our own those that are not as by default.
     pub(crate) fn write(&self, map: &mut Map<String, Value>) {
         let memoria = &self.memoria;
         let mut put = |name: &str, value: Value| map.insert(name.to_owned(), value);
-        put("memoria_num_memories", json!(self.num_memories));
+        put(NUM_MEMORIES, json!(self.num_memories));
         put("memoria_lifespan_extend_scale", json!(self.lifespan_extend_scale));
         put("memoria_num_reminded_stm", json!(memoria.num_reminded_stm));
         put("memoria_num_reminded_ltm", json!(memoria.num_final_ltms));

@@ -1,12 +1,13 @@
 use burn::{
     config::Config,
     module::{Initializer, Module, Param},
-    nn::{Dropout, DropoutConfig, Linear, LinearConfig},
+    nn::{Dropout, Linear, LinearConfig},
     tensor::{Bool, Device, Tensor, assert_shape},
 };
 
 use crate::{
     attend::{ScoreMask, attend, attend_or_not},
+    dropout::init_dropout,
     identity::pass_on,
 };
 
@@ -108,7 +109,7 @@ impl MemoryAttentionConfig {
             key,
             value,
             output: if self.zero_output { zeros_like(&output) } else { output },
-            dropout: DropoutConfig::new(self.dropout).init(),
+            dropout: init_dropout(self.dropout),
             n_heads: self.n_heads,
             sink: self.sink.then(|| Param::from_tensor(Tensor::zeros([self.d_model], device))),
         }

@@ -1,6 +1,6 @@
 use burn::{
     backend::Dispatch,
-    nn::Dropout,
+    nn::{Dropout, DropoutConfig},
     tensor::{DType, Device, Distribution, Tensor, TensorData},
 };
 use memoria_core::computes_on_host;
@@ -13,6 +13,16 @@ use rayon::prelude::*;
 /// Numbers that one stream of random bytes decides on.
 const CHUNK: usize = 1 << 15;
 
+/// A dropout of this rate, from 0 to 1, which Burn's [`DropoutConfig`] does not take but PyTorch does.
+///
+/// # Panics
+///
+/// If the rate is outside of that.
+pub fn init_dropout(rate: f64) -> Dropout {
+    assert!((0.0..=1.0).contains(&rate), "a dropout rate must be from 0 to 1, got {rate}");
+    Dropout { prob: rate, ..DropoutConfig::new(0.0).init() }
+}
+
 /// What [`Dropout::forward`] does, faster on the host: Burn draws there one number after the other, and a
 /// segment's attention to its memories needs millions of them.
 ///
@@ -20,12 +30,16 @@ const CHUNK: usize = 1 << 15;
 /// all cores take part. What is dropped depends on the seed that was given to Burn, not on the number of
 /// cores; the rate is rounded to a multiple of 2⁻¹⁶. On other devices it is [`Dropout::forward`].
 ///
-/// As there, nothing is dropped outside of training.
+/// As there, nothing is dropped outside of training. At a rate of 1 all of it is, as in PyTorch.
 pub fn apply_dropout<const D: usize>(dropout: &Dropout, input: Tensor<D>) -> Tensor<D> {
     let device = input.device();
     // As Burn's layer has it. Most calls of a model end here, before the device is asked for its name.
     if dropout.prob == 0.0 || !dropout.training.is_enabled() || !device.is_autodiff() {
         return input;
+    }
+    if dropout.prob >= 1.0 {
+        // Burn's layer divides by what is kept.
+        return input * 0.0;
     }
     if !computes_on_host::<Dispatch>(device.as_dispatch()) {
         return dropout.forward(input);
@@ -74,7 +88,6 @@ fn mask(len: usize, dropped: u16, seed: u64) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use burn::nn::DropoutConfig;
     use rstest::rstest;
 
     #[rstest]

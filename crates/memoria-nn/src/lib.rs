@@ -93,7 +93,7 @@ pub use attention::{
     MemoryAttention, MemoryAttentionConfig, MemoryAttentionInput, MemoryAttentionOutput,
     ProjectedMemories, attend_to_memories,
 };
-pub use dropout::apply_dropout;
+pub use dropout::{apply_dropout, init_dropout};
 pub use layer::{MemoriaLayer, MemoriaLayerConfig, MemoriaLayerInput, MemoriaLayerOutput, Sight};
 pub use padding::rows_of_padding;
 pub use recall::{Recall, RecallInput, RemindedMemories};

@@ -1,9 +1,9 @@
 use burn::{
     module::Module,
-    nn::{Dropout, DropoutConfig, Linear},
+    nn::{Dropout, Linear},
     tensor::{Device, Tensor, activation::tanh},
 };
-use memoria_nn::{Recall, apply_dropout};
+use memoria_nn::{Recall, apply_dropout, init_dropout};
 
 use super::{Encoder, EncoderConfig, EncoderKind, model::first_token};
 use crate::{ModelError, ModelInput, ModelMemory, init::Normal};
@@ -46,7 +46,7 @@ impl SequenceClassifier {
         let normal = Normal::new(config.initializer_range);
         Self {
             encoder: Encoder::new(config, device),
-            dropout: DropoutConfig::new(config.classifier_rate()).init(),
+            dropout: init_dropout(config.classifier_rate()),
             classifier: normal.linear(config.hidden_size, config.num_labels, device),
             drops_before_pooling: config.kind == EncoderKind::Roberta,
         }

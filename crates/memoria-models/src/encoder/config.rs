@@ -6,9 +6,13 @@ use super::{Encoder, EncoderKind, EncoderLayer, SequenceClassifier};
 use crate::{
     Activation, MemoryConfig, ModelError,
     config::read_activation,
-    fields::{Fields, check_above_zero, check_positive, check_rates, invalid},
+    fields::{Fields, check_above_zero, check_deviation, check_positive, check_rates, invalid},
+    model_kind::model_type_of,
     size::Size,
 };
+
+/// The package's default of the layer after which memories are made.
+const MEMORY_LAYER_INDEX: usize = 9;
 
 /// Configuration of a BERT or RoBERTa, with Hugging Face's names.
 ///
@@ -40,13 +44,15 @@ pub struct EncoderConfig {
     pub intermediate_size: usize,
     /// Positions that there are embeddings of. RoBERTa does not use those up to its padding token's.
     pub max_position_embeddings: usize,
-    /// Size of the embeddings if they are projected to the hidden states, as ELECTRA's can be. Hugging
-    /// Face's BERT has no such projection, and cannot read what is saved of a model that has it.
+    /// Size of the embeddings if they are projected to the hidden states, as ELECTRA's can be; with
+    /// weights that have no projection it says nothing. Hugging Face's BERT has no such projection, and
+    /// cannot read what is saved of a model that has it.
     pub embedding_size: Option<usize>,
     /// Token types that there are embeddings of. Default: 2
     pub type_vocab_size: usize,
-    /// The padding token. Default: BERT's 0, RoBERTa's 1
-    pub pad_token_id: usize,
+    /// The padding token, after which RoBERTa's positions begin; −1 for none. Default: BERT's 0,
+    /// RoBERTa's 1
+    pub pad_token_id: i64,
     /// Activation between the two linear layers that end a layer. Default: `gelu`
     pub hidden_act: Activation,
     /// Dropout rate of embeddings and of what layers add. Default: 0.1
@@ -59,12 +65,14 @@ pub struct EncoderConfig {
     pub layer_norm_eps: f64,
     /// Deviation of the weights that are initialized. Default: 0.02
     pub initializer_range: f64,
-    /// Labels of the classification head. Default: 2
+    /// Labels of the classification head: in a file as many as `id2label` has, if it has any, and
+    /// otherwise `num_labels`. Default: 2
     pub num_labels: usize,
     /// The memory, or none for a plain encoder.
     pub memory: Option<MemoryConfig>,
     /// With a memory, the layer after which memories are made, counted from 0; the layers after it attend
-    /// to them.
+    /// to them. In a file without it the package's default, 9; a model in which that leaves no layer to
+    /// attend is read as one without memory, which it is in the package.
     pub memory_layer_index: usize,
     /// All other fields.
     pub other: Map<String, Value>,
@@ -145,6 +153,10 @@ impl EncoderConfig {
             let expected = format!("a divisor of hidden_size, which is {}", self.hidden_size);
             return Err(invalid("num_attention_heads", expected, self.num_attention_heads));
         }
+        if self.kind == EncoderKind::Roberta && self.pad_token_id < -1 {
+            let expected = "-1 or more, as RoBERTa's positions begin after it";
+            return Err(invalid("pad_token_id", expected, self.pad_token_id));
+        }
         if self.first_position() >= self.max_position_embeddings {
             let expected = format!("above {}, the first token's position", self.first_position());
             return Err(invalid("max_position_embeddings", expected, self.max_position_embeddings));
@@ -154,10 +166,8 @@ impl EncoderConfig {
             ("attention_probs_dropout_prob", self.attention_probs_dropout_prob),
             ("classifier_dropout", self.classifier_rate()),
         ])?;
-        check_above_zero(&[
-            ("layer_norm_eps", self.layer_norm_eps),
-            ("initializer_range", self.initializer_range),
-        ])?;
+        check_above_zero(&[("layer_norm_eps", self.layer_norm_eps)])?;
+        check_deviation("initializer_range", self.initializer_range)?;
         let Some(memory) = &self.memory else { return Ok(()) };
         if self.memory_layer_index >= self.num_hidden_layers - 1 {
             let expected = "below the last layer's, so that a layer is left to attend to memories";
@@ -210,7 +220,8 @@ impl EncoderConfig {
         let abstractor = self
             .memory
             .as_ref()
-            .map(|memory| Size::abstractor(d_model, memory.num_memories, d_inner));
+            .and_then(|memory| memory.num_memories)
+            .map(|num_memories| Size::abstractor(d_model, num_memories, d_inner));
         let parts = [
             Size::matrix(self.vocab_size, d_embedding),
             Size::matrix(self.max_position_embeddings, d_embedding),
@@ -233,7 +244,7 @@ impl EncoderConfig {
     pub(crate) fn first_position(&self) -> usize {
         match self.kind {
             EncoderKind::Bert => 0,
-            EncoderKind::Roberta => self.pad_token_id.saturating_add(1),
+            EncoderKind::Roberta => self.pad_token_id.saturating_add(1).max(0) as usize,
         }
     }
 
@@ -242,42 +253,53 @@ impl EncoderConfig {
     }
 
     fn read(map: Map<String, Value>) -> Result<Self, ModelError> {
+        let model_type = model_type_of(&map)?;
+        let kind = EncoderKind::of_model_type(&model_type)?;
         let mut fields = Fields::new(map);
-        let model_type: String = fields.required(&["model_type"])?;
-        let kinds = [EncoderKind::Bert, EncoderKind::Roberta];
-        let is_of = |kind: &EncoderKind| kind.model_types().contains(&model_type.as_str());
-        let kind = kinds.into_iter().find(is_of).ok_or_else(|| {
-            let known: Vec<_> = kinds.iter().flat_map(|kind| kind.model_types()).copied().collect();
-            invalid("model_type", format!("one of {}", known.join(", ")), json!(model_type))
-        })?;
+        fields.drop(&["model_type"]);
         refuse_other_kinds(&fields)?;
-        let with_memory = model_type.starts_with("memoria_") || fields.has_any_of("memoria_");
-        let hidden_act = read_activation(&mut fields, "hidden_act", Activation::Gelu)?;
-        let labels = fields.optional("num_labels")?;
+        let num_hidden_layers = fields.required(&["num_hidden_layers"])?;
+        let with_memory = model_type.starts_with("memoria_") || MemoryConfig::is_in(&fields);
+        let memory_layer_index = match with_memory {
+            true => fields.optional("memory_layer_index")?,
+            false => Some(0),
+        };
+        // Where no layer would attend to memories, the package makes none.
+        let with_memory = with_memory
+            && (memory_layer_index.is_some() || MEMORY_LAYER_INDEX + 1 < num_hidden_layers);
         let config = Self {
-            embedding_size: fields.optional("embedding_size")?,
+            embedding_size: match model_type == "electra" {
+                true => fields.optional("embedding_size")?,
+                // BERT's and RoBERTa's configurations may have it, and do not use it.
+                false => fields.if_it_is("embedding_size").filter(|&size| size > 0),
+            },
             type_vocab_size: fields.or("type_vocab_size", 2)?,
             pad_token_id: fields.or("pad_token_id", kind.default_pad_token_id())?,
-            hidden_act,
+            hidden_act: read_activation(&mut fields, "hidden_act", Activation::Gelu)?,
             hidden_dropout_prob: fields.or("hidden_dropout_prob", 0.1)?,
             attention_probs_dropout_prob: fields.or("attention_probs_dropout_prob", 0.1)?,
             classifier_dropout: fields.optional("classifier_dropout")?,
             layer_norm_eps: fields.or("layer_norm_eps", 1e-12)?,
             initializer_range: fields.or("initializer_range", 0.02)?,
-            num_labels: labels.or(count_of(&fields, "id2label")).unwrap_or(2),
+            num_labels: read_num_labels(&mut fields)?,
             memory_layer_index: match with_memory {
-                true => fields.required(&["memory_layer_index"])?,
+                true => memory_layer_index.unwrap_or(MEMORY_LAYER_INDEX),
                 false => 0,
             },
             memory: match with_memory {
-                true => Some(MemoryConfig::read(&mut fields, model_type.starts_with("memoria_"))?),
+                true => {
+                    let default = MemoryConfig::of_encoder();
+                    let remembers_padding = model_type.starts_with("memoria_");
+                    let default = default.with_remembers_padding(remembers_padding);
+                    Some(MemoryConfig::read(&mut fields, default)?)
+                }
                 false => None,
             },
             ..Self::new(
                 kind,
                 fields.required(&["vocab_size"])?,
                 fields.required(&["hidden_size"])?,
-                fields.required(&["num_hidden_layers"])?,
+                num_hidden_layers,
                 fields.required(&["num_attention_heads"])?,
                 fields.required(&["intermediate_size"])?,
                 fields.required(&["max_position_embeddings"])?,
@@ -306,8 +328,11 @@ fn refuse_other_kinds(fields: &Fields) -> Result<(), ModelError> {
     Ok(())
 }
 
-fn count_of(fields: &Fields, field: &str) -> Option<usize> {
-    fields.get(field)?.as_object().map(Map::len)
+/// As many as there are names of labels; an empty list of names says nothing.
+fn read_num_labels(fields: &mut Fields) -> Result<usize, ModelError> {
+    let said = fields.or("num_labels", 2)?;
+    let named = fields.get("id2label").and_then(Value::as_object).map(Map::len);
+    Ok(named.filter(|&count| count > 0).unwrap_or(said))
 }
 
 impl TryFrom<Map<String, Value>> for EncoderConfig {
@@ -324,6 +349,9 @@ impl TryFrom<Map<String, Value>> for EncoderConfig {
 impl From<EncoderConfig> for Map<String, Value> {
     fn from(config: EncoderConfig) -> Self {
         let mut map = config.other.clone();
+        if config.memory.is_none() {
+            MemoryConfig::remove(&mut map);
+        }
         let with_memory = config.memory.is_some();
         if map.get("id2label").and_then(Value::as_object).map(Map::len) != Some(config.num_labels) {
             map.remove("id2label");

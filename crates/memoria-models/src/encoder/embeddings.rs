@@ -1,9 +1,9 @@
 use burn::{
     module::Module,
-    nn::{Dropout, DropoutConfig, Embedding, LayerNorm, LayerNormConfig, Linear},
+    nn::{Dropout, Embedding, LayerNorm, LayerNormConfig, Linear},
     tensor::{Device, Int, Tensor},
 };
-use memoria_nn::apply_dropout;
+use memoria_nn::{apply_dropout, init_dropout};
 
 use super::{EncoderConfig, EncoderKind};
 use crate::{ModelInput, init::Normal, input::Limits};
@@ -23,8 +23,9 @@ pub struct EncoderEmbeddings {
     pub dropout: Dropout,
     /// To the size of the hidden states, where that differs.
     pub projection: Option<Linear>,
-    /// The token that RoBERTa counts no position for; `None` if all positions are counted.
-    pub uncounted: Option<usize>,
+    /// The token that RoBERTa counts no position for, −1 for none, and after which its positions begin;
+    /// `None` in BERT, whose positions are all counted from 0.
+    pub uncounted: Option<i64>,
 }
 
 impl EncoderEmbeddings {
@@ -36,7 +37,7 @@ impl EncoderEmbeddings {
             position: normal.embedding(config.max_position_embeddings, size, device),
             token_type: normal.embedding(config.type_vocab_size, size, device),
             norm: LayerNormConfig::new(size).with_epsilon(config.layer_norm_eps).init(device),
-            dropout: DropoutConfig::new(config.hidden_dropout_prob).init(),
+            dropout: init_dropout(config.hidden_dropout_prob),
             projection: (size != config.hidden_size)
                 .then(|| normal.linear(size, config.hidden_size, device)),
             uncounted: match config.kind {
@@ -49,7 +50,7 @@ impl EncoderEmbeddings {
     /// Tokens that there are positions for.
     pub(crate) fn max_tokens(&self) -> usize {
         let positions = self.position.weight.lazy_shape()[0];
-        positions - self.uncounted.map_or(0, |pad| pad + 1)
+        positions - self.uncounted.map_or(0, |pad| (pad + 1) as usize)
     }
 
     /// What the numbers of an input must be below.
@@ -89,8 +90,8 @@ impl EncoderEmbeddings {
         match self.uncounted {
             None => Tensor::<1, Int>::arange(0..seq as i64, &ids.device()).unsqueeze::<2>(),
             Some(pad) => {
-                let counted = ids.clone().not_equal_elem(pad as i64).int();
-                counted.clone().cumsum(1) * counted + pad as i64
+                let counted = ids.clone().not_equal_elem(pad).int();
+                counted.clone().cumsum(1) * counted + pad
             }
         }
     }

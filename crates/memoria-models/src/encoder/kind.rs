@@ -1,3 +1,7 @@
+use serde_json::json;
+
+use crate::{ModelError, fields::invalid};
+
 /// Whose encoder it is. They differ in how positions are counted and in the names of checkpoints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -9,6 +13,19 @@ pub enum EncoderKind {
 }
 
 impl EncoderKind {
+    const ALL: [Self; 2] = [Self::Bert, Self::Roberta];
+
+    /// # Errors
+    ///
+    /// [`ModelError::InvalidField`] for a model that is no encoder of ours.
+    pub(crate) fn of_model_type(model_type: &str) -> Result<Self, ModelError> {
+        let is_it = |kind: &Self| kind.model_types().contains(&model_type);
+        Self::ALL.into_iter().find(is_it).ok_or_else(|| {
+            let known = Self::ALL.map(Self::model_types).concat().join(", ");
+            invalid("model_type", format!("one of {known}"), json!(model_type))
+        })
+    }
+
     pub(crate) fn model_types(self) -> &'static [&'static str] {
         match self {
             Self::Bert => &["bert", "electra", "memoria_bert"],
@@ -34,7 +51,7 @@ impl EncoderKind {
         }
     }
 
-    pub(crate) fn default_pad_token_id(self) -> usize {
+    pub(crate) fn default_pad_token_id(self) -> i64 {
         match self {
             Self::Bert => 0,
             Self::Roberta => 1,

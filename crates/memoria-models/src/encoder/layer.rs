@@ -1,10 +1,11 @@
 use burn::{
     module::Module,
-    nn::{Dropout, DropoutConfig, LayerNorm, LayerNormConfig, Linear},
+    nn::{Dropout, LayerNorm, LayerNormConfig, Linear},
     tensor::{Device, Tensor},
 };
 use memoria_nn::{
     MemoryAttention, MemoryAttentionConfig, MemoryAttentionInput, Recall, ScoreMask, apply_dropout,
+    init_dropout,
 };
 
 use super::{EncoderConfig, SelfAttention};
@@ -56,7 +57,7 @@ impl EncoderLayer {
             intermediate: normal.linear(d_model, d_inner, device),
             output: normal.linear(d_inner, d_model, device),
             norm: norm(),
-            dropout: DropoutConfig::new(config.hidden_dropout_prob).init(),
+            dropout: init_dropout(config.hidden_dropout_prob),
             activation: config.hidden_act,
         }
     }

@@ -21,7 +21,8 @@ pub struct Encoder {
     pub embeddings: EncoderEmbeddings,
     /// The layers.
     pub layers: Vec<EncoderLayer>,
-    /// Makes working memories; none in a plain encoder.
+    /// Makes working memories; none in a plain encoder, and in one whose hidden states are its working
+    /// memories.
     pub abstractor: Option<Abstractor>,
     /// The first token's hidden state to what stands for the whole segment.
     pub pooler: Linear,
@@ -57,7 +58,11 @@ impl Encoder {
             layers: (0..config.num_hidden_layers)
                 .map(|layer| EncoderLayer::new(config, with_memory(layer), device))
                 .collect(),
-            abstractor: config.memory.as_ref().map(|memory| abstractor(memory.num_memories)),
+            abstractor: config
+                .memory
+                .as_ref()
+                .and_then(|memory| memory.num_memories)
+                .map(abstractor),
             pooler: Normal::new(config.initializer_range).linear(d_model, d_model, device),
             memory_layer_index: config.memory_layer_index,
             remembers_padding: config
@@ -100,14 +105,19 @@ impl Encoder {
             }
             return Ok(EncoderOutput { hidden, recall: None, gains: None });
         };
-        let abstractor = self.abstractor.as_ref().ok_or(ModelError::NoMemory)?;
+        if self.layers.iter().all(|layer| layer.memory_attention.is_none()) {
+            return Err(ModelError::NoMemory);
+        }
         let (below, above) = self.layers.split_at(self.memory_layer_index + 1);
         for layer in below {
             hidden = layer.forward(hidden, &mask, None).hidden;
         }
         let absent = input.rows_of_padding()?;
         let left_out = input.mask_pad.filter(|_| !self.remembers_padding);
-        let working = abstractor.forward(hidden.clone(), left_out.clone()).memories;
+        let working = match &self.abstractor {
+            Some(abstractor) => abstractor.forward(hidden.clone(), left_out.clone()).memories,
+            None => hidden.clone(),
+        };
         let recall = memory.memoria().recall(RecallInput::new(working).absent(&absent))?;
         let mut weights = Vec::new();
         for layer in above {

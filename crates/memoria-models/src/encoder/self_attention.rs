@@ -1,9 +1,9 @@
 use burn::{
     module::Module,
-    nn::{Dropout, DropoutConfig, Linear},
+    nn::{Dropout, Linear},
     tensor::{Device, Tensor},
 };
-use memoria_nn::ScoreMask;
+use memoria_nn::{ScoreMask, init_dropout};
 
 use super::EncoderConfig;
 use crate::{
@@ -40,7 +40,7 @@ impl SelfAttention {
             key: linear(),
             value: linear(),
             output: linear(),
-            dropout: DropoutConfig::new(config.attention_probs_dropout_prob).init(),
+            dropout: init_dropout(config.attention_probs_dropout_prob),
             n_heads: config.num_attention_heads,
         }
     }

@@ -138,7 +138,7 @@ impl Gpt2LmHead {
             }
         }
         let Some(memory) = memory else { return Ok(()) };
-        if self.transformer.abs.is_none() {
+        if !self.transformer.has_memory() {
             return Err(ModelError::NoMemory);
         }
         for (row, prompt) in prompts.iter().enumerate() {

@@ -3,7 +3,7 @@
 use rand::RngExt;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
-use super::GenerationConfig;
+use super::{GenerationConfig, descending::Descending};
 use crate::ModelError;
 
 /// Chooses the tokens of one row.
@@ -41,17 +41,19 @@ impl Sampler {
         if self.temperature == 0.0 {
             return Ok(best);
         }
-        let shares = self.shares(logits, logits[best]);
-        let total: f64 = shares.iter().map(|&(_, share)| share).sum();
+        let (mut tokens, total) = self.candidates(logits, logits[best]);
         let mut left = self.rng.random::<f64>() * total;
-        for &(token, share) in &shares {
-            left -= share;
+        let mut chosen = best;
+        for rank in 0.. {
+            // If some is left after the last one, rounding has left it.
+            let Some(token) = tokens.get(rank) else { break };
+            chosen = token;
+            left -= self.share(logits[token], logits[best]);
             if left < 0.0 {
-                return Ok(token);
+                break;
             }
         }
-        // Rounding has left a crumb.
-        Ok(shares.last().map_or(best, |&(token, _)| token))
+        Ok(chosen)
     }
 
     /// The token with the highest logit, of equal ones the smallest.
@@ -75,28 +77,27 @@ impl Sampler {
         }
     }
 
-    /// The tokens to draw among, each with its share, of a sum that need not be 1.
-    fn shares(&self, logits: &[f32], highest: f32) -> Vec<(usize, f64)> {
-        let share = |logit: f32| ((f64::from(logit) - f64::from(highest)) / self.temperature).exp();
-        let mut tokens: Vec<usize> = (0..logits.len()).collect();
-        let better_first = |&a: &usize, &b: &usize| logits[b].total_cmp(&logits[a]).then(a.cmp(&b));
-        if self.top_k < tokens.len() {
-            tokens.select_nth_unstable_by(self.top_k - 1, better_first);
-            tokens.truncate(self.top_k);
+    /// The tokens to draw among, the best first, and the sum of their shares, which need not be 1.
+    fn candidates<'a>(&self, logits: &'a [f32], highest: f32) -> (Descending<'a>, f64) {
+        let mut tokens = Descending::new(logits, self.top_k);
+        let total: f64 = tokens.logits().map(|logit| self.share(logit, highest)).sum();
+        if self.top_p == 1.0 {
+            return (tokens, total);
         }
-        tokens.sort_unstable_by(better_first);
-        let mut shares: Vec<_> =
-            tokens.into_iter().map(|token| (token, share(logits[token]))).collect();
-        if self.top_p < 1.0 {
-            let enough = self.top_p * shares.iter().map(|&(_, share)| share).sum::<f64>();
-            let mut sum = 0.0;
-            let count = shares.iter().position(|&(_, share)| {
-                sum += share;
-                sum >= enough
-            });
-            shares.truncate(count.map_or(shares.len(), |last| last + 1));
+        let (mut count, mut sum) = (0, 0.0);
+        while sum < self.top_p * total
+            && let Some(token) = tokens.get(count)
+        {
+            sum += self.share(logits[token], highest);
+            count += 1;
         }
-        shares
+        tokens.truncate(count);
+        (tokens, sum)
+    }
+
+    /// How probable a token is, beside one with the highest logit, which has 1.
+    fn share(&self, logit: f32, highest: f32) -> f64 {
+        ((f64::from(logit) - f64::from(highest)) / self.temperature).exp()
     }
 }
 
@@ -139,11 +140,11 @@ mod tests {
             };
             let sampler = sampler(&config);
             let best = sampler.best(&expected.logits).unwrap();
-            let shares = sampler.shares(&expected.logits, expected.logits[best]);
-            let total: f64 = shares.iter().map(|&(_, share)| share).sum();
+            let highest = expected.logits[best];
+            let (mut tokens, total) = sampler.candidates(&expected.logits, highest);
             let mut probabilities = vec![0.0; expected.logits.len()];
-            for (token, share) in shares {
-                probabilities[token] = share / total;
+            for token in (0..).map_while(|rank| tokens.get(rank)) {
+                probabilities[token] = sampler.share(expected.logits[token], highest) / total;
             }
             for (got, expected) in probabilities.iter().zip(&expected.probabilities) {
                 assert!(

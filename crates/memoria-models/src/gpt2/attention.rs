@@ -1,9 +1,9 @@
 use burn::{
     module::Module,
-    nn::{Dropout, DropoutConfig, Linear},
+    nn::{Dropout, Linear},
     tensor::{Device, Tensor},
 };
-use memoria_nn::{ScoreMask, apply_dropout};
+use memoria_nn::{ScoreMask, apply_dropout, init_dropout};
 
 use super::{Gpt2Config, cache::KeysAndValues};
 use crate::{
@@ -45,8 +45,8 @@ impl Gpt2Attention {
         Self {
             c_attn: normal.linear(d_model, 3 * d_model, device),
             c_proj: normal.residual(config.n_layer).linear(d_model, d_model, device),
-            attn_dropout: DropoutConfig::new(config.attn_pdrop).init(),
-            resid_dropout: DropoutConfig::new(config.resid_pdrop).init(),
+            attn_dropout: init_dropout(config.attn_pdrop),
+            resid_dropout: init_dropout(config.resid_pdrop),
             n_head: config.n_head,
             scale,
         }

@@ -1,9 +1,9 @@
 use burn::{
     module::Module,
-    nn::{Dropout, DropoutConfig, LayerNorm, LayerNormConfig, Linear},
+    nn::{Dropout, LayerNorm, LayerNormConfig, Linear},
     tensor::{Bool, Device, Tensor},
 };
-use memoria_nn::{Recall, ScoreMask, apply_dropout};
+use memoria_nn::{Recall, ScoreMask, apply_dropout, init_dropout};
 
 use super::{Gpt2Attention, Gpt2Config, Gpt2MemoryAttention, cache::KeysAndValues};
 use crate::{Activation, init::Normal};
@@ -142,7 +142,7 @@ impl Gpt2Mlp {
         Self {
             c_fc: normal.linear(d_model, d_inner, device),
             c_proj: normal.residual(config.n_layer).linear(d_inner, d_model, device),
-            dropout: DropoutConfig::new(config.resid_pdrop).init(),
+            dropout: init_dropout(config.resid_pdrop),
             activation: config.activation_function,
         }
     }

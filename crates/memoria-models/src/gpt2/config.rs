@@ -6,7 +6,7 @@ use super::{Gpt2, Gpt2Block, Gpt2LmHead};
 use crate::{
     Activation, MemoryConfig, ModelError,
     config::{check_model_type, read_activation},
-    fields::{Fields, check_above_zero, check_positive, check_rates, invalid},
+    fields::{Fields, check_above_zero, check_deviation, check_positive, check_rates, invalid},
     size::Size,
 };
 
@@ -127,10 +127,8 @@ impl Gpt2Config {
             ("embd_pdrop", self.embd_pdrop),
             ("attn_pdrop", self.attn_pdrop),
         ])?;
-        check_above_zero(&[
-            ("layer_norm_epsilon", self.layer_norm_epsilon),
-            ("initializer_range", self.initializer_range),
-        ])?;
+        check_above_zero(&[("layer_norm_epsilon", self.layer_norm_epsilon)])?;
+        check_deviation("initializer_range", self.initializer_range)?;
         self.memory.as_ref().map_or(Ok(()), MemoryConfig::validate)
     }
 
@@ -177,9 +175,9 @@ impl Gpt2Config {
             Size::sum([attention, Size::norm(d_model).times(2)]).when(memory.is_some()),
         ]);
         let has_head = with_head && self.tie_word_embeddings == Some(false);
-        let abstractor = memory.map(|memory| {
-            Size::abstractor(d_model, memory.num_memories, d_model.saturating_mul(4))
-        });
+        let abstractor = memory
+            .and_then(|memory| memory.num_memories)
+            .map(|num_memories| Size::abstractor(d_model, num_memories, d_model.saturating_mul(4)));
         let parts = [
             Size::matrix(self.vocab_size, d_model),
             Size::matrix(self.n_positions, d_model),
@@ -194,7 +192,7 @@ impl Gpt2Config {
         let mut fields = Fields::new(map);
         let with_memory = check_model_type(&mut fields, &["gpt2", "gpt2_with_memoria"])?
             .is_some_and(|model_type| model_type == "gpt2_with_memoria")
-            || fields.has_any_of("memoria_");
+            || MemoryConfig::is_in(&fields);
         let activation = read_activation(&mut fields, "activation_function", Activation::GeluNew)?;
         let config = Self {
             n_inner: fields.optional("n_inner")?,
@@ -207,7 +205,10 @@ impl Gpt2Config {
             scale_attn_weights: fields.or("scale_attn_weights", true)?,
             scale_attn_by_inverse_layer_idx: fields.or("scale_attn_by_inverse_layer_idx", false)?,
             tie_word_embeddings: fields.optional("tie_word_embeddings")?,
-            memory: if with_memory { Some(MemoryConfig::read(&mut fields, false)?) } else { None },
+            memory: match with_memory {
+                true => Some(MemoryConfig::read(&mut fields, MemoryConfig::of_gpt2())?),
+                false => None,
+            },
             ..Self::new(
                 fields.required(&["vocab_size"])?,
                 fields.required(&["n_positions", "max_position_embeddings"])?,
@@ -236,6 +237,9 @@ impl TryFrom<Map<String, Value>> for Gpt2Config {
 impl From<Gpt2Config> for Map<String, Value> {
     fn from(config: Gpt2Config) -> Self {
         let mut map = config.other.clone();
+        if config.memory.is_none() {
+            MemoryConfig::remove(&mut map);
+        }
         let (model_type, architecture) = match config.memory {
             None => ("gpt2", "GPT2LMHeadModel"),
             Some(_) => ("gpt2_with_memoria", "GPT2WithMemoriaLMHeadModel"),

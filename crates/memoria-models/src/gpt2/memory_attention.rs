@@ -1,11 +1,11 @@
 use burn::{
     module::Module,
-    nn::{Dropout, DropoutConfig, Linear},
+    nn::{Dropout, Linear},
     tensor::{Bool, Device, Tensor},
 };
 use memoria_nn::{
     MemoryAttentionConfig, MemoryAttentionOutput, ProjectedMemories, apply_dropout,
-    attend_to_memories,
+    attend_to_memories, init_dropout,
 };
 
 use super::Gpt2Config;
@@ -39,8 +39,8 @@ impl Gpt2MemoryAttention {
             c_attn: normal.beside(compared.key, d_model, device),
             q_attn: compared.query,
             c_proj: normal.residual(config.n_layer).linear(d_model, d_model, device),
-            attn_dropout: DropoutConfig::new(config.attn_pdrop).init(),
-            resid_dropout: DropoutConfig::new(config.resid_pdrop).init(),
+            attn_dropout: init_dropout(config.attn_pdrop),
+            resid_dropout: init_dropout(config.resid_pdrop),
             n_head: config.n_head,
         }
     }

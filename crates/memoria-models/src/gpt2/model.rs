@@ -1,9 +1,9 @@
 use burn::{
     module::Module,
-    nn::{Dropout, DropoutConfig, Embedding, LayerNorm, LayerNormConfig},
+    nn::{Dropout, Embedding, LayerNorm, LayerNormConfig},
     tensor::{Bool, Device, Int, Tensor, TensorData},
 };
-use memoria_nn::{Abstractor, AbstractorConfig, Recall, ScoreMask, apply_dropout};
+use memoria_nn::{Abstractor, AbstractorConfig, Recall, ScoreMask, apply_dropout, init_dropout};
 
 use super::{
     Gpt2Block, Gpt2Cache, Gpt2Config,
@@ -31,7 +31,8 @@ pub struct Gpt2 {
     pub h: Vec<Gpt2Block>,
     /// After the blocks.
     pub ln_f: LayerNorm,
-    /// Makes working memories; none in a plain GPT-2.
+    /// Makes working memories; none in a plain GPT-2, and in one whose hidden states are its working
+    /// memories.
     pub abs: Option<Abstractor>,
     /// Whether padding is [remembered](crate::MemoryConfig::remembers_padding).
     pub remembers_padding: bool,
@@ -71,12 +72,12 @@ impl Gpt2 {
         Self {
             wte: normal.embedding(config.vocab_size, d_model, device),
             wpe: normal.embedding(config.n_positions, d_model, device),
-            drop: DropoutConfig::new(config.embd_pdrop).init(),
+            drop: init_dropout(config.embd_pdrop),
             h: (0..config.n_layer).map(|layer| Gpt2Block::new(config, layer, device)).collect(),
             ln_f: LayerNormConfig::new(d_model)
                 .with_epsilon(config.layer_norm_epsilon)
                 .init(device),
-            abs: config.memory.as_ref().map(|memory| abstractor(memory.num_memories)),
+            abs: config.memory.as_ref().and_then(|memory| memory.num_memories).map(abstractor),
             remembers_padding: config
                 .memory
                 .as_ref()
@@ -124,6 +125,11 @@ impl Gpt2 {
         input.checked(&limits, &self.wte.weight.val().device())
     }
 
+    /// Whether it attends to memories.
+    pub(crate) fn has_memory(&self) -> bool {
+        self.h.iter().any(|block| block.memory_attention.is_some())
+    }
+
     /// What the previous segment reminds of, for a batch of so many rows, of which those in `absent` take no
     /// part; `None` if there is none.
     pub(crate) fn recall(
@@ -132,10 +138,15 @@ impl Gpt2 {
         absent: &[usize],
         memory: &mut ModelMemory,
     ) -> Result<Option<Gpt2Recall>, ModelError> {
-        let abstractor = self.abs.as_ref().ok_or(ModelError::NoMemory)?;
+        if !self.has_memory() {
+            return Err(ModelError::NoMemory);
+        }
         let recalled =
             memory.recall_previous(batch, absent, &self.wte.weight.val(), |hidden, left_out| {
-                abstractor.forward(hidden, left_out).memories
+                match &self.abs {
+                    Some(abstractor) => abstractor.forward(hidden, left_out).memories,
+                    None => hidden,
+                }
             })?;
         Ok(recalled.map(|(recall, without)| {
             let without_memory = (!without.is_empty()).then(|| {

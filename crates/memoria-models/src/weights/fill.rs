@@ -1,7 +1,7 @@
 //! From a checkpoint's tensors to a module's parameters.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, btree_map::Entry},
     path::{Path, PathBuf},
 };
 
@@ -26,13 +26,31 @@ use crate::ModelError;
 pub(crate) struct Source {
     path: PathBuf,
     tensors: BTreeMap<String, StoredTensor>,
+    /// What is not used, as another tensor stands for it.
+    copies: Vec<String>,
 }
 
 impl Source {
+    /// # Errors
+    ///
+    /// As [`WeightFile::open`]; [`ModelError::TwoTensors`] for a parameter of which there are two that
+    /// differ, and [`ModelError::UnreadableTensor`] if that cannot be told.
     pub(crate) fn open(folder: &Path, names: &Names) -> Result<Self, ModelError> {
-        let WeightFile { path, tensors } = WeightFile::open(folder)?;
-        let keyed = |(name, tensor): (String, StoredTensor)| Some((names.key_of(&name)?, tensor));
-        Ok(Self { path, tensors: tensors.into_iter().filter_map(keyed).collect() })
+        let WeightFile { path, tensors: named, passed_over: mut copies } =
+            WeightFile::open(folder)?;
+        let mut tensors = BTreeMap::new();
+        for (name, tensor) in named {
+            let Some(key) = names.key_of(&name) else { continue };
+            match tensors.entry(key) {
+                Entry::Vacant(place) => drop(place.insert(tensor)),
+                Entry::Occupied(first) if are_same(first.get(), &tensor)? => copies.push(name),
+                Entry::Occupied(first) => {
+                    let first = first.get().name.clone();
+                    return Err(ModelError::TwoTensors { path, first, second: name });
+                }
+            }
+        }
+        Ok(Self { path, tensors, copies })
     }
 
     pub(crate) fn has(&self, key: &str) -> bool {
@@ -41,16 +59,10 @@ impl Source {
 
     /// Whether two keys hold the same numbers.
     pub(crate) fn are_same(&self, [a, b]: [&str; 2]) -> Result<bool, ModelError> {
-        let (Some(a), Some(b)) = (self.tensors.get(a), self.tensors.get(b)) else {
-            return Ok(false);
-        };
-        if a.shape != b.shape || a.dtype != b.dtype {
-            return Ok(false);
+        match (self.tensors.get(a), self.tensors.get(b)) {
+            (Some(a), Some(b)) => are_same(a, b),
+            _ => Ok(false),
         }
-        let read = |tensor: &StoredTensor| {
-            to_data(tensor).map_err(|error| unreadable(&tensor.name, error))
-        };
-        Ok(read(a)?.as_bytes() == read(b)?.as_bytes())
     }
 
     /// Refuses a tensor of another shape, before a model of sizes that a file has not is made.
@@ -121,6 +133,7 @@ impl Source {
             });
         }
         report.unused = self.tensors.into_values().map(|tensor| tensor.name).collect();
+        report.unused.extend(self.copies);
         let applied = module.apply(tensors, None, None, false);
         if let Some(error) = applied.errors.into_iter().next() {
             return Err(in_file(error, &file_names));
@@ -144,6 +157,16 @@ fn in_file(error: ApplyError, file_names: &BTreeMap<String, String>) -> ModelErr
         }
     };
     unreadable(file_names.get(&path).unwrap_or(&path), reason)
+}
+
+/// Whether two tensors hold the same numbers in the same type.
+fn are_same(a: &StoredTensor, b: &StoredTensor) -> Result<bool, ModelError> {
+    if a.shape != b.shape || a.dtype != b.dtype {
+        return Ok(false);
+    }
+    let read =
+        |tensor: &StoredTensor| to_data(tensor).map_err(|error| unreadable(&tensor.name, error));
+    Ok(read(a)?.as_bytes() == read(b)?.as_bytes())
 }
 
 fn unreadable(tensor: &str, reason: impl ToString) -> ModelError {

@@ -2,10 +2,19 @@
 
 use crate::encoder::EncoderKind;
 
+/// What tensors are kept under in the files of a training, in any order and depth.
+const CONTAINERS: [&str; 5] = ["state_dict", "model_state_dict", "model_state", "model", "module"];
+
+/// What PyTorch puts around modules that it compiles, shards or computes again, anywhere in a name.
+const WRAPPERS: [&str; 3] = ["_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"];
+
+/// What the names of a training's own state begin with.
+const TRAINING: [&str; 4] = ["optimizer", "lr_scheduler", "callbacks", "loops"];
+
 /// The names of one model's parameters.
 ///
-/// A *key* is a name without the prefix that a base model has within a model with a head, which files may
-/// have or lack.
+/// A *key* is a name without what a training has put before it, and without the prefix that a base model
+/// has within a model with a head; files may have either or lack it.
 #[derive(Clone, Copy)]
 pub(crate) struct Names {
     /// Prefixes that files may have before keys of the base model; the first is written, if any is.
@@ -60,8 +69,12 @@ impl Names {
     }
 
     /// The key that a name in a file stands for; `None` if it is no parameter's but a constant's, which
-    /// older versions of PyTorch models stored.
+    /// older versions of PyTorch models stored, or a part of a training's state.
     pub(crate) fn key_of(&self, name: &str) -> Option<String> {
+        if TRAINING.iter().any(|beginning| name.starts_with(beginning)) {
+            return None;
+        }
+        let name = &without_wrappers(name)[..];
         let key = self.prefixes.iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name);
         let parts: Vec<&str> = key.split('.').collect();
         if let [.., module, last] = parts[..] {
@@ -93,6 +106,12 @@ impl Names {
             _ => key.to_owned(),
         }
     }
+}
+
+/// A name without what a training has put before and between its parts.
+fn without_wrappers(name: &str) -> String {
+    let parts = name.split('.').filter(|part| !WRAPPERS.contains(part));
+    parts.skip_while(|part| CONTAINERS.contains(part)).collect::<Vec<_>>().join(".")
 }
 
 /// Whether a key is a parameter of the memory.
@@ -150,6 +169,15 @@ mod tests {
     #[case("h.0.attn.c_attn.bias", Some("h.0.attn.c_attn.bias"))]
     #[case("transformer.h.1.ln_memory_attn.bias", Some("h.1.ln_memory_attn.bias"))]
     #[case("lm_head.weight", Some("lm_head.weight"))]
+    #[case("state_dict.model.transformer.wte.weight", Some("wte.weight"))]
+    #[case("model_state_dict.module.wte.weight", Some("wte.weight"))]
+    #[case("model.lm_head.weight", Some("lm_head.weight"))]
+    #[case("module._orig_mod.transformer.h.0._orig_mod.ln_1.bias", Some("h.0.ln_1.bias"))]
+    #[case("_fsdp_wrapped_module.transformer.ln_f.weight", Some("ln_f.weight"))]
+    #[case("model.transformer.h.0.attn.bias", None)]
+    #[case("ema.transformer.wte.weight", Some("ema.transformer.wte.weight"))]
+    #[case("optimizer_states.0.state.0.exp_avg", None)]
+    #[case("optimizer.state.0.exp_avg", None)]
     fn names_of_gpt2(#[case] name: &str, #[case] key: Option<&str>) {
         assert_eq!(Names::GPT2_LM_HEAD.key_of(name).as_deref(), key);
     }

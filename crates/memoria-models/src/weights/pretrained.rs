@@ -1,21 +1,19 @@
 use std::path::Path;
 
 use burn::tensor::Device;
+use serde_json::Value;
 
-use super::{
-    LoadReport,
-    file::{CONFIG, read_json},
-    fill::Source,
-    names::Names,
-    save::save,
-};
+use super::{LoadReport, file::CONFIG, fill::Source, names::Names, save::save};
 use crate::{
-    Encoder, EncoderConfig, Gpt2, Gpt2Config, Gpt2LmHead, ModelError, SequenceClassifier,
-    fields::Fields,
+    Encoder, EncoderConfig, EncoderKind, Gpt2, Gpt2Config, Gpt2LmHead, ModelError,
+    SequenceClassifier, fields::invalid, json::read_json, model_kind::model_type_of,
 };
 
 /// A weight of every encoder, which tells the size of its hidden states.
 const FIRST_QUERY: &str = "encoder.layer.0.attention.self.query.weight";
+
+/// The weight of the projection of embeddings of another size than the hidden states.
+const PROJECTION: &str = "embeddings_project.weight";
 
 /// A model that was loaded, with its configuration.
 #[derive(Clone, Debug)]
@@ -31,13 +29,16 @@ pub struct Pretrained<M, C> {
 /// The `model_type` in a checkpoint folder's `config.json`, which tells whether to load it as a
 /// [`Gpt2LmHead`] or as a [`SequenceClassifier`].
 ///
+/// Where the file does not say it, its `architectures` tell, or the fields that only one kind of model has.
+/// BERT and RoBERTa are told apart by their padding token, 0 and 1, and the count of their token types, 2
+/// and 1; where these contradict each other, see [`EncoderConfig::from_pretrained_as`].
+///
 /// # Errors
 ///
-/// [`ModelError::Io`], [`ModelError::Json`], [`ModelError::MissingField`] and
-/// [`ModelError::InvalidField`].
+/// [`ModelError::Io`], [`ModelError::Json`], [`ModelError::LfsPointer`], [`ModelError::InvalidField`] for
+/// one that is not a string, and [`ModelError::UnknownModelType`].
 pub fn model_type(folder: impl AsRef<Path>) -> Result<String, ModelError> {
-    let map = read_json(&folder.as_ref().join(CONFIG))?;
-    Fields::new(map).required(&["model_type"])
+    model_type_of(&read_json(&folder.as_ref().join(CONFIG))?)
 }
 
 impl Gpt2Config {
@@ -45,15 +46,20 @@ impl Gpt2Config {
     ///
     /// # Errors
     ///
-    /// As [`model_type`].
+    /// As [`model_type`]; [`ModelError::MissingField`] and [`ModelError::InvalidField`].
     pub fn from_pretrained(folder: impl AsRef<Path>) -> Result<Self, ModelError> {
         Self::try_from(read_json(&folder.as_ref().join(CONFIG))?)
     }
 
     /// A model with head of this configuration, with the weights of a checkpoint folder: of
-    /// `model.safetensors` or else `pytorch_model.bin`, or what their `.index.json` lists.
+    /// `model.safetensors`, or else of the files that `model.safetensors.index.json` lists, or else of
+    /// `pytorch_model.bin` or what `pytorch_model.bin.index.json` lists, the order of transformers. The
+    /// file of a training, called `pytorch_model.bin`, will do: the weights may be under `state_dict`,
+    /// `model_state_dict`, `model_state`, `model` or `module`.
     ///
-    /// Names may have the prefix `transformer.` or lack it. What the file lacks is as
+    /// Names may have the prefix `transformer.` or lack it, and what a training puts before or into them:
+    /// `model.`, `module.`, `_orig_mod.` and the like. Of two equal tensors for one parameter one is used,
+    /// and the other reported as unused. What the file lacks is as
     /// [`init`](Self::init) makes it, and reported; so the memory of a plain checkpoint. Unless
     /// [`tie_word_embeddings`](Self::tie_word_embeddings) says otherwise, a head in the file that differs
     /// from the token embedding is used, and otherwise the token embedding. Weights of half precision
@@ -62,8 +68,9 @@ impl Gpt2Config {
     /// # Errors
     ///
     /// As [`validate`](Self::validate); [`ModelError::Io`], [`ModelError::NoWeights`],
-    /// [`ModelError::UnreadableWeights`], [`ModelError::UnreadableTensor`], [`ModelError::WrongShape`],
-    /// and [`ModelError::NothingLoaded`].
+    /// [`ModelError::LfsPointer`], [`ModelError::UnreadableWeights`], [`ModelError::UnreadableTensor`],
+    /// [`ModelError::WrongShape`], [`ModelError::TwoTensors`] for two tensors that differ and are one
+    /// parameter, and [`ModelError::NothingLoaded`].
     pub fn load(
         mut self,
         folder: impl AsRef<Path>,
@@ -116,8 +123,10 @@ impl Gpt2LmHead {
         Gpt2Config::from_pretrained(&folder)?.load(&folder, device)
     }
 
-    /// Writes `config.json` and `model.safetensors`, which PyTorch can read, into a folder, which is made
-    /// if there is none. A head that is the token embedding is not written.
+    /// Writes `model.safetensors` and `config.json`, which PyTorch can read, into a folder, which is made
+    /// if there is none. A head that is the token embedding is not written. The configuration says the
+    /// type that the weights have in the file (`dtype`, and `torch_dtype` for older readers), whatever it
+    /// said when it was loaded. Each file is whole on the disk before it takes the place of an old one.
     ///
     /// # Errors
     ///
@@ -138,9 +147,34 @@ impl EncoderConfig {
     ///
     /// # Errors
     ///
-    /// As [`model_type`].
+    /// As [`model_type`]; [`ModelError::MissingField`] and [`ModelError::InvalidField`].
     pub fn from_pretrained(folder: impl AsRef<Path>) -> Result<Self, ModelError> {
         Self::try_from(read_json(&folder.as_ref().join(CONFIG))?)
+    }
+
+    /// As [`from_pretrained`](Self::from_pretrained), for a file that does not say its `model_type`.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_pretrained`](Self::from_pretrained), and [`ModelError::InvalidField`] for a file that says
+    /// the type of another kind.
+    pub fn from_pretrained_as(
+        kind: EncoderKind,
+        folder: impl AsRef<Path>,
+    ) -> Result<Self, ModelError> {
+        let mut map = read_json(&folder.as_ref().join(CONFIG))?;
+        if map.get("model_type").is_none_or(Value::is_null) {
+            let model_type = kind.model_type(false);
+            map.insert("model_type".to_owned(), model_type.into());
+        }
+        let config = Self::try_from(map)?;
+        match config.kind == kind {
+            true => Ok(config),
+            false => {
+                let expected = format!("one of {}", kind.model_types().join(", "));
+                Err(invalid("model_type", expected, format!("{:?}", config.kind)))
+            }
+        }
     }
 
     /// A model with classification head of this configuration, with the weights of a checkpoint folder,
@@ -153,13 +187,14 @@ impl EncoderConfig {
     ///
     /// As [`Gpt2Config::load`].
     pub fn load(
-        self,
+        mut self,
         folder: impl AsRef<Path>,
         device: &Device,
     ) -> Result<Pretrained<SequenceClassifier, Self>, ModelError> {
         let names = Names::classifier(self.kind);
         let source = Source::open(folder.as_ref(), &names)?;
         source.check_shape(FIRST_QUERY, [self.hidden_size; 2])?;
+        self.embedding_size = self.embedding_size.filter(|_| source.has(PROJECTION));
         let (model, report) = source.fill(self.init(device)?, &names, device)?;
         Ok(Pretrained { model, config: self, report })
     }
@@ -170,13 +205,14 @@ impl EncoderConfig {
     ///
     /// As [`load`](Self::load).
     pub fn load_model(
-        self,
+        mut self,
         folder: impl AsRef<Path>,
         device: &Device,
     ) -> Result<Pretrained<Encoder, Self>, ModelError> {
         let names = Names::encoder(self.kind);
         let source = Source::open(folder.as_ref(), &names)?;
         source.check_shape(FIRST_QUERY, [self.hidden_size; 2])?;
+        self.embedding_size = self.embedding_size.filter(|_| source.has(PROJECTION));
         let (model, report) = source.fill(self.init_model(device)?, &names, device)?;
         Ok(Pretrained { model, config: self, report })
     }

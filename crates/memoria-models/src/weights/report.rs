@@ -11,7 +11,8 @@ pub struct LoadReport {
     pub missing: Vec<String>,
     /// Parameters of the memory, in a file that has none of them; they are as initialized.
     pub initialized_memory: Vec<String>,
-    /// Tensors of the file that no parameter of the model is called like.
+    /// Tensors of the file that no parameter of the model is called like, and copies of those that were
+    /// loaded: the same numbers under a second name, or in a second file, as `file: name`.
     pub unused: Vec<String>,
 }
 

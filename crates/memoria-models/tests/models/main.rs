@@ -1,7 +1,10 @@
 //! What the models are held to. One program, so that Burn is linked once; what sets the seed of the
 //! process has its own.
 
+mod checkpoint;
 mod checkpoints;
+mod configurations;
+mod files;
 mod gradients;
 mod inference;
 mod refusals;

@@ -84,7 +84,7 @@ fn more_labels_than_memory_are_refused_where_there_is_a_head() {
 }
 
 #[rstest]
-#[case("pad_token_id", "max_position_embeddings")]
+#[case("pad_token_id", "pad_token_id")]
 #[case("memory_layer_index", "memory_layer_index")]
 #[case("num_attention_heads", "num_attention_heads")]
 fn the_field_that_is_too_large_is_named(
