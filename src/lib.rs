@@ -66,9 +66,9 @@
 
 pub use memoria_core::{
     AttachedRows, Attachment, Connection, Correlation, Costs, Engram, EngramCounts, EngramId,
-    EngramKind, Invariant, LifespanGain, Memoria, MemoriaConfig, MemoriaError, MemoryUse,
-    Recollection, Reminded, Restore, Restored, RowState, Snapshot, SnapshotInfo, State, Storage,
-    history,
+    EngramKind, Invariant, LifespanGain, Memoria, MemoriaConfig, MemoriaError, MemoryUse, Reached,
+    Recollection, Reminded, Restore, Restored, RowState, SearchStage, SearchTrace, Snapshot,
+    SnapshotInfo, State, Storage, history,
 };
 
 /// Whole transformers with a memory, and their weights: GPT-2, BERT and RoBERTa. Feature `models`.

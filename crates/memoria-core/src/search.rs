@@ -2,7 +2,10 @@
 
 pub(crate) mod exploration;
 pub(crate) mod ranking;
+mod trace;
 mod walk;
+
+pub use trace::{Reached, SearchStage, SearchTrace};
 
 use crate::{
     EngramId, MemoriaConfig, Recollection,
