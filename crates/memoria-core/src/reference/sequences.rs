@@ -68,8 +68,9 @@ pub(super) fn perform(
 fn judge(
     (config, numbers, rows, dim): (MemoriaConfig, Numbers, usize, usize),
     operations: &[Operation],
+    is_small: bool,
 ) -> usize {
-    let mut judged = Judged::new(config, rows, dim);
+    let mut judged = Judged::new(config, rows, dim).with_small_limits(is_small);
     for (index, operation) in operations.iter().enumerate() {
         if perform(&mut judged, numbers, operation).is_err() {
             return index;
@@ -153,9 +154,10 @@ proptest! {
 
     #[test]
     fn any_sequence_of_operations_gives_what_the_reference_gives(
-        (setting, operations) in setting_and_operations()
+        (setting, operations) in setting_and_operations(),
+        is_small in any::<bool>(),
     ) {
-        judge(setting, &operations);
+        judge(setting, &operations, is_small);
     }
 }
 
@@ -171,11 +173,12 @@ proptest! {
         gains in vec(select(vec![0.0f32, 0.5, 1.0, 2.0, 5.0, 30.0, -1.0]), 401),
         sizes in (3..7usize, 2..7usize, 1..6usize, 4..9usize),
         reset in 100..200usize,
+        is_small in any::<bool>(),
     ) {
         let (reminded, capacity, depth, final_ltms) = sizes;
         let config = MemoriaConfig::new(reminded, capacity, depth, 2.0, final_ltms)
             .with_ltm_exploration(1, 5);
-        let mut judged = Judged::new(config, 2, 3);
+        let mut judged = Judged::new(config, 2, 3).with_small_limits(is_small);
         let numbers = Numbers::Integers.of(&raw);
         for (step, &width) in widths.iter().enumerate() {
             judged.add(width, &numbers[step * 3..]);
@@ -206,7 +209,7 @@ fn most_operations_can_be_judged() {
     for _ in 0..200 {
         let (setting, operations) =
             setting_and_operations().new_tree(&mut runner).unwrap().current();
-        judged += judge(setting, &operations);
+        judged += judge(setting, &operations, true);
         all += operations.len();
     }
     assert!(judged * 10 > all * 8, "{judged} of {all}");
