@@ -21,8 +21,8 @@ pub(super) struct Hub {
     youngest_tied: EngramId,
     /// Made when it is first asked for.
     pub(super) strongest: Option<StrongestCache>,
-    /// Whether the strongest were asked for since the last sweep.
-    pub(super) is_asked: bool,
+    /// The search in which it was last asked for.
+    pub(super) last_asked: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +39,7 @@ impl Hub {
             ties: Vec::new(),
             youngest_tied: EngramId(0),
             strongest: None,
-            is_asked: false,
+            last_asked: 0,
         }
     }
 
@@ -106,13 +106,6 @@ impl Hub {
             for &member in firings[firing].long_term().iter().filter(|&&m| m != self.entry) {
                 counts.add(member, 1);
             }
-        }
-    }
-
-    /// Drops the connections it keeps unless they were asked for since the last time.
-    pub(super) fn forget_unasked(&mut self) {
-        if !core::mem::take(&mut self.is_asked) {
-            self.strongest = None;
         }
     }
 

@@ -19,8 +19,10 @@ pub(crate) struct GraphLimits {
     pub(crate) spare_members: usize,
     /// A hub keeps at least so many of its strongest connections.
     pub(crate) kept_connections: usize,
-    /// Hubs whose kept connections may go when another hub's are made.
+    /// Hubs whose kept connections may go when another hub's are made,
     pub(crate) swept_hubs: usize,
+    /// and for how many searches they have to be unused for that.
+    pub(crate) unused_searches: u32,
 }
 
 impl Default for GraphLimits {
@@ -34,6 +36,7 @@ impl Default for GraphLimits {
             spare_members: 32,
             kept_connections: 64,
             swept_hubs: 16,
+            unused_searches: 1000,
         }
     }
 }
@@ -50,5 +53,6 @@ impl GraphLimits {
         spare_members: 3,
         kept_connections: 3,
         swept_hubs: 1,
+        unused_searches: 7,
     };
 }

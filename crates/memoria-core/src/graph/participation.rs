@@ -30,6 +30,8 @@ pub(super) struct Participations {
     pub(super) lists: SmallListArena,
     /// All hubs, in no particular order.
     pub(super) hubs: ChunkedVec<Hub>,
+    /// How often connections were searched for, modulo 2³².
+    pub(super) searches: u32,
     /// The hub that is [swept](Self::sweep) next.
     next_swept: usize,
 }
@@ -113,12 +115,15 @@ impl Participations {
         }
     }
 
-    /// Drops the connections that the next `count` hubs keep, but for those that were asked for since the
-    /// last time.
-    pub(super) fn sweep(&mut self, count: usize) {
+    /// Drops the connections that the next `count` hubs keep, if they were not used in the last `unused`
+    /// searches.
+    pub(super) fn sweep(&mut self, count: usize, unused: u32) {
         for _ in 0..count.min(self.hubs.len()) {
             self.next_swept = (self.next_swept + 1) % self.hubs.len();
-            self.hubs[self.next_swept].forget_unasked();
+            let hub = &mut self.hubs[self.next_swept];
+            if self.searches.wrapping_sub(hub.last_asked) > unused {
+                hub.strongest = None;
+            }
         }
     }
 

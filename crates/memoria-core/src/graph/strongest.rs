@@ -70,6 +70,7 @@ impl FiringLog {
         let is_grouped = from.len() > self.limits.grouped_above;
         let Self { firings, participations, limits, workspace, .. } = self;
         let (counts, tally) = (&mut workspace.counts, &mut workspace.tally);
+        participations.searches = participations.searches.wrapping_add(1);
         let mut made = 0;
         let mut of_one: Option<(u32, Option<(Member, u32)>)> = None;
         let mut of_several: FxHashMap<&[u32], Option<(Member, u32)>> = FxHashMap::default();
@@ -87,7 +88,7 @@ impl FiringLog {
                 }
                 Participation::Hub(at) => {
                     let hub = &mut participations.hubs[*at as usize];
-                    hub.is_asked = true;
+                    hub.last_asked = participations.searches;
                     match hub.strongest.as_ref().map(|kept| kept.unvisited(visited, records)) {
                         Some(Answer::Known(known)) => known,
                         _ => {
@@ -111,7 +112,7 @@ impl FiringLog {
                 found(Connection { from, to, count });
             }
         }
-        participations.sweep(made * limits.swept_hubs);
+        participations.sweep(made * limits.swept_hubs, limits.unused_searches);
     }
 }
 
