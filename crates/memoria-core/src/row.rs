@@ -15,7 +15,7 @@ use crate::{
         lifespan::Lifespan,
         records::{Day, Place, Record, Records},
     },
-    graph::FiringLog,
+    graph::{Connection, FiringLog},
     history::Recorder,
     id::{Entry, Member, Slot},
     search::SearchWorkspace,
@@ -211,9 +211,22 @@ impl Row {
     /// among the long-term engrams that were not visited: in place of what is in `found`, in no particular
     /// order.
     pub(crate) fn strongest_ltms(&mut self, from: &[Member], found: &mut Vec<Member>) {
+        let (youngest, visited) = (self.long_term_below(), &self.scratch.visited);
+        self.log.strongest_ltms(from, youngest, visited, &self.records, found);
+    }
+
+    /// As [`strongest_ltms`](Self::strongest_ltms), with where each was reached from and how often the two
+    /// fired together.
+    #[allow(dead_code)]
+    pub(crate) fn strongest_connections(&mut self, from: &[Member], found: &mut Vec<Connection>) {
+        let (youngest, visited) = (self.long_term_below(), &self.scratch.visited);
+        self.log.strongest_connections(from, youngest, visited, &self.records, found);
+    }
+
+    /// The first id that is not long-term.
+    fn long_term_below(&self) -> EngramId {
         let first = self.short_term.front().or(self.working.first());
-        let youngest = first.map_or(EngramId(self.next_id), |member| member.id);
-        self.log.strongest_ltms(from, youngest, &self.scratch.visited, &self.records, found);
+        first.map_or(EngramId(self.next_id), |member| member.id)
     }
 
     /// How often two different engrams fired together.
@@ -239,6 +252,12 @@ impl Row {
 
     pub(crate) fn engram(&self, entry: Entry) -> Engram {
         self.records.engram(entry, self.steps)
+    }
+
+    /// Sets the limits of the firing log.
+    #[cfg(test)]
+    pub(crate) fn set_graph_limits(&mut self, limits: crate::graph::GraphLimits) {
+        self.log.set_limits(limits);
     }
 
     /// Bytes set aside.

@@ -30,12 +30,19 @@ impl Counts {
         self.counts[entry.index()]
     }
 
+    /// The count of an engram, which is zero from then on. It is not to be counted again before the
+    /// next clearing.
+    pub(crate) fn take(&mut self, entry: Entry) -> u32 {
+        core::mem::take(&mut self.counts[entry.index()])
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Entry, u32)> {
         self.counted.iter().map(|&entry| (entry, self.counts[entry.index()]))
     }
 
     pub(crate) fn is_clear(&self) -> bool {
-        self.counts.iter().filter(|&&count| count > 0).count() == self.counted.len()
+        let counted = self.counted.iter().filter(|&&entry| self.get(entry) > 0).count();
+        self.counts.iter().filter(|&&count| count > 0).count() == counted
     }
 
     pub(crate) fn bytes(&self) -> usize {

@@ -42,6 +42,11 @@ impl Marks {
         marks
     }
 
+    /// All that are marked, in the order in which they were.
+    pub(crate) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }

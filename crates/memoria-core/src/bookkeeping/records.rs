@@ -115,6 +115,14 @@ impl Records {
         self.table.get(member.entry.index()).is_some_and(here)
     }
 
+    /// The living engram at an entry, if there is one with this id or a smaller one.
+    #[inline]
+    pub(crate) fn living_at(&self, entry: Entry, until: EngramId) -> Option<Member> {
+        let record = self.get(entry);
+        let lives = record.id <= until && record.place != Place::VACANT;
+        lives.then_some(Member { id: record.id, entry })
+    }
+
     /// All living engrams, in no particular order.
     pub(crate) fn living(&self) -> impl Iterator<Item = Member> {
         let members = (0..self.table.len() as u32).map(|entry| self.member(Entry(entry)));

@@ -19,6 +19,8 @@ pub(super) struct GraphWorkspace {
     pub(super) grouped: Vec<(u64, Member)>,
     /// Firings of the log.
     pub(super) firings: Vec<u32>,
+    /// Counts added to flush firings, and firings of hubs looked through, ever since.
+    pub(super) work: u64,
 }
 
 impl GraphWorkspace {

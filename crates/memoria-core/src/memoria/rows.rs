@@ -16,3 +16,11 @@ pub(super) fn for_each_row<R: Send>(
         rows.map(|(index, row)| each(row, index)).collect()
     }
 }
+
+#[cfg(test)]
+impl<B: burn::backend::Backend> super::Memoria<B> {
+    /// Sets the limits of the firing logs of the rows that there are.
+    pub(crate) fn set_graph_limits(&mut self, limits: crate::graph::GraphLimits) {
+        self.rows.iter_mut().for_each(|row| row.set_graph_limits(limits));
+    }
+}

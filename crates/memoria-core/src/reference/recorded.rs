@@ -236,7 +236,7 @@ proptest! {
         from in 0..30usize,
     ) {
         let (config, numbers, rows, dim) = setting;
-        let mut judged = Judged::new(config, rows, dim);
+        let mut judged = Judged::new(config, rows, dim).with_small_limits(true);
         let from = from.min(operations.len()).saturating_sub(10);
         for (index, operation) in operations.iter().enumerate() {
             if index == from {
@@ -266,7 +266,7 @@ proptest! {
         use super::judged::GainKind;
         use crate::MemoriaConfig;
         let config = MemoriaConfig::new(4, 5, 3, 2.0, 5).with_ltm_exploration(1, 5);
-        let mut judged = Judged::new(config, 2, 3);
+        let mut judged = Judged::new(config, 2, 3).with_small_limits(true);
         let numbers: Vec<f32> = raw.iter().map(|raw| f32::from(raw.rem_euclid(5) - 2)).collect();
         for step in 0..120 {
             if step == from {

@@ -30,7 +30,8 @@ impl Row {
                 format!("engram {} fired {fired} times in {} reminds", member.id, self.reminds)
             })?;
         }
-        self.log.verify(&living, self.long_term.len(), &self.records)?;
+        let fired = |entry| u64::from(self.fire_count(entry));
+        self.log.verify(&living, self.long_term.len(), &self.records, fired)?;
         ensure(self.scratch.is_clear(), Invariant::Scratch, || "marks or counts are left".into())
     }
 

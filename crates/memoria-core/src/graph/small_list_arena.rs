@@ -1,14 +1,14 @@
-//! Millions of short lists in few allocations.
+//! Millions of small lists in few allocations.
 
-use core::slice;
+use core::{num::NonZeroU8, slice};
 
 /// The lengths that room is set aside for.
 const SIZES: [usize; 5] = [2, 4, 6, 8, 12];
 /// For each length above 1, which of the sizes it fits in.
-const CLASSES: [u8; SmallList::MAX + 1] = {
-    let mut classes = [0; SmallList::MAX + 1];
+const CLASSES: [u8; SmallList::MAX_LEN + 1] = {
+    let mut classes = [0; SmallList::MAX_LEN + 1];
     let (mut len, mut class) = (2, 0);
-    while len <= SmallList::MAX {
+    while len <= SmallList::MAX_LEN {
         if len > SIZES[class] {
             class += 1;
         }
@@ -17,44 +17,57 @@ const CLASSES: [u8; SmallList::MAX + 1] = {
     }
     classes
 };
-/// Rooms per piece of memory.
-const PIECE: usize = 256;
+/// Rooms per chunk of memory.
+const CHUNK: usize = 256;
 
-/// A list kept in [`SmallListArena`].
-#[derive(Clone, Copy, Debug, Default)]
+/// A list kept in a [`SmallListArena`].
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct SmallList {
     /// Its room, or, if it has one item only, that item.
     at: u32,
-    len: u32,
+    /// One more than its length, so that an enum of a list and a number takes no more room.
+    len_and_one: NonZeroU8,
+}
+
+impl Default for SmallList {
+    fn default() -> Self {
+        Self { at: 0, len_and_one: NonZeroU8::MIN }
+    }
 }
 
 impl SmallList {
     /// No list is longer.
-    pub(crate) const MAX: usize = SIZES[SIZES.len() - 1];
+    pub(crate) const MAX_LEN: usize = SIZES[SIZES.len() - 1];
 
+    #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.len as usize
+        usize::from(self.len_and_one.get() - 1)
+    }
+
+    fn set_len(&mut self, len: usize) {
+        self.len_and_one = NonZeroU8::MIN.saturating_add(len as u8);
     }
 
     /// Which of the sizes it has room for; a list of fewer than two items has no room.
+    #[inline]
     fn class(&self) -> Option<usize> {
-        (self.len > 1).then(|| usize::from(CLASSES[self.len()]))
+        (self.len() > 1).then(|| usize::from(CLASSES[self.len()]))
     }
 }
 
-/// The items of short lists. A list has room for the least of a few lengths that it fits in; the room
+/// The items of small lists. A list has room for the least of a few lengths that it fits in; the room
 /// it leaves is used again by the next list of that length.
 #[derive(Clone, Debug)]
 pub(crate) struct SmallListArena {
     rooms: [Rooms; SIZES.len()],
 }
 
-/// All rooms of one size. They lie in pieces that do not move, so that a new one costs no copying of
+/// All rooms of one size. They lie in chunks that do not move, so that a new one costs no copying of
 /// the others.
 #[derive(Clone, Debug)]
 struct Rooms {
     size: usize,
-    pieces: Vec<Vec<u32>>,
+    chunks: Vec<Vec<u32>>,
     count: usize,
     vacant: Vec<u32>,
 }
@@ -68,7 +81,7 @@ impl SmallListArena {
         }
     }
 
-    /// Appends an item to a list shorter than [`SmallList::MAX`].
+    /// Appends an item to a list shorter than [`SmallList::MAX_LEN`].
     pub(crate) fn push(&mut self, list: &mut SmallList, item: u32) {
         let len = list.len();
         self.resize(list, len + 1);
@@ -90,6 +103,10 @@ impl SmallListArena {
         self.resize(list, 0);
     }
 
+    pub(crate) fn clear(&mut self, list: &mut SmallList) {
+        self.resize(list, 0);
+    }
+
     fn get_mut<'a>(&'a mut self, list: &'a mut SmallList) -> &'a mut [u32] {
         let len = list.len();
         match list.class() {
@@ -101,7 +118,7 @@ impl SmallListArena {
     /// Moves a list to where the new length fits, with the items that both lengths have.
     fn resize(&mut self, list: &mut SmallList, len: usize) {
         let old = *list;
-        list.len = len as u32;
+        list.set_len(len);
         let (from, to) = (old.class(), list.class());
         if from == to {
             return;
@@ -146,15 +163,15 @@ impl SmallListArena {
 
     /// Bytes set aside.
     pub(crate) fn bytes(&self) -> usize {
-        let in_pieces = |rooms: &Rooms| rooms.pieces.iter().map(Vec::capacity).sum::<usize>();
-        let numbers = |rooms: &Rooms| in_pieces(rooms) + rooms.vacant.capacity();
+        let in_chunks = |rooms: &Rooms| rooms.chunks.iter().map(Vec::capacity).sum::<usize>();
+        let numbers = |rooms: &Rooms| in_chunks(rooms) + rooms.vacant.capacity();
         self.rooms.iter().map(numbers).sum::<usize>() * size_of::<u32>()
     }
 }
 
 impl Default for SmallListArena {
     fn default() -> Self {
-        let rooms = |size| Rooms { size, pieces: Vec::new(), count: 0, vacant: Vec::new() };
+        let rooms = |size| Rooms { size, chunks: Vec::new(), count: 0, vacant: Vec::new() };
         Self { rooms: SIZES.map(rooms) }
     }
 }
@@ -166,22 +183,22 @@ impl Rooms {
             return at;
         }
         let at = self.count;
-        if at == self.pieces.len() * PIECE {
-            let capacity = if self.pieces.is_empty() { 0 } else { PIECE * self.size };
-            self.pieces.push(Vec::with_capacity(capacity));
+        if at == self.chunks.len() * CHUNK {
+            let capacity = if self.chunks.is_empty() { 0 } else { CHUNK * self.size };
+            self.chunks.push(Vec::with_capacity(capacity));
         }
-        let piece = &mut self.pieces[at / PIECE];
-        piece.resize(piece.len() + self.size, 0);
+        let chunk = &mut self.chunks[at / CHUNK];
+        chunk.resize(chunk.len() + self.size, 0);
         self.count += 1;
         at as u32
     }
 
     fn room(&self, at: u32) -> &[u32] {
-        &self.pieces[at as usize / PIECE][at as usize % PIECE * self.size..]
+        &self.chunks[at as usize / CHUNK][at as usize % CHUNK * self.size..]
     }
 
     fn room_mut(&mut self, at: u32) -> &mut [u32] {
-        &mut self.pieces[at as usize / PIECE][at as usize % PIECE * self.size..]
+        &mut self.chunks[at as usize / CHUNK][at as usize % CHUNK * self.size..]
     }
 }
 
@@ -213,7 +230,7 @@ mod tests {
             let mut vectors = vec![Vec::new(); 9];
             for change in changes {
                 match change {
-                    Change::Push(list, item) if vectors[list].len() < SmallList::MAX => {
+                    Change::Push(list, item) if vectors[list].len() < SmallList::MAX_LEN => {
                         lists.push(&mut handles[list], item);
                         vectors[list].push(item);
                     }
@@ -243,7 +260,7 @@ mod tests {
         let mut lists = SmallListArena::default();
         for _ in 0..1000 {
             let mut list = SmallList::default();
-            (0..SmallList::MAX as u32).for_each(|item| lists.push(&mut list, item));
+            (0..SmallList::MAX_LEN as u32).for_each(|item| lists.push(&mut list, item));
             lists.take(&mut list, &mut Vec::new());
         }
         assert!(lists.bytes() < 4000, "{} bytes", lists.bytes());
