@@ -25,6 +25,7 @@ use crate::{
     store::VectorStore, threads::are_worth_sharing,
 };
 pub(crate) use checks::check_new_rows;
+use checks::check_query_size;
 use recall::working_query;
 use rows::for_each_row;
 
@@ -257,13 +258,15 @@ impl<B: Backend> Memoria<B> {
     ///
     /// # Errors
     ///
-    /// As [`add_working_memory`](Self::add_working_memory) and [`remind`](Self::remind).
+    /// As [`add_working_memory`](Self::add_working_memory) and [`remind`](Self::remind);
+    /// [`MemoriaError::OutOfMemory`] if the query does not fit in the host's memory.
     pub fn peek(&mut self, query: FloatTensor<B>) -> Result<Reminded<B>, MemoriaError> {
         let [batch, count, dim] = self.check_data("query", &query)?;
         self.settle()?;
         if count == 0 {
             return Ok(Reminded::nothing(batch));
         }
+        check_query_size([batch, count, dim], query.dtype())?;
         let vectors = B::float_reshape(B::float_detach(query), Shape::new([batch * count, dim]));
         let searches = self.search_for(vectors, batch)?;
         if searches.is_empty() {

@@ -147,7 +147,7 @@ impl<B: Backend> VectorStore<B> {
 
     /// How many slots there are to a piece of vectors that is worth handling at once.
     pub(crate) fn slots_at_once(&self) -> usize {
-        (AT_ONCE / (self.dim * self.dtype.size())).max(1)
+        (AT_ONCE / vector_bytes(self.dim, self.dtype)).max(1)
     }
 
     /// Bytes set aside for vectors.
@@ -162,4 +162,10 @@ impl<B: Backend> VectorStore<B> {
     pub(crate) fn bookkeeping_bytes(&self) -> usize {
         self.slots.bytes()
     }
+}
+
+/// Bytes of a vector. Dimensions of tensors that are views of few numbers may be as large as numbers go:
+/// a size that cannot be counted is the largest there is, which nothing has memory for.
+fn vector_bytes(dim: usize, dtype: DType) -> usize {
+    dim.saturating_mul(dtype.size())
 }

@@ -6,7 +6,10 @@ use super::HostQuery;
 use crate::{
     Correlation, MemoriaError,
     id::Slot,
-    store::number::{ABREAST, Number, Wide},
+    store::{
+        number::{ABREAST, Number, Wide},
+        vector_bytes,
+    },
     threads::share,
 };
 
@@ -30,7 +33,7 @@ pub(in crate::store) struct Vectors<N: Number> {
 
 impl<N: Number> Vectors<N> {
     pub(super) fn new(dim: usize) -> Self {
-        let slots = (PIECE_BYTES / (dim * size_of::<N>())).max(1);
+        let slots = (PIECE_BYTES / vector_bytes(dim, N::dtype())).max(1);
         Self { pieces: Vec::new(), dim, zero: Vec::new(), shift: slots.ilog2() }
     }
 
@@ -118,8 +121,8 @@ impl<N: Number> Vectors<N> {
 
     pub(super) fn reserve(&mut self, slots: usize) -> Result<(), MemoriaError> {
         let full = self.dim << self.shift;
-        let wanted = slots * self.dim;
-        while self.pieces.len() * full < wanted {
+        let wanted = slots.saturating_mul(self.dim);
+        while self.pieces.len().saturating_mul(full) < wanted {
             let mut piece = Vec::new();
             // The first piece grows as any vector does: a small memory takes little.
             if !self.pieces.is_empty() {
@@ -128,7 +131,7 @@ impl<N: Number> Vectors<N> {
             self.pieces.push(piece);
         }
         if let Some(first) = self.pieces.first_mut() {
-            let room = wanted.next_power_of_two().min(full);
+            let room = wanted.checked_next_power_of_two().unwrap_or(full).min(full);
             if room > first.capacity() && first.try_reserve_exact(room - first.len()).is_err() {
                 return Err(self.out_of_memory(slots));
             }
@@ -218,12 +221,16 @@ impl<N: Number> Vectors<N> {
     }
 
     pub(super) fn bytes_of(&self, slots: usize) -> usize {
-        slots * self.dim * size_of::<N>()
+        slots.saturating_mul(vector_bytes(self.dim, N::dtype()))
     }
 }
 
 /// The mean of `count` vectors, at least one, each told by its number.
-fn mean<'a, N: Number>(count: usize, dim: usize, vector: impl Fn(usize) -> &'a [N]) -> Vec<f64> {
+pub(super) fn mean<'a, N: Number>(
+    count: usize,
+    dim: usize,
+    vector: impl Fn(usize) -> &'a [N],
+) -> Vec<f64> {
     // Not `vec!`: memory that the system zeroes takes it longer to find.
     let mut sums = Vec::with_capacity(dim);
     sums.resize(dim, 0.0);
