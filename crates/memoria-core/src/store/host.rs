@@ -1,6 +1,7 @@
 //! Vectors in the host's memory.
 
 mod codes;
+mod long_term;
 mod vectors;
 
 use burn::{
@@ -11,6 +12,7 @@ use burn::{
 use super::number::Number;
 use crate::{Correlation, EngramId, MemoriaError, id::Slot};
 pub(crate) use codes::{Codes, are_worth_coding};
+pub(crate) use long_term::{LongTermCodes, LongTermList};
 use vectors::Vectors;
 
 /// Vectors of one float type, by slot.
@@ -150,6 +152,31 @@ impl HostVectors {
             } else {
                 vectors.scores(query, candidates, may_share, scores);
             }
+        })
+    }
+
+    /// The positions in a row's list of long-term engrams that may be among the `k`, at least one, with the
+    /// highest scores of those that may be found, with their scores: all that are, and others. In ascending
+    /// order, in place of what is in `found`.
+    pub(super) fn nearest(
+        &self,
+        query: &HostQuery,
+        list: &LongTermList<'_, impl Fn(usize) -> Slot + Sync, impl Fn(usize) -> bool + Sync>,
+        k: usize,
+        codes: &mut LongTermCodes,
+        may_share: bool,
+        found: &mut Vec<(u32, f64)>,
+    ) {
+        for_any!(self, vectors => {
+            // The logarithm of a sum is above that of its largest part by no more than that of their number.
+            let count = query.len() / vectors.dim;
+            let pooled = (count > 1).then(|| (count as f32).ln());
+            let positions = codes.candidates(vectors, query, list, k, pooled, may_share);
+            let slots: Vec<Slot> = positions.iter().map(|&at| (list.slot)(at as usize)).collect();
+            let mut scores = Vec::new();
+            vectors.scores(query, &slots, may_share, &mut scores);
+            found.clear();
+            found.extend(positions.into_iter().zip(scores));
         })
     }
 
