@@ -66,8 +66,9 @@
 
 pub use memoria_core::{
     Connection, Correlation, Costs, Engram, EngramCounts, EngramId, EngramKind, Invariant,
-    LifespanGain, Memoria, MemoriaConfig, MemoriaError, MemoryUse, Recollection, Reminded, Restore,
-    Restored, RowState, Snapshot, SnapshotInfo, State, Storage, history,
+    LifespanGain, LongTermSearch, Memoria, MemoriaConfig, MemoriaError, MemoryUse, Pooling,
+    Recollection, Reminded, Restore, Restored, RowState, ShortTermSearch, Snapshot, SnapshotInfo,
+    State, Storage, Wiring, history,
 };
 
 /// Whole transformers with a memory, and their weights: GPT-2, BERT and RoBERTa. Feature `models`.

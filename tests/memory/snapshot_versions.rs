@@ -6,8 +6,10 @@ use std::{fs, path::Path};
 use burn::backend::Flex;
 use memoria::{Memoria, MemoriaError, Restore};
 
-/// The version that is written.
+/// The version that is written of a memory that searches as the paper does.
 const VERSION: u32 = 1;
+/// The newest version.
+const NEWEST: u32 = 2;
 /// The trace whose memory is in the files, and how many steps of it.
 const TRACE: &str = "tests/data/traces/row-resets.json";
 const STEPS: usize = 17;
@@ -61,9 +63,9 @@ fn this_version_is_written_as_it_was() {
 #[test]
 fn a_newer_version_is_refused_by_name() {
     let mut newer = fs::read(file(VERSION)).unwrap();
-    newer[8..12].copy_from_slice(&(VERSION + 1).to_le_bytes());
+    newer[8..12].copy_from_slice(&(NEWEST + 1).to_le_bytes());
     let error = Restore::<Flex>::new(&Default::default()).read_bytes(&newer).unwrap_err();
-    assert!(matches!(error, MemoriaError::NewerVersion { found: 2, supported: 1, .. }));
-    let text = "this snapshot is of version 2, this library reads versions up to 1";
+    assert!(matches!(error, MemoriaError::NewerVersion { found: 3, supported: 2, .. }));
+    let text = "this snapshot is of version 3, this library reads versions up to 2";
     assert_eq!(error.to_string(), text);
 }

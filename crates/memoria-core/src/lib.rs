@@ -65,6 +65,7 @@
 //!   number of times a row was reminded, so that a row draws in a batch what it would draw alone.
 //! - The rows of a batch share nothing; scores are computed row by row for that reason.
 
+mod bookkeeping;
 mod config;
 mod costs;
 mod engram;
@@ -89,7 +90,7 @@ mod store;
 mod threads;
 
 // For the other crates of this workspace.
-pub use config::{Correlation, MemoriaConfig};
+pub use config::{Correlation, LongTermSearch, MemoriaConfig, Pooling, ShortTermSearch, Wiring};
 pub use costs::Costs;
 pub use engram::{Connection, Engram, EngramCounts, EngramKind};
 pub use error::MemoriaError;

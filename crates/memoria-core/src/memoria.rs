@@ -21,12 +21,17 @@ use burn::backend::{
 
 use crate::{
     Costs, LifespanGain, MemoriaConfig, MemoriaError, MemoryUse, Reminded, State, Storage,
-    costs::Meter, incoming::Incoming, reminded::OpenStep, row::Row, search::Search,
-    store::VectorStore, threads::are_worth_sharing,
+    costs::Meter,
+    incoming::Incoming,
+    reminded::OpenStep,
+    row::Row,
+    search::Search,
+    store::{VectorStore, squared_norms},
+    threads::are_worth_sharing,
 };
 pub(crate) use checks::check_new_rows;
 use checks::check_query_size;
-use recall::working_query;
+use recall::{GivenQuery, working_query};
 use rows::for_each_row;
 
 /// A memory of independent rows, one per sequence of a batch.
@@ -210,24 +215,70 @@ impl<B: Backend> Memoria<B> {
     /// [`MemoriaError::NonFiniteData`] or [`MemoriaError::NonFiniteGain`] if what was given since the
     /// last read turns out not to be finite; [`MemoriaError::Device`].
     pub fn remind(&mut self) -> Result<Reminded<B>, MemoriaError> {
+        self.remind_of(None)
+    }
+
+    /// As [`remind`](Self::remind), but compares the engrams with `query` `[batch, q, hidden_dim]` in place
+    /// of the working engrams: what is asked need not be what is learnt.
+    ///
+    /// The query is not stored, does not fire and has no identity; the working engrams fire together with what
+    /// is found, as ever. A row without working engrams is reminded of nothing, and its part of the query is
+    /// not looked at. Costs what [`remind`](Self::remind) costs, and no further round trip.
+    ///
+    /// # Errors
+    ///
+    /// As [`remind`](Self::remind), and for the query [`MemoriaError::WrongRank`],
+    /// [`MemoriaError::EmptyDimension`] also for `q` = 0, [`MemoriaError::WrongDimension`],
+    /// [`MemoriaError::WrongDType`], [`MemoriaError::WrongDevice`], [`MemoriaError::OutOfMemory`] if it does not
+    /// fit in the host's memory, and [`MemoriaError::NonFiniteQuery`]:
+    /// nothing has fired then, and the call may be repeated with another query.
+    pub fn remind_for(&mut self, query: FloatTensor<B>) -> Result<Reminded<B>, MemoriaError> {
+        let [batch, count, dim] = self.check_data("query", &query)?;
+        if count == 0 {
+            let (tensor, dimension, got) = ("query", "vector", vec![batch, count, dim]);
+            return Err(MemoriaError::EmptyDimension { tensor, dimension, got });
+        }
+        check_query_size([batch, count, dim], query.dtype())?;
+        let vectors = B::float_reshape(B::float_detach(query), Shape::new([batch * count, dim]));
+        self.remind_of(self.store.is_some().then_some(GivenQuery { vectors, count }))
+    }
+
+    fn remind_of(&mut self, given: Option<GivenQuery<B>>) -> Result<Reminded<B>, MemoriaError> {
         self.meter.begin();
         // On the host scores are there at once, but vectors have to be read before; on the device
         // scores are read together with everything else.
         if self.store.as_ref().is_some_and(VectorStore::is_on_host) {
-            let tensors = self.unsettled();
-            let read = self.read(tensors)?;
+            let mut tensors = self.unsettled();
+            let settling = tensors.len();
+            tensors.extend(given.iter().map(|given| given.vectors.clone()));
+            let mut read = self.read(tensors)?;
+            let vectors = read.split_off(settling).pop();
+            if let (Some(store), Some(vectors)) = (&self.store, &vectors) {
+                let norms = store.squared_norms(vectors);
+                self.check_query(&norms, &read)?;
+            }
             let due = self.due(&read)?;
-            let query = working_query(self.config.correlation);
-            let searches = self.search_here(Some(&due), query);
+            let metric = self.config.metric();
+            let of_working = working_query(metric);
+            let searches = self.search_here(Some(&due), |store, index, row| match &given {
+                None => of_working(store, index, row),
+                Some(_) if row.working().is_empty() => None,
+                Some(given) => Some(given.of_row(store, vectors.as_ref(), index, metric)),
+            });
             return Ok(self.opened(searches));
         }
-        let queries = self.working_queries();
+        let queries = self.queries(given.as_ref());
         let mut question = self.ask(queries);
         let mut tensors = self.unsettled();
         let settling = tensors.len();
+        tensors.extend(given.as_ref().map(|given| squared_norms::<B>(given.vectors.clone())));
+        let scores = tensors.len();
         tensors.extend(question.to_read());
         let mut read = self.read(tensors)?;
-        question.has_read(read.split_off(settling));
+        question.has_read(read.split_off(scores));
+        if let Some(norms) = read.split_off(settling).pop() {
+            self.check_query(&norms.iter().collect::<Vec<f64>>(), &read)?;
+        }
         self.settle_with(&read)?;
         let searches = self.answer(question)?;
         let is_shared = self.is_shared();
@@ -259,7 +310,8 @@ impl<B: Backend> Memoria<B> {
     /// # Errors
     ///
     /// As [`add_working_memory`](Self::add_working_memory) and [`remind`](Self::remind);
-    /// [`MemoriaError::OutOfMemory`] if the query does not fit in the host's memory.
+    /// [`MemoriaError::NonFiniteQuery`]; [`MemoriaError::OutOfMemory`] if the query does not fit in the
+    /// host's memory.
     pub fn peek(&mut self, query: FloatTensor<B>) -> Result<Reminded<B>, MemoriaError> {
         let [batch, count, dim] = self.check_data("query", &query)?;
         self.settle()?;
@@ -268,7 +320,7 @@ impl<B: Backend> Memoria<B> {
         }
         check_query_size([batch, count, dim], query.dtype())?;
         let vectors = B::float_reshape(B::float_detach(query), Shape::new([batch * count, dim]));
-        let searches = self.search_for(vectors, batch)?;
+        let searches = self.search_for(&GivenQuery { vectors, count }, batch)?;
         if searches.is_empty() {
             return Ok(Reminded::nothing(batch));
         }

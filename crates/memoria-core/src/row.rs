@@ -1,27 +1,25 @@
 //! The control plane of one row: whose engrams live, of which kind, until when. No tensors.
 
-pub(crate) mod bit_set;
-mod calendar;
 mod history;
-pub(crate) mod lifespan;
-pub(crate) mod records;
-pub(crate) mod scratch;
 mod snapshot;
-pub(crate) mod table;
 mod verify;
 
 use std::collections::VecDeque;
 
 use crate::{
     Engram, EngramCounts, EngramId,
+    bookkeeping::{
+        calendar::Calendar,
+        changes::Changes,
+        chunked_vec::ChunkedVec,
+        counters::Counts,
+        lifespan::Lifespan,
+        records::{Day, Place, Record, Records},
+    },
     graph::FiringLog,
     history::Recorder,
     id::{Entry, Member, Slot},
-    row::calendar::Calendar,
-    row::lifespan::Lifespan,
-    row::records::{Day, Place, Record, Records},
-    row::scratch::{Counts, Scratch},
-    row::table::Table,
+    search::SearchWorkspace,
 };
 
 /// One independent sequence: its engrams, their order, their deaths and their connections.
@@ -30,10 +28,14 @@ pub(crate) struct Row {
     records: Records,
     working: Vec<Member>,
     short_term: VecDeque<Member>,
-    long_term: Table<Entry>,
+    long_term: ChunkedVec<Entry>,
+    /// Where that list has changed since its codes were brought up to date, if there are any.
+    pub(crate) long_term_changes: Changes,
     calendar: Calendar,
     log: FiringLog,
-    pub(crate) scratch: Scratch,
+    pub(crate) scratch: SearchWorkspace,
+    /// Who has just become long-term, and who has just died.
+    passing: (Vec<Member>, Vec<Member>),
     next_id: u64,
     steps: u64,
     reminds: u64,
@@ -92,7 +94,7 @@ impl Row {
             let record = self.records.get_mut(member.entry);
             record.fire_count = record.fire_count.saturating_add(1);
         }
-        self.log.fire(members, ltms, &self.records, &mut self.scratch);
+        self.log.fire(members, ltms, &self.records);
     }
 
     /// Applies gains, lets a step pass, moves engrams on and forgets those with no time left.
@@ -119,17 +121,17 @@ impl Row {
             self.short_term.push_back(member);
         }
         let leaving = self.short_term.len().saturating_sub(stm_capacity);
-        let mut promoted = core::mem::take(&mut self.scratch.members);
+        let (mut promoted, mut dead) = core::mem::take(&mut self.passing);
         promoted.clear();
         promoted.extend(self.short_term.drain(..leaving));
         for &Member { id, entry } in &promoted {
             self.records.get_mut(entry).place = Place::long_term(self.long_term.len());
+            self.long_term_changes.note(self.long_term.len(), self.long_term.len());
             self.long_term.push(entry);
             if let Some(recorder) = &mut self.recorder {
                 recorder.promoted(id);
             }
         }
-        let mut dead = core::mem::take(&mut self.scratch.others);
         self.due(&mut dead);
         if let Some(recorder) = &mut self.recorder {
             recorder.adjusted(&dead);
@@ -138,8 +140,8 @@ impl Row {
         left.extend(dead.iter().map(|member| self.slot(member.entry)));
         // Many live no longer than it takes them to become long-term: the log need not be told of those.
         promoted.retain(|&member| self.records.lives(member));
-        self.log.promote(&promoted, &self.records, &mut self.scratch);
-        (self.scratch.members, self.scratch.others) = (promoted, dead);
+        self.log.promote(&promoted, &self.records);
+        self.passing = (promoted, dead);
     }
 
     /// Forgets everybody; identities go on from where they were. Returns the slots left.
@@ -182,6 +184,11 @@ impl Row {
         self.long_term.len()
     }
 
+    /// All long-term engrams, by position.
+    pub(crate) fn long_term(&self) -> impl ExactSizeIterator<Item = Member> {
+        (0..self.long_term.len()).map(|position| self.long_term_at(position))
+    }
+
     /// The long-term engram at a position, which depends on nothing but what happened in this row.
     pub(crate) fn long_term_at(&self, position: usize) -> Member {
         self.records.member(self.long_term[position])
@@ -210,7 +217,7 @@ impl Row {
     pub(crate) fn strongest_ltms(&mut self, from: &[Member], found: &mut Vec<Member>) {
         let first = self.short_term.front().or(self.working.first());
         let youngest = first.map_or(EngramId(self.next_id), |member| member.id);
-        self.log.strongest_ltms(from, youngest, &self.records, &mut self.scratch, found);
+        self.log.strongest_ltms(from, youngest, &self.scratch.visited, &self.records, found);
     }
 
     /// How often two different engrams fired together.
@@ -240,9 +247,11 @@ impl Row {
 
     /// Bytes set aside.
     pub(crate) fn bytes(&self) -> usize {
-        (self.working.capacity() + self.short_term.capacity()) * size_of::<Member>()
+        let members = self.working.capacity() + self.short_term.capacity();
+        (members + self.passing.0.capacity() + self.passing.1.capacity()) * size_of::<Member>()
             + self.records.bytes()
             + self.long_term.bytes()
+            + self.long_term_changes.bytes()
             + self.calendar.bytes()
             + self.log.bytes()
             + self.scratch.bytes()
@@ -285,13 +294,14 @@ impl Row {
         if dead.is_empty() {
             return;
         }
-        self.log.forget(dead, &mut self.scratch);
+        self.log.forget(dead);
         let mut short_term_died = false;
         for member in dead {
             let place = self.records.vacate(member.entry);
             match place.position() {
                 Some(position) => {
                     self.long_term.swap_remove(position);
+                    self.long_term_changes.note(position, self.long_term.len());
                     if let Some(&moved) = self.long_term.get(position) {
                         self.records.get_mut(moved).place = place;
                     }

@@ -1,11 +1,12 @@
 //! Memories on disk.
 //!
 //! [`Snapshot`] says what is in one. The bytes, in the stream that [`sealed`](crate::files::sealed) describes,
-//! version 1; numbers are of variable length unless said otherwise, floats are 32 bits:
+//! version 2, or version 1 if the configuration searches as the paper does; numbers are of variable length unless said otherwise, floats are 32 bits:
 //!
 //! ```text
 //! configuration    num_reminded_stm, stm_capacity, ltm_search_depth, initial_lifespan (float),
-//!                  num_final_ltms, correlation (byte), ltm_exploration, seed (u64)
+//!                  num_final_ltms, correlation (byte), ltm_exploration, seed (u64); since version 2
+//!                  short_term_search, long_term_search, wiring, pooling (a byte each)
 //! storage          byte
 //! attributes       how many; of each the name and the value, both after their length; in order of name
 //! rows             how many; if any: hidden dimension, float type (byte), engrams in all
@@ -40,4 +41,7 @@ pub(crate) use write::check_rows;
 
 use crate::files::sealed::Format;
 
-static FORMAT: Format = Format { magic: *b"\x89MEMORIA", name: "snapshot", version: 1 };
+/// The newest version.
+static FORMAT: Format = Format { magic: *b"\x89MEMORIA", name: "snapshot", version: 2 };
+/// What a memory that searches as the paper does is written in: earlier versions of this library read it.
+static VERSION_1: Format = Format { version: 1, ..FORMAT };

@@ -23,9 +23,11 @@ pub use available_memory::available_memory_of;
 use device::DeviceVectors;
 pub(crate) use device::squared_norms;
 use host::HostVectors;
-pub(crate) use host::{Codes, are_worth_coding};
+pub(crate) use host::{
+    LongTermCodes, LongTermList, Pruned, QuantizedVectors, are_worth_quantizing,
+};
 pub(crate) use reading::read;
-pub(crate) use scoring::Query;
+pub(crate) use scoring::{Metric, Query};
 use slots::Slots;
 pub use storage::{Storage, computes_on_host};
 

@@ -108,6 +108,8 @@ impl<W: Write> Sealer<W> {
 pub(crate) struct Unsealer<R> {
     reader: R,
     format: &'static Format,
+    /// The version that the stream was written in.
+    version: u32,
     /// The row that is being read, for messages.
     pub(crate) row: Option<usize>,
     block: Vec<u8>,
@@ -124,6 +126,7 @@ impl<R: Read> Unsealer<R> {
         let mut stream = Self {
             reader,
             format,
+            version: 0,
             row: None,
             block: Vec::new(),
             taken: 0,
@@ -142,7 +145,8 @@ impl<R: Read> Unsealer<R> {
         stream.digest.update(&magic);
         let version = stream.fixed::<{ size_of::<u32>() }>()?;
         stream.digest.update(&version);
-        match u32::from_le_bytes(version) {
+        stream.version = u32::from_le_bytes(version);
+        match stream.version {
             0 => Err(stream.damaged("version 0 was never written")),
             found if found > format.version => {
                 let (name, supported) = (format.name, format.version);
@@ -150,6 +154,11 @@ impl<R: Read> Unsealer<R> {
             }
             _ => Ok(stream),
         }
+    }
+
+    /// The version that the stream was written in.
+    pub(crate) fn version(&self) -> u32 {
+        self.version
     }
 
     /// Takes exactly as many bytes as there is room for.

@@ -1,5 +1,6 @@
 use crate::{
     Engram, EngramId, EngramKind,
+    bookkeeping::lifespan::Lifespan,
     history::{
         events::{gains_of, kind},
         population::Population,
@@ -7,7 +8,6 @@ use crate::{
         row_history::{Beginning, RowHistory},
         walk::Walk,
     },
-    row::lifespan::Lifespan,
 };
 
 /// A row that lives once more through what was recorded.

@@ -6,13 +6,13 @@ use burn::backend::{Backend, TensorData, TensorMetadata, tensor::FloatTensor};
 
 use super::{Memoria, Step, rows::for_each_row};
 use crate::{
-    Correlation, MemoriaError, Reminded,
+    MemoriaError, Reminded,
     id::Slot,
-    incoming::check_squared_norms,
+    incoming::check_query_norms,
     reminded::width,
     row::Row,
-    search::{Candidates, Search},
-    store::{Query, VectorStore, squared_norms},
+    search::{Candidates, Compared, Search},
+    store::{Metric, Query, VectorStore, squared_norms},
 };
 
 /// Scores that were asked for, with what is needed to make something of them.
@@ -70,35 +70,82 @@ impl<B: Backend> Question<B> {
     }
 }
 
+/// Vectors that are compared with and not stored.
+pub(super) struct GivenQuery<B: Backend> {
+    /// `[batch · count, dim]`.
+    pub(super) vectors: FloatTensor<B>,
+    pub(super) count: usize,
+}
+
+impl<B: Backend> GivenQuery<B> {
+    /// The part of a row; on the host of the vectors as they were `read`.
+    pub(super) fn of_row(
+        &self,
+        store: &VectorStore<B>,
+        read: Option<&TensorData>,
+        row: usize,
+        metric: Metric,
+    ) -> Query<B> {
+        store.query_of(&self.vectors, read, row * self.count..(row + 1) * self.count, metric)
+    }
+}
+
 /// The query for what a row has in working memory, everything settled.
 pub(super) fn working_query<B: Backend>(
-    correlation: Correlation,
+    metric: Metric,
 ) -> impl Fn(&VectorStore<B>, usize, &Row) -> Option<Query<B>> {
     move |store, _, row| {
         let working = row.working().len();
         let slot = |index: usize| row.slot(row.working()[index].entry);
-        (working > 0).then(|| store.query(working, slot, correlation))
+        (working > 0).then(|| store.query(working, slot, metric))
     }
 }
 
 impl<B: Backend> Memoria<B> {
-    /// What the step that is about to be reminded is compared with, row by row, incoming vectors
-    /// included.
-    pub(super) fn working_queries(&mut self) -> Vec<Option<Query<B>>> {
+    /// What the step that is about to be reminded is compared with, row by row: what is given, or else the
+    /// working vectors. None for rows that will have no working engrams.
+    pub(super) fn queries(&mut self, given: Option<&GivenQuery<B>>) -> Vec<Option<Query<B>>> {
         let Some(store) = &self.store else { return Vec::new() };
-        let adjusted = matches!(self.step, Step::Adjusted(..));
-        let query = |(index, row): (usize, &Row)| {
-            // Those of an adjusted step are short-term by now.
-            let working = if adjusted { &[][..] } else { row.working() };
-            let mut slots: Vec<Slot> =
-                working.iter().map(|member| row.slot(member.entry)).collect();
-            slots.extend(self.incoming.iter().flat_map(|incoming| incoming.of_row(index)));
+        let metric = self.config.metric();
+        let query = |index: usize| {
+            let slots = self.next_working(index);
             let slot = |index: usize| slots[index];
-            (!slots.is_empty()).then(|| store.query(slots.len(), slot, self.config.correlation))
+            (!slots.is_empty()).then(|| match given {
+                Some(given) => given.of_row(store, None, index, metric),
+                None => store.query(slots.len(), slot, metric),
+            })
         };
-        let queries = self.rows.iter().enumerate().map(query).collect();
+        let queries = (0..self.rows.len()).map(query).collect();
         self.meter.was_data();
         queries
+    }
+
+    /// The slots of what a row will have in working memory when everything is settled.
+    fn next_working(&self, index: usize) -> Vec<Slot> {
+        let row = &self.rows[index];
+        // Those of an adjusted step are short-term by now.
+        let adjusted = matches!(self.step, Step::Adjusted(..));
+        let working = if adjusted { &[][..] } else { row.working() };
+        let mut slots: Vec<Slot> = working.iter().map(|member| row.slot(member.entry)).collect();
+        slots.extend(self.incoming.iter().flat_map(|incoming| incoming.of_row(index)));
+        slots
+    }
+
+    /// Refuses a query that is not finite where it matters. What has been `read` is settled with before, so
+    /// that it is not lost.
+    pub(super) fn check_query(
+        &mut self,
+        squared_norms: &[f64],
+        read: &[TensorData],
+    ) -> Result<(), MemoriaError> {
+        let Some(store) = &self.store else { return Ok(()) };
+        let matters = |row: usize| !self.next_working(row).is_empty();
+        let rows = self.rows.len();
+        let checked = check_query_norms(squared_norms, rows, store.dtype(), matters);
+        if checked.is_err() {
+            self.settle_with(read)?;
+        }
+        checked
     }
 
     /// Asks for the scores of the short-term engrams, with one query per row.
@@ -114,8 +161,7 @@ impl<B: Backend> Memoria<B> {
                 Some(_) => Candidates::present(row),
             };
             let wanted = query.as_ref().filter(|_| candidates.need_scores(&config));
-            let scores =
-                wanted.map(|query| store.scores(query, &candidates.slots, config.correlation));
+            let scores = wanted.map(|query| store.scores(query, &candidates.slots));
             let scores = scores.map(Numbers::OnDevice);
             (candidates, scores)
         };
@@ -138,6 +184,7 @@ impl<B: Backend> Memoria<B> {
             RowQuestion { query: None, .. } => Search::default(),
             question => {
                 let scores = question.scores.as_ref().and_then(Numbers::here);
+                let scores = scores.map(Compared::Scores);
                 Search::begin(row, &question.candidates, scores, &config)
             }
         };
@@ -145,10 +192,17 @@ impl<B: Backend> Memoria<B> {
         let mut searches = for_each_row(&mut self.rows, is_shared, begin);
         self.meter.was_control();
 
+        if config.long_term_search.compares_all() {
+            for (row, search) in self.rows.iter().zip(&mut searches) {
+                if search.is_undecided() {
+                    search.compare_with(row, None);
+                }
+            }
+        }
         let scores = self.ask_for_ltms(&searches, &question);
         let mut read = self.read(scores)?.into_iter();
         for (row, search) in self.rows.iter_mut().zip(&mut searches) {
-            if search.is_undecided(&config) {
+            if search.is_undecided() {
                 let scores: Vec<f64> =
                     read.next().map(|data| data.iter().collect()).unwrap_or_default();
                 search.choose(row, &scores, &config);
@@ -161,50 +215,46 @@ impl<B: Backend> Memoria<B> {
     /// The scores of the long-term engrams that were found, where there are too many of them.
     fn ask_for_ltms(&mut self, searches: &[Search], question: &Question<B>) -> Vec<FloatTensor<B>> {
         let Some(store) = &self.store else { return Vec::new() };
-        let config = self.config;
         let rows = self.rows.iter().zip(searches).zip(&question.rows);
-        let undecided = rows.filter(|((_, search), _)| search.is_undecided(&config));
+        let undecided = rows.filter(|((_, search), _)| search.is_undecided());
         let ask = |((row, search), question): ((&Row, &Search), &RowQuestion<B>)| {
             let query = question.query.as_ref()?;
             let mut found = Vec::new();
-            search.found_slots(row, &mut found);
-            Some(store.scores(query, &found, config.correlation))
+            search.compared_slots(row, &mut found);
+            Some(store.scores(query, &found))
         };
         let scores = undecided.filter_map(ask).collect();
         self.meter.was_data();
         scores
     }
 
-    /// Searches with vectors `[batch · n, dim]` that are not stored.
+    /// Searches for vectors that are not stored, and changes nothing.
     pub(super) fn search_for(
         &mut self,
-        vectors: FloatTensor<B>,
+        given: &GivenQuery<B>,
         batch: usize,
     ) -> Result<Vec<Search>, MemoriaError> {
-        let (dtype, count) = (vectors.dtype(), vectors.shape()[0] / batch);
-        let range = |row: usize| row * count..(row + 1) * count;
-        let correlation = self.config.correlation;
+        let (dtype, metric) = (given.vectors.dtype(), self.config.metric());
         if self.store.as_ref().is_some_and(VectorStore::is_on_host) {
-            let read = self.read(vec![vectors.clone()])?;
+            let read = self.read(vec![given.vectors.clone()])?;
             let norms = self.store.as_ref().map(|store| store.squared_norms(&read[0]));
-            check_squared_norms(&norms.unwrap_or_default(), batch, dtype, |_| true)?;
+            check_query_norms(&norms.unwrap_or_default(), batch, dtype, |_| true)?;
             let query = |store: &VectorStore<B>, row, _: &Row| {
-                Some(store.query_of(&vectors, Some(&read[0]), range(row), correlation))
+                Some(given.of_row(store, Some(&read[0]), row, metric))
             };
             return Ok(self.search_here(None, query));
         }
-        let query =
-            |store: &VectorStore<B>, row| store.query_of(&vectors, None, range(row), correlation);
-        let queries =
-            |store: &VectorStore<B>| (0..batch).map(|row| Some(query(store, row))).collect();
+        let queries = |store: &VectorStore<B>| {
+            (0..batch).map(|row| Some(given.of_row(store, None, row, metric))).collect()
+        };
         let queries = self.store.as_ref().map(queries).unwrap_or_default();
         let mut question = self.ask(queries);
-        let mut tensors = vec![squared_norms::<B>(vectors)];
+        let mut tensors = vec![squared_norms::<B>(given.vectors.clone())];
         tensors.extend(question.to_read());
         let mut read = self.read(tensors)?;
         question.has_read(read.split_off(1));
         let norms: Vec<f64> = read[0].iter().collect();
-        check_squared_norms(&norms, batch, dtype, |_| true)?;
+        check_query_norms(&norms, batch, dtype, |_| true)?;
         self.answer(question)
     }
 

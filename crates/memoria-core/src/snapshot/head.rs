@@ -7,10 +7,11 @@ use std::{
 
 use burn::backend::DType;
 
-use super::FORMAT;
+use super::{FORMAT, VERSION_1};
 use crate::{
-    Correlation, MemoriaConfig, MemoriaError, Storage,
-    files::sealed::{Sealer, Unsealer},
+    Correlation, LongTermSearch, MemoriaConfig, MemoriaError, Pooling, ShortTermSearch, Storage,
+    Wiring,
+    files::sealed::{Format, Sealer, Unsealer},
 };
 
 /// What a snapshot tells of itself before any engram.
@@ -53,6 +54,14 @@ impl SnapshotInfo {
         Self::take_from(&mut Unsealer::begin(reader, &FORMAT)?)
     }
 
+    /// What it is written in.
+    pub(super) fn format(&self) -> &'static Format {
+        let MemoriaConfig { short_term_search, long_term_search, wiring, pooling, .. } =
+            self.config;
+        let choices = (short_term_search, long_term_search, wiring, pooling);
+        if choices == Default::default() { &VERSION_1 } else { &FORMAT }
+    }
+
     pub(super) fn write(&self, to: &mut Sealer<impl Write>) -> io::Result<()> {
         let config = &self.config;
         to.put_number(config.num_reminded_stm as u64)?;
@@ -63,6 +72,14 @@ impl SnapshotInfo {
         to.put(&[correlation_code(config.correlation)])?;
         to.put_number(config.ltm_exploration as u64)?;
         to.put(&config.seed.to_le_bytes())?;
+        if self.format().version >= 2 {
+            to.put(&[
+                code(config.short_term_search, SHORT_TERM_SEARCHES),
+                code(config.long_term_search, LONG_TERM_SEARCHES),
+                code(config.wiring, WIRINGS),
+                code(config.pooling, POOLINGS),
+            ])?;
+        }
         to.put(&[storage_code(self.storage)])?;
         to.put_number(self.attributes.len() as u64)?;
         for (name, value) in &self.attributes {
@@ -128,7 +145,7 @@ fn config(from: &mut Unsealer<impl Read>) -> Result<MemoriaConfig, MemoriaError>
     };
     let ltm_exploration = from.setting("ltm_exploration")?;
     let seed = u64::from_le_bytes(from.array()?);
-    let config = MemoriaConfig {
+    let mut config = MemoriaConfig {
         num_reminded_stm,
         stm_capacity,
         ltm_search_depth,
@@ -137,9 +154,48 @@ fn config(from: &mut Unsealer<impl Read>) -> Result<MemoriaConfig, MemoriaError>
         correlation,
         ltm_exploration,
         seed,
+        ..MemoriaConfig::new(0, 0, 0, 0.0, 0)
     };
+    if from.version() >= 2 {
+        config.short_term_search = choice(from, "short-term search", SHORT_TERM_SEARCHES)?;
+        config.long_term_search = choice(from, "long-term search", LONG_TERM_SEARCHES)?;
+        config.wiring = choice(from, "wiring", WIRINGS)?;
+        config.pooling = choice(from, "pooling", POOLINGS)?;
+    }
     config.validate().map_err(|error| from.invalid(error.to_string()))?;
     Ok(config)
+}
+
+/// The choices of a setting; their codes are their places.
+const SHORT_TERM_SEARCHES: &[ShortTermSearch] = &[
+    ShortTermSearch::Nearest,
+    ShortTermSearch::Newest,
+    ShortTermSearch::Random,
+    ShortTermSearch::None,
+];
+const LONG_TERM_SEARCHES: &[LongTermSearch] = &[
+    LongTermSearch::Walk,
+    LongTermSearch::Nearest,
+    LongTermSearch::WalkAndNearest,
+    LongTermSearch::Random,
+    LongTermSearch::None,
+];
+const WIRINGS: &[Wiring] = &[Wiring::CoFiring, Wiring::Random];
+const POOLINGS: &[Pooling] = &[Pooling::Mean, Pooling::Max];
+
+/// The code of a choice; every choice has one.
+fn code<T: PartialEq>(choice: T, choices: &[T]) -> u8 {
+    choices.iter().position(|other| *other == choice).unwrap_or(choices.len()) as u8
+}
+
+fn choice<T: Copy>(
+    from: &mut Unsealer<impl Read>,
+    what: &str,
+    choices: &[T],
+) -> Result<T, MemoriaError> {
+    let [code] = from.array()?;
+    let known = choices.get(usize::from(code)).copied();
+    known.ok_or_else(|| from.invalid(format!("{what} {code} is unknown")))
 }
 
 fn attributes(from: &mut Unsealer<impl Read>) -> Result<BTreeMap<String, Vec<u8>>, MemoriaError> {

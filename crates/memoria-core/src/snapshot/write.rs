@@ -6,7 +6,7 @@ use std::{
 
 use burn::backend::{Backend, TensorData};
 
-use super::{FORMAT, SnapshotInfo, row_attribute::joined};
+use super::{SnapshotInfo, row_attribute::joined};
 use crate::{
     Memoria, MemoriaError, files::durable_file, files::sealed::Sealer, row::Row, store::VectorStore,
 };
@@ -174,8 +174,9 @@ impl<'a, B: Backend> Snapshot<'a, B> {
             what: "writing a snapshot".into(),
             source: error.into(),
         };
-        let mut to = Sealer::begin(writer, &FORMAT).map_err(io)?;
-        self.info().write(&mut to).map_err(io)?;
+        let info = self.info();
+        let mut to = Sealer::begin(writer, info.format()).map_err(io)?;
+        info.write(&mut to).map_err(io)?;
         for &row in &self.rows {
             let row: &Row = self.memory.row(row);
             let slots = row.write(&mut to).map_err(io)?;

@@ -1,7 +1,7 @@
 //! Vectors in the host's memory.
 
-mod codes;
 mod long_term;
+mod quantized;
 mod vectors;
 
 use burn::{
@@ -9,10 +9,10 @@ use burn::{
     tensor::{bf16, f16},
 };
 
-use super::number::Number;
-use crate::{Correlation, EngramId, MemoriaError, id::Slot};
-pub(crate) use codes::{Codes, are_worth_coding};
+use super::{number::Number, scoring::Metric};
+use crate::{EngramId, MemoriaError, Pooling, id::Slot};
 pub(crate) use long_term::{LongTermCodes, LongTermList};
+pub(crate) use quantized::{Pruned, QuantizedVectors, are_worth_quantizing};
 use vectors::Vectors;
 
 /// Vectors of one float type, by slot.
@@ -36,24 +36,14 @@ macro_rules! for_any {
     };
 }
 
-/// What candidates are compared with, in the precision they are compared in: the mean of the working
-/// memories for [`Correlation::NegSquaredL2`], all of them for [`Correlation::Gaussian`], one after the
-/// other.
+/// Vectors one after the other, in the precision that is computed in.
 #[derive(Clone, Debug)]
-pub(crate) enum HostQuery {
+pub(super) enum WideVectors {
     Single(Vec<f32>),
     Double(Vec<f64>),
 }
 
-impl HostQuery {
-    /// How many numbers it has.
-    fn len(&self) -> usize {
-        match self {
-            Self::Single(numbers) => numbers.len(),
-            Self::Double(numbers) => numbers.len(),
-        }
-    }
-
+impl WideVectors {
     /// Bytes set aside.
     fn bytes(&self) -> usize {
         match self {
@@ -61,6 +51,23 @@ impl HostQuery {
             Self::Double(numbers) => numbers.capacity() * size_of::<f64>(),
         }
     }
+}
+
+/// What candidates are compared with.
+#[derive(Clone, Debug)]
+pub(super) struct HostQuery {
+    vectors: WideVectors,
+    comparison: Comparison,
+}
+
+/// How scores are made of distances.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Comparison {
+    /// The distance from the only vector, which may be the mean of several.
+    Single,
+    /// The distances from several vectors, pooled: by the least one, or by the logarithm of the sum of their
+    /// exponentials.
+    Several(Pooling),
 }
 
 impl HostVectors {
@@ -100,10 +107,10 @@ impl HostVectors {
         &self,
         count: usize,
         slot: impl Fn(usize) -> Slot,
-        correlation: Correlation,
+        metric: Metric,
     ) -> HostQuery {
         for_any!(self, vectors => {
-            vectors.query(count, |index| vectors.get(slot(index)), correlation)
+            vectors.query(count, |index| vectors.get(slot(index)), metric)
         })
     }
 
@@ -112,12 +119,12 @@ impl HostVectors {
         &self,
         data: &TensorData,
         range: core::ops::Range<usize>,
-        correlation: Correlation,
+        metric: Metric,
     ) -> HostQuery {
         for_any!(self, vectors => {
             let (numbers, dim) = (numbers_of(data), vectors.dim);
             let vector = |index| &numbers[(range.start + index) * dim..][..dim];
-            vectors.query(range.len(), vector, correlation)
+            vectors.query(range.len(), vector, metric)
         })
     }
 
@@ -132,52 +139,38 @@ impl HostVectors {
         for_any!(self, vectors => vectors.scores(query, candidates, may_share, scores));
     }
 
-    /// As [`scores`](Self::scores), of candidates of which the `k` best are to be chosen; there are more.
-    /// Those who certainly are among them may have infinite scores, and those who certainly are not NaN.
-    ///
-    /// `members` are those whose codes are worth keeping, in order of id: the candidates, and then others.
-    pub(super) fn deciding_scores(
+    /// See [`VectorStore::prune_and_rescore`](super::VectorStore::prune_and_rescore); appends to `pruned`.
+    pub(super) fn prune_and_rescore(
         &self,
         query: &HostQuery,
         (candidates, k): (&[Slot], usize),
         members: impl Iterator<Item = (EngramId, Slot)>,
-        codes: &mut Codes,
+        quantized: &mut QuantizedVectors,
         may_share: bool,
-        scores: &mut Vec<f64>,
+        pruned: &mut Pruned,
     ) {
         for_any!(self, vectors => {
-            if query.len() == vectors.dim && codes::pay(candidates.len(), k) {
-                codes.keep(vectors, query, members);
-                codes.scores(vectors, query, (candidates, k), may_share, scores);
+            if query.comparison == Comparison::Single && quantized::pays(candidates.len(), k) {
+                quantized.keep(vectors, query, members);
+                quantized.prune_and_rescore(vectors, query, (candidates, k), may_share, pruned);
             } else {
-                vectors.scores(query, candidates, may_share, scores);
+                let mut scores = Vec::new();
+                vectors.scores(query, candidates, may_share, &mut scores);
+                pruned.undecided.extend((0..).zip(scores));
             }
         })
     }
 
-    /// The positions in a row's list of long-term engrams that may be among the `k`, at least one, with the
-    /// highest scores of those that may be found, with their scores: all that are, and others. In ascending
-    /// order, in place of what is in `found`.
-    pub(super) fn nearest(
+    /// See [`VectorStore::long_term_candidates`](super::VectorStore::long_term_candidates).
+    pub(super) fn long_term_candidates(
         &self,
         query: &HostQuery,
-        list: &LongTermList<'_, impl Fn(usize) -> Slot + Sync, impl Fn(usize) -> bool + Sync>,
+        list: &LongTermList<'_, impl Fn(usize) -> Slot + Sync>,
         k: usize,
         codes: &mut LongTermCodes,
         may_share: bool,
-        found: &mut Vec<(u32, f64)>,
-    ) {
-        for_any!(self, vectors => {
-            // The logarithm of a sum is above that of its largest part by no more than that of their number.
-            let count = query.len() / vectors.dim;
-            let pooled = (count > 1).then(|| (count as f32).ln());
-            let positions = codes.candidates(vectors, query, list, k, pooled, may_share);
-            let slots: Vec<Slot> = positions.iter().map(|&at| (list.slot)(at as usize)).collect();
-            let mut scores = Vec::new();
-            vectors.scores(query, &slots, may_share, &mut scores);
-            found.clear();
-            found.extend(positions.into_iter().zip(scores));
-        })
+    ) -> Vec<u32> {
+        for_any!(self, vectors => codes.candidates(vectors, query, list, k, may_share))
     }
 
     /// Vectors one after the other, zeros where there is no slot, in a tensor of this shape.

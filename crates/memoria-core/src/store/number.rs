@@ -9,7 +9,7 @@ use burn::{
 use half::slice::HalfFloatSliceExt;
 use wide::{f32x8, f64x4, i16x8};
 
-use super::host::HostQuery;
+use super::host::WideVectors;
 
 /// Numbers added up side by side. Fixed, so that every machine rounds alike.
 const LANES: usize = 16;
@@ -74,15 +74,15 @@ pub(super) trait Wide: Copy + Default + Debug + Send + Sync + Into<f64> {
 
     fn from_f64(number: f64) -> Self;
 
-    /// A query of vectors of these numbers.
-    fn into_query(numbers: Vec<Self>) -> HostQuery;
+    /// Vectors of these numbers.
+    fn into_vectors(numbers: Vec<Self>) -> WideVectors;
 
-    /// The numbers of a query that was made of such.
-    fn of_query(query: &HostQuery) -> &[Self];
+    /// The numbers of vectors that were made of such.
+    fn of_vectors(vectors: &WideVectors) -> &[Self];
 }
 
 macro_rules! impl_wide {
-    ($number:ty, $block:ty, $width:literal, $query:ident) => {
+    ($number:ty, $block:ty, $width:literal, $vectors:ident) => {
         impl Wide for $number {
             #[inline]
             fn squared_distances<const N: usize>(
@@ -172,13 +172,13 @@ macro_rules! impl_wide {
                 number as $number
             }
 
-            fn into_query(numbers: Vec<Self>) -> HostQuery {
-                HostQuery::$query(numbers)
+            fn into_vectors(numbers: Vec<Self>) -> WideVectors {
+                WideVectors::$vectors(numbers)
             }
 
-            fn of_query(query: &HostQuery) -> &[Self] {
-                match query {
-                    HostQuery::$query(numbers) => numbers,
+            fn of_vectors(vectors: &WideVectors) -> &[Self] {
+                match vectors {
+                    WideVectors::$vectors(numbers) => numbers,
                     _ => unreachable!("a query is made by the store that answers it"),
                 }
             }

@@ -72,6 +72,7 @@ fn sizes_that_cannot_be_counted_are_refused(
     let (mut memory, mut twin) = (lived(), lived());
     refused(memory.add_working_memory(spread(shape)));
     refused(memory.peek(spread(shape)).map(drop));
+    refused(memory.remind_for(spread(shape)).map(drop));
     memory.verify().unwrap();
     for memory in [&mut memory, &mut twin] {
         memory.add_working_memory(tensor(9, [shape[0], 3, 1], device)).unwrap();

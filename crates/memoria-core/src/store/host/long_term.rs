@@ -6,10 +6,11 @@ mod byte_codes;
 mod shortlist;
 
 use super::{
-    HostQuery,
+    Comparison, HostQuery,
     vectors::{Vectors, is_worth_sharing},
 };
 use crate::{
+    Pooling,
     id::Slot,
     store::number::{Number, Wide},
     threads::share,
@@ -38,7 +39,7 @@ impl Default for CodeLimits {
 }
 
 /// The list of a row's long-term engrams, by position.
-pub(crate) struct LongTermList<'a, S, F> {
+pub(crate) struct LongTermList<'a, S> {
     /// How many there are.
     pub(crate) len: usize,
     /// The slot of the one at a position.
@@ -46,8 +47,6 @@ pub(crate) struct LongTermList<'a, S, F> {
     /// Positions that hold another engram than when the codes were last brought up to date, in any order;
     /// `None` if that is not known.
     pub(crate) changed: Option<&'a [u32]>,
-    /// Whether the one at a position may be found.
-    pub(crate) may_be_found: F,
 }
 
 /// The codes of a row's long-term engrams by position: made of their vectors, and made again if lost.
@@ -73,32 +72,25 @@ struct Chunk {
 }
 
 impl LongTermCodes {
-    /// The positions that may be among the `k`, at least one, with the highest scores of those that may be
-    /// found: all that are, and few others, or all that may be found. In ascending order.
-    ///
-    /// With several vectors in the query, `pooled` is by how much a score may be above the highest of those of
-    /// single ones.
-    ///
-    /// Costs a look at what changed in the list and at every code.
+    /// Positions, ascending: the `k`, at least one, with the highest scores are among them, and all with equal
+    /// ones; of a list that is not worth coding, all.
     pub(super) fn candidates<N: Number>(
         &mut self,
         vectors: &Vectors<N>,
         query: &HostQuery,
-        list: &LongTermList<'_, impl Fn(usize) -> Slot + Sync, impl Fn(usize) -> bool + Sync>,
+        list: &LongTermList<'_, impl Fn(usize) -> Slot + Sync>,
         k: usize,
-        pooled: Option<f32>,
         may_share: bool,
     ) -> Vec<u32> {
         if self.are_worth_keeping(list.len, vectors.dim) {
             self.follow(vectors, list, may_share);
             if list.len >= k.saturating_mul(TIMES_THE_WANTED) {
-                return self.compare::<N>(query, list, k, pooled, may_share);
+                return self.compare::<N>(query, k, may_share);
             }
         } else {
             self.chunks = Vec::new();
         }
-        let all = (0..list.len as u32).filter(|&position| (list.may_be_found)(position as usize));
-        all.collect()
+        (0..list.len as u32).collect()
     }
 
     /// Whether there are enough numbers; fewer if there are codes already, so that these do not come and go.
@@ -117,7 +109,7 @@ impl LongTermCodes {
     fn follow<N: Number>(
         &mut self,
         vectors: &Vectors<N>,
-        list: &LongTermList<'_, impl Fn(usize) -> Slot + Sync, impl Sync>,
+        list: &LongTermList<'_, impl Fn(usize) -> Slot + Sync>,
         may_share: bool,
     ) {
         let (held, most) = (self.len(), self.limits.chunk);
@@ -160,29 +152,24 @@ impl LongTermCodes {
     }
 
     /// The positions that may be among the `k` nearest to a query.
-    fn compare<N: Number>(
-        &self,
-        query: &HostQuery,
-        list: &LongTermList<'_, impl Sync, impl Fn(usize) -> bool + Sync>,
-        k: usize,
-        pooled: Option<f32>,
-        may_share: bool,
-    ) -> Vec<u32> {
-        let numbers = N::Wide::of_query(query);
+    fn compare<N: Number>(&self, query: &HostQuery, k: usize, may_share: bool) -> Vec<u32> {
+        let numbers = N::Wide::of_vectors(&query.vectors);
         let nearest = SharedShortlist::new(k);
         let compare = |(group, chunks): (usize, &[Chunk])| {
             let mut found = nearest.part(k);
-            let mut coded = CodedQuery::default();
-            let mut ranges = Vec::new();
+            let (mut coded, mut ranges) = (CodedQuery::default(), Vec::new());
             for (at, chunk) in chunks.iter().enumerate() {
                 let first = (group * CHUNKS_AT_ONCE + at) * self.limits.chunk;
-                let mut offer = |at, range| found.offer(first + at, range, &list.may_be_found);
-                if let Some(pooled) = pooled {
-                    chunk.pool(numbers, pooled, &mut coded, &mut ranges);
-                    ranges.iter().enumerate().for_each(|(at, &range)| offer(at, range));
-                } else {
-                    coded.encode(numbers, &chunk.centre);
-                    coded.ranges(&chunk.codes, &chunk.coded, offer);
+                let mut offer = |at, range| found.offer(first + at, range);
+                match query.comparison {
+                    Comparison::Single => {
+                        coded.encode(numbers, &chunk.centre);
+                        coded.ranges(&chunk.codes, &chunk.coded, offer);
+                    }
+                    Comparison::Several(pooling) => {
+                        chunk.pool(numbers, pooling, &mut coded, &mut ranges);
+                        ranges.iter().enumerate().for_each(|(at, &range)| offer(at, range));
+                    }
                 }
             }
             nearest.add(found);
@@ -255,17 +242,23 @@ impl Chunk {
         self.codes.truncate(len * dim.next_multiple_of(BLOCK));
     }
 
-    /// The distances from the nearest of several vectors, or what is `below` them by no more than that.
+    /// The distances from several vectors, pooled.
     fn pool<W: Wide>(
         &self,
         numbers: &[W],
-        below: f32,
+        pooling: Pooling,
         coded: &mut CodedQuery,
         ranges: &mut Vec<Range>,
     ) {
         ranges.clear();
         ranges.resize(self.coded.len(), Range { least: f32::INFINITY, most: f32::INFINITY });
-        for query in numbers.chunks_exact(self.centre.len()) {
+        let queries = numbers.chunks_exact(self.centre.len());
+        let below = match pooling {
+            Pooling::Max => 0.0,
+            // The logarithm of a sum is above that of its largest part by no more than that of their number.
+            Pooling::Mean => (queries.len() as f32).ln(),
+        };
+        for query in queries {
             coded.encode(query, &self.centre);
             coded.ranges(&self.codes, &self.coded, |at, range| {
                 let pooled = &mut ranges[at];
@@ -287,12 +280,19 @@ impl Chunk {
 #[cfg(test)]
 mod tests {
     use super::{super::numbers_of, *};
-    use crate::Correlation;
+    use crate::{Correlation, store::scoring::Metric};
     use burn::{
         backend::TensorData,
         tensor::{bf16, f16},
     };
     use proptest::prelude::*;
+
+    const METRICS: [Metric; 4] = [
+        Metric { correlation: Correlation::NegSquaredL2, pooling: Pooling::Mean },
+        Metric { correlation: Correlation::Gaussian, pooling: Pooling::Mean },
+        Metric { correlation: Correlation::NegSquaredL2, pooling: Pooling::Max },
+        Metric { correlation: Correlation::Gaussian, pooling: Pooling::Max },
+    ];
 
     /// A store of vectors, the list of those that live, and what changed in it.
     struct Memory<N: Number> {
@@ -324,26 +324,17 @@ mod tests {
             self.list.swap_remove(position);
         }
 
-        /// How many candidates there are for the `k` nearest, which are those of all that may be found.
-        fn check(
-            &mut self,
-            query: &HostQuery,
-            pooled: Option<f32>,
-            k: usize,
-            share: bool,
-        ) -> usize {
-            let may_be_found = |position: usize| !position.is_multiple_of(5);
+        /// How many candidates there are for the `k` nearest, which are those of all.
+        fn check(&mut self, query: &HostQuery, k: usize, share: bool) -> usize {
             let list = LongTermList {
                 len: self.list.len(),
                 slot: |position: usize| self.list[position],
                 changed: Some(&self.changed),
-                may_be_found,
             };
-            let some = self.codes.candidates(&self.vectors, query, &list, k, pooled, share);
+            let some = self.codes.candidates(&self.vectors, query, &list, k, share);
             self.changed.clear();
             assert_eq!(self.codes.len(), self.list.len());
-            let all: Vec<u32> =
-                (0..self.list.len() as u32).filter(|&at| !at.is_multiple_of(5)).collect();
+            let all: Vec<u32> = (0..self.list.len() as u32).collect();
             assert_eq!(self.best(query, &some, k), self.best(query, &all, k));
             some.len()
         }
@@ -378,9 +369,8 @@ mod tests {
             }
             let count = 1 + usize::from(with) % 3;
             let vector = |at| memory.vectors.get(Slot(((step * 7 + at) % vectors.len()) as u32));
-            let query = memory.vectors.query(count, vector, Correlation::Gaussian);
-            let pooled = (count > 1).then(|| (count as f32).ln());
-            memory.check(&query, pooled, k, with % 2 == 0);
+            let query = memory.vectors.query(count, vector, METRICS[step % 4]);
+            memory.check(&query, k, with % 2 == 0);
         }
     }
 
@@ -434,11 +424,10 @@ mod tests {
                 .collect();
             let mut memory = Memory::<f32>::new(&vectors, 512);
             (0..1999).for_each(|slot| memory.push(slot));
-            for count in [1, 3] {
+            for (metric, count) in [(0, 1), (1, 1), (1, 3), (2, 3), (3, 2)] {
                 let vector = |at| memory.vectors.get(Slot(1999 - 600 * at as u32));
-                let query = memory.vectors.query(count, vector, Correlation::Gaussian);
-                let pooled = (count > 1).then(|| (count as f32).ln());
-                let looked_at = memory.check(&query, pooled, 20, true);
+                let query = memory.vectors.query(count, vector, METRICS[metric]);
+                let looked_at = memory.check(&query, 20, true);
                 assert!(looked_at < 80, "{looked_at} in {dim} dimensions");
             }
         }
@@ -449,19 +438,19 @@ mod tests {
         let vectors: Vec<Vec<f64>> =
             (0..900).map(|at| vec![f64::from(at).sin(), f64::from(at).cos()]).collect();
         let mut memory = Memory::<f32>::new(&vectors, 256);
-        let query = memory.vectors.query(1, |_| memory.vectors.get(Slot(5)), Correlation::Gaussian);
+        let query = memory.vectors.query(1, |_| memory.vectors.get(Slot(5)), METRICS[0]);
         let coded = |memory: &Memory<f32>| -> usize {
             memory.codes.chunks.iter().map(|chunk| chunk.chosen_for + chunk.since).sum()
         };
         for slot in 0..900 {
             memory.push(slot);
-            memory.check(&query, None, 3, false);
+            memory.check(&query, 3, false);
             assert!(coded(&memory) <= 2 * memory.list.len());
         }
         for slot in 0..900 {
             memory.remove(slot * 7 % memory.list.len());
             if slot % 90 == 0 {
-                memory.check(&query, None, 3, false);
+                memory.check(&query, 3, false);
             }
         }
     }

@@ -2,12 +2,13 @@
 
 use rayon::prelude::*;
 
-use super::HostQuery;
+use super::{Comparison, HostQuery};
 use crate::{
-    Correlation, MemoriaError,
+    MemoriaError, Pooling,
     id::Slot,
     store::{
         number::{ABREAST, Number, Wide},
+        scoring::Metric,
         vector_bytes,
     },
     threads::share,
@@ -161,40 +162,60 @@ impl<N: Number> Vectors<N> {
         may_share: bool,
         scores: &mut Vec<f64>,
     ) {
-        let query = N::Wide::of_query(query);
+        let (query, comparison) = (N::Wide::of_vectors(&query.vectors), query.comparison);
         scores.reserve(candidates.len());
         if !may_share || !is_worth_sharing(candidates.len() * query.len()) {
-            return self.scores_of(query, candidates, scores);
+            return self.scores_of(query, comparison, candidates, scores);
         }
         let parts = share(candidates.chunks(SCORED_AT_ONCE), |some| {
             let mut scores = Vec::with_capacity(some.len());
-            self.scores_of(query, some, &mut scores);
+            self.scores_of(query, comparison, some, &mut scores);
             scores
         });
         scores.extend(parts.into_iter().flatten());
     }
 
-    fn scores_of(&self, query: &[N::Wide], candidates: &[Slot], scores: &mut Vec<f64>) {
+    fn scores_of(
+        &self,
+        query: &[N::Wide],
+        comparison: Comparison,
+        candidates: &[Slot],
+        scores: &mut Vec<f64>,
+    ) {
         let (together, rest) = candidates.as_chunks::<ABREAST>();
-        together.iter().for_each(|&slots| scores.extend(self.scores_abreast(query, slots)));
-        rest.iter().for_each(|&slot| scores.extend(self.scores_abreast(query, [slot])));
+        together
+            .iter()
+            .for_each(|&slots| scores.extend(self.scores_abreast(query, comparison, slots)));
+        rest.iter().for_each(|&slot| scores.extend(self.scores_abreast(query, comparison, [slot])));
     }
 
-    fn scores_abreast<const K: usize>(&self, query: &[N::Wide], slots: [Slot; K]) -> [f64; K] {
+    fn scores_abreast<const K: usize>(
+        &self,
+        query: &[N::Wide],
+        comparison: Comparison,
+        slots: [Slot; K],
+    ) -> [f64; K] {
         let mut buffers = [const { Vec::new() }; K];
         let mut vectors = [&[][..]; K];
         for ((vector, buffer), slot) in vectors.iter_mut().zip(&mut buffers).zip(slots) {
             *vector = N::widen(self.get(slot), buffer);
         }
-        if query.len() == self.dim {
-            return N::Wide::squared_distances(vectors, query).map(|distance| -distance);
-        }
+        let pooling = match comparison {
+            Comparison::Single => {
+                return N::Wide::squared_distances(vectors, query).map(|distance| -distance);
+            }
+            Comparison::Several(pooling) => pooling,
+        };
         let mut exponents = [const { Vec::new() }; K];
         for query in query.chunks_exact(self.dim) {
             let distances = N::Wide::squared_distances(vectors, query);
             exponents.iter_mut().zip(distances).for_each(|(all, distance)| all.push(-distance));
         }
-        exponents.map(|exponents| log_sum_exp(&exponents))
+        exponents.map(|exponents| match pooling {
+            // What is ranked by the logarithm of the largest exponential.
+            Pooling::Max => largest(&exponents),
+            Pooling::Mean => log_sum_exp(&exponents),
+        })
     }
 
     /// The query for `count` vectors, at least one, each told by its number.
@@ -202,18 +223,18 @@ impl<N: Number> Vectors<N> {
         &self,
         count: usize,
         vector: impl Fn(usize) -> &'a [N],
-        correlation: Correlation,
+        metric: Metric,
     ) -> HostQuery {
         let wide = |number: f64| N::Wide::from_f64(number);
-        let numbers = match correlation {
-            Correlation::Gaussian => {
-                (0..count).flat_map(&vector).map(|number| wide(number.to_f64())).collect()
-            }
-            Correlation::NegSquaredL2 => {
-                mean(count, self.dim, vector).into_iter().map(wide).collect()
-            }
+        let (numbers, comparison) = if metric.ranks_by_mean() {
+            let mean = mean(count, self.dim, vector);
+            (mean.into_iter().map(wide).collect(), Comparison::Single)
+        } else {
+            let numbers = (0..count).flat_map(&vector).map(|number| wide(number.to_f64()));
+            let several = Comparison::Several(metric.pooling);
+            (numbers.collect(), if count == 1 { Comparison::Single } else { several })
         };
-        N::Wide::into_query(numbers)
+        HostQuery { vectors: N::Wide::into_vectors(numbers), comparison }
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -273,6 +294,10 @@ fn set<N: Number>(piece: &mut Vec<N>, place: usize, vector: &[N]) {
 
 /// The logarithm of the sum of exponentials.
 fn log_sum_exp(exponents: &[f64]) -> f64 {
-    let max = exponents.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let max = largest(exponents);
     max + exponents.iter().map(|exponent| (exponent - max).exp()).sum::<f64>().ln()
+}
+
+fn largest(exponents: &[f64]) -> f64 {
+    exponents.iter().copied().fold(f64::NEG_INFINITY, f64::max)
 }

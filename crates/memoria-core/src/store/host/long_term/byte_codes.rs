@@ -170,11 +170,6 @@ impl CodedQuery {
             each(4 * fours.len() + at, range(coded, dot(codes, &self.codes)));
         }
     }
-
-    /// Bytes set aside.
-    pub(super) fn bytes(&self) -> usize {
-        self.codes.capacity() * size_of::<i16>()
-    }
 }
 
 /// Sums of products of codes and a query's.

@@ -27,15 +27,10 @@ impl Shortlist {
         Self { k, found: Vec::new(), threshold, limit }
     }
 
-    /// Takes a position in if its distance may be among the `k` least and it `may_be_found`.
+    /// Takes a position in if its distance may be among the `k` least.
     #[inline]
-    pub(super) fn offer(
-        &mut self,
-        position: usize,
-        range: Range,
-        may_be_found: impl FnOnce(usize) -> bool,
-    ) {
-        if range.least > self.threshold || !may_be_found(position) {
+    pub(super) fn offer(&mut self, position: usize, range: Range) {
+        if range.least > self.threshold {
             return;
         }
         self.found.push((position as u32, range));
@@ -44,7 +39,7 @@ impl Shortlist {
         }
     }
 
-    /// Drops those of whom it is known by now that they are not among the `k` nearest.
+    /// Drops those that are known by now not to be among the `k` nearest.
     fn prune(&mut self) {
         if self.found.len() > self.k {
             let by_most = |a: &(u32, Range), b: &(u32, Range)| a.1.most.total_cmp(&b.1.most);
@@ -92,7 +87,7 @@ impl SharedShortlist {
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         all.threshold = all.threshold.min(part.threshold);
         for (position, range) in part.found {
-            all.offer(position as usize, range, |_| true);
+            all.offer(position as usize, range);
         }
         self.threshold.fetch_min(all.threshold.max(0.0).to_bits(), Ordering::Relaxed);
     }
