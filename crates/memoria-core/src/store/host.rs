@@ -102,7 +102,7 @@ impl HostVectors {
         for_any!(self, vectors => vectors.write(slots, &numbers_of(data), limit, may_share))
     }
 
-    /// The query for `count` vectors whose slots are told by their numbers.
+    /// The query for `count` vectors; `slot` gives the slot of each by its index.
     pub(super) fn query(
         &self,
         count: usize,

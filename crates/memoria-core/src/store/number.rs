@@ -155,7 +155,7 @@ macro_rules! impl_wide {
                 let (centres, rest_of_centre) = centre.as_chunks::<8>();
                 let (codes, _) = codes.as_chunks_mut::<8>();
                 let mut codes = codes.iter_mut();
-                // The codes last: who is asked first gives one more away at the end.
+                // The codes last: the first iterator of a zip is advanced once more at the end.
                 for ((vector, centre), codes) in vectors.iter().zip(centres).zip(&mut codes) {
                     *codes = code(vector, centre);
                 }
@@ -205,7 +205,7 @@ mod tests {
                 wide(vector).iter().zip(wide(&query)).map(|(a, b)| (a - b).powi(2)).sum();
             let [alone] = f32::squared_distances([vector], &query);
             assert!((alone - exact).abs() <= 1e-6 * exact, "{alone} != {exact}");
-            assert_eq!(alone.to_bits(), together.to_bits(), "whoever it is computed with");
+            assert_eq!(alone.to_bits(), together.to_bits(), "whatever it is computed with");
             let [double] = f64::squared_distances([&wide(vector)], &wide(&query));
             assert!((double - exact).abs() <= 1e-14 * exact, "{double} != {exact}");
         }

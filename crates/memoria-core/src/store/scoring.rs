@@ -33,7 +33,7 @@ enum QueryVectors<B: Backend> {
 }
 
 impl<B: Backend> VectorStore<B> {
-    /// The query for `count` vectors, at least one, whose slots are told by their numbers.
+    /// The query for `count` vectors, at least one; `slot` gives the slot of each by its index.
     pub(crate) fn query(
         &self,
         count: usize,

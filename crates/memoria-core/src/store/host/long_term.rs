@@ -1,6 +1,10 @@
 //! Long-term vectors in one byte a number, in the order of the row's list of them, so that all are read in
 //! one stream. The codes tell of nearly all engrams that they are not among the nearest to a query. The few
 //! others are compared exactly, so that what is found is what would be found by the vectors alone.
+//!
+//! Neighbours in the list became long-term at about the same time, and may be alike. So they are coded beside
+//! their mean, and by the triangle inequality all of them are passed over at once if they are too far from a
+//! query: of memories of one topic after another few codes are read.
 
 mod byte_codes;
 mod shortlist;
@@ -15,7 +19,7 @@ use crate::{
     store::number::{Number, Wide},
     threads::share,
 };
-use byte_codes::{BLOCK, Coded, CodedQuery, MOST_DIMENSIONS, Range, encode};
+use byte_codes::{BLOCK, Coded, CodedQuery, MOST_DIMENSIONS, Range, UNDERFLOW, encode, rounding};
 use shortlist::SharedShortlist;
 
 /// Chunks that a thread compares before it looks for more.
@@ -38,7 +42,7 @@ impl Default for CodeLimits {
     }
 }
 
-/// The list of a row's long-term engrams, by position.
+/// A row's list of long-term engrams, by position.
 pub(crate) struct LongTermList<'a, S> {
     /// How many there are.
     pub(crate) len: usize,
@@ -66,6 +70,8 @@ struct Chunk {
     /// The codes of each vector, padded.
     codes: Vec<u8>,
     coded: Vec<Coded>,
+    /// The least and the greatest distance from the centre.
+    distances: [f32; 2],
     /// How many vectors the centre was chosen for, and how many were coded beside it since.
     chosen_for: usize,
     since: usize,
@@ -154,27 +160,36 @@ impl LongTermCodes {
     /// The positions that may be among the `k` nearest to a query.
     fn compare<N: Number>(&self, query: &HostQuery, k: usize, may_share: bool) -> Vec<u32> {
         let numbers = N::Wide::of_vectors(&query.vectors);
+        let below = below(query.comparison, numbers.len() / self.dim);
+        // The nearest chunks first: what is found there spares the others.
+        let single: Vec<f32> = numbers.iter().map(|&number| number.into() as f32).collect();
+        let least = |chunk: &Chunk| chunk.at_least(&single) - below;
+        let mut order: Vec<(f32, usize)> = self.chunks.iter().map(least).zip(0..).collect();
+        order.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         let nearest = SharedShortlist::new(k);
-        let compare = |(group, chunks): (usize, &[Chunk])| {
+        let compare = |chunks: &[(f32, usize)]| {
             let mut found = nearest.part(k);
             let (mut coded, mut ranges) = (CodedQuery::default(), Vec::new());
-            for (at, chunk) in chunks.iter().enumerate() {
-                let first = (group * CHUNKS_AT_ONCE + at) * self.limits.chunk;
+            for &(least, index) in chunks {
+                if !found.admits(least) {
+                    break;
+                }
+                let (chunk, first) = (&self.chunks[index], index * self.limits.chunk);
                 let mut offer = |at, range| found.offer(first + at, range);
                 match query.comparison {
                     Comparison::Single => {
                         coded.encode(numbers, &chunk.centre);
                         coded.ranges(&chunk.codes, &chunk.coded, offer);
                     }
-                    Comparison::Several(pooling) => {
-                        chunk.pool(numbers, pooling, &mut coded, &mut ranges);
+                    Comparison::Several(_) => {
+                        chunk.pool(numbers, below, &mut coded, &mut ranges);
                         ranges.iter().enumerate().for_each(|(at, &range)| offer(at, range));
                     }
                 }
             }
             nearest.add(found);
         };
-        let groups = self.chunks.chunks(CHUNKS_AT_ONCE).enumerate();
+        let groups = order.chunks(CHUNKS_AT_ONCE);
         if may_share && is_worth_sharing(self.len() * self.dim) {
             share(groups, compare);
         } else {
@@ -195,6 +210,15 @@ impl LongTermCodes {
     }
 }
 
+/// By how much a pooled score of so many vectors may be above the highest of single ones.
+fn below(comparison: Comparison, vectors: usize) -> f32 {
+    match comparison {
+        Comparison::Single | Comparison::Several(Pooling::Max) => 0.0,
+        // The logarithm of a sum is above that of its largest part by no more than that of their number.
+        Comparison::Several(Pooling::Mean) => (vectors as f32).ln(),
+    }
+}
+
 impl Chunk {
     /// Codes the vector at a place, which may be the first one that is vacant.
     fn code<N: Number>(&mut self, vectors: &Vectors<N>, at: usize, slot: impl Fn(usize) -> Slot) {
@@ -204,7 +228,7 @@ impl Chunk {
             self.codes.resize(self.coded.len() * stride, 0);
         }
         self.since += 1;
-        // So each is coded anew for about as many as come: the centre stays that of those who are there.
+        // Each vector is coded anew once for about every one that comes, and the centre stays near the mean.
         if self.since > self.chosen_for {
             self.code_all(vectors, self.coded.len(), slot);
         } else {
@@ -212,6 +236,7 @@ impl Chunk {
             let vector = N::widen(vectors.get(slot(at)), &mut buffer);
             let codes = &mut self.codes[at * stride..][..stride];
             self.coded[at] = encode(vector, &self.centre, codes);
+            self.widen(self.coded[at].distance());
         }
     }
 
@@ -235,6 +260,34 @@ impl Chunk {
             *coded = encode(vector, &self.centre, codes);
         }
         (self.chosen_for, self.since) = (len, 0);
+        self.distances = [f32::INFINITY, 0.0];
+        (0..len).for_each(|at| self.widen(self.coded[at].distance()));
+    }
+
+    fn widen(&mut self, distance: [f32; 2]) {
+        let [least, most] = self.distances;
+        self.distances = [least.min(distance[0]), most.max(distance[1])];
+    }
+
+    /// What the squared distance from the nearest of some vectors is at least, by the triangle inequality.
+    fn at_least(&self, queries: &[f32]) -> f32 {
+        let dim = self.centre.len();
+        let rounding = rounding(dim);
+        let [least, most] = self.distances.map(f64::from);
+        let of_query = |query: &[f32]| {
+            let [squared] = f32::squared_distances([query], &self.centre);
+            if !squared.is_finite() {
+                return 0.0;
+            }
+            // With what rounding to single precision may have changed about the query.
+            let size = query.iter().fold(0.0, |size: f32, x| size.max(x.abs()));
+            let off = squared.sqrt() * rounding
+                + f64::from(size) * f64::from(f32::EPSILON) * (dim as f64).sqrt()
+                + UNDERFLOW.sqrt();
+            let gap = (squared.sqrt() - off - most).max(least - squared.sqrt() - off).max(0.0);
+            (gap * gap * (1.0 - 4.0 * rounding) - UNDERFLOW).max(0.0)
+        };
+        queries.chunks_exact(dim).map(of_query).fold(f64::INFINITY, f64::min) as f32
     }
 
     fn truncate(&mut self, len: usize, dim: usize) {
@@ -242,23 +295,17 @@ impl Chunk {
         self.codes.truncate(len * dim.next_multiple_of(BLOCK));
     }
 
-    /// The distances from several vectors, pooled.
+    /// The distances from the nearest of several vectors, or what is `below` them by no more than that.
     fn pool<W: Wide>(
         &self,
         numbers: &[W],
-        pooling: Pooling,
+        below: f32,
         coded: &mut CodedQuery,
         ranges: &mut Vec<Range>,
     ) {
         ranges.clear();
         ranges.resize(self.coded.len(), Range { least: f32::INFINITY, most: f32::INFINITY });
-        let queries = numbers.chunks_exact(self.centre.len());
-        let below = match pooling {
-            Pooling::Max => 0.0,
-            // The logarithm of a sum is above that of its largest part by no more than that of their number.
-            Pooling::Mean => (queries.len() as f32).ln(),
-        };
-        for query in queries {
+        for query in numbers.chunks_exact(self.centre.len()) {
             coded.encode(query, &self.centre);
             coded.ranges(&self.codes, &self.coded, |at, range| {
                 let pooled = &mut ranges[at];

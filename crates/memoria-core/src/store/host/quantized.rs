@@ -13,7 +13,7 @@ use super::{
     vectors::{SCORED_AT_ONCE, Vectors, is_worth_sharing},
 };
 use crate::{
-    EngramId, Pooling,
+    EngramId,
     id::Slot,
     store::number::{Number, Wide},
     threads::share,
@@ -245,7 +245,7 @@ fn dot(codes: &[i16], query: &[i16]) -> i32 {
 mod tests {
     use super::{super::numbers_of, *};
     use crate::{
-        Correlation,
+        Correlation, Pooling,
         id::{Entry, Member},
         search::ranking::Ranking,
         store::Metric,

@@ -26,7 +26,7 @@ pub(super) const SCORED_AT_ONCE: usize = 16 * ABREAST;
 pub(in crate::store) struct Vectors<N: Number> {
     pieces: Vec<Vec<N>>,
     pub(super) dim: usize,
-    /// What norms are distances from; made with the first vectors, as whoever tells the dimension may lie.
+    /// What norms are distances from; made with the first vectors, as a dimension that is only told may be wrong.
     zero: Vec<N::Wide>,
     /// Slots per piece: two to this power.
     shift: u32,

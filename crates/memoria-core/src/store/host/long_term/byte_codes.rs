@@ -27,7 +27,7 @@ const LARGEST_SQUARED_NORM: f64 = 1e36;
 /// Numbers below this are taken for zero: their squares may be too small for single precision.
 const SMALLEST: f64 = 1e-30;
 /// More than all that numbers too small for single precision change about a squared distance.
-const UNDERFLOW: f64 = 1e-36;
+pub(super) const UNDERFLOW: f64 = 1e-36;
 
 /// What is known of a vector beside its codes.
 #[derive(Clone, Copy, Debug, Default)]
@@ -38,6 +38,24 @@ pub(super) struct Coded {
     scale: f32,
     /// ‖r‖ or a little more; infinite if nothing is known of the vector.
     rounded: f32,
+}
+
+impl Coded {
+    /// What ‖v − c‖ is at least and at most.
+    pub(super) fn distance(&self) -> [f32; 2] {
+        if self.rounded == f32::INFINITY {
+            return [0.0, f32::INFINITY];
+        }
+        let norm = f64::from(self.squared_norm).sqrt();
+        [(norm * (1.0 - 1e-6)) as f32, upwards(norm)]
+    }
+}
+
+/// What rounding changes about a sum of squares of so many numbers in single precision, at most and relative to
+/// it: numbers are added up in sixteen sums, and every addition is off by 2⁻²⁴ at most. With more than enough for
+/// a few operations more.
+pub(super) fn rounding(dim: usize) -> f64 {
+    (dim as f64 / 16.0 + 32.0) * f64::from(f32::EPSILON)
 }
 
 /// The least and the greatest that a squared distance may be which is computed of the vectors themselves.
@@ -130,9 +148,8 @@ impl CodedQuery {
         }
         self.too_large = sum * i32::from(OFFSET);
         let rest = rest.sqrt() * (1.0 + 1e-6);
-        // Numbers are added up in sixteen sums, and every addition is off by 2⁻²⁴ at most. Four times that,
-        // with more than enough for the few operations here; ‖v − q‖² ≤ 2 (‖v − c‖² + ‖q − c‖²).
-        let of_sums = 4.0 * (dim / 16.0 + 32.0) * f64::from(f32::EPSILON);
+        // ‖v − q‖² ≤ 2 (‖v − c‖² + ‖q − c‖²).
+        let of_sums = 4.0 * rounding(query.len());
         self.of_rounded =
             (2.0 * (norm + rest) * (1.0 + 1e-6) + f64::from(f32::MIN_POSITIVE)) as f32;
         // 2 ‖v − c‖ ‖p‖ ≤ ‖p‖ (‖v − c‖² / ‖q − c‖ + ‖q − c‖).
@@ -141,7 +158,7 @@ impl CodedQuery {
         self.constant = (absolute + of_sums * squared_norm + UNDERFLOW) as f32;
     }
 
-    /// How far from the query vectors are whose codes lie one after the other.
+    /// How far from the query the vectors with these codes are, which lie one after the other.
     #[inline]
     pub(super) fn ranges(&self, codes: &[u8], coded: &[Coded], mut each: impl FnMut(usize, Range)) {
         let stride = self.codes.len();

@@ -13,7 +13,7 @@ const WORTH_PRUNING: usize = 128;
 pub(super) struct Shortlist {
     k: usize,
     found: Vec<(u32, Range)>,
-    /// There are `k` whose distances are no greater.
+    /// There are `k` with no greater distances.
     threshold: f32,
     /// Pruned again at this length.
     limit: usize,
@@ -25,6 +25,11 @@ impl Shortlist {
     pub(super) fn new(k: usize, threshold: f32) -> Self {
         let limit = k.saturating_mul(2).max(WORTH_PRUNING);
         Self { k, found: Vec::new(), threshold, limit }
+    }
+
+    /// Whether any distance from this one on may be among the `k` least.
+    pub(super) fn admits(&self, least: f32) -> bool {
+        !(least > self.threshold)
     }
 
     /// Takes a position in if its distance may be among the `k` least.
