@@ -33,6 +33,7 @@ use crate::{
     threads::are_worth_sharing,
 };
 pub(crate) use checks::check_new_rows;
+use checks::check_query_size;
 use recall::{GivenQuery, working_query};
 use rows::for_each_row;
 
@@ -254,7 +255,8 @@ impl<B: Backend> Memoria<B> {
     ///
     /// As [`remind`](Self::remind), and for the query [`MemoriaError::WrongRank`],
     /// [`MemoriaError::EmptyDimension`] also for `q` = 0, [`MemoriaError::WrongDimension`],
-    /// [`MemoriaError::WrongDType`], [`MemoriaError::WrongDevice`], and [`MemoriaError::NonFiniteQuery`]:
+    /// [`MemoriaError::WrongDType`], [`MemoriaError::WrongDevice`], [`MemoriaError::OutOfMemory`] if it does not
+    /// fit in the host's memory, and [`MemoriaError::NonFiniteQuery`]:
     /// nothing has fired then, and the call may be repeated with another query.
     pub fn remind_for(&mut self, query: FloatTensor<B>) -> Result<Reminded<B>, MemoriaError> {
         self.remind_for_except(query, &[])
@@ -276,6 +278,7 @@ impl<B: Backend> Memoria<B> {
             let (tensor, dimension, got) = ("query", "vector", vec![batch, count, dim]);
             return Err(MemoriaError::EmptyDimension { tensor, dimension, got });
         }
+        check_query_size([batch, count, dim], query.dtype())?;
         let vectors = B::float_reshape(B::float_detach(query), Shape::new([batch * count, dim]));
         self.remind_of(self.store.is_some().then_some(GivenQuery { vectors, count }), absent)
     }
@@ -357,7 +360,8 @@ impl<B: Backend> Memoria<B> {
     /// # Errors
     ///
     /// As [`add_working_memory`](Self::add_working_memory) and [`remind`](Self::remind);
-    /// [`MemoriaError::NonFiniteQuery`].
+    /// [`MemoriaError::NonFiniteQuery`]; [`MemoriaError::OutOfMemory`] if the query does not fit in the
+    /// host's memory.
     pub fn peek(&mut self, query: FloatTensor<B>) -> Result<Reminded<B>, MemoriaError> {
         self.peek_except(query, &[])
     }
@@ -379,6 +383,7 @@ impl<B: Backend> Memoria<B> {
         if count == 0 {
             return Ok(Reminded::nothing(batch));
         }
+        check_query_size([batch, count, dim], query.dtype())?;
         let vectors = B::float_reshape(B::float_detach(query), Shape::new([batch * count, dim]));
         let searches = self.search_for(&GivenQuery { vectors, count }, batch, &absent)?;
         if searches.is_empty() {

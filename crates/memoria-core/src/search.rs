@@ -16,7 +16,15 @@ use crate::{
     EngramId, LongTermSearch, MemoriaConfig, Recollection, ShortTermSearch,
     id::{Member, Slot},
     row::Row,
+    store::Pruned,
 };
+
+/// How alike short-term engrams and the query are, in the candidates' order.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Compared<'a> {
+    Scores(&'a [f64]),
+    Pruned(&'a Pruned),
+}
 
 /// Short-term engrams that a row may be reminded of, as they were when their scores were asked for, in
 /// order of id.
@@ -74,22 +82,31 @@ impl Candidates {
     }
 
     /// Puts the living ones that are to be reminded into the row's [chosen](SearchWorkspace), in
-    /// order of id. Without scores all are alike; one with NaN for a score is known to be none of them.
-    fn choose(&self, row: &mut Row, scores: Option<&[f64]>, config: &MemoriaConfig) {
+    /// order of id. Without a comparison all are alike.
+    fn choose(&self, row: &mut Row, compared: Option<Compared<'_>>, config: &MemoriaConfig) {
         let k = config.num_reminded_stm;
         let mut chosen = core::mem::take(&mut row.scratch.chosen);
+        let mut ranking = core::mem::take(&mut row.scratch.ranking);
         chosen.clear();
         let lives = |member: &Member| !self.may_be_dead || row.lives(*member);
         let living = || self.members.iter().copied().filter(lives);
         match config.short_term_search {
             ShortTermSearch::Nearest => {
-                let mut ranking = core::mem::take(&mut row.scratch.ranking);
-                let score = |place: usize| scores.map_or(0.0, |scores| scores[place]);
-                let scored = self.members.iter().enumerate().map(|(at, &m)| (m, score(at)));
-                let scored = scored.filter(|(_, score)| !score.is_nan());
-                let living = scored.filter(|&(member, _)| !self.may_be_dead || row.lives(member));
-                chosen.extend_from_slice(ranking.best(living, k));
-                row.scratch.ranking = ranking;
+                if let Some(Compared::Pruned(pruned)) = compared {
+                    let member = |place: u32| self.members[place as usize];
+                    let undecided = pruned.undecided.iter().map(|&(at, score)| (member(at), score));
+                    let missing = k - pruned.chosen.len();
+                    chosen.extend(pruned.chosen.iter().map(|&at| member(at)));
+                    chosen.extend_from_slice(ranking.best(undecided, missing));
+                    chosen.sort_unstable();
+                } else {
+                    let score = |place: usize| match compared {
+                        Some(Compared::Scores(scores)) => scores[place],
+                        _ => 0.0,
+                    };
+                    let scored = self.members.iter().enumerate().map(|(at, &m)| (m, score(at)));
+                    chosen.extend_from_slice(ranking.best(scored.filter(|(m, _)| lives(m)), k));
+                }
             }
             ShortTermSearch::Newest => {
                 let older = living().count().saturating_sub(k);
@@ -104,6 +121,7 @@ impl Candidates {
             }
             ShortTermSearch::None => {}
         }
+        row.scratch.ranking = ranking;
         row.scratch.chosen = chosen;
     }
 }
@@ -131,10 +149,10 @@ impl Search {
     pub(crate) fn begin(
         row: &mut Row,
         candidates: &Candidates,
-        scores: Option<&[f64]>,
+        compared: Option<Compared<'_>>,
         config: &MemoriaConfig,
     ) -> Self {
-        candidates.choose(row, scores, config);
+        candidates.choose(row, compared, config);
         let mut search = match config.long_term_search {
             LongTermSearch::Walk | LongTermSearch::WalkAndNearest => Self::walk(row, config),
             _ => Self::default(),
@@ -144,7 +162,7 @@ impl Search {
             LongTermSearch::Walk => search.is_undecided = search.found_ltm().len() > wanted,
             LongTermSearch::Nearest | LongTermSearch::WalkAndNearest => {
                 search.is_undecided = row.long_term_len() > wanted;
-                if wanted > 0 {
+                if !search.is_undecided {
                     search.rivals.extend(row.long_term());
                     search.rivals.sort_unstable();
                 }
@@ -197,6 +215,21 @@ impl Search {
     /// Whether long-term engrams have to be compared with the query.
     pub(crate) fn is_undecided(&self) -> bool {
         self.is_undecided
+    }
+
+    /// Compares all long-term engrams with the query, or those at some positions and those that a walk found:
+    /// the nearest ones are known to be among them.
+    pub(crate) fn compare_with(&mut self, row: &Row, positions: Option<&[u32]>) {
+        match positions {
+            None => self.rivals.extend(row.long_term()),
+            Some(positions) => {
+                let at = |&position: &u32| row.long_term_at(position as usize);
+                self.rivals.extend(positions.iter().map(at));
+                self.rivals.extend_from_slice(&self.members[self.initial_end..self.found_end]);
+            }
+        }
+        self.rivals.sort_unstable();
+        self.rivals.dedup();
     }
 
     /// The long-term engrams that have to be compared, in order of id.

@@ -9,8 +9,8 @@ use crate::{
     costs::Meter,
     id::Slot,
     row::Row,
-    search::{Candidates, Search},
-    store::{Query, VectorStore, are_worth_coding},
+    search::{Candidates, Compared, Search},
+    store::{LongTermList, Query, VectorStore, are_worth_quantizing},
 };
 
 impl<B: Backend> Memoria<B> {
@@ -28,7 +28,7 @@ impl<B: Backend> Memoria<B> {
         // Threads that have rows of their own do not help each other with single rows.
         let share_rows = is_shared && self.rows.len() < rayon::current_num_threads();
         let short_term: usize = self.rows.iter().map(|row| row.short_term().len()).sum();
-        let are_coded = are_worth_coding(short_term * store.dim());
+        let are_coded = are_worth_quantizing(short_term * store.dim());
         let search = |row: &mut Row, index: usize, left: &mut Vec<Slot>, meter: &mut Meter| {
             if let Some(due) = due {
                 due.settle(row, index, &config, left);
@@ -37,36 +37,62 @@ impl<B: Backend> Memoria<B> {
             meter.was_control();
             let Some(query) = query_of(store, index, row) else { return Search::default() };
             let mut scores = core::mem::take(&mut row.scratch.scores);
+            let mut pruned = core::mem::take(&mut row.scratch.pruned);
             let asked = candidates.need_scores(&config);
             if asked && are_coded {
-                let mut codes = core::mem::take(&mut row.scratch.codes);
+                let mut quantized = core::mem::take(&mut row.scratch.quantized);
                 // The working engrams will be candidates, and the query was just made of them.
                 let working =
                     row.working().iter().map(|member| (member.id, row.slot(member.entry)));
                 let members = candidates.with_slots().chain(working);
                 let of = (&candidates.slots[..], config.num_reminded_stm);
-                store.deciding_scores_here(
+                store.prune_and_rescore(
                     &query,
                     of,
                     members,
-                    &mut codes,
+                    &mut quantized,
                     share_rows,
-                    &mut scores,
+                    &mut pruned,
                 );
-                row.scratch.codes = codes;
+                row.scratch.quantized = quantized;
             } else if asked {
-                store.scores_here(&query, &candidates.slots, share_rows, &mut scores);
+                store.host_scores(&query, &candidates.slots, share_rows, &mut scores);
             }
             meter.was_data();
-            let of_candidates = asked.then_some(&scores[..]);
-            let mut search = Search::begin(row, &candidates, of_candidates, &config);
+            let compared = match asked {
+                true if are_coded => Some(Compared::Pruned(&pruned)),
+                true => Some(Compared::Scores(&scores)),
+                false => None,
+            };
+            let mut search = Search::begin(row, &candidates, compared, &config);
+            row.scratch.pruned = pruned;
             candidates.leave(row);
+            if search.is_undecided() && config.long_term_search.compares_all() {
+                meter.was_control();
+                let mut codes = core::mem::take(&mut row.scratch.long_term_codes);
+                let list = LongTermList {
+                    len: row.long_term_len(),
+                    slot: |position| row.slot(row.long_term_at(position).entry),
+                    changed: row.long_term_changes.positions(),
+                };
+                let wanted = config.num_final_ltms;
+                let nearest =
+                    store.long_term_candidates(&query, &list, wanted, &mut codes, share_rows);
+                if codes.is_empty() {
+                    row.long_term_changes.stop();
+                } else {
+                    row.long_term_changes.begin();
+                }
+                row.scratch.long_term_codes = codes;
+                meter.was_data();
+                search.compare_with(row, Some(&nearest));
+            }
             if search.is_undecided() {
                 let mut found = core::mem::take(&mut row.scratch.slots);
                 found.clear();
                 search.compared_slots(row, &mut found);
                 meter.was_control();
-                store.scores_here(&query, &found, share_rows, &mut scores);
+                store.host_scores(&query, &found, share_rows, &mut scores);
                 meter.was_data();
                 search.choose(row, &scores, &config);
                 row.scratch.slots = found;

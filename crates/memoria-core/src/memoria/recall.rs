@@ -12,7 +12,7 @@ use crate::{
     incoming::check_query_norms,
     reminded::width,
     row::Row,
-    search::{Candidates, Search},
+    search::{Candidates, Compared, Search},
     store::{Metric, Query, VectorStore, squared_norms},
 };
 
@@ -169,8 +169,7 @@ impl<B: Backend> Memoria<B> {
                 Some(_) => Candidates::present(row),
             };
             let wanted = query.as_ref().filter(|_| candidates.need_scores(&config));
-            let scores =
-                wanted.map(|query| store.scores(query, &candidates.slots, config.metric()));
+            let scores = wanted.map(|query| store.scores(query, &candidates.slots));
             let scores = scores.map(Numbers::OnDevice);
             (candidates, scores)
         };
@@ -193,6 +192,7 @@ impl<B: Backend> Memoria<B> {
             RowQuestion { query: None, .. } => Search::default(),
             question => {
                 let scores = question.scores.as_ref().and_then(Numbers::here);
+                let scores = scores.map(Compared::Scores);
                 Search::begin(row, &question.candidates, scores, &config)
             }
         };
@@ -200,6 +200,13 @@ impl<B: Backend> Memoria<B> {
         let mut searches = for_each_row(&mut self.rows, is_shared, begin);
         self.meter.was_control();
 
+        if config.long_term_search.compares_all() {
+            for (row, search) in self.rows.iter().zip(&mut searches) {
+                if search.is_undecided() {
+                    search.compare_with(row, None);
+                }
+            }
+        }
         let scores = self.ask_for_ltms(&searches, &question);
         let mut read = self.read(scores)?.into_iter();
         for (row, search) in self.rows.iter_mut().zip(&mut searches) {
@@ -216,14 +223,13 @@ impl<B: Backend> Memoria<B> {
     /// The scores of the long-term engrams that were found, where there are too many of them.
     fn ask_for_ltms(&mut self, searches: &[Search], question: &Question<B>) -> Vec<FloatTensor<B>> {
         let Some(store) = &self.store else { return Vec::new() };
-        let config = self.config;
         let rows = self.rows.iter().zip(searches).zip(&question.rows);
         let undecided = rows.filter(|((_, search), _)| search.is_undecided());
         let ask = |((row, search), question): ((&Row, &Search), &RowQuestion<B>)| {
             let query = question.query.as_ref()?;
             let mut found = Vec::new();
             search.compared_slots(row, &mut found);
-            Some(store.scores(query, &found, config.metric()))
+            Some(store.scores(query, &found))
         };
         let scores = undecided.filter_map(ask).collect();
         self.meter.was_data();

@@ -4,10 +4,10 @@ use super::{Candidates, ranking::Ranking};
 use crate::{
     bookkeeping::marks::Marks,
     id::{Member, Slot},
-    store::Codes,
+    store::{LongTermCodes, Pruned, QuantizedVectors},
 };
 
-/// Marks and lists over one row's engrams, and the codes of its short-term vectors.
+/// Marks and lists over one row's engrams, and the codes of their vectors.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SearchWorkspace {
     pub(crate) visited: Marks,
@@ -19,7 +19,9 @@ pub(crate) struct SearchWorkspace {
     pub(crate) candidates: Candidates,
     pub(crate) slots: Vec<Slot>,
     pub(crate) scores: Vec<f64>,
-    pub(crate) codes: Codes,
+    pub(crate) pruned: Pruned,
+    pub(crate) quantized: QuantizedVectors,
+    pub(crate) long_term_codes: LongTermCodes,
 }
 
 impl SearchWorkspace {
@@ -36,6 +38,8 @@ impl SearchWorkspace {
             + self.candidates.bytes()
             + self.slots.capacity() * size_of::<Slot>()
             + self.scores.capacity() * size_of::<f64>()
-            + self.codes.bytes()
+            + self.pruned.bytes()
+            + self.quantized.bytes()
+            + self.long_term_codes.bytes()
     }
 }

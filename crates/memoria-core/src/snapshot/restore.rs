@@ -242,7 +242,7 @@ fn read_rows<B: Backend>(
                     rows.push((place, row));
                 }
                 None => {
-                    let vector = (dim * dtype.size()) as u64;
+                    let vector = (dim as u64).saturating_mul(dtype.size() as u64);
                     let all = vector.checked_mul(row.counts().total() as u64);
                     from.skip(all.unwrap_or(u64::MAX))?;
                 }

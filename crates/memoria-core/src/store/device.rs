@@ -6,7 +6,7 @@ use burn::backend::{
     tensor::{Device, FloatTensor, IndexingUpdateOp, IntTensor},
 };
 
-use super::scoring::Metric;
+use super::{scoring::Metric, vector_bytes};
 use crate::{Pooling, id::Slot};
 
 /// Stays zero: padding is gathered from it.
@@ -37,7 +37,7 @@ impl<B: Backend> DeviceVectors<B> {
         if slots <= self.slots {
             return self.slots;
         }
-        let initial = INITIAL_SLOTS.min(INITIAL_BYTES / (self.dim * self.dtype.size()));
+        let initial = INITIAL_SLOTS.min(INITIAL_BYTES / vector_bytes(self.dim, self.dtype));
         slots.next_power_of_two().max(initial)
     }
 
@@ -118,7 +118,7 @@ impl<B: Backend> DeviceVectors<B> {
 
     /// Bytes that so many slots take.
     pub(super) fn bytes_of(&self, slots: usize) -> usize {
-        slots * self.dim * self.dtype.size()
+        slots.saturating_mul(vector_bytes(self.dim, self.dtype))
     }
 
     fn take(&mut self) -> FloatTensor<B> {

@@ -4,5 +4,6 @@ mod adjusting;
 mod errors;
 mod finite_data;
 mod limits;
+mod nearest;
 mod query;
 mod support;
