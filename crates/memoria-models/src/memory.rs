@@ -44,27 +44,21 @@ use previous::Previous;
 #[derive(Clone, Debug)]
 pub struct ModelMemory {
     state: MemoriaState,
-    /// Of a model whose working memories are made of it. Has the rows of the state.
-    previous: Option<Previous>,
 }
 
 impl ModelMemory {
     pub(crate) fn new(state: MemoriaState) -> Self {
-        Self { state, previous: None }
+        Self { state }
     }
 
     /// Ends the gradient window: to be called after each `backward`, which frees the graph.
     pub fn detach(&mut self) {
         self.state.detach();
-        if let Some(previous) = &mut self.previous {
-            previous.hidden = previous.hidden.clone().detach();
-        }
     }
 
     /// Empties all rows: the next segment is the first of its documents. There are as many rows as before.
     pub fn reset(&mut self) {
         self.state.reset();
-        self.previous = None;
     }
 
     /// Empties some rows; their neighbours go on.
@@ -76,11 +70,7 @@ impl ModelMemory {
     ///
     /// [`MemoriaError::RowOutOfRange`].
     pub fn reset_rows(&mut self, rows: &[usize]) -> Result<(), MemoriaError> {
-        self.state.reset_rows(rows)?;
-        if let Some(previous) = &mut self.previous {
-            previous.begin_anew(rows);
-        }
-        Ok(())
+        self.state.reset_rows(rows)
     }
 
     /// Number of rows; 0 before the first segment.
@@ -97,8 +87,8 @@ impl ModelMemory {
         self.state.state()
     }
 
-    /// The memory without the model's previous segment. Rows come and go with [`split`](Self::split) and
-    /// the like of this value, not of that one, which does not know of the segment.
+    /// The state that the model is run with. What the model needs of the previous segment is
+    /// [attached](memoria_core::Attachment) to its rows.
     pub fn memoria(&mut self) -> &mut MemoriaState {
         &mut self.state
     }
@@ -116,12 +106,10 @@ impl ModelMemory {
         abstractor: impl FnOnce(Tensor<3>, Option<Tensor<2, Bool>>) -> Tensor<3>,
     ) -> Result<Option<(Recall, Vec<usize>)>, MemoriaError> {
         self.check_batch(batch)?;
-        let Some(previous) = self.previous.as_ref().filter(|previous| !previous.is_absent()) else {
-            return Ok(None);
-        };
+        let Some(previous) = Previous::of(&mut self.state)? else { return Ok(None) };
         previous.check_model(embedding)?;
-        let begun_anew = previous.begun_anew.clone();
-        let working = abstractor(previous.hidden.clone(), previous.left_out.clone());
+        let Previous { hidden, left_out, begun_anew } = previous;
+        let working = abstractor(hidden, left_out);
         Ok(Some((self.state.recall_except(working, &begun_anew)?, begun_anew)))
     }
 
@@ -144,9 +132,6 @@ impl ModelMemory {
     /// Ends the gradient window, for models that are on no autodiff device.
     pub(crate) fn leave_autodiff(&mut self) {
         self.detach();
-        if let Some(previous) = &mut self.previous {
-            previous.hidden = previous.hidden.clone().inner();
-        }
     }
 
     /// Keeps a segment `[batch, seq, d_model]` for the next one, with its graph if there is a gradient
@@ -161,8 +146,6 @@ impl ModelMemory {
         left_out: Option<Tensor<2, Bool>>,
     ) -> Result<(), MemoriaError> {
         self.state.prepare(&hidden)?;
-        let hidden = if self.state.bptt() > 0 { hidden } else { hidden.detach() };
-        self.previous = Some(Previous { hidden, left_out, begun_anew: Vec::new() });
-        Ok(())
+        Previous::attach(&mut self.state, hidden, left_out)
     }
 }

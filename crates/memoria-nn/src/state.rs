@@ -301,7 +301,21 @@ impl MemoriaState {
         Restore::new(device.as_dispatch()).load(path)?.try_into()
     }
 
-    /// The memory itself, without the gradient window.
+    /// Keeps the graph of hidden states `[batch, seq, d_model]` that are attached to the rows, as long as the
+    /// gradient window lasts and the rows are the same.
+    #[doc(hidden)]
+    pub fn keep_graph(&mut self, hidden: Tensor<3>) {
+        self.window.previous = Some(hidden).filter(|_| self.window.bptt() > 0);
+    }
+
+    /// What was [kept](Self::keep_graph), if it still is.
+    #[doc(hidden)]
+    pub fn kept_graph(&self) -> Option<Tensor<3>> {
+        self.window.previous.clone()
+    }
+
+    /// The memory itself, without the gradient window: for what is [attached](memoria_core::Attachment) to its
+    /// rows. Rows come and go with [`split`](Self::split) and the like of this value.
     pub fn memoria(&mut self) -> &mut Memoria<Dispatch> {
         &mut self.memory
     }

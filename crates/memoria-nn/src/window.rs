@@ -21,11 +21,13 @@ struct Segment {
 pub(crate) struct GradientWindow {
     bptt: usize,
     segments: VecDeque<Segment>,
+    /// The hidden states that the next memories are to be made of, if the model keeps them.
+    pub(crate) previous: Option<Tensor<3>>,
 }
 
 impl GradientWindow {
     pub(crate) fn new(bptt: usize) -> Self {
-        Self { bptt, segments: VecDeque::new() }
+        Self { bptt, segments: VecDeque::new(), previous: None }
     }
 
     pub(crate) fn bptt(&self) -> usize {
@@ -34,6 +36,7 @@ impl GradientWindow {
 
     pub(crate) fn clear(&mut self) {
         self.segments.clear();
+        self.previous = None;
     }
 
     /// Keeps the memories of a new segment, and drops those that are now too old.

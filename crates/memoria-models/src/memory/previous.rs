@@ -1,32 +1,97 @@
-use burn::tensor::{Bool, Tensor, TensorData, kind::Basic};
-use memoria_core::MemoriaError;
+//! The previous segment of a model whose working memories are made of it. It is attached to the rows of the
+//! memory, so that it goes where they go.
 
-/// The previous segment of a model whose working memories are made of it.
+use burn::tensor::{Bool, Tensor, TensorData};
+use memoria_core::MemoriaError;
+use memoria_nn::MemoriaState;
+
+/// Hidden states `[seq, d_model]` of a row.
+pub(super) const HIDDEN: &str = "previous_segment";
+/// `[seq]` of a row, 1 for positions that memories are not made of, else 0; there if there are any.
+pub(super) const LEFT_OUT: &str = "previous_segment_left_out";
+
+/// The previous segment of all rows.
 #[derive(Clone, Debug)]
 pub(super) struct Previous {
-    /// `[batch, seq, d_model]`.
+    /// `[batch, longest, d_model]`.
     pub(super) hidden: Tensor<3>,
-    /// `[batch, seq]`, true for positions that memories are not made of.
+    /// `[batch, longest]`, true for positions that memories are not made of.
     pub(super) left_out: Option<Tensor<2, Bool>>,
     /// Rows that have no previous segment, as they were reset since or are new; in ascending order.
     pub(super) begun_anew: Vec<usize>,
 }
 
 impl Previous {
-    pub(super) fn batch(&self) -> usize {
-        self.hidden.dims()[0]
+    /// What is attached; `None` if no row has a previous segment.
+    ///
+    /// # Errors
+    ///
+    /// As [`Memoria::attached_rows`](memoria_core::Memoria::attached_rows).
+    pub(super) fn of(state: &mut MemoriaState) -> Result<Option<Self>, MemoriaError> {
+        let Some(attached) = state.memoria().attached_rows(HIDDEN)? else { return Ok(None) };
+        let masks = state.memoria().attached_rows(LEFT_OUT)?;
+        let mut hidden = Tensor::<3>::from_dispatch(attached.data);
+        let (lengths, [batch, longest, _]) = (attached.lengths, hidden.dims());
+        let rows = lengths.iter().enumerate();
+        let begun_anew = rows.filter(|row| *row.1 == 0).map(|(row, _)| row).collect();
+        let is_beyond =
+            |&length: &usize| (0..longest).map(move |place| length > 0 && place >= length);
+        let beyond: Vec<bool> = lengths.iter().flat_map(is_beyond).collect();
+        let mut left_out = beyond.contains(&true).then(|| {
+            Tensor::<2, Bool>::from_data(
+                TensorData::new(beyond, [batch, longest]),
+                &hidden.device(),
+            )
+        });
+        if let Some(masks) = masks {
+            let mask = Tensor::<2>::from_dispatch(masks.data);
+            let rest = longest.saturating_sub(mask.dims()[1]);
+            let mask = match rest {
+                0 => mask.narrow(1, 0, longest),
+                _ => {
+                    let zeros = Tensor::zeros([batch, rest], (&mask.device(), mask.dtype()));
+                    Tensor::cat(vec![mask, zeros], 1)
+                }
+            };
+            let mask = mask.greater_elem(0.5);
+            left_out = Some(match left_out {
+                Some(beyond) => beyond.bool_or(mask),
+                None => mask,
+            });
+        }
+        if let Some(graph) = state.kept_graph() {
+            // Rows that were reset since may have been the longest.
+            hidden = graph.narrow(1, 0, longest);
+        }
+        Ok(Some(Self { hidden, left_out, begun_anew }))
     }
 
-    /// Whether no row has a previous segment.
-    pub(super) fn is_absent(&self) -> bool {
-        self.begun_anew.len() == self.batch()
-    }
-
-    /// These rows have no previous segment any more.
-    pub(super) fn begin_anew(&mut self, rows: &[usize]) {
-        self.begun_anew.extend(rows);
-        self.begun_anew.sort_unstable();
-        self.begun_anew.dedup();
+    /// Attaches a segment `[batch, seq, d_model]` of which memories will be made of all positions but those in
+    /// `left_out` `[batch, seq]`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Memoria::attach_rows`](memoria_core::Memoria::attach_rows).
+    pub(super) fn attach(
+        state: &mut MemoriaState,
+        hidden: Tensor<3>,
+        left_out: Option<Tensor<2, Bool>>,
+    ) -> Result<(), MemoriaError> {
+        let (memory, dtype) = (state.memoria(), hidden.dtype());
+        memory.attach_rows(HIDDEN, hidden.clone().inner().into_dispatch(), &[])?;
+        match left_out {
+            Some(left_out) => {
+                let mask = left_out.inner().float().cast(dtype);
+                memory.attach_rows(LEFT_OUT, mask.into_dispatch(), &[])?;
+            }
+            None => {
+                for row in 0..memory.batch() {
+                    memory.remove_attachment(row, LEFT_OUT)?;
+                }
+            }
+        }
+        state.keep_graph(hidden);
+        Ok(())
     }
 
     /// Refuses the token embedding `[vocab_size, d_model]` of a model that this cannot be a segment of.
@@ -52,90 +117,4 @@ impl Previous {
         }
         Ok(())
     }
-
-    /// Some rows, in this order, without a graph; `None` if none of them has a previous segment.
-    pub(super) fn rows(&self, rows: &[usize]) -> Option<Self> {
-        let places = rows.iter().enumerate();
-        let begun_anew: Vec<usize> = places
-            .filter(|(_, row)| self.begun_anew.contains(row))
-            .map(|(place, _)| place)
-            .collect();
-        (begun_anew.len() < rows.len()).then(|| Self {
-            hidden: pick(self.hidden.clone().inner(), rows),
-            left_out: self.left_out.clone().map(|left_out| pick(left_out.inner(), rows)),
-            begun_anew,
-        })
-    }
-
-    /// The rows of several batches, each with how many it has, as one batch, without a graph; `None` if
-    /// no row has a previous segment.
-    ///
-    /// Segments become as long as the longest with positions that memories are not made of.
-    pub(super) fn join<const N: usize>(parts: [(Option<&Self>, usize); N]) -> Option<Self> {
-        let known = || parts.iter().filter_map(|&(part, _)| part);
-        let like = known().next()?.hidden.clone().inner();
-        let longest = known().map(Self::seq).max()?;
-        let all_read = known().all(|part| part.left_out.is_none() && part.seq() == longest);
-        let (mut hidden, mut left_out, mut begun_anew) = (Vec::new(), Vec::new(), Vec::new());
-        let mut before = 0;
-        for (part, rows) in parts.into_iter().filter(|&(_, rows)| rows > 0) {
-            match part {
-                Some(part) => {
-                    hidden.push(part.hidden_filled_up(longest));
-                    left_out.push(part.left_out_filled_up(longest));
-                    begun_anew.extend(part.begun_anew.iter().map(|row| before + row));
-                }
-                None => {
-                    hidden.push(zeros([rows, longest], &like));
-                    left_out.push(mask(false, [rows, longest], &like));
-                    begun_anew.extend(before..before + rows);
-                }
-            }
-            before += rows;
-        }
-        let hidden = Tensor::cat(hidden, 0);
-        let left_out = (!all_read).then(|| Tensor::cat(left_out, 0));
-        Some(Self { hidden, left_out, begun_anew })
-    }
-
-    fn seq(&self) -> usize {
-        self.hidden.dims()[1]
-    }
-
-    fn hidden_filled_up(&self, seq: usize) -> Tensor<3> {
-        let hidden = self.hidden.clone().inner();
-        if self.seq() == seq {
-            return hidden;
-        }
-        let rest = zeros([self.batch(), seq - self.seq()], &hidden);
-        Tensor::cat(vec![hidden, rest], 1)
-    }
-
-    fn left_out_filled_up(&self, seq: usize) -> Tensor<2, Bool> {
-        let (batch, hidden) = (self.batch(), &self.hidden);
-        let known = match &self.left_out {
-            Some(left_out) => left_out.clone().inner(),
-            None => mask(false, [batch, self.seq()], hidden),
-        };
-        if self.seq() == seq {
-            return known;
-        }
-        Tensor::cat(vec![known, mask(true, [batch, seq - self.seq()], hidden)], 1)
-    }
-}
-
-/// Rows of a tensor `[batch, ..]`.
-fn pick<const D: usize, K: Basic>(tensor: Tensor<D, K>, rows: &[usize]) -> Tensor<D, K> {
-    Tensor::cat(rows.iter().map(|&row| tensor.clone().narrow(0, row, 1)).collect(), 0)
-}
-
-/// `[batch, seq, d_model]`, like hidden states.
-fn zeros([batch, seq]: [usize; 2], like: &Tensor<3>) -> Tensor<3> {
-    Tensor::zeros([batch, seq, like.dims()[2]], (&like.device().inner(), like.dtype()))
-}
-
-/// `[batch, seq]` of one value, on the device of hidden states.
-fn mask(value: bool, shape: [usize; 2], like: &Tensor<3>) -> Tensor<2, Bool> {
-    let values = vec![value; shape[0] * shape[1]];
-    Tensor::from_data(TensorData::new(values, shape), &like.device().inner())
 }
