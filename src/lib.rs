@@ -20,8 +20,8 @@
 //!
 //! # fn main() -> Result<(), memoria::MemoriaError> {
 //! let device = Device::flex();
-//! let layer = MemoriaLayerConfig::new(64, 4, 8).init(&device);
-//! let mut memory = MemoriaStateConfig::new(MemoriaConfig::new(8, 64, 10, 9.0, 8)).init()?;
+//! let layer = MemoriaLayerConfig::causal(64, 4, 16).init(&device); // `bidirectional` for encoders
+//! let mut memory = MemoriaStateConfig::new(MemoriaConfig::small()).init()?;
 //! for _segment in 0..3 {
 //!     let hidden = Tensor::<3>::random([2, 16, 64], Distribution::Default, &device);
 //!     let hidden = layer.forward(hidden, &mut memory)?.hidden;
@@ -52,6 +52,7 @@
 //! | [`nn::Abstractor`] | abstractor *f*ₐ | `Abstractor` of its experiments |
 //! | [`nn::MemoriaStateConfig::lifespan_extend_scale`] | α | `memoria_lifespan_extend_scale` |
 //! | [`nn::MemoriaStateConfig::bptt`] | – | – (as if 0) |
+//! | [`nn::RecallInput::query`], [`Memoria::remind_for`] | – (the working memories) | – |
 //! | `models::MemoryConfig::num_memories` | memories per segment | `memoria_num_memories` |
 //! | `models::EncoderConfig::memory_layer_index` | layer that memories are made after | `memory_layer_index` |
 //! | `models::Gpt2LmHead` | Memoria Transformer, GPT-2 | `GPT2WithMemoriaLMHeadModel` of its experiments |
@@ -66,9 +67,9 @@
 
 pub use memoria_core::{
     AttachedRows, Attachment, Connection, Correlation, Costs, Engram, EngramCounts, EngramId,
-    EngramKind, Invariant, LifespanGain, Memoria, MemoriaConfig, MemoriaError, MemoryUse, Reached,
-    Recollection, Reminded, Restore, Restored, RowState, SearchStage, SearchTrace, Snapshot,
-    SnapshotInfo, State, Storage, history,
+    EngramKind, Invariant, LifespanGain, LongTermSearch, Memoria, MemoriaConfig, MemoriaError,
+    MemoryUse, Pooling, Reached, Recollection, Reminded, Restore, Restored, RowState, SearchStage,
+    SearchTrace, ShortTermSearch, Snapshot, SnapshotInfo, State, Storage, Wiring, history,
 };
 
 /// Whole transformers with a memory, and their weights: GPT-2, BERT and RoBERTa. Feature `models`.
@@ -91,8 +92,10 @@ struct Readme;
 /// Burn modules around a memory: abstractor, memory attention, and a layer that joins them.
 pub mod nn {
     pub use memoria_nn::{
-        Abstractor, AbstractorConfig, MemoriaLayer, MemoriaLayerConfig, MemoriaLayerOutput,
-        MemoriaState, MemoriaStateConfig, MemoryAttention, MemoryAttentionConfig,
-        MemoryAttentionInput, MemoryAttentionOutput, Recall, RemindedMemories, attend_to_memories,
+        Abstractor, AbstractorConfig, AbstractorOutput, MemoriaLayer, MemoriaLayerConfig,
+        MemoriaLayerInput, MemoriaLayerOutput, MemoriaState, MemoriaStateConfig, MemoryAttention,
+        MemoryAttentionConfig, MemoryAttentionInput, MemoryAttentionOutput, ProjectedMemories,
+        Recall, RecallInput, RemindedMemories, ScoreMask, Sight, apply_dropout, attend,
+        attend_to_memories, recall_scores, rows_of_padding,
     };
 }

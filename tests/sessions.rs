@@ -13,6 +13,7 @@ use memoria::{
 };
 use rand::{RngExt, SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
+use rstest::rstest;
 use server::{Request, Server, memory_file};
 use support::devices;
 
@@ -26,9 +27,9 @@ fn config() -> MemoriaStateConfig {
     MemoriaStateConfig::new(MemoriaConfig::new(3, 8, 4, 5.0, 3).with_ltm_exploration(1, 2))
 }
 
-fn layer(device: &Device) -> MemoriaLayer {
+fn layer(config: &MemoriaLayerConfig, device: &Device) -> MemoriaLayer {
     device.seed(5);
-    MemoriaLayerConfig::new(16, 2, 3).init(device)
+    config.init(device)
 }
 
 /// The segment of a session at some age; the same whenever it is asked for.
@@ -42,11 +43,18 @@ fn request(session: usize, age: usize, device: &Device) -> Request {
     Request { session: format!("user-{session}"), segment: segment(session, age, device) }
 }
 
-#[test]
-fn every_session_gets_what_it_would_get_alone() {
+/// What a causal layer has read last goes with its session.
+#[rstest]
+#[case::bidirectional("both", MemoriaLayerConfig::bidirectional(16, 2, 3))]
+#[case::causal("causal", MemoriaLayerConfig::causal(16, 2, 5))]
+fn every_session_gets_what_it_would_get_alone(
+    #[case] sight: &str,
+    #[case] config_of_layer: MemoriaLayerConfig,
+) {
     const SESSIONS: usize = 6;
     for (name, device) in devices() {
-        let (layer, folder) = (layer(&device), folder(&format!("sessions-{name}")));
+        let layer = layer(&config_of_layer, &device);
+        let folder = folder(&format!("sessions-{sight}-{name}"));
         let new = || Server::new(layer.clone(), &config(), &folder, device.clone()).unwrap();
         let mut server = new();
         let mut alone: Vec<MemoriaState> =
@@ -93,8 +101,13 @@ fn every_session_gets_what_it_would_get_alone() {
 fn who_cannot_be_saved_stays() {
     let device = Device::flex();
     let folder = folder("sessions-stay");
-    let mut server =
-        Server::new(layer(&device), &config(), &folder.join("missing"), device.clone()).unwrap();
+    let mut server = Server::new(
+        layer(&MemoriaLayerConfig::causal(16, 2, 5), &device),
+        &config(),
+        &folder.join("missing"),
+        device.clone(),
+    )
+    .unwrap();
     let both = [request(0, 0, &device), request(1, 0, &device)];
     server.serve(&both).unwrap();
     let error = server.serve(&both[..1]).unwrap_err();

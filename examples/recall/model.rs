@@ -54,8 +54,11 @@ impl RecallModelConfig {
                 .with_norm_first(true)
                 .init(device)
         };
-        let memory = MemoriaLayerConfig::new(self.d_model, self.n_heads, self.num_memories)
-            .with_dropout(0.0);
+        // Questions are answered from the whole segment, as in an encoder.
+        let memory =
+            MemoriaLayerConfig::bidirectional(self.d_model, self.n_heads, self.num_memories)
+                .paper()
+                .with_dropout(0.0);
         RecallModel {
             tokens: EmbeddingConfig::new(self.vocabulary, self.d_model).init(device),
             positions: EmbeddingConfig::new(self.segment_length, self.d_model).init(device),

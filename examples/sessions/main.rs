@@ -94,7 +94,7 @@ impl Served {
 fn run(options: &Options, folder: &std::path::Path) -> Result<Served, Box<dyn Error>> {
     let device = Device::flex();
     device.seed(options.seed);
-    let layer = MemoriaLayerConfig::new(D_MODEL, 4, 4).init(&device);
+    let layer = MemoriaLayerConfig::causal(D_MODEL, 4, SEGMENT).init(&device);
     let memory = MemoriaStateConfig::new(MemoriaConfig::new(4, 16, 5, 6.0, 4));
     let mut server = Server::new(layer.clone(), &memory, folder, device.clone())?;
     let mut alone = Alone { layer, memory: &memory, states: HashMap::new() };

@@ -5,7 +5,7 @@ use crate::support::{
     story::{Size, Story},
 };
 use burn::backend::Dispatch;
-use memoria::{Correlation, MemoriaConfig};
+use memoria::{Correlation, LongTermSearch, MemoriaConfig, Pooling, ShortTermSearch};
 use rstest::rstest;
 
 /// Compares every row in every step with the same row alone, on every backend. Not one difference in
@@ -46,6 +46,28 @@ fn a_row_does_not_feel_its_neighbours(
     for seed in 0..3 {
         rows_are_alone(&Story::random(1000 * seed + dim as u64, size, config));
     }
+}
+
+/// Whatever is searched, drawn and pooled.
+#[rstest]
+fn no_way_of_searching_feels_a_neighbour(
+    #[values(
+        (ShortTermSearch::Newest, LongTermSearch::Walk),
+        (ShortTermSearch::Random, LongTermSearch::WalkAndNearest),
+        (ShortTermSearch::None, LongTermSearch::Nearest),
+        (ShortTermSearch::Nearest, LongTermSearch::Random)
+    )]
+    search: (ShortTermSearch, LongTermSearch),
+    #[values(Correlation::NegSquaredL2, Correlation::Gaussian)] correlation: Correlation,
+    #[values(Pooling::Mean, Pooling::Max)] pooling: Pooling,
+) {
+    let config = MemoriaConfig::new(6, 14, 4, 4.0, 7)
+        .with_correlation(correlation)
+        .with_ltm_exploration(1, 99)
+        .with_short_term_search(search.0)
+        .with_long_term_search(search.1)
+        .with_pooling(pooling);
+    rows_are_alone(&Story::random(3, Size { rows: 3, dim: 33, steps: 30, width: 7 }, config));
 }
 
 /// Near the sizes of the paper's experiments.

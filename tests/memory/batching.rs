@@ -25,14 +25,15 @@ struct Page {
 
 /// One step of several sessions, each with its own number and age.
 fn step(memory: &mut Memoria<Dispatch>, who: &[(usize, usize)], device: &Device) -> Vec<Page> {
-    step_except(memory, who, &[], device)
+    step_except(memory, who, &[], false, device)
 }
 
-/// A step in which some rows are absent, for whom there is no number.
+/// A step in which some rows are absent, which have no number; no time passes for them if they `rest`.
 fn step_except(
     memory: &mut Memoria<Dispatch>,
     who: &[(usize, usize)],
     absent: &[usize],
+    rest: bool,
     device: &Device,
 ) -> Vec<Page> {
     let mut numbers = Vec::new();
@@ -48,7 +49,7 @@ fn step_except(
     }
     let data = TensorData::new::<f32, _>(numbers, [who.len(), WIDTH, DIM]);
     memory.add_working_memory_except(Dispatch::float_from_data(data, device), absent).unwrap();
-    let reminded = memory.remind().unwrap();
+    let reminded = if rest { memory.remind_except(absent) } else { memory.remind() }.unwrap();
     let width = reminded.width();
     let gains = who.iter().flat_map(|&(session, age)| {
         let mut rng = ChaCha8Rng::seed_from_u64((session * 7 + age) as u64);
@@ -186,7 +187,7 @@ fn who_was_absent_begins_as_if_alone(
                 ended.iter().for_each(|&row| alone[row].reset());
             }
             let who: Vec<(usize, usize)> = ages.into_iter().enumerate().collect();
-            let pages = step_except(&mut batch, &who, absent, device);
+            let pages = step_except(&mut batch, &who, absent, false, device);
             for (row, page) in pages.into_iter().enumerate() {
                 if absent.contains(&row) {
                     assert!(page.engrams.is_empty() && page.recollection.reminded.is_empty());
@@ -202,6 +203,79 @@ fn who_was_absent_begins_as_if_alone(
         let data = Dispatch::float_from_data(data, device);
         let error = batch.add_working_memory_except(data, &[0, 3]).unwrap_err();
         assert!(matches!(error, MemoriaError::RowOutOfRange { got: 3, rows: 3 }), "{error}");
+    }
+}
+
+/// Rows rest in any steps, between which sessions are looked at, or not.
+#[rstest]
+fn no_time_passes_for_rows_that_rest(
+    #[values(Storage::Auto, Storage::Device)] storage: Storage,
+    #[values(Correlation::NegSquaredL2, Correlation::Gaussian)] correlation: Correlation,
+    #[values(false, true)] is_recorded: bool,
+) {
+    for (_, device) in devices() {
+        let device = device.as_dispatch();
+        let new = || {
+            let memory = Memoria::<Dispatch>::new(config(correlation)).unwrap();
+            let memory = memory.with_storage(storage);
+            if is_recorded { memory.with_history() } else { memory }
+        };
+        let (mut batch, mut alone) = (new(), [new(), new(), new()]);
+        let (mut ages, mut rng) = ([0; 3], ChaCha8Rng::seed_from_u64(5));
+        for round in 0..40 {
+            let mut absent: Vec<usize> = (0..3).filter(|_| rng.random_bool(0.4)).collect();
+            if round < 4 {
+                absent = vec![1];
+            }
+            let who: Vec<(usize, usize)> = ages.into_iter().enumerate().collect();
+            let pages = step_except(&mut batch, &who, &absent, true, device);
+            for (row, page) in pages.into_iter().enumerate() {
+                if absent.contains(&row) {
+                    assert!(page.recollection.reminded.is_empty());
+                    let state = alone[row].state().unwrap();
+                    let mut kept = Vec::new();
+                    if state.batch() > 0 {
+                        kept.extend(state.row(0).unwrap().engrams());
+                    }
+                    assert_eq!(page.engrams, kept, "{round}: row {row}");
+                    continue;
+                }
+                let expected = step(&mut alone[row], &[(row, ages[row])], device);
+                assert_eq!(page, expected.into_iter().next().unwrap(), "{round}: row {row}");
+                ages[row] += 1;
+            }
+            batch.verify().unwrap();
+        }
+        assert!(ages.iter().all(|&age| age > 10), "{ages:?}");
+        if is_recorded {
+            let together = batch.history().unwrap();
+            for (row, alone) in alone.iter_mut().enumerate() {
+                let alone = alone.history().unwrap();
+                let [got, expected] = [together.row(row), alone.row(0)].map(Result::unwrap);
+                assert_eq!(got.steps().count(), ages[row]);
+                assert_eq!(
+                    got.summaries().collect::<Vec<_>>(),
+                    expected.summaries().collect::<Vec<_>>()
+                );
+            }
+        }
+        // A row that has working memories already rests with them.
+        let data = TensorData::ones::<f32, _>([3, WIDTH, DIM]);
+        batch.add_working_memory(Dispatch::float_from_data(data, device)).unwrap();
+        let error = batch.remind_except(&[3]).unwrap_err();
+        assert!(matches!(error, MemoriaError::RowOutOfRange { got: 3, rows: 3 }), "{error}");
+        let reminded = batch.remind_except(&[0, 2]).unwrap();
+        batch.adjust(&reminded, LifespanGain::Zero).unwrap();
+        let working = |batch: &mut Memoria<Dispatch>| {
+            let state = batch.state().unwrap();
+            [0, 1, 2].map(|row| state.row(row).unwrap().counts().working)
+        };
+        assert_eq!(working(&mut batch), [WIDTH, 0, WIDTH]);
+        let reminded = batch.remind().unwrap();
+        assert_eq!(reminded.working(0).len(), WIDTH);
+        batch.adjust(&reminded, LifespanGain::Zero).unwrap();
+        assert_eq!(working(&mut batch), [0, 0, 0]);
+        batch.verify().unwrap();
     }
 }
 

@@ -1,6 +1,8 @@
+mod presets;
+
 use serde::{Deserialize, Serialize};
 
-use crate::MemoriaError;
+use crate::{MemoriaError, store::Metric};
 
 /// How alike a working memory and an engram are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -14,15 +16,78 @@ pub enum Correlation {
     Gaussian,
 }
 
+/// How the short-term engrams that a row is reminded of are chosen: the `num_reminded_stm` ones …
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ShortTermSearch {
+    /// … with the highest scores, as in the paper. Costs a comparison with every short-term vector.
+    #[default]
+    Nearest,
+    /// … that are youngest: a first-in, first-out memory. Looks at no vector.
+    Newest,
+    /// … drawn uniformly, without replacement, from the [seed](MemoriaConfig::seed). Looks at no vector.
+    Random,
+    /// None. A walk then starts from [exploration](MemoriaConfig::ltm_exploration) alone.
+    None,
+}
+
+/// How the long-term engrams that a row is reminded of are chosen: the `num_final_ltms` ones …
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LongTermSearch {
+    /// … with the highest scores among those that a walk along the strongest connections visits, as in the
+    /// paper. Costs a look at the connections of every visited engram and at its vector.
+    #[default]
+    Walk,
+    /// … with the highest scores of all, exactly, without the graph. Costs a comparison with every long-term
+    /// vector of the row.
+    Nearest,
+    /// … of which half, rounded up, are chosen as by [`Walk`](Self::Walk), and the others as by
+    /// [`Nearest`](Self::Nearest) among those not chosen yet. What the walk leaves of its half is nearest's.
+    /// Costs both.
+    WalkAndNearest,
+    /// … drawn uniformly, without replacement, from the [seed](MemoriaConfig::seed). Looks at no vector.
+    Random,
+    /// None. Nothing is searched.
+    None,
+}
+
+/// Which engrams are connected when a row is reminded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wiring {
+    /// Those that fire together, as in the paper.
+    #[default]
+    CoFiring,
+    /// The working ones and, in place of every reminded one, a random engram of its kind: as many
+    /// connections, which say nothing. A control, to measure what the graph is worth.
+    Random,
+}
+
+/// How a score is made of an engram's correlations with the several vectors of a query.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pooling {
+    /// Their mean, as in the paper: close to all of them.
+    #[default]
+    Mean,
+    /// The largest: close to any of them.
+    Max,
+}
+
 /// Sizes and habits of a [`Memoria`](crate::Memoria).
 ///
-/// The names are the Python package's; the symbols in brackets the paper's.
+/// The names are the Python package's; the symbols in brackets the paper's. Begin with
+/// [`small`](Self::small) or [`base`](Self::base) for a model that learns what to be reminded of, or with the
+/// paper's for a task ([`paper_wikitext103`](Self::paper_wikitext103), …), and change what is to be changed:
 ///
 /// ```
 /// use memoria_core::{Correlation, MemoriaConfig};
 ///
-/// let config = MemoriaConfig::new(50, 400, 10, 9.0, 50).with_correlation(Correlation::Gaussian);
+/// let config = MemoriaConfig::small().with_num_reminded_stm(2).with_initial_lifespan(500.0);
 /// assert!(config.validate().is_ok());
+/// let paper = MemoriaConfig::paper_enwik8().with_correlation(Correlation::Gaussian);
+/// assert!(paper.validate().is_ok());
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -37,20 +102,33 @@ pub struct MemoriaConfig {
     pub initial_lifespan: f32,
     /// Long-term engrams reminded per step, at most (Nˡᵗᵐ_rem).
     pub num_final_ltms: usize,
-    /// How scores are computed.
+    /// How alike an engram and a vector of the query are.
     #[serde(default)]
     pub correlation: Correlation,
-    /// Extra long-term engrams, drawn uniformly without replacement, that the walk starts from.
+    /// Extra long-term engrams, drawn uniformly without replacement, that a walk starts from.
     #[serde(default)]
     pub ltm_exploration: usize,
-    /// Seed of [`ltm_exploration`](Self::ltm_exploration)'s draws. The same seed gives the same
-    /// memories on every backend.
+    /// Seed of everything that is drawn. Each kind of draw has a stream of its own, and each remind of a row.
+    /// The same seed gives the same memories on every backend, in every batch.
     #[serde(default)]
     pub seed: u64,
+    /// How short-term engrams are chosen.
+    #[serde(default)]
+    pub short_term_search: ShortTermSearch,
+    /// How long-term engrams are chosen.
+    #[serde(default)]
+    pub long_term_search: LongTermSearch,
+    /// Which engrams are connected.
+    #[serde(default)]
+    pub wiring: Wiring,
+    /// How the correlations with several vectors of a query become one score.
+    #[serde(default)]
+    pub pooling: Pooling,
 }
 
 impl MemoriaConfig {
-    /// A configuration with [`Correlation::NegSquaredL2`] and no exploration.
+    /// A configuration that searches as the paper does, with [`Correlation::NegSquaredL2`] and no
+    /// exploration.
     pub fn new(
         num_reminded_stm: usize,
         stm_capacity: usize,
@@ -67,6 +145,10 @@ impl MemoriaConfig {
             correlation: Correlation::default(),
             ltm_exploration: 0,
             seed: 0,
+            short_term_search: ShortTermSearch::default(),
+            long_term_search: LongTermSearch::default(),
+            wiring: Wiring::default(),
+            pooling: Pooling::default(),
         }
     }
 
@@ -83,18 +165,60 @@ impl MemoriaConfig {
         self
     }
 
+    /// Sets the [seed](Self::seed) of all draws.
+    pub fn with_seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Sets [how short-term engrams are chosen](Self::short_term_search).
+    pub fn with_short_term_search(mut self, search: ShortTermSearch) -> Self {
+        self.short_term_search = search;
+        self
+    }
+
+    /// Sets [how long-term engrams are chosen](Self::long_term_search).
+    pub fn with_long_term_search(mut self, search: LongTermSearch) -> Self {
+        self.long_term_search = search;
+        self
+    }
+
+    /// Sets [which engrams are connected](Self::wiring).
+    pub fn with_wiring(mut self, wiring: Wiring) -> Self {
+        self.wiring = wiring;
+        self
+    }
+
+    /// Sets the [pooling](Self::pooling).
+    pub fn with_pooling(mut self, pooling: Pooling) -> Self {
+        self.pooling = pooling;
+        self
+    }
+
+    /// How scores are computed.
+    pub(crate) fn metric(&self) -> Metric {
+        Metric { correlation: self.correlation, pooling: self.pooling }
+    }
+
     /// Checks that every value is in its range.
     ///
     /// # Errors
     ///
     /// [`MemoriaError::InvalidConfig`] if [`initial_lifespan`](Self::initial_lifespan) is not above 0
-    /// and finite.
+    /// and finite, or if the [wiring](Self::wiring) is [`Wiring::Random`], which is not there yet.
     pub fn validate(&self) -> Result<(), MemoriaError> {
         if !(self.initial_lifespan.is_finite() && self.initial_lifespan > 0.0) {
             return Err(MemoriaError::InvalidConfig {
                 field: "initial_lifespan",
                 expected: "a finite number of steps above 0",
                 got: self.initial_lifespan.to_string(),
+            });
+        }
+        if self.wiring == Wiring::Random {
+            return Err(MemoriaError::InvalidConfig {
+                field: "wiring",
+                expected: "co_firing",
+                got: "random".to_owned(),
             });
         }
         Ok(())
@@ -121,8 +245,17 @@ mod tests {
 
     #[test]
     fn serde_round_trip_and_defaults() {
-        let config = MemoriaConfig::new(4, 16, 5, 3.0, 4).with_ltm_exploration(2, 7);
+        let config = MemoriaConfig::new(4, 16, 5, 3.0, 4)
+            .with_ltm_exploration(2, 7)
+            .with_short_term_search(ShortTermSearch::Newest)
+            .with_long_term_search(LongTermSearch::WalkAndNearest)
+            .with_wiring(Wiring::Random)
+            .with_pooling(Pooling::Max);
         let text = serde_json::to_string(&config).unwrap();
+        assert!(
+            text.contains(r#""long_term_search":"walk_and_nearest","wiring":"random""#),
+            "{text}"
+        );
         assert_eq!(serde_json::from_str::<MemoriaConfig>(&text).unwrap(), config);
         let short = r#"{"num_reminded_stm":4,"stm_capacity":16,"ltm_search_depth":5,
             "initial_lifespan":3,"num_final_ltms":4}"#;

@@ -14,12 +14,12 @@ use crate::{EngramId, Invariant, MemoriaConfig};
 /// | [`Memoria::new`], [`MemoriaConfig::validate`] | a lifespan that is 0, negative, infinite or NaN | [`InvalidConfig`] |
 /// | | any counts and seed, 0 and the largest included | nothing: all are allowed |
 /// | [`with_storage`], [`with_memory_limit`] | a memory that has vectors | no effect on these |
-/// | [`add_working_memory`], [`peek`] | not three dimensions | [`WrongRank`] |
+/// | [`add_working_memory`], [`peek`], [`remind_for`] | not three dimensions | [`WrongRank`] |
 /// | | batch or hidden dimension 0 | [`EmptyDimension`] |
 /// | | another batch, hidden dimension, float type or device than before | [`WrongDimension`], [`WrongDType`], [`WrongDevice`] |
-/// | | n = 0 | nothing is added; a peek is reminded of nothing |
+/// | | n = 0 | nothing is added; a peek is reminded of nothing; a remind for nothing is [`EmptyDimension`] |
 /// | [`add_working_memory_except`] | a row that does not exist | [`RowOutOfRange`] |
-/// | | NaN, infinity, or numbers whose squares overflow | [`NonFiniteData`]: by [`peek`] at once, else when the memory is next read |
+/// | | NaN, infinity, or numbers whose squares overflow | of a query [`NonFiniteQuery`], at once; else [`NonFiniteData`], when the memory is next read |
 /// | | more vectors or rows than there is memory for | [`OutOfMemory`] |
 /// | | more engrams than slots (2³¹ − 2), or than a row has identities (2⁶⁴ − 1) | [`PoolFull`], [`IdsExhausted`] |
 /// | [`remind`] | no working memories, or no rows | nothing is reminded |
@@ -65,6 +65,7 @@ use crate::{EngramId, Invariant, MemoriaConfig};
 /// [`add_working_memory_except`]: crate::Memoria::add_working_memory_except
 /// [`peek`]: crate::Memoria::peek
 /// [`remind`]: crate::Memoria::remind
+/// [`remind_for`]: crate::Memoria::remind_for
 /// [`adjust`]: crate::Memoria::adjust
 /// [`reset_rows`]: crate::Memoria::reset_rows
 /// [`State::row`]: crate::State::row
@@ -96,6 +97,7 @@ use crate::{EngramId, Invariant, MemoriaConfig};
 /// [`WrongDType`]: Self::WrongDType
 /// [`WrongDevice`]: Self::WrongDevice
 /// [`NonFiniteData`]: Self::NonFiniteData
+/// [`NonFiniteQuery`]: Self::NonFiniteQuery
 /// [`NonFiniteGain`]: Self::NonFiniteGain
 /// [`WrongGainCount`]: Self::WrongGainCount
 /// [`NothingReminded`]: Self::NothingReminded
@@ -120,6 +122,19 @@ use crate::{EngramId, Invariant, MemoriaConfig};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MemoriaError {
+    /// A `backward` has gone through segments of a gradient window that was not ended.
+    #[error(
+        "a `backward` has gone through the segments that the gradient window holds: call `detach` after each \
+         `backward`, before the next segment"
+    )]
+    NotDetached,
+
+    /// A memory belongs to another layer than the one that is run with it.
+    #[error(
+        "the memory belongs to another layer: give each layer a memory of its own, or `reset` this one first"
+    )]
+    OtherLayer,
+
     /// A configuration value is out of its range.
     #[error("`{field}` must be {expected}, got {got}")]
     InvalidConfig {
@@ -194,6 +209,19 @@ pub enum MemoriaError {
         /// The row of the batch.
         row: usize,
         /// Its place among what the row was given in that call.
+        position: usize,
+        /// What its squared norm came to.
+        squared_norm: f64,
+    },
+    /// A vector of a query is not finite, or its squared norm is not. The memory is as it was, but for what
+    /// waited to be read.
+    #[error(
+        "vector {position} of the query of row {row} must be finite with a finite squared norm, got a squared norm of {squared_norm}"
+    )]
+    NonFiniteQuery {
+        /// The row of the batch.
+        row: usize,
+        /// Its place in the row's query.
         position: usize,
         /// What its squared norm came to.
         squared_norm: f64,

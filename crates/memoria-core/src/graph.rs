@@ -18,30 +18,32 @@
 mod forgetting;
 mod promotion;
 mod remembered;
-mod short_lists;
+mod small_lists;
 mod snapshot;
 mod strongest;
 #[cfg(test)]
 mod tests;
 mod verify;
 mod veteran;
+mod workspace;
 
 use rustc_hash::FxHashMap;
 
 use crate::{
     EngramId,
+    bookkeeping::{
+        bit_set::BitSet, chunked_vec::ChunkedVec, counters::Counts, counters::Tally, marks::Marks,
+        records::Records,
+    },
     id::{Entry, Member},
-    row::bit_set::BitSet,
-    row::records::Records,
-    row::scratch::{Counts, Scratch},
-    row::table::Table,
 };
-use short_lists::{ShortList, ShortLists};
+use small_lists::{SmallList, SmallListArena};
 use strongest::{Answer, Partners, Strongest};
 use veteran::Veteran;
+use workspace::GraphWorkspace;
 
 /// Who takes part in more firings than this is a veteran.
-const VETERAN_ABOVE: usize = if cfg!(test) { 4 } else { ShortList::MAX };
+const VETERAN_ABOVE: usize = if cfg!(test) { 4 } else { SmallList::MAX };
 /// How many firings of veterans leave the log at once.
 const SETTLED_AT_ONCE: usize = if cfg!(test) { 5 } else { 64 };
 /// Among fewer engrams it is not looked who took part in the same firings.
@@ -50,15 +52,16 @@ const FEW: usize = if cfg!(test) { 3 } else { 16 };
 /// Co-firing counts of one row's engrams. The diagonal (fire counts) is not kept here.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FiringLog {
-    firings: Table<Firing>,
+    firings: ChunkedVec<Firing>,
     unused: Vec<u32>,
     /// By entry, the firings of those who are not veterans.
-    lists: Table<ShortList>,
-    items: ShortLists,
+    lists: ChunkedVec<SmallList>,
+    items: SmallListArena,
     is_veteran: BitSet,
     veterans: FxHashMap<Entry, Veteran>,
     /// Firings with none but veterans.
     settling: Vec<u32>,
+    workspace: GraphWorkspace,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -81,18 +84,12 @@ impl FiringLog {
     /// Makes room for a table of `len` entries.
     pub(crate) fn grow(&mut self, len: usize) {
         while self.lists.len() < len {
-            self.lists.push(ShortList::default());
+            self.lists.push(SmallList::default());
         }
     }
 
     /// Logs that `members`, in order of id and the first `long_term` of them long-term, fired together.
-    pub(crate) fn fire(
-        &mut self,
-        members: &[Member],
-        long_term: usize,
-        records: &Records,
-        scratch: &mut Scratch,
-    ) {
+    pub(crate) fn fire(&mut self, members: &[Member], long_term: usize, records: &Records) {
         if members.len() < 2 {
             return;
         }
@@ -109,10 +106,12 @@ impl FiringLog {
         if self.firings[index as usize].recruits == 0 {
             self.settling.push(index);
         }
-        self.raise_strongest(members, long_term, records, scratch);
+        let mut work = core::mem::take(&mut self.workspace);
+        self.raise_strongest(members, long_term, records, &mut work);
         if self.settling.len() >= SETTLED_AT_ONCE {
-            self.settle(records, &mut scratch.counts);
+            self.settle(records, &mut work.counts);
         }
+        self.workspace = work;
     }
 
     /// Counts how often everyone fired together with `entry`, itself excluded.
@@ -131,7 +130,7 @@ impl FiringLog {
     }
 
     /// For each of some engrams, none of them long-term unless visited, the long-term one that fired with
-    /// it most often, of those not in `scratch.visited`; of equal ones that with the smallest id. Those
+    /// it most often, of those not in `visited`; of equal ones that with the smallest id. Those
     /// without any are passed over. Long-term are those with ids below `youngest`. They take the place of
     /// what was in `found`, in no particular order.
     ///
@@ -142,14 +141,18 @@ impl FiringLog {
         &mut self,
         from: &[Member],
         youngest: EngramId,
+        visited: &Marks,
         records: &Records,
-        scratch: &mut Scratch,
         found: &mut Vec<Member>,
     ) {
         found.clear();
+        let mut work = core::mem::take(&mut self.workspace);
+        let GraphWorkspace { counts, tally, .. } = &mut work;
         if !self.veterans.is_empty() {
             for here in from {
-                found.extend(self.strongest_of_veteran(here.entry, youngest, records, scratch));
+                let strongest =
+                    self.strongest_of_veteran(here.entry, youngest, visited, records, counts);
+                found.extend(strongest);
             }
         }
         let are_few = from.len() <= FEW;
@@ -157,7 +160,7 @@ impl FiringLog {
         let mut of_several: FxHashMap<&[u32], Option<Member>> = FxHashMap::default();
         for here in from.iter().filter(|member| !self.is_veteran.contains(member.entry)) {
             let firings = self.items.get(&self.lists[here.entry.index()]);
-            let mut strongest = || self.strongest_of_firings(firings, records, scratch);
+            let mut strongest = || self.strongest_of_firings(firings, visited, records, tally);
             found.extend(match (firings, of_one) {
                 (&[only], Some((firing, known))) if only == firing => known,
                 (&[only], _) => of_one.insert((only, strongest())).1,
@@ -165,6 +168,7 @@ impl FiringLog {
                 _ => *of_several.entry(firings).or_insert_with(strongest),
             });
         }
+        self.workspace = work;
     }
 
     /// As [`strongest_ltms`](Self::strongest_ltms), for a veteran; none for anybody else.
@@ -172,11 +176,11 @@ impl FiringLog {
         &mut self,
         here: Entry,
         youngest: EngramId,
+        visited: &Marks,
         records: &Records,
-        scratch: &mut Scratch,
+        counts: &mut Counts,
     ) -> Option<Member> {
         let veteran = self.veteran(here)?;
-        let Scratch { counts, visited, .. } = scratch;
         if let Some(strongest) = &veteran.strongest
             && let Answer::Known(found) = strongest.unvisited(visited, records)
         {
@@ -198,14 +202,14 @@ impl FiringLog {
         found
     }
 
-    /// The long-term engram that took part in most of some firings, of those not in `scratch.visited`.
+    /// The long-term engram that took part in most of some firings, of those not in `visited`.
     fn strongest_of_firings(
         &self,
         firings: &[u32],
+        visited: &Marks,
         records: &Records,
-        scratch: &mut Scratch,
+        tally: &mut Tally,
     ) -> Option<Member> {
-        let Scratch { tally, visited, .. } = scratch;
         let long_term = |&firing: &u32| self.firings[firing as usize].long_term();
         if let [only] = firings {
             let first = long_term(only).iter().find(|&&entry| !visited.contains(entry));
@@ -299,12 +303,12 @@ impl FiringLog {
         members: &[Member],
         long_term: usize,
         records: &Records,
-        scratch: &mut Scratch,
+        work: &mut GraphWorkspace,
     ) {
         if self.veterans.is_empty() {
             return;
         }
-        let Scratch { touched: fired, noted, .. } = scratch;
+        let GraphWorkspace { marked: fired, noted, .. } = work;
         fired.clear();
         let partners = &members[..long_term];
         partners.iter().for_each(|member| {
@@ -368,6 +372,7 @@ impl FiringLog {
             + self.lists.bytes()
             + self.items.bytes()
             + self.is_veteran.bytes()
+            + self.workspace.bytes()
             + self.veterans.values().map(veteran).sum::<usize>()
     }
 }

@@ -136,6 +136,21 @@ pub(crate) fn check_squared_norms(
     Ok(())
 }
 
+/// As [`check_squared_norms`], of vectors that are only asked for.
+pub(crate) fn check_query_norms(
+    squared_norms: &[f64],
+    rows: usize,
+    dtype: DType,
+    matters: impl Fn(usize) -> bool,
+) -> Result<(), MemoriaError> {
+    check_squared_norms(squared_norms, rows, dtype, matters).map_err(|error| match error {
+        MemoriaError::NonFiniteData { row, position, squared_norm } => {
+            MemoriaError::NonFiniteQuery { row, position, squared_norm }
+        }
+        error => error,
+    })
+}
+
 /// Squared norms that are not below this are refused: a squared distance is at most four times the
 /// larger squared norm.
 fn squared_norm_limit(dtype: DType) -> f64 {

@@ -65,7 +65,9 @@
 //!   number of times a row was reminded, so that a row draws in a batch what it would draw alone.
 //! - The rows of a batch share nothing; scores are computed row by row for that reason.
 
+mod absent;
 mod attachment;
+mod bookkeeping;
 mod config;
 mod costs;
 mod engram;
@@ -84,6 +86,7 @@ mod reference;
 mod reminded;
 mod row;
 mod search;
+mod shown;
 mod snapshot;
 mod state;
 mod store;
@@ -91,7 +94,7 @@ mod threads;
 
 // For the other crates of this workspace.
 pub use attachment::{AttachedRows, Attachment};
-pub use config::{Correlation, MemoriaConfig};
+pub use config::{Correlation, LongTermSearch, MemoriaConfig, Pooling, ShortTermSearch, Wiring};
 pub use costs::Costs;
 pub use engram::{Connection, Engram, EngramCounts, EngramKind};
 pub use error::MemoriaError;

@@ -22,11 +22,18 @@ use burn::backend::{
 
 use crate::{
     Costs, LifespanGain, MemoriaConfig, MemoriaError, MemoryUse, Reminded, State, Storage,
-    attachment::RowAttachments, costs::Meter, incoming::Incoming, reminded::OpenStep, row::Row,
-    search::Search, store::VectorStore, threads::are_worth_sharing,
+    absent::Absent,
+    attachment::RowAttachments,
+    costs::Meter,
+    incoming::Incoming,
+    reminded::OpenStep,
+    row::Row,
+    search::Search,
+    store::{VectorStore, squared_norms},
+    threads::are_worth_sharing,
 };
 pub(crate) use checks::check_new_rows;
-use recall::working_query;
+use recall::{GivenQuery, working_query};
 use rows::for_each_row;
 
 /// A memory of independent rows, one per sequence of a batch.
@@ -34,7 +41,7 @@ use rows::for_each_row;
 /// An explicit value: whoever uses it passes it along as `&mut`. A clone goes on independently.
 ///
 /// Corresponds to `Memoria` of the Python package; [the crate's page](crate) shows a step.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Memoria<B: Backend> {
     config: MemoriaConfig,
     storage: Storage,
@@ -60,6 +67,13 @@ enum Step<B: Backend> {
     Reminded(OpenStep),
     /// Adjusted with gains that are still on the device.
     Adjusted(OpenStep, FloatTensor<B>),
+}
+
+impl<B: Backend> Step<B> {
+    /// Whether a row was adjusted with gains that still have to be read.
+    fn adjusts(&self, row: usize) -> bool {
+        matches!(self, Self::Adjusted(open, _) if !open.is_absent(row))
+    }
 }
 
 impl<B: Backend> Memoria<B> {
@@ -214,29 +228,109 @@ impl<B: Backend> Memoria<B> {
     /// [`MemoriaError::NonFiniteData`] or [`MemoriaError::NonFiniteGain`] if what was given since the
     /// last read turns out not to be finite; [`MemoriaError::Device`].
     pub fn remind(&mut self) -> Result<Reminded<B>, MemoriaError> {
+        self.remind_of(None, &[])
+    }
+
+    /// As [`remind`](Self::remind), but the rows in `absent` take no part in the step: they are reminded of
+    /// nothing, nothing fires in them, and [`adjust`](Self::adjust) leaves them as they are, so that no
+    /// time passes for them. For rows of a batch whose document has ended while others go on; give them
+    /// [nothing](Self::add_working_memory_except), either.
+    ///
+    /// # Errors
+    ///
+    /// As [`remind`](Self::remind), and [`MemoriaError::RowOutOfRange`].
+    pub fn remind_except(&mut self, absent: &[usize]) -> Result<Reminded<B>, MemoriaError> {
+        self.remind_of(None, absent)
+    }
+
+    /// As [`remind`](Self::remind), but compares the engrams with `query` `[batch, q, hidden_dim]` in place
+    /// of the working engrams: what is asked need not be what is learnt.
+    ///
+    /// The query is not stored, does not fire and has no identity; the working engrams fire together with what
+    /// is found, as ever. A row without working engrams is reminded of nothing, and its part of the query is
+    /// not looked at. Costs what [`remind`](Self::remind) costs, and no further round trip.
+    ///
+    /// # Errors
+    ///
+    /// As [`remind`](Self::remind), and for the query [`MemoriaError::WrongRank`],
+    /// [`MemoriaError::EmptyDimension`] also for `q` = 0, [`MemoriaError::WrongDimension`],
+    /// [`MemoriaError::WrongDType`], [`MemoriaError::WrongDevice`], and [`MemoriaError::NonFiniteQuery`]:
+    /// nothing has fired then, and the call may be repeated with another query.
+    pub fn remind_for(&mut self, query: FloatTensor<B>) -> Result<Reminded<B>, MemoriaError> {
+        self.remind_for_except(query, &[])
+    }
+
+    /// As [`remind_for`](Self::remind_for), but the rows in `absent` take no part, as in
+    /// [`remind_except`](Self::remind_except).
+    ///
+    /// # Errors
+    ///
+    /// As [`remind_for`](Self::remind_for), and [`MemoriaError::RowOutOfRange`].
+    pub fn remind_for_except(
+        &mut self,
+        query: FloatTensor<B>,
+        absent: &[usize],
+    ) -> Result<Reminded<B>, MemoriaError> {
+        let [batch, count, dim] = self.check_data("query", &query)?;
+        if count == 0 {
+            let (tensor, dimension, got) = ("query", "vector", vec![batch, count, dim]);
+            return Err(MemoriaError::EmptyDimension { tensor, dimension, got });
+        }
+        let vectors = B::float_reshape(B::float_detach(query), Shape::new([batch * count, dim]));
+        self.remind_of(self.store.is_some().then_some(GivenQuery { vectors, count }), absent)
+    }
+
+    fn remind_of(
+        &mut self,
+        given: Option<GivenQuery<B>>,
+        absent: &[usize],
+    ) -> Result<Reminded<B>, MemoriaError> {
         self.meter.begin();
+        let absent = Absent::among(self.rows.len(), absent)?;
         // On the host scores are there at once, but vectors have to be read before; on the device
         // scores are read together with everything else.
         if self.store.as_ref().is_some_and(VectorStore::is_on_host) {
-            let tensors = self.unsettled();
-            let read = self.read(tensors)?;
+            let mut tensors = self.unsettled();
+            let settling = tensors.len();
+            tensors.extend(given.iter().map(|given| given.vectors.clone()));
+            let mut read = self.read(tensors)?;
+            let vectors = read.split_off(settling).pop();
+            if let (Some(store), Some(vectors)) = (&self.store, &vectors) {
+                let norms = store.squared_norms(vectors);
+                self.check_query(&norms, &read, &absent)?;
+            }
             let due = self.due(&read)?;
-            let query = working_query(self.config.correlation);
-            let searches = self.search_here(Some(&due), query);
-            return Ok(self.opened(searches));
+            let metric = self.config.metric();
+            let of_working = working_query(metric);
+            let searches = self.search_here(Some(&due), |store, index, row| match &given {
+                _ if absent.contains(index) => None,
+                None => of_working(store, row),
+                Some(_) if row.working().is_empty() => None,
+                Some(given) => Some(given.of_row(store, vectors.as_ref(), index, metric)),
+            });
+            return Ok(self.opened(searches, absent));
         }
-        let queries = self.working_queries();
+        let queries = self.queries(given.as_ref(), &absent);
         let mut question = self.ask(queries);
         let mut tensors = self.unsettled();
         let settling = tensors.len();
+        tensors.extend(given.as_ref().map(|given| squared_norms::<B>(given.vectors.clone())));
+        let scores = tensors.len();
         tensors.extend(question.to_read());
         let mut read = self.read(tensors)?;
-        question.has_read(read.split_off(settling));
+        question.has_read(read.split_off(scores));
+        if let Some(norms) = read.split_off(settling).pop() {
+            self.check_query(&norms.iter().collect::<Vec<f64>>(), &read, &absent)?;
+        }
         self.settle_with(&read)?;
         let searches = self.answer(question)?;
         let is_shared = self.is_shared();
-        for_each_row(&mut self.rows, is_shared, |row, index| searches[index].fire(row));
-        Ok(self.opened(searches))
+        for_each_row(&mut self.rows, is_shared, |row, index| {
+            if !absent.contains(index) {
+                searches[index].fire(row);
+            }
+        });
+        Ok(self.opened(searches, absent))
     }
 
     /// Whether the memory is large enough for several threads to work on it.
@@ -246,11 +340,11 @@ impl<B: Backend> Memoria<B> {
     }
 
     /// Opens the step of what was searched and has fired: the next thing to come is its adjustment.
-    fn opened(&mut self, searches: Vec<Search>) -> Reminded<B> {
+    fn opened(&mut self, searches: Vec<Search>, absent: Absent) -> Reminded<B> {
         static TICKETS: AtomicU64 = AtomicU64::new(0);
         let ticket = TICKETS.fetch_add(1, Ordering::Relaxed);
         let searches = Arc::new(searches);
-        self.step = Step::Reminded(OpenStep::new(ticket, searches.clone()));
+        self.step = Step::Reminded(OpenStep::new(ticket, searches.clone(), absent));
         self.reminded(searches, Some(ticket))
     }
 
@@ -262,15 +356,31 @@ impl<B: Backend> Memoria<B> {
     ///
     /// # Errors
     ///
-    /// As [`add_working_memory`](Self::add_working_memory) and [`remind`](Self::remind).
+    /// As [`add_working_memory`](Self::add_working_memory) and [`remind`](Self::remind);
+    /// [`MemoriaError::NonFiniteQuery`].
     pub fn peek(&mut self, query: FloatTensor<B>) -> Result<Reminded<B>, MemoriaError> {
+        self.peek_except(query, &[])
+    }
+
+    /// As [`peek`](Self::peek), but the rows in `absent` are reminded of nothing, whatever `query` has for
+    /// them.
+    ///
+    /// # Errors
+    ///
+    /// As [`peek`](Self::peek), and [`MemoriaError::RowOutOfRange`].
+    pub fn peek_except(
+        &mut self,
+        query: FloatTensor<B>,
+        absent: &[usize],
+    ) -> Result<Reminded<B>, MemoriaError> {
         let [batch, count, dim] = self.check_data("query", &query)?;
+        let absent = Absent::among(batch, absent)?;
         self.settle()?;
         if count == 0 {
             return Ok(Reminded::nothing(batch));
         }
         let vectors = B::float_reshape(B::float_detach(query), Shape::new([batch * count, dim]));
-        let searches = self.search_for(vectors, batch)?;
+        let searches = self.search_for(&GivenQuery { vectors, count }, batch, &absent)?;
         if searches.is_empty() {
             return Ok(Reminded::nothing(batch));
         }
@@ -281,7 +391,7 @@ impl<B: Backend> Memoria<B> {
     /// engrams become short-term, the oldest short-term ones above the capacity long-term, and whoever
     /// has no lifespan left is forgotten with all connections.
     ///
-    /// Rows that were reset since the remind are left alone. Costs what gains, moves or dies, whatever
+    /// Rows that were reset since the remind, or [absent](Self::remind_except) from it, are left alone. Costs what gains, moves or dies, whatever
     /// the number of engrams; no device round trip of its own (one if working memories were added since
     /// the remind). In the Python package it is `Memoria.adjust_lifespan_and_memories`.
     ///

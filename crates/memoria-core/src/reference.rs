@@ -2,7 +2,7 @@
 //!
 //! A list of engrams in order of creation, a matrix of co-firing counts, scores in double precision
 //! straight from the formula, sorting for the best. With the fast one it shares the configuration,
-//! ids and kinds, and [`exploration::draw`].
+//! ids and kinds, and [`Draw`].
 
 mod judged;
 mod recorded;
@@ -10,7 +10,10 @@ mod sequences;
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::{Correlation, EngramId, EngramKind, MemoriaConfig, Recollection, search::exploration};
+use crate::{
+    Correlation, EngramId, EngramKind, LongTermSearch, MemoriaConfig, Pooling, Recollection,
+    ShortTermSearch, search::draw::Draw,
+};
 
 /// Scores closer than this, relative to the largest distance involved, single precision may rank
 /// either way.
@@ -65,11 +68,13 @@ impl ReferenceRow {
         }
     }
 
-    /// `None`, and nothing happened, if single precision could rank otherwise.
-    pub(crate) fn remind(&mut self) -> Option<Recollection> {
+    /// What the working engrams remind of, or the vectors of a query in their place. `None`, and nothing
+    /// happened, if single precision could rank otherwise.
+    pub(crate) fn remind(&mut self, query: Option<&[Vec<f32>]>) -> Option<Recollection> {
         let working = self.ids(EngramKind::Working);
         let vectors: Vec<_> = working.iter().map(|&id| self.vector(id).to_vec()).collect();
-        let recollection = self.search(&vectors)?;
+        let query = query.filter(|_| !working.is_empty()).unwrap_or(&vectors);
+        let recollection = self.search(query)?;
         if !working.is_empty() {
             self.reminds += 1;
         }
@@ -84,22 +89,56 @@ impl ReferenceRow {
         Some(recollection)
     }
 
-    /// What the vectors `working` remind of; `None` if single precision could rank otherwise.
-    pub(crate) fn search(&self, working: &[Vec<f32>]) -> Option<Recollection> {
-        if working.is_empty() {
+    /// What the vectors `query` remind of; `None` if single precision could rank otherwise.
+    pub(crate) fn search(&self, query: &[Vec<f32>]) -> Option<Recollection> {
+        if query.is_empty() {
             return Some(Recollection::default());
         }
-        let short_term = self.ids(EngramKind::ShortTerm);
-        let reminded_stm = self.best(short_term, working, self.config.num_reminded_stm)?;
+        let reminded_stm = self.short_term(query)?;
+        let (initial, visited) = match self.config.long_term_search {
+            LongTermSearch::Walk | LongTermSearch::WalkAndNearest => self.walk(&reminded_stm),
+            _ => Default::default(),
+        };
+        let found_ltm: Vec<EngramId> = visited.into_iter().collect();
+        let wanted = self.config.num_final_ltms;
+        let all = self.ids(EngramKind::LongTerm);
+        let mut reminded_ltm = match self.config.long_term_search {
+            LongTermSearch::Walk => self.best(found_ltm.clone(), query, wanted)?,
+            LongTermSearch::Nearest => self.best(all, query, wanted)?,
+            LongTermSearch::WalkAndNearest => {
+                let walked = self.best(found_ltm.clone(), query, wanted - wanted / 2)?;
+                let others = all.into_iter().filter(|id| !walked.contains(id)).collect();
+                [self.best(others, query, wanted - walked.len())?, walked].concat()
+            }
+            LongTermSearch::Random => self.drawn(Draw::LongTerm, &self.long_term, wanted),
+            LongTermSearch::None => Vec::new(),
+        };
+        reminded_ltm.sort();
+        let mut reminded = [reminded_stm.clone(), reminded_ltm.clone()].concat();
+        reminded.sort();
+        let initial_ltm = initial.into_iter().collect();
+        Some(Recollection { reminded_stm, initial_ltm, found_ltm, reminded_ltm, reminded })
+    }
 
+    fn short_term(&self, query: &[Vec<f32>]) -> Option<Vec<EngramId>> {
+        let mut from = self.ids(EngramKind::ShortTerm);
+        let wanted = self.config.num_reminded_stm;
+        Some(match self.config.short_term_search {
+            ShortTermSearch::Nearest => self.best(from, query, wanted)?,
+            ShortTermSearch::Newest => from.split_off(from.len().saturating_sub(wanted)),
+            ShortTermSearch::Random => self.drawn(Draw::ShortTerm, &from, wanted),
+            ShortTermSearch::None => Vec::new(),
+        })
+    }
+
+    /// Where a walk starts, and everything it visits.
+    fn walk(&self, reminded_stm: &[EngramId]) -> (BTreeSet<EngramId>, BTreeSet<EngramId>) {
         let mut initial: BTreeSet<EngramId> = BTreeSet::new();
-        for &here in &reminded_stm {
+        for &here in reminded_stm {
             initial.extend(self.strongest_ltm(here, &BTreeSet::new()));
         }
-        let MemoriaConfig { seed, ltm_exploration, .. } = self.config;
-        let drawn = exploration::draw(seed, self.reminds, self.long_term.len(), ltm_exploration);
-        initial.extend(drawn.into_iter().map(|position| self.long_term[position]));
-
+        let explored = self.config.ltm_exploration;
+        initial.extend(self.drawn(Draw::Exploration, &self.long_term, explored));
         let mut visited = initial.clone();
         let mut walkers = initial.clone();
         for _ in 0..self.config.ltm_search_depth {
@@ -107,12 +146,15 @@ impl ReferenceRow {
                 walkers.iter().filter_map(|&here| self.strongest_ltm(here, &visited)).collect();
             visited.extend(&walkers);
         }
-        let found_ltm: Vec<EngramId> = visited.into_iter().collect();
-        let reminded_ltm = self.best(found_ltm.clone(), working, self.config.num_final_ltms)?;
-        let mut reminded = [reminded_stm.clone(), reminded_ltm.clone()].concat();
-        reminded.sort();
-        let initial_ltm = initial.into_iter().collect();
-        Some(Recollection { reminded_stm, initial_ltm, found_ltm, reminded_ltm, reminded })
+        (initial, visited)
+    }
+
+    /// Some of these, in order of id.
+    fn drawn(&self, draw: Draw, from: &[EngramId], amount: usize) -> Vec<EngramId> {
+        let drawn = draw.positions(self.config.seed, self.reminds, from.len(), amount);
+        let mut drawn: Vec<EngramId> = drawn.into_iter().map(|at| from[at]).collect();
+        drawn.sort();
+        drawn
     }
 
     /// With one gain per reminded engram, in order of id.
@@ -179,14 +221,14 @@ impl ReferenceRow {
     }
 
     /// The `k` with the highest scores, in order of id.
-    fn best(&self, from: Vec<EngramId>, working: &[Vec<f32>], k: usize) -> Option<Vec<EngramId>> {
-        let score = |&id: &EngramId| (id, self.score(self.vector(id), working));
+    fn best(&self, from: Vec<EngramId>, query: &[Vec<f32>], k: usize) -> Option<Vec<EngramId>> {
+        let score = |&id: &EngramId| (id, self.score(self.vector(id), query));
         let mut ranked: Vec<(EngramId, f64)> = from.iter().map(score).collect();
         ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-        if 0 < k && k < ranked.len() && !self.is_exact(&from, working) {
+        if 0 < k && k < ranked.len() && !self.is_exact(&from, query) {
             let distances = from
                 .iter()
-                .flat_map(|&id| working.iter().map(move |w| squared_distance(w, self.vector(id))));
+                .flat_map(|&id| query.iter().map(move |w| squared_distance(w, self.vector(id))));
             let largest = distances.fold(1.0, f64::max);
             if ranked[k - 1].1 - ranked[k].1 < UNDECIDED * largest {
                 return None;
@@ -198,26 +240,27 @@ impl ReferenceRow {
         Some(best)
     }
 
-    /// The mean of the correlations, for the Gaussian its logarithm.
-    fn score(&self, engram: &[f32], working: &[Vec<f32>]) -> f64 {
+    /// The mean of the correlations or the largest of them, for the Gaussian its logarithm.
+    fn score(&self, engram: &[f32], query: &[Vec<f32>]) -> f64 {
         let mean = |values: Vec<f64>| values.iter().sum::<f64>() / values.len() as f64;
-        let exponents: Vec<f64> = working.iter().map(|w| -squared_distance(w, engram)).collect();
-        match self.config.correlation {
-            Correlation::NegSquaredL2 => mean(exponents),
-            Correlation::Gaussian => {
-                let max = exponents.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let exponents: Vec<f64> = query.iter().map(|w| -squared_distance(w, engram)).collect();
+        let max = exponents.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        match (self.config.pooling, self.config.correlation) {
+            (Pooling::Max, _) => max,
+            (Pooling::Mean, Correlation::NegSquaredL2) => mean(exponents),
+            (Pooling::Mean, Correlation::Gaussian) => {
                 max + mean(exponents.iter().map(|exponent| (exponent - max).exp()).collect()).ln()
             }
         }
     }
 
     /// Whether single precision computes these scores without any rounding, so that ties are ties.
-    fn is_exact(&self, from: &[EngramId], working: &[Vec<f32>]) -> bool {
+    fn is_exact(&self, from: &[EngramId], query: &[Vec<f32>]) -> bool {
         let small_integer = |x: &f32| x.fract() == 0.0 && x.abs() <= 16.0;
         let engrams = from.iter().flat_map(|&id| self.vector(id));
         self.config.correlation == Correlation::NegSquaredL2
-            && working.len().is_power_of_two()
-            && working.iter().flatten().chain(engrams).all(small_integer)
+            && query.len().is_power_of_two()
+            && query.iter().flatten().chain(engrams).all(small_integer)
     }
 }
 

@@ -3,7 +3,7 @@ use std::sync::{Arc, OnceLock};
 use burn::backend::{Backend, tensor::FloatTensor};
 use serde::{Deserialize, Serialize};
 
-use crate::{EngramId, id::Member, search::Search};
+use crate::{EngramId, absent::Absent, id::Member, search::Search};
 
 /// How one row came to be reminded: every stage of the search, with ids in ascending order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,11 +120,17 @@ pub(crate) struct OpenStep {
     pub(crate) ticket: u64,
     width: usize,
     pub(crate) searches: Arc<Vec<Search>>,
+    absent: Absent,
 }
 
 impl OpenStep {
-    pub(crate) fn new(ticket: u64, searches: Arc<Vec<Search>>) -> Self {
-        Self { ticket, width: width(&searches), searches }
+    pub(crate) fn new(ticket: u64, searches: Arc<Vec<Search>>, absent: Absent) -> Self {
+        Self { ticket, width: width(&searches), searches, absent }
+    }
+
+    /// Whether a row takes no part.
+    pub(crate) fn is_absent(&self, row: usize) -> bool {
+        self.absent.contains(row)
     }
 
     /// The second dimension of its gains: what it was when the rows were reminded.

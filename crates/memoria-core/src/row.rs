@@ -1,27 +1,24 @@
 //! The control plane of one row: whose engrams live, of which kind, until when. No tensors.
 
-pub(crate) mod bit_set;
-mod calendar;
 mod history;
-pub(crate) mod lifespan;
-pub(crate) mod records;
-pub(crate) mod scratch;
 mod snapshot;
-pub(crate) mod table;
 mod verify;
 
 use std::collections::VecDeque;
 
 use crate::{
     Engram, EngramCounts, EngramId,
+    bookkeeping::{
+        calendar::Calendar,
+        chunked_vec::ChunkedVec,
+        counters::Counts,
+        lifespan::Lifespan,
+        records::{Day, Place, Record, Records},
+    },
     graph::FiringLog,
     history::Recorder,
     id::{Entry, Member, Slot},
-    row::calendar::Calendar,
-    row::lifespan::Lifespan,
-    row::records::{Day, Place, Record, Records},
-    row::scratch::{Counts, Scratch},
-    row::table::Table,
+    search::SearchWorkspace,
 };
 
 /// One independent sequence: its engrams, their order, their deaths and their connections.
@@ -30,10 +27,12 @@ pub(crate) struct Row {
     records: Records,
     working: Vec<Member>,
     short_term: VecDeque<Member>,
-    long_term: Table<Entry>,
+    long_term: ChunkedVec<Entry>,
     calendar: Calendar,
     log: FiringLog,
-    pub(crate) scratch: Scratch,
+    pub(crate) scratch: SearchWorkspace,
+    /// Who has just become long-term, and who has just died.
+    passing: (Vec<Member>, Vec<Member>),
     next_id: u64,
     steps: u64,
     reminds: u64,
@@ -92,7 +91,7 @@ impl Row {
             let record = self.records.get_mut(member.entry);
             record.fire_count = record.fire_count.saturating_add(1);
         }
-        self.log.fire(members, ltms, &self.records, &mut self.scratch);
+        self.log.fire(members, ltms, &self.records);
     }
 
     /// Applies gains, lets a step pass, moves engrams on and forgets those with no time left.
@@ -119,7 +118,7 @@ impl Row {
             self.short_term.push_back(member);
         }
         let leaving = self.short_term.len().saturating_sub(stm_capacity);
-        let mut promoted = core::mem::take(&mut self.scratch.members);
+        let (mut promoted, mut dead) = core::mem::take(&mut self.passing);
         promoted.clear();
         promoted.extend(self.short_term.drain(..leaving));
         for &Member { id, entry } in &promoted {
@@ -129,7 +128,6 @@ impl Row {
                 recorder.promoted(id);
             }
         }
-        let mut dead = core::mem::take(&mut self.scratch.others);
         self.due(&mut dead);
         if let Some(recorder) = &mut self.recorder {
             recorder.adjusted(&dead);
@@ -138,8 +136,8 @@ impl Row {
         left.extend(dead.iter().map(|member| self.slot(member.entry)));
         // Many live no longer than it takes them to become long-term: the log need not be told of those.
         promoted.retain(|&member| self.records.lives(member));
-        self.log.promote(&promoted, &self.records, &mut self.scratch);
-        (self.scratch.members, self.scratch.others) = (promoted, dead);
+        self.log.promote(&promoted, &self.records);
+        self.passing = (promoted, dead);
     }
 
     /// Forgets everybody; identities go on from where they were. Returns the slots left.
@@ -182,6 +180,11 @@ impl Row {
         self.long_term.len()
     }
 
+    /// All long-term engrams, by position.
+    pub(crate) fn long_term(&self) -> impl ExactSizeIterator<Item = Member> {
+        (0..self.long_term.len()).map(|position| self.long_term_at(position))
+    }
+
     /// The long-term engram at a position, which depends on nothing but what happened in this row.
     pub(crate) fn long_term_at(&self, position: usize) -> Member {
         self.records.member(self.long_term[position])
@@ -210,7 +213,7 @@ impl Row {
     pub(crate) fn strongest_ltms(&mut self, from: &[Member], found: &mut Vec<Member>) {
         let first = self.short_term.front().or(self.working.first());
         let youngest = first.map_or(EngramId(self.next_id), |member| member.id);
-        self.log.strongest_ltms(from, youngest, &self.records, &mut self.scratch, found);
+        self.log.strongest_ltms(from, youngest, &self.scratch.visited, &self.records, found);
     }
 
     /// How often two different engrams fired together.
@@ -240,7 +243,8 @@ impl Row {
 
     /// Bytes set aside.
     pub(crate) fn bytes(&self) -> usize {
-        (self.working.capacity() + self.short_term.capacity()) * size_of::<Member>()
+        let members = self.working.capacity() + self.short_term.capacity();
+        (members + self.passing.0.capacity() + self.passing.1.capacity()) * size_of::<Member>()
             + self.records.bytes()
             + self.long_term.bytes()
             + self.calendar.bytes()
@@ -285,7 +289,7 @@ impl Row {
         if dead.is_empty() {
             return;
         }
-        self.log.forget(dead, &mut self.scratch);
+        self.log.forget(dead);
         let mut short_term_died = false;
         for member in dead {
             let place = self.records.vacate(member.entry);

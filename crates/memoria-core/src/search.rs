@@ -1,14 +1,19 @@
 //! What a row is reminded of, from scores to the chosen engrams.
 
-pub(crate) mod exploration;
+pub(crate) mod draw;
 pub(crate) mod ranking;
 mod trace;
 mod walk;
+mod workspace;
+
+pub(crate) use workspace::SearchWorkspace;
+
+use draw::Draw;
 
 pub use trace::{Reached, SearchStage, SearchTrace};
 
 use crate::{
-    EngramId, MemoriaConfig, Recollection,
+    EngramId, LongTermSearch, MemoriaConfig, Recollection, ShortTermSearch,
     id::{Member, Slot},
     row::Row,
 };
@@ -59,7 +64,8 @@ impl Candidates {
     /// Whether scores are needed to choose: not if all are wanted or none.
     pub(crate) fn need_scores(&self, config: &MemoriaConfig) -> bool {
         let wanted = config.num_reminded_stm;
-        wanted > 0 && self.members.len() > wanted
+        let by_score = config.short_term_search == ShortTermSearch::Nearest;
+        by_score && wanted > 0 && self.members.len() > wanted
     }
 
     /// Bytes set aside.
@@ -67,18 +73,38 @@ impl Candidates {
         self.members.capacity() * size_of::<Member>() + self.slots.capacity() * size_of::<Slot>()
     }
 
-    /// Puts the `k` living ones with the highest scores into the row's [chosen](crate::row::scratch::Scratch),
-    /// in order of id; without scores all are alike. Who has NaN for a score is known to be none of them.
-    fn choose(&self, row: &mut Row, scores: Option<&[f64]>, k: usize) {
-        let mut ranking = core::mem::take(&mut row.scratch.ranking);
-        let score = |place: usize| scores.map_or(0.0, |scores| scores[place]);
-        let scored = self.members.iter().enumerate().map(|(at, &member)| (member, score(at)));
-        let scored = scored.filter(|(_, score)| !score.is_nan());
-        let living = scored.filter(|&(member, _)| !self.may_be_dead || row.lives(member));
-        let best = ranking.best(living, k);
-        row.scratch.chosen.clear();
-        row.scratch.chosen.extend_from_slice(best);
-        row.scratch.ranking = ranking;
+    /// Puts the living ones that are to be reminded into the row's [chosen](SearchWorkspace), in
+    /// order of id. Without scores all are alike; one with NaN for a score is known to be none of them.
+    fn choose(&self, row: &mut Row, scores: Option<&[f64]>, config: &MemoriaConfig) {
+        let k = config.num_reminded_stm;
+        let mut chosen = core::mem::take(&mut row.scratch.chosen);
+        chosen.clear();
+        let lives = |member: &Member| !self.may_be_dead || row.lives(*member);
+        let living = || self.members.iter().copied().filter(lives);
+        match config.short_term_search {
+            ShortTermSearch::Nearest => {
+                let mut ranking = core::mem::take(&mut row.scratch.ranking);
+                let score = |place: usize| scores.map_or(0.0, |scores| scores[place]);
+                let scored = self.members.iter().enumerate().map(|(at, &m)| (m, score(at)));
+                let scored = scored.filter(|(_, score)| !score.is_nan());
+                let living = scored.filter(|&(member, _)| !self.may_be_dead || row.lives(member));
+                chosen.extend_from_slice(ranking.best(living, k));
+                row.scratch.ranking = ranking;
+            }
+            ShortTermSearch::Newest => {
+                let older = living().count().saturating_sub(k);
+                chosen.extend(living().skip(older));
+            }
+            ShortTermSearch::Random => {
+                chosen.extend(living());
+                let drawn = Draw::ShortTerm.positions(config.seed, row.reminds(), chosen.len(), k);
+                let mut drawn: Vec<Member> = drawn.into_iter().map(|at| chosen[at]).collect();
+                drawn.sort_unstable();
+                chosen = drawn;
+            }
+            ShortTermSearch::None => {}
+        }
+        row.scratch.chosen = chosen;
     }
 }
 
@@ -94,18 +120,59 @@ pub(crate) struct Search {
     found_end: usize,
     reminded_ltm_end: usize,
     reminded_stm_end: usize,
+    /// Long-term engrams that are compared with the query, if not only those that a walk found.
+    rivals: Vec<Member>,
+    is_undecided: bool,
 }
 
 impl Search {
-    /// Chooses short-term engrams and walks long-term memory from them. If that finds more than may be
-    /// reminded, those still have to be [chosen](Self::choose).
+    /// Chooses short-term engrams and finds long-term ones. If those have to be compared with the query,
+    /// they are still to be [chosen](Self::choose).
     pub(crate) fn begin(
         row: &mut Row,
         candidates: &Candidates,
         scores: Option<&[f64]>,
         config: &MemoriaConfig,
     ) -> Self {
-        candidates.choose(row, scores, config.num_reminded_stm);
+        candidates.choose(row, scores, config);
+        let mut search = match config.long_term_search {
+            LongTermSearch::Walk | LongTermSearch::WalkAndNearest => Self::walk(row, config),
+            _ => Self::default(),
+        };
+        let wanted = config.num_final_ltms;
+        match config.long_term_search {
+            LongTermSearch::Walk => search.is_undecided = search.found_ltm().len() > wanted,
+            LongTermSearch::Nearest | LongTermSearch::WalkAndNearest => {
+                search.is_undecided = row.long_term_len() > wanted;
+                if wanted > 0 {
+                    search.rivals.extend(row.long_term());
+                    search.rivals.sort_unstable();
+                }
+            }
+            LongTermSearch::Random => {
+                let len = row.long_term_len();
+                let drawn = Draw::LongTerm.positions(config.seed, row.reminds(), len, wanted);
+                search.rivals.extend(drawn.into_iter().map(|at| row.long_term_at(at)));
+                search.rivals.sort_unstable();
+            }
+            LongTermSearch::None => {}
+        }
+        search.is_undecided &= wanted > 0;
+        if !search.is_undecided {
+            match config.long_term_search {
+                LongTermSearch::Walk if wanted > 0 => {
+                    search.members.extend_from_within(search.initial_end..);
+                }
+                LongTermSearch::Walk => {}
+                _ => search.members.append(&mut search.rivals),
+            }
+            search.conclude(row);
+        }
+        search
+    }
+
+    /// Walks long-term memory from the chosen short-term engrams.
+    fn walk(row: &mut Row, config: &MemoriaConfig) -> Self {
         let chosen = core::mem::take(&mut row.scratch.chosen);
         let most = row.long_term_len();
         let start = chosen.len().saturating_add(config.ltm_exploration).min(most);
@@ -116,7 +183,7 @@ impl Search {
         row.scratch.chosen = chosen;
         if config.ltm_exploration > 0 {
             let (amount, from) = (config.ltm_exploration, row.long_term_len());
-            let drawn = exploration::draw(config.seed, row.reminds(), from, amount);
+            let drawn = Draw::Exploration.positions(config.seed, row.reminds(), from, amount);
             members.extend(drawn.into_iter().map(|position| row.long_term_at(position)));
             members.sort_unstable();
             members.dedup();
@@ -124,31 +191,44 @@ impl Search {
         let initial_end = members.len();
         row.walk(&mut members, config.ltm_search_depth);
         let found_end = members.len();
-        let mut search = Self { members, initial_end, found_end, ..Self::default() };
-        if !search.is_undecided(config) {
-            if config.num_final_ltms > 0 {
-                search.members.extend_from_within(initial_end..);
-            }
-            search.conclude(row);
-        }
-        search
+        Self { members, initial_end, found_end, ..Self::default() }
     }
 
-    /// Whether there are more long-term engrams than may be reminded.
-    pub(crate) fn is_undecided(&self, config: &MemoriaConfig) -> bool {
-        config.num_final_ltms > 0 && self.found_ltm().len() > config.num_final_ltms
+    /// Whether long-term engrams have to be compared with the query.
+    pub(crate) fn is_undecided(&self) -> bool {
+        self.is_undecided
     }
 
-    /// Appends the slots of the long-term engrams that were found.
-    pub(crate) fn found_slots(&self, row: &Row, slots: &mut Vec<Slot>) {
-        slots.extend(self.found_ltm().iter().map(|member| row.slot(member.entry)));
+    /// The long-term engrams that have to be compared, in order of id.
+    fn compared(&self) -> &[Member] {
+        if self.rivals.is_empty() { self.found_ltm() } else { &self.rivals }
     }
 
-    /// Chooses among the found long-term engrams by their scores.
+    /// Appends the slots of the long-term engrams that have to be compared.
+    pub(crate) fn compared_slots(&self, row: &Row, slots: &mut Vec<Slot>) {
+        slots.extend(self.compared().iter().map(|member| row.slot(member.entry)));
+    }
+
+    /// Chooses among the long-term engrams by their scores.
     pub(crate) fn choose(&mut self, row: &mut Row, scores: &[f64], config: &MemoriaConfig) {
-        let scored = self.found_ltm().iter().copied().zip(scores.iter().copied());
-        let best = row.scratch.ranking.best(scored, config.num_final_ltms);
-        self.members.extend_from_slice(best);
+        let ranking = &mut row.scratch.ranking;
+        let wanted = config.num_final_ltms;
+        let scored = self.compared().iter().copied().zip(scores.iter().copied());
+        if config.long_term_search == LongTermSearch::WalkAndNearest {
+            let found = self.found_ltm();
+            let walked = scored.clone().filter(|(member, _)| found.binary_search(member).is_ok());
+            let walked = ranking.best(walked, wanted.div_ceil(2)).to_vec();
+            let others = scored.filter(|(member, _)| walked.binary_search(member).is_err());
+            let nearest = ranking.best(others, wanted - walked.len());
+            self.members.extend_from_slice(nearest);
+            self.members.extend_from_slice(&walked);
+            self.members[self.found_end..].sort_unstable();
+        } else {
+            let best = ranking.best(scored, wanted);
+            self.members.extend_from_slice(best);
+        }
+        self.rivals = Vec::new();
+        self.is_undecided = false;
         self.conclude(row);
     }
 

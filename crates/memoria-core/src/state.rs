@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// A look into a memory, made by [`Memoria::state`](crate::Memoria::state).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct State<'a, B: Backend> {
     pub(crate) rows: &'a [Row],
     pub(crate) store: Option<&'a VectorStore<B>>,
@@ -35,7 +35,7 @@ impl<'a, B: Backend> State<'a, B> {
 }
 
 /// The living engrams of one row and their connections.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct RowState<'a, B: Backend> {
     row: &'a Row,
     index: usize,

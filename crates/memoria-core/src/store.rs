@@ -25,7 +25,7 @@ pub(crate) use device::squared_norms;
 use host::HostVectors;
 pub(crate) use host::{Codes, are_worth_coding};
 pub(crate) use reading::read;
-pub(crate) use scoring::Query;
+pub(crate) use scoring::{Metric, Query};
 use slots::Slots;
 pub use storage::{Storage, computes_on_host};
 

@@ -132,8 +132,8 @@ pub enum ModelError {
         /// What is empty.
         what: &'static str,
     },
-    /// A number of an input is out of its range: a token that the vocabulary lacks, or a mask that is
-    /// neither 0 nor 1.
+    /// A number of an input is out of its range: a token that the vocabulary lacks, a position or token
+    /// type that has no embedding, or a mask that is neither 0 nor 1.
     #[error("{what} {got} at position {position} of row {row} must be {expected}")]
     InvalidInput {
         /// What the number is.
@@ -156,6 +156,16 @@ pub enum ModelError {
         expected: [usize; 2],
         /// The shape given.
         got: [usize; 2],
+    },
+    /// A tensor of an input is on another device than the model.
+    #[error("{tensor} must be on the model's device {expected}, got {got}")]
+    WrongInputDevice {
+        /// Which tensor.
+        tensor: &'static str,
+        /// The model's device.
+        expected: String,
+        /// The device given.
+        got: String,
     },
     /// There is nothing to go on from in one row of a batch.
     #[error("prompt {row} must have at least one token")]

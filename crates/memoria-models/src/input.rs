@@ -1,8 +1,17 @@
-use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
+use burn::{
+    backend::Dispatch,
+    tensor::{Bool, Device, Int, Tensor, TensorData, kind::Autodiff},
+};
+use memoria_core::{MemoriaError, computes_on_host};
+use memoria_nn::rows_of_padding;
 
 use crate::ModelError;
 
 /// One segment of every row of a batch.
+///
+/// A model refuses tensors with numbers out of range before its memory takes part. It does so on devices
+/// that compute on the host; others read something else in their place. What
+/// [`from_rows`](Self::from_rows) makes is checked for all of them.
 ///
 /// ```
 /// # #[cfg(feature = "flex")] {
@@ -20,7 +29,8 @@ pub struct ModelInput {
     /// Tokens, `[batch, seq]`, each below the size of the vocabulary.
     pub input_ids: Tensor<2, Int>,
     /// `[batch, seq]`, true for padding. A position that may attend to padding only has a weighted sum
-    /// of zero. Memories are made of all positions, of padding, too.
+    /// of zero. Padding makes no memories, and a row of nothing else takes no part in the memory's step;
+    /// see [`MemoryConfig::remembers_padding`](crate::MemoryConfig::remembers_padding).
     pub mask_pad: Option<Tensor<2, Bool>>,
     /// `[batch, seq]`; if not given, all 0 in an encoder, and none at all in GPT-2.
     pub token_type_ids: Option<Tensor<2, Int>>,
@@ -96,25 +106,102 @@ impl ModelInput {
         self
     }
 
-    /// Refuses tensors that differ in shape, and more tokens than a model has positions for.
-    pub(crate) fn check(&self, before: usize, limit: usize) -> Result<(), ModelError> {
-        let expected = self.input_ids.dims();
-        if expected.contains(&0) {
+    /// The tensors as a model on this device takes them, without autodiff.
+    ///
+    /// Refuses tensors that differ in shape, are on another device or have more tokens than the model has
+    /// positions for, and on devices that compute on the host numbers out of range, on which they would
+    /// panic. Elsewhere that would cost a round trip for what [`from_rows`](Self::from_rows) has checked.
+    pub(crate) fn checked(&self, limits: &Limits, device: &Device) -> Result<Self, ModelError> {
+        let shape = self.input_ids.dims();
+        if shape.contains(&0) {
             return Err(ModelError::EmptyInput { what: "input_ids" });
         }
-        let others = [
-            ("mask_pad", self.mask_pad.as_ref().map(Tensor::dims)),
-            ("token_type_ids", self.token_type_ids.as_ref().map(Tensor::dims)),
-            ("position_ids", self.position_ids.as_ref().map(Tensor::dims)),
-        ];
-        for (tensor, shape) in others {
-            if let Some(got) = shape.filter(|&shape| shape != expected) {
-                return Err(ModelError::WrongInputShape { tensor, expected, got });
-            }
+        let Limits { before, max_tokens, .. } = *limits;
+        let checked = Self {
+            input_ids: on("input_ids", &self.input_ids, shape, device)?,
+            mask_pad: on_if("mask_pad", self.mask_pad.as_ref(), shape, device)?,
+            token_type_ids: on_if("token_type_ids", self.token_type_ids.as_ref(), shape, device)?,
+            position_ids: on_if("position_ids", self.position_ids.as_ref(), shape, device)?,
+        };
+        let got = before.saturating_add(shape[1]);
+        if got > max_tokens {
+            return Err(ModelError::TooManyTokens { limit: max_tokens, got });
         }
-        match before + expected[1] {
-            got if got > limit => Err(ModelError::TooManyTokens { limit, got }),
-            _ => Ok(()),
+        if computes_on_host::<Dispatch>(device.as_dispatch()) {
+            check_range("token", Some(&checked.input_ids), limits.tokens)?;
+            check_range("token type", checked.token_type_ids.as_ref(), limits.token_types)?;
+            check_range("position", checked.position_ids.as_ref(), limits.positions)?;
+        }
+        Ok(checked)
+    }
+
+    /// The rows that are nothing but padding.
+    ///
+    /// # Errors
+    ///
+    /// As [`rows_of_padding`].
+    pub(crate) fn rows_of_padding(&self) -> Result<Vec<usize>, MemoriaError> {
+        self.mask_pad.as_ref().map_or(Ok(Vec::new()), rows_of_padding)
+    }
+}
+
+/// What the numbers of an input must be below, and how many there may be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) tokens: usize,
+    pub(crate) token_types: usize,
+    pub(crate) positions: usize,
+    /// Tokens of a segment.
+    pub(crate) max_tokens: usize,
+    /// Those that the segment has had.
+    pub(crate) before: usize,
+}
+
+/// A tensor that must be of this shape and on this device, without autodiff: whether there is any is for
+/// the model's parameters to say.
+fn on<K: Autodiff>(
+    name: &'static str,
+    tensor: &Tensor<2, K>,
+    expected: [usize; 2],
+    device: &Device,
+) -> Result<Tensor<2, K>, ModelError> {
+    let got = tensor.dims();
+    if got != expected {
+        return Err(ModelError::WrongInputShape { tensor: name, expected, got });
+    }
+    let (expected, got) = (device.clone().inner(), tensor.device().inner());
+    if expected != got {
+        let (expected, got) = (format!("{expected:?}"), format!("{got:?}"));
+        return Err(ModelError::WrongInputDevice { tensor: name, expected, got });
+    }
+    Ok(tensor.clone().inner())
+}
+
+fn on_if<K: Autodiff>(
+    name: &'static str,
+    tensor: Option<&Tensor<2, K>>,
+    expected: [usize; 2],
+    device: &Device,
+) -> Result<Option<Tensor<2, K>>, ModelError> {
+    tensor.map(|tensor| on(name, tensor, expected, device)).transpose()
+}
+
+/// Refuses numbers that are not from 0 and below `limit`.
+fn check_range(
+    what: &'static str,
+    numbers: Option<&Tensor<2, Int>>,
+    limit: usize,
+) -> Result<(), ModelError> {
+    let Some(numbers) = numbers else { return Ok(()) };
+    let seq = numbers.dims()[1];
+    let is_outside = |number: &i64| !usize::try_from(*number).is_ok_and(|number| number < limit);
+    let numbers = numbers.to_data();
+    match numbers.iter::<i64>().enumerate().find(|(_, number)| is_outside(number)) {
+        None => Ok(()),
+        Some((at, got)) => {
+            let (row, position) = (at / seq, at % seq);
+            let expected = format!("0 or more and below {limit}");
+            Err(ModelError::InvalidInput { what, row, position, expected, got })
         }
     }
 }

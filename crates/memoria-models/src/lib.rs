@@ -47,16 +47,27 @@
 //!
 //! # Gradients
 //!
-//! A memory's [`bptt`](MemoryConfig::bptt) says how far gradients flow back. With 0, as in the Python
-//! package, they flow into the abstractor, but not into earlier segments. Above 0, GPT-2's working
-//! memories carry gradient into the previous segment they are made of, and reminded memories into the
-//! segments of the window, until [`ModelMemory::detach`] ends it: call it after each `backward`.
+//! With a [`bptt`](MemoryConfig::bptt) of 0, as in the Python package, gradients flow into the abstractor,
+//! but not into earlier segments. Above 0, GPT-2's working memories carry gradient into the previous
+//! segment they are made of, and reminded memories into the segment they were made in, if that is one of
+//! the last `bptt`. Each is one hop: those segments attended to memories themselves, and gradients flow on
+//! through them. So the window bounds which engrams are tracked, and [`ModelMemory::detach`] how far back a
+//! loss can reach: call it after each `backward`.
+//!
+//! The model's device decides: without autodiff nothing tracked enters a pass, whatever has filled the
+//! memory, and the window ends.
 //!
 //! # Choices
 //!
 //! - A query that may attend to padding only has a weighted sum of zero, as in PyTorch's own attention.
-//! - The abstractor reads padding as any other position, and lifespans count its queries, as in the
-//!   package.
+//! - Padding is not remembered: no memories are made of it, and what it attends to does not count for
+//!   lifespans. In the package both are so; a model trained with it can
+//!   [keep to that](MemoryConfig::remembers_padding), and checkpoints of `memoria_bert` and
+//!   `memoria_roberta` do unless they say otherwise.
+//! - A row of nothing but padding takes no part in a step: it stores nothing and is reminded of nothing, and
+//!   no time passes for it. In GPT-2 it keeps the segment it has read last for the next that it reads. So a
+//!   document has the memories in a batch that it has alone, also once it has ended.
+//! - Sums of attention weights are made in single precision at least, whatever the model's float type.
 //! - A row with nothing reminded has a weighted sum of zero before the output projection, whose bias is
 //!   added all the same, whether or not its neighbours are reminded of something.
 

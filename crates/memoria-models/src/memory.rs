@@ -7,7 +7,7 @@ use burn::{
     tensor::{Bool, Tensor},
 };
 use memoria_core::{MemoriaError, State};
-use memoria_nn::{MemoriaState, Recall};
+use memoria_nn::{MemoriaState, Recall, RecallInput};
 
 use previous::Previous;
 
@@ -51,7 +51,9 @@ impl ModelMemory {
         Self { state }
     }
 
-    /// Ends the gradient window: to be called after each `backward`, which frees the graph.
+    /// Ends the gradient window: to be called after each `backward`, which frees the graph. No gradient
+    /// flows from what comes after to what was before; nothing else ends
+    /// [their chain](crate::MemoryConfig::bptt).
     pub fn detach(&mut self) {
         self.state.detach();
     }
@@ -93,8 +95,10 @@ impl ModelMemory {
         &mut self.state
     }
 
-    /// What the previous segment reminds of in a batch of so many rows, and the rows that have none;
-    /// `None` if no row has. The abstractor is of a model with such a token embedding `[_, d_model]`.
+    /// What the previous segment reminds of in a batch of so many rows, and the rows without memory: those
+    /// that have no previous segment, and those in `absent`, which have nothing to read now and take no
+    /// part. `None` if these are all rows. The abstractor is of a model with such a token embedding
+    /// `[_, d_model]`; if that is without autodiff, so is all that comes, and the gradient window ends.
     ///
     /// # Errors
     ///
@@ -102,15 +106,25 @@ impl ModelMemory {
     pub(crate) fn recall_previous(
         &mut self,
         batch: usize,
+        absent: &[usize],
         embedding: &Tensor<2>,
         abstractor: impl FnOnce(Tensor<3>, Option<Tensor<2, Bool>>) -> Tensor<3>,
     ) -> Result<Option<(Recall, Vec<usize>)>, MemoriaError> {
         self.check_batch(batch)?;
+        if !embedding.is_autodiff() {
+            self.detach();
+        }
         let Some(previous) = Previous::of(&mut self.state)? else { return Ok(None) };
         previous.check_model(embedding)?;
         let Previous { hidden, left_out, begun_anew } = previous;
-        let working = abstractor(hidden, left_out);
-        Ok(Some((self.state.recall_except(working, &begun_anew)?, begun_anew)))
+        let mut without = [&begun_anew[..], absent].concat();
+        without.sort_unstable();
+        without.dedup();
+        if without.len() == batch {
+            return Ok(None);
+        }
+        let asked = RecallInput::new(abstractor(hidden, left_out)).absent(&without);
+        Ok(Some((self.state.recall(asked)?, without)))
     }
 
     /// Refuses a batch of other rows than there are.
@@ -129,13 +143,9 @@ impl ModelMemory {
         }
     }
 
-    /// Ends the gradient window, for models that are on no autodiff device.
-    pub(crate) fn leave_autodiff(&mut self) {
-        self.detach();
-    }
-
     /// Keeps a segment `[batch, seq, d_model]` for the next one, with its graph if there is a gradient
-    /// window. Memories will be made of all positions but those in `left_out` `[batch, seq]`.
+    /// window. Memories will be made of all positions but those in `left_out` `[batch, seq]`. Rows in
+    /// `absent` keep what they have read last.
     ///
     /// # Errors
     ///
@@ -144,8 +154,9 @@ impl ModelMemory {
         &mut self,
         hidden: Tensor<3>,
         left_out: Option<Tensor<2, Bool>>,
+        absent: &[usize],
     ) -> Result<(), MemoriaError> {
         self.state.prepare(&hidden)?;
-        Previous::attach(&mut self.state, hidden, left_out)
+        Previous::attach(&mut self.state, hidden, left_out, absent)
     }
 }

@@ -31,15 +31,30 @@ pub struct MemoryConfig {
     /// α, steps of life that a reminded engram gains if it gets an average share of attention
     /// (`memoria_lifespan_extend_scale`). Default: 8
     pub lifespan_extend_scale: f32,
-    /// Segments that gradients flow back; 0 for none, as in the package (`memoria_bptt`, a field of our
+    /// Segments for which an engram is tracked after it was made, and whether working memories carry
+    /// gradients into the segment before; 0 for none, as in the package (`memoria_bptt`, a field of our
     /// own). Default: 0
+    ///
+    /// It bounds one hop, not the chain of them: a segment's hidden states have attended to memories of
+    /// segments before, so that a loss reaches back to the last [`ModelMemory::detach`], whatever this is.
     pub bptt: usize,
+    /// Whether memories are made of padding as of any other position, and what padding attends to counts
+    /// for lifespans, as in the Python package (`memoria_remembers_padding`, a field of our own). A row of
+    /// nothing but padding takes no part in a step in either case. Default: false; a checkpoint of a
+    /// `memoria_bert` or `memoria_roberta` that does not say was trained with the package, and does.
+    pub remembers_padding: bool,
 }
 
 impl MemoryConfig {
     /// Memories per segment, and the memory they are kept in.
     pub fn new(num_memories: usize, memoria: MemoriaConfig) -> Self {
-        Self { num_memories, memoria, lifespan_extend_scale: 8.0, bptt: 0 }
+        Self {
+            num_memories,
+            memoria,
+            lifespan_extend_scale: 8.0,
+            bptt: 0,
+            remembers_padding: false,
+        }
     }
 
     /// Sets [`lifespan_extend_scale`](Self::lifespan_extend_scale).
@@ -51,6 +66,12 @@ impl MemoryConfig {
     /// Sets [`bptt`](Self::bptt).
     pub fn with_bptt(mut self, bptt: usize) -> Self {
         self.bptt = bptt;
+        self
+    }
+
+    /// Sets [`remembers_padding`](Self::remembers_padding).
+    pub fn with_remembers_padding(mut self, remembers_padding: bool) -> Self {
+        self.remembers_padding = remembers_padding;
         self
     }
 
@@ -80,10 +101,12 @@ impl MemoryConfig {
         }
     }
 
+    /// Of a model that remembers padding or not if the file does not say.
+    ///
     /// # Errors
     ///
     /// [`ModelError::MissingField`] and [`ModelError::InvalidField`].
-    pub(crate) fn read(fields: &mut Fields) -> Result<Self, ModelError> {
+    pub(crate) fn read(fields: &mut Fields, remembers_padding: bool) -> Result<Self, ModelError> {
         let correlation = match fields.optional::<String>("memoria_correlation")? {
             None => Correlation::default(),
             Some(name) => serde_json::from_value(json!(name)).map_err(|_| {
@@ -105,7 +128,8 @@ impl MemoryConfig {
         let scale = fields.required::<f64>(&["memoria_lifespan_extend_scale"])? as f32;
         Ok(Self::new(fields.required(&["memoria_num_memories"])?, memoria)
             .with_lifespan_extend_scale(scale)
-            .with_bptt(fields.or("memoria_bptt", 0)?))
+            .with_bptt(fields.or("memoria_bptt", 0)?)
+            .with_remembers_padding(fields.or(REMEMBERS_PADDING, remembers_padding)?))
     }
 
     /// Writes the package's fields, and of our own those that are not as by default.
@@ -131,8 +155,12 @@ impl MemoryConfig {
         if self.bptt > 0 {
             put("memoria_bptt", json!(self.bptt));
         }
+        // What is meant without it depends on the kind of the model.
+        put(REMEMBERS_PADDING, json!(self.remembers_padding));
     }
 }
+
+const REMEMBERS_PADDING: &str = "memoria_remembers_padding";
 
 fn name_in_file(field: &str) -> String {
     match field {

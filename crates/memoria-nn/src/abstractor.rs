@@ -1,11 +1,16 @@
 use burn::{
     config::Config,
     module::{Initializer, Module, Param},
-    nn::{Linear, LinearConfig},
+    nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig},
     tensor::{Bool, Device, Tensor, activation::softmax, assert_shape},
 };
 
-use crate::identity::pass_on;
+use crate::{
+    attend::softmax_or_none,
+    identity::pass_on,
+    places::{from_the_end, liking},
+    score::accurate,
+};
 
 /// Configuration of an [`Abstractor`].
 #[derive(Config, Debug)]
@@ -23,13 +28,34 @@ pub struct AbstractorConfig {
     /// states: the values and the two last layers together as the identity, the keys as Burn's linear
     /// layers are.
     pub initializer: Option<Initializer>,
+    /// Queries made of each segment, which engrams are compared with and which are not stored. They start
+    /// by looking at all positions alike. Default: 0
+    #[config(default = 0)]
+    pub num_queries: usize,
+    /// Whether hidden states pass through a layer norm before. Default: false
+    #[config(default = false)]
+    pub norm: bool,
+    /// The epsilon value for layer normalization. Default: 1e-5
+    #[config(default = 1e-5)]
+    pub layer_norm_eps: f64,
+    /// Whether memories are divided by the root mean square of their numbers, which makes them equally
+    /// long. Default: false
+    #[config(default = false)]
+    pub equal_length: bool,
+    /// The longest segment whose places memories and queries learn to like, or none. A memory starts by
+    /// liking places at a distance from the end of the segment: the first one the last place, the last
+    /// one the first place, the others those between, spaced logarithmically; queries like all places
+    /// alike. Places farther away count as the farthest one.
+    pub max_places: Option<usize>,
 }
 
-/// Condenses the hidden states of a segment into a fixed number of memories.
+/// Condenses the hidden states of a segment into a fixed number of memories and, where it is asked to, into
+/// queries for what the segment should remind of.
 ///
-/// Learned queries attend to the hidden states, without scaling; two linear layers without activation
+/// Learned vectors attend to the hidden states, without scaling; two linear layers without activation
 /// between them follow: `output(feedforward(softmax(Q · key(x)ᵀ) · value(x)))`. The paper's abstractor
-/// (section 3.3); `Abstractor` of the Python package's experiments, with its parameter names.
+/// (section 3.3); `Abstractor` of the Python package's experiments, with its parameter names. The paper has
+/// no queries, no norm, no places and memories of any length.
 ///
 /// Should be created with [`AbstractorConfig`].
 #[derive(Module, Debug)]
@@ -44,6 +70,24 @@ pub struct Abstractor {
     pub feedforward: Linear,
     /// `d_ff` to `d_model`.
     pub output: Linear,
+    /// Vectors that queries are made with, `[1, num_queries, d_model]`, if any.
+    pub recall_embeddings: Option<Param<Tensor<3>>>,
+    /// Before everything else, if any.
+    pub norm: Option<LayerNorm>,
+    /// What is added to the scores of the memories and then the queries by a position's distance from the end
+    /// of the segment, `[num_memories + num_queries, max_places]`, if anything.
+    pub places: Option<Param<Tensor<2>>>,
+    /// Whether memories are made equally long.
+    pub equal_length: bool,
+}
+
+/// Output of [`Abstractor::forward`].
+#[derive(Clone, Debug)]
+pub struct AbstractorOutput {
+    /// `[batch, num_memories, d_model]`.
+    pub memories: Tensor<3>,
+    /// `[batch, num_queries, d_model]`, if there are any.
+    pub queries: Option<Tensor<3>>,
 }
 
 impl AbstractorConfig {
@@ -68,6 +112,15 @@ impl AbstractorConfig {
             value_transform: linear(d_model, d_model),
             feedforward: linear(d_model, d_ff),
             output: linear(d_ff, d_model),
+            recall_embeddings: (self.num_queries > 0)
+                .then(|| Param::from_tensor(Tensor::zeros([1, self.num_queries, d_model], device))),
+            norm: self.norm.then(|| {
+                LayerNormConfig::new(d_model).with_epsilon(self.layer_norm_eps).init(device)
+            }),
+            places: self
+                .max_places
+                .map(|longest| liking(self.num_memories, self.num_queries, longest, device)),
+            equal_length: self.equal_length,
         };
         if self.initializer.is_none() {
             abstractor.value_transform = pass_on(abstractor.value_transform);
@@ -79,28 +132,68 @@ impl AbstractorConfig {
 }
 
 impl Abstractor {
-    /// Makes memories `[batch, num_memories, d_model]` of hidden states `[batch, seq, d_model]`.
+    /// Makes memories `[batch, num_memories, d_model]` of hidden states `[batch, seq, d_model]`, and queries.
     ///
-    /// `mask_pad` `[batch, seq]`, where given, is true for positions that take no part. Costs
-    /// batch · seq · (2 · d_model² + 2 · num_memories · d_model) multiplications for the attention.
+    /// `mask_pad` `[batch, seq]`, where given, is true for positions that take no part; what is made of a
+    /// row without any other says nothing. Costs
+    /// batch · seq · (2 · d_model² + 2 · (num_memories + num_queries) · d_model) multiplications for the
+    /// attention.
     ///
     /// # Panics
     ///
     /// If the shapes do not fit.
-    pub fn forward(&self, hidden: Tensor<3>, mask_pad: Option<Tensor<2, Bool>>) -> Tensor<3> {
-        let queries = self.query_embeddings.val();
-        let [_, num_memories, d_model] = queries.dims();
+    pub fn forward(
+        &self,
+        hidden: Tensor<3>,
+        mask_pad: Option<Tensor<2, Bool>>,
+    ) -> AbstractorOutput {
+        let vectors = self.query_embeddings.val();
+        let [_, num_memories, d_model] = vectors.dims();
         let [batch, seq, _] = hidden.dims();
         assert_shape!(hidden, [_, _, d_model]);
+        if let Some(mask) = &mask_pad {
+            assert_shape!(mask, [batch, seq]);
+        }
+        let hidden = match &self.norm {
+            Some(norm) => norm.forward(hidden),
+            None => hidden,
+        };
         let keys = self.key_transform.forward(hidden.clone());
         let values = self.value_transform.forward(hidden);
-        let queries = queries.expand([batch, num_memories, d_model]);
-        let mut scores = queries.matmul(keys.swap_dims(1, 2));
-        if let Some(mask) = mask_pad {
-            assert_shape!(mask, [batch, seq]);
-            scores = scores.mask_fill(mask.unsqueeze_dim::<3>(1), -1.0e4);
+        // Memories and queries are made together: what no one reads would otherwise stay with the parameters
+        // it was made of, for as long as they live.
+        let vectors = match &self.recall_embeddings {
+            Some(queries) => Tensor::cat(vec![vectors, queries.val()], 1),
+            None => vectors,
+        };
+        let count = vectors.dims()[1];
+        let vectors = vectors.expand([batch, count, d_model]);
+        let mut scores = vectors.matmul(keys.swap_dims(1, 2));
+        if let Some(places) = &self.places {
+            scores = scores + from_the_end(places.val(), seq, mask_pad.as_ref());
         }
-        let memories = softmax(scores, 2).matmul(values);
-        self.output.forward(self.feedforward.forward(memories))
+        let weights = match mask_pad {
+            None => softmax(scores, 2),
+            Some(mask) => softmax_or_none(scores, mask.unsqueeze_dim::<3>(1)),
+        };
+        let made = self.output.forward(self.feedforward.forward(weights.matmul(values)));
+        let (memories, queries) = match count - num_memories {
+            0 => (made, None),
+            asked => {
+                let queries = made.clone().narrow(1, num_memories, asked);
+                (made.narrow(1, 0, num_memories), Some(queries))
+            }
+        };
+        let memories = if self.equal_length { equally_long(memories) } else { memories };
+        AbstractorOutput { memories, queries }
     }
+}
+
+/// Vectors divided by the root mean square of their numbers. Squares are summed in single precision at
+/// least; vectors near zero stay near zero.
+pub(crate) fn equally_long(vectors: Tensor<3>) -> Tensor<3> {
+    let dtype = vectors.dtype();
+    let exact = accurate(vectors);
+    let length = exact.clone().square().mean_dim(2).add_scalar(1e-5).sqrt();
+    (exact / length).cast(dtype)
 }

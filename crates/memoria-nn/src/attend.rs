@@ -7,9 +7,6 @@ use burn::{
 
 use crate::dropout::apply_dropout;
 
-/// Scores of what is masked, before the softmax. Representable in half precision.
-const MASKED: f64 = -1.0e4;
-
 /// Which scores do not count. Masks are true there and are expanded to the scores' shape.
 #[derive(Clone, Debug, Default)]
 pub enum ScoreMask {
@@ -34,15 +31,99 @@ pub fn attend(
     mask: ScoreMask,
     dropout: &Dropout,
 ) -> (Tensor<4>, Tensor<4>) {
-    let shape = scores.dims();
     let weights = match mask {
         ScoreMask::None => softmax(scores, 3),
-        ScoreMask::LeavesSome(mask) => softmax(scores.mask_fill(mask.expand(shape), MASKED), 3),
-        ScoreMask::MayLeaveNone(mask) => {
-            let mask = mask.expand(shape);
-            // The second fill is for queries with none left, whose softmax is uniform.
-            softmax(scores.mask_fill(mask.clone(), MASKED), 3).mask_fill(mask, 0.0)
-        }
+        ScoreMask::LeavesSome(mask) => softmax(without(scores, mask), 3),
+        ScoreMask::MayLeaveNone(mask) => softmax_or_none(scores, mask),
     };
     (apply_dropout(dropout, weights.clone()).matmul(value), weights)
+}
+
+/// As [`attend`], where a query may also attend to nothing, with the scores `[batch, heads, queries, 1]`. The
+/// weights `[batch, heads, queries, keys]` sum to what nothing leaves.
+pub(crate) fn attend_or_not(
+    nothing: Tensor<4>,
+    scores: Tensor<4>,
+    value: Tensor<4>,
+    mask: ScoreMask,
+    dropout: &Dropout,
+) -> (Tensor<4>, Tensor<4>) {
+    let keys = scores.dims()[3];
+    let scores = match mask {
+        ScoreMask::None => scores,
+        ScoreMask::LeavesSome(mask) | ScoreMask::MayLeaveNone(mask) => without(scores, mask),
+    };
+    let weights = softmax(Tensor::cat(vec![nothing, scores], 3), 3).narrow(3, 1, keys);
+    (apply_dropout(dropout, weights.clone()).matmul(value), weights)
+}
+
+/// The softmax over the last dimension of scores that are not masked; zeros where all are. The mask is
+/// expanded to the scores' shape.
+pub(crate) fn softmax_or_none<const D: usize>(
+    scores: Tensor<D>,
+    mask: Tensor<D, Bool>,
+) -> Tensor<D> {
+    let mask = mask.expand(scores.dims());
+    // The second fill is for those with none left, whose softmax is uniform.
+    softmax(without(scores, mask.clone()), D - 1).mask_fill(mask, 0.0)
+}
+
+/// Scores that are the lowest there are where they are masked, so that none is below. Infinite ones would
+/// leave no number where all are masked.
+fn without<const D: usize>(scores: Tensor<D>, mask: Tensor<D, Bool>) -> Tensor<D> {
+    let lowest = scores.dtype().finfo().map_or(f64::from(f32::MIN), |info| info.min);
+    let shape = scores.dims();
+    scores.mask_fill(mask.expand(shape), lowest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::{
+        nn::DropoutConfig,
+        tensor::{DType, Device, TensorData},
+    };
+    use rstest::rstest;
+
+    /// Scores as low as hidden states of a large norm have them.
+    #[rstest]
+    #[case(DType::F64, -1e200)]
+    #[case(DType::F32, -1e30)]
+    #[case(DType::BF16, -1e30)]
+    #[case(DType::F16, -6e4)]
+    fn what_is_masked_has_no_weight_however_low_the_others_score(
+        #[case] dtype: DType,
+        #[case] low: f64,
+        #[values(false, true)] may_leave_none: bool,
+    ) {
+        let device = Device::flex();
+        let scores = TensorData::from([[[[low, 0.0, low, 5.0]]]]);
+        let scores = Tensor::<4>::from_data(scores, (&device, dtype));
+        let mask = Tensor::<4, Bool>::from_data([[[[false, true, false, true]]]], &device);
+        let mask = match may_leave_none {
+            true => ScoreMask::MayLeaveNone(mask),
+            false => ScoreMask::LeavesSome(mask),
+        };
+        let value = Tensor::<4>::ones([1, 1, 4, 2], (&device, dtype));
+        let (sum, weights) = attend(scores, value, mask, &DropoutConfig::new(0.0).init());
+        assert_eq!((sum.dtype(), weights.dtype()), (dtype, dtype));
+        let weights: Vec<f32> = weights.into_data().iter().collect();
+        assert_eq!(weights, [0.5, 0.0, 0.5, 0.0]);
+    }
+
+    #[rstest]
+    fn where_all_is_masked_nothing_is_added(
+        #[values(DType::F64, DType::F32, DType::BF16, DType::F16)] dtype: DType,
+    ) {
+        let device = Device::flex().autodiff();
+        let scores = Tensor::<4>::full([1, 1, 2, 3], 2.0, (&device, dtype)).require_grad();
+        let mask =
+            Tensor::<4, Bool>::from_data([[[[true, true, true], [false, true, true]]]], &device);
+        let value = Tensor::<4>::ones([1, 1, 3, 1], (&device, dtype));
+        let mask = ScoreMask::MayLeaveNone(mask);
+        let (sum, _) = attend(scores.clone(), value, mask, &DropoutConfig::new(0.0).init());
+        assert_eq!(sum.clone().into_data().iter::<f32>().collect::<Vec<_>>(), [0.0, 1.0]);
+        let gradient = scores.grad(&sum.sum().backward()).unwrap();
+        assert!(gradient.into_data().iter::<f32>().all(|slope| slope == 0.0));
+    }
 }

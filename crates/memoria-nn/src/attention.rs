@@ -1,12 +1,12 @@
 use burn::{
     config::Config,
-    module::{Initializer, Module},
+    module::{Initializer, Module, Param},
     nn::{Dropout, DropoutConfig, Linear, LinearConfig},
     tensor::{Bool, Device, Tensor, assert_shape},
 };
 
 use crate::{
-    attend::{ScoreMask, attend},
+    attend::{ScoreMask, attend, attend_or_not},
     identity::pass_on,
 };
 
@@ -23,6 +23,13 @@ pub struct MemoryAttentionConfig {
     /// Initializer of the linear layers. By default attention starts as a comparison of contents: the
     /// queries and keys as the identity, the values and the output as Burn's linear layers are.
     pub initializer: Option<Initializer>,
+    /// Whether one may attend to nothing: to a learned key, at first as alike to everything as zeros are, the
+    /// value of which is zero. Default: false
+    #[config(default = false)]
+    pub sink: bool,
+    /// Whether the output starts as zeros, so that a model starts as it would be without. Default: false
+    #[config(default = false)]
+    pub zero_output: bool,
 }
 
 /// Multi-head attention from hidden states to memories.
@@ -45,6 +52,8 @@ pub struct MemoryAttention {
     pub dropout: Dropout,
     /// Number of heads.
     pub n_heads: usize,
+    /// Key of nothing, `[d_model]`, where one may attend to nothing.
+    pub sink: Option<Param<Tensor<1>>>,
 }
 
 /// Input of [`MemoryAttention::forward`].
@@ -56,6 +65,9 @@ pub struct MemoryAttentionInput {
     pub memories: Tensor<3>,
     /// `[batch, memories]`, true for padding.
     pub mask_pad: Option<Tensor<2, Bool>>,
+    /// What is added to the scaled scores: `[batch, n_heads, seq, memories]`, of which all but the last may
+    /// be 1.
+    pub bias: Option<Tensor<4>>,
 }
 
 /// Output of [`MemoryAttention::forward`].
@@ -64,7 +76,7 @@ pub struct MemoryAttentionOutput {
     /// `[batch, seq, d_model]`.
     pub context: Tensor<3>,
     /// Before dropout, `[batch, n_heads, seq, memories]`: they sum to 1 over the memories, or to 0 in a
-    /// row whose memories are all padding.
+    /// row whose memories are all padding; where one may attend to nothing, to what is not nothing's.
     pub weights: Tensor<4>,
 }
 
@@ -90,26 +102,43 @@ impl MemoryAttentionConfig {
             .init(device)
         };
         let compared = || if self.initializer.is_none() { pass_on(linear()) } else { linear() };
+        let (query, key, value, output) = (compared(), compared(), linear(), linear());
         MemoryAttention {
-            query: compared(),
-            key: compared(),
-            value: linear(),
-            output: linear(),
+            query,
+            key,
+            value,
+            output: if self.zero_output { zeros_like(&output) } else { output },
             dropout: DropoutConfig::new(self.dropout).init(),
             n_heads: self.n_heads,
+            sink: self.sink.then(|| Param::from_tensor(Tensor::zeros([self.d_model], device))),
         }
+    }
+}
+
+/// A linear layer of zeros that is trained: mapped in place, its parameters would stay as they are.
+fn zeros_like(linear: &Linear) -> Linear {
+    Linear {
+        weight: Param::from_tensor(linear.weight.val().zeros_like()),
+        bias: linear.bias.as_ref().map(|bias| Param::from_tensor(bias.val().zeros_like())),
     }
 }
 
 impl MemoryAttentionInput {
     /// Attends from `hidden` `[batch, seq, d_model]` to `memories` `[batch, memories, d_model]`.
     pub fn new(hidden: Tensor<3>, memories: Tensor<3>) -> Self {
-        Self { hidden, memories, mask_pad: None }
+        Self { hidden, memories, mask_pad: None, bias: None }
     }
 
     /// Leaves out memories where `mask_pad` `[batch, memories]` is true.
     pub fn mask_pad(mut self, mask_pad: Tensor<2, Bool>) -> Self {
         self.mask_pad = Some(mask_pad);
+        self
+    }
+
+    /// Adds `bias` to the scaled scores: `[batch, n_heads, seq, memories]`, of which all but the last may be
+    /// 1.
+    pub fn bias(mut self, bias: Tensor<4>) -> Self {
+        self.bias = Some(bias);
         self
     }
 }
@@ -121,13 +150,18 @@ impl MemoryAttention {
     ///
     /// If the shapes do not fit.
     pub fn forward(&self, input: MemoryAttentionInput) -> MemoryAttentionOutput {
-        let MemoryAttentionInput { hidden, memories, mask_pad } = input;
+        let MemoryAttentionInput { hidden, memories, mask_pad, bias } = input;
         let [batch, _, d_model] = hidden.dims();
         assert_shape!(memories, [batch, _, d_model]);
-        let query = self.query.forward(hidden);
-        let key = self.key.forward(memories.clone());
-        let value = self.value.forward(memories);
-        let attended = attend_to_memories(query, key, value, mask_pad, self.n_heads, &self.dropout);
+        let projected = ProjectedMemories {
+            query: self.query.forward(hidden),
+            key: self.key.forward(memories.clone()),
+            value: self.value.forward(memories),
+            mask_pad,
+            bias,
+            sink: self.sink.as_ref().map(Param::val),
+        };
+        let attended = attend_to_memories(projected, self.n_heads, &self.dropout);
         MemoryAttentionOutput { context: self.output.forward(attended.context), ..attended }
     }
 
@@ -142,23 +176,54 @@ impl MemoryAttention {
     }
 }
 
-/// Multi-head attention to memories with queries `[batch, seq, d_model]`, keys and values
-/// `[batch, memories, d_model]` that were already made: for models whose projections are not those of a
-/// [`MemoryAttention`].
-///
-/// `mask_pad` `[batch, memories]` is true for padding. The context is not yet projected.
+/// Input of [`attend_to_memories`].
+#[derive(Clone, Debug)]
+pub struct ProjectedMemories {
+    /// `[batch, seq, d_model]`.
+    pub query: Tensor<3>,
+    /// `[batch, memories, d_model]`.
+    pub key: Tensor<3>,
+    /// `[batch, memories, d_model]`.
+    pub value: Tensor<3>,
+    /// `[batch, memories]`, true for padding.
+    pub mask_pad: Option<Tensor<2, Bool>>,
+    /// As [`MemoryAttentionInput::bias`].
+    pub bias: Option<Tensor<4>>,
+    /// As [`MemoryAttention::sink`].
+    pub sink: Option<Tensor<1>>,
+}
+
+impl ProjectedMemories {
+    /// Attends with `query` `[batch, seq, d_model]` to `key` and `value` `[batch, memories, d_model]`.
+    pub fn new(query: Tensor<3>, key: Tensor<3>, value: Tensor<3>) -> Self {
+        Self { query, key, value, mask_pad: None, bias: None, sink: None }
+    }
+
+    /// Leaves out memories where `mask_pad` `[batch, memories]` is true, if there is one.
+    pub fn mask_pad(mut self, mask_pad: Option<Tensor<2, Bool>>) -> Self {
+        self.mask_pad = mask_pad;
+        self
+    }
+
+    /// Adds a [bias](MemoryAttentionInput::bias) to the scaled scores, if there is one.
+    pub fn bias(mut self, bias: Option<Tensor<4>>) -> Self {
+        self.bias = bias;
+        self
+    }
+}
+
+/// Multi-head attention to memories with queries, keys and values that were already made: for models whose
+/// projections are not those of a [`MemoryAttention`]. The context is not yet projected.
 ///
 /// # Panics
 ///
 /// If the shapes do not fit or `n_heads` does not divide `d_model`.
 pub fn attend_to_memories(
-    query: Tensor<3>,
-    key: Tensor<3>,
-    value: Tensor<3>,
-    mask_pad: Option<Tensor<2, Bool>>,
+    input: ProjectedMemories,
     n_heads: usize,
     dropout: &Dropout,
 ) -> MemoryAttentionOutput {
+    let ProjectedMemories { query, key, value, mask_pad, bias, sink } = input;
     let [batch, seq, d_model] = query.dims();
     let heads = |x: Tensor<3>| {
         let [batch, count, d_model] = x.dims();
@@ -166,12 +231,24 @@ pub fn attend_to_memories(
     };
     let scale = ((d_model / n_heads) as f64).sqrt();
     let query = heads(query.div_scalar(scale));
-    let scores = query.matmul(heads(key).swap_dims(2, 3));
+    let mut scores = query.clone().matmul(heads(key).swap_dims(2, 3));
+    if let Some(bias) = bias {
+        // Half precision has no room for the scores of what is far away.
+        let lowest = scores.dtype().finfo().map_or(f64::from(f32::MIN), |info| info.min);
+        let bias = bias.clamp_min(0.5 * lowest).cast(scores.dtype());
+        scores = scores + bias;
+    }
     let mask = mask_pad.map_or(ScoreMask::None, |mask| {
         let [_, memories] = mask.dims();
         ScoreMask::MayLeaveNone(mask.reshape([batch, 1, 1, memories]))
     });
-    let (context, weights) = attend(scores, heads(value), mask, dropout);
+    let (context, weights) = match sink {
+        None => attend(scores, heads(value), mask, dropout),
+        Some(sink) => {
+            let sink = sink.reshape([1, n_heads, d_model / n_heads, 1]);
+            attend_or_not(query.matmul(sink), scores, heads(value), mask, dropout)
+        }
+    };
     let context = context.swap_dims(1, 2).reshape([batch, seq, d_model]);
     MemoryAttentionOutput { context, weights }
 }

@@ -1,7 +1,7 @@
 use burn::{
     backend::Dispatch,
     nn::Dropout,
-    tensor::{Distribution, Tensor, TensorData},
+    tensor::{DType, Device, Distribution, Tensor, TensorData},
 };
 use memoria_core::computes_on_host;
 use rand_chacha::{
@@ -34,16 +34,20 @@ pub fn apply_dropout<const D: usize>(dropout: &Dropout, input: Tensor<D>) -> Ten
     if dropped == 0 {
         return input;
     }
-    let seed = Tensor::<1>::random([2], Distribution::Uniform(0.0, SEEDS), &device).into_data();
-    let seed = seed.iter::<f64>().fold(0, |seed, part| seed * SEEDS as u64 + part as u64);
     let shape = input.dims();
-    let mask = TensorData::new(mask(shape.iter().product(), dropped, seed), shape);
+    let mask = TensorData::new(mask(shape.iter().product(), dropped, seed(&device)), shape);
     let mask = Tensor::from_data(mask, (&device, input.dtype()));
     input * mask
 }
 
-/// Whole numbers below it are exact in single precision.
-const SEEDS: f64 = (1 << 24) as f64;
+/// A seed from the device's generator, of 48 random bits whatever the device's float type.
+fn seed(device: &Device) -> u64 {
+    // Whole numbers below it are exact in single precision, which every device of the host has.
+    const SEEDS: f64 = (1 << 24) as f64;
+    let range = Distribution::Uniform(0.0, SEEDS);
+    let parts = Tensor::<1>::random([2], range, (device, DType::F32)).into_data();
+    parts.iter::<f64>().fold(0, |seed, part| seed * SEEDS as u64 + part as u64)
+}
 
 fn dropped_of_65536(rate: f64) -> u16 {
     (rate * 65536.0).round() as u16
@@ -70,7 +74,7 @@ fn mask(len: usize, dropped: u16, seed: u64) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use burn::{nn::DropoutConfig, tensor::Device};
+    use burn::nn::DropoutConfig;
     use rstest::rstest;
 
     #[rstest]

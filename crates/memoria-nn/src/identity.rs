@@ -10,17 +10,19 @@ use burn::{
 /// outputs stay as they were initialized, further inputs start without effect.
 pub(crate) fn pass_on(linear: Linear) -> Linear {
     let weight = linear.weight.val();
-    let ([d_input, d_output], device) = (weight.dims(), weight.device());
+    let [d_input, d_output] = weight.dims();
+    let device = weight.device();
+    let options = (&device, weight.dtype());
     let kept = d_input.min(d_output);
-    let mut values: Vec<f32> = weight.into_data().iter().collect();
+    let mut values: Vec<f64> = weight.into_data().iter().collect();
     for (at, value) in values.iter_mut().enumerate() {
         let (input, output) = (at / d_output, at % d_output);
         if output < kept || input >= kept {
             *value = if input == output { 1.0 } else { 0.0 };
         }
     }
-    let weight = Tensor::<2>::from_data(TensorData::new(values, [d_input, d_output]), &device);
-    let bias = linear.bias.map(|_| Param::from_tensor(Tensor::zeros([d_output], &device)));
+    let weight = Tensor::<2>::from_data(TensorData::new(values, [d_input, d_output]), options);
+    let bias = linear.bias.map(|_| Param::from_tensor(Tensor::zeros([d_output], options)));
     Linear { weight: Param::from_tensor(weight), bias }
 }
 

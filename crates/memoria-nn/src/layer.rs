@@ -1,125 +1,193 @@
+mod config;
+mod input;
+
 use burn::{
-    config::Config,
-    module::Module,
-    nn::{LayerNorm, LayerNormConfig},
-    tensor::{Device, Tensor},
+    module::{Module, Param, ParamId},
+    nn::LayerNorm,
+    tensor::{Bool, Tensor},
 };
 use memoria_core::MemoriaError;
 
-use crate::{
-    Abstractor, AbstractorConfig, MemoriaState, MemoryAttention, MemoryAttentionConfig,
-    MemoryAttentionInput, Recall,
-};
+pub use config::{MemoriaLayerConfig, Sight};
+pub use input::{MemoriaLayerInput, MemoriaLayerOutput};
 
-/// Configuration of a [`MemoriaLayer`].
-#[derive(Config, Debug)]
-pub struct MemoriaLayerConfig {
-    /// Size of the hidden states.
-    pub d_model: usize,
-    /// Heads of the memory attention; divides `d_model`.
-    pub n_heads: usize,
-    /// Memories made of each segment.
-    pub num_memories: usize,
-    /// Size between the abstractor's two last linear layers; 4 · `d_model` if not given.
-    pub d_ff: Option<usize>,
-    /// Dropout rate of the attention weights. Default: 0.1
-    #[config(default = 0.1)]
-    pub dropout: f64,
-    /// The epsilon value for layer normalization. Default: 1e-5
-    #[config(default = 1e-5)]
-    pub layer_norm_eps: f64,
-}
+use crate::{
+    Abstractor, MemoriaState, MemoryAttention, MemoryAttentionInput, Recall, RecallInput,
+    abstractor::equally_long,
+    padding::Padding,
+    places::{by_distance, by_place},
+};
 
 /// A memory for any transformer: abstractor, memory and attention as one residual layer.
 ///
-/// It makes memories of the hidden states it is given, stores them, attends to them and to what they
-/// remind of, and lets what was attended to live on. Put it between two blocks of a transformer;
-/// several layers need a [`MemoriaState`] each.
+/// It makes memories of hidden states, stores them, attends to them and to what they remind of, and lets what
+/// was attended to live on. Put it between two blocks of a transformer; several layers need a [`MemoriaState`]
+/// each. Which hidden states memories are made of is a choice of [`MemoriaLayerConfig`]:
+///
+/// - [`bidirectional`](MemoriaLayerConfig::bidirectional), for encoders: of the present segment. Each position
+///   then sees the whole segment through its memories, later positions, too.
+/// - [`causal`](MemoriaLayerConfig::causal), for decoders: of the previous segment. No output depends on
+///   anything later than its position, and the first segment of a document has no memory.
+///
+/// # What is learned
+///
+/// - Which memories are made: the abstractor, by what attends to them.
+/// - What is asked: a query for each segment, made by the same abstractor and not stored. It begins as a question about
+///   all positions alike. The score by which engrams were chosen is added to the logits of the attention to
+///   them ([`Recall::scores`]), so that an engram that helps draws the query to itself.
+/// - In a causal layer which places memories are made of, and how near a working memory is to a place: begun
+///   as a slope for each head, as in ALiBi.
+///
+/// What is stored is learned within the gradient window only: beyond it engrams are constants, and the query is
+/// what adapts to them. Not learned at all: which engrams are chosen (the nearest ones are, or those that the walk
+/// reaches), what is connected, how long an engram lives (what is attended to does), and the scale of the
+/// scores, 1 / (2 √d_model).
+///
+/// # What to choose
+///
+/// - *How many reminded*: few, in training at least 2 and fewer than there are. All of them teach no choice, and a
+///   single one has no gradient, as a softmax over one has none.
+/// - *Search*: [`LongTermSearch::Nearest`](memoria_core::LongTermSearch::Nearest), as in
+///   [`MemoriaConfig::small`](memoria_core::MemoriaConfig::small). A walk reaches what has fired together, and a fact
+///   that is asked for once has not.
+/// - *Lifespan*: at least half of the segments of a document. What is not asked for within it is gone.
+/// - *Window*: as many segments as fit; one trains working memory alone.
+/// - *Place*: after the first block rather than before it. Embeddings should begin with a deviation of 0.2 or
+///   less; Burn's default is 1, on which no memory is learned early.
+/// - *Hidden states as memories* ([`num_memories`](MemoriaLayerConfig::num_memories) of `None`): the working
+///   memory is more exact, but each segment stores as many engrams as it has positions.
+/// - For the nearest context alone, keys that are kept in every block (Transformer-XL's cache) serve better. The
+///   memory is for what such a cache has lost.
+///
+/// # Costs
+///
+/// Beyond the abstractor and two attentions, learned recall costs k · d_model multiplications for each row, and
+/// the search. The memory keeps [`MemoriaState`]'s vectors and, of a causal layer, one segment of hidden
+/// states per row.
 ///
 /// Should be created with [`MemoriaLayerConfig`].
 #[derive(Module, Debug)]
 pub struct MemoriaLayer {
-    /// Makes working memories of hidden states.
+    /// Makes working memories and queries of hidden states or, if those are the memories, queries alone.
     pub abstractor: Abstractor,
-    /// Attends to working and, separately, to reminded memories.
+    /// Attends to working memories and, if they have no attention of their own, separately to reminded ones.
     pub attention: MemoryAttention,
+    /// Attends to reminded memories, if they have an attention of their own.
+    pub attention_reminded: Option<MemoryAttention>,
     /// Before attending to working memories.
     pub norm_working: LayerNorm,
     /// Before attending to reminded memories.
     pub norm_reminded: LayerNorm,
-}
-
-/// Output of [`MemoriaLayer::forward`].
-#[derive(Clone, Debug)]
-pub struct MemoriaLayerOutput {
-    /// `[batch, seq, d_model]`.
-    pub hidden: Tensor<3>,
-    /// What was attended to.
-    pub recall: Recall,
-    /// Weights over the reminded memories before dropout, `[batch, n_heads, seq, k]`; `None` if no row
-    /// was reminded of anything.
-    pub weights: Option<Tensor<4>>,
-}
-
-impl MemoriaLayerConfig {
-    /// Initializes a [`MemoriaLayer`].
-    ///
-    /// # Panics
-    ///
-    /// If `n_heads` does not divide `d_model`.
-    pub fn init(&self, device: &Device) -> MemoriaLayer {
-        let norm =
-            || LayerNormConfig::new(self.d_model).with_epsilon(self.layer_norm_eps).init(device);
-        MemoriaLayer {
-            abstractor: AbstractorConfig::new(self.d_model, self.num_memories)
-                .with_d_ff(self.d_ff)
-                .init(device),
-            attention: MemoryAttentionConfig::new(self.d_model, self.n_heads)
-                .with_dropout(self.dropout)
-                .init(device),
-            norm_working: norm(),
-            norm_reminded: norm(),
-        }
-    }
+    /// What is added to the scores of working memories by head, place within the segment and memory, `[n_heads,
+    /// max_places, num_memories]`, if anything; if hidden states are the memories, by their distance from
+    /// the end of the previous segment, `[n_heads, max_places, max_places]`.
+    pub nearness: Option<Param<Tensor<3>>>,
+    /// Whether memories are made of the previous segment.
+    pub is_causal: bool,
+    /// Whether memories are the hidden states themselves.
+    pub keeps_hidden: bool,
+    /// Whether memories are made equally long.
+    pub equal_length: bool,
+    /// What scores are multiplied with before they are added to logits; 0 if they are not.
+    pub score_scale: f64,
 }
 
 impl MemoriaLayer {
-    /// One segment `[batch, seq, d_model]` through the memory.
+    /// One segment `[batch, seq, d_model]` through the memory, given as hidden states or as
+    /// [`MemoriaLayerInput`].
+    ///
+    /// Padding makes no memories and no lifespan, and a row of nothing else takes no part in the step: it
+    /// keeps what it holds, and no time passes for it. What comes out of padding says nothing. Costs what
+    /// [`MemoriaState::recall`] does, and with padding one device round trip more.
+    ///
+    /// ```
+    /// # #[cfg(feature = "flex")] {
+    /// use burn::tensor::{Bool, Device, Distribution, Tensor};
+    /// use memoria_core::MemoriaConfig;
+    /// use memoria_nn::{MemoriaLayerConfig, MemoriaLayerInput, MemoriaStateConfig};
+    ///
+    /// # fn main() -> Result<(), memoria_core::MemoriaError> {
+    /// let device = Device::flex();
+    /// let layer = MemoriaLayerConfig::bidirectional(64, 4, 8).init(&device);
+    /// let mut memory = MemoriaStateConfig::new(MemoriaConfig::new(4, 16, 5, 3.0, 4)).init()?;
+    /// let hidden = Tensor::<3>::random([2, 3, 64], Distribution::Default, &device);
+    /// let padding = Tensor::<2, Bool>::from_data([[false, false, true], [true, true, true]], &device);
+    /// layer.forward(MemoriaLayerInput::new(hidden).mask_pad(padding), &mut memory)?;
+    /// assert_eq!(memory.state()?.row(0)?.engrams().count(), 8);
+    /// assert_eq!(memory.state()?.row(1)?.engrams().count(), 0);
+    /// # Ok(()) } main().unwrap(); }
+    /// ```
     ///
     /// # Errors
     ///
-    /// As [`MemoriaState::recall`] and [`MemoriaState::reinforce`].
+    /// [`MemoriaError::EmptyDimension`] for a segment without positions; [`MemoriaError::OtherLayer`] if
+    /// `memory` is another layer's; as [`MemoriaState::recall`] and [`MemoriaState::reinforce`].
     ///
     /// # Panics
     ///
-    /// If the hidden states are not of size `d_model`.
+    /// If the hidden states are not of size `d_model`, the padding not of their batch and length, or the first
+    /// position not at the start of the segment.
     pub fn forward(
         &self,
-        hidden: Tensor<3>,
+        input: impl Into<MemoriaLayerInput>,
         memory: &mut MemoriaState,
     ) -> Result<MemoriaLayerOutput, MemoriaError> {
-        let recall = memory.recall(self.abstractor.forward(hidden.clone(), None))?;
-        let output = self.attend(hidden, recall);
-        memory.reinforce(&output.recall, output.weights.clone())?;
+        let mut input = input.into();
+        let start = input.start;
+        assert!(start == 0, "a segment is remembered whole, got one that starts at {start}");
+        let padding = self.check(&input, memory)?;
+        let source = self.source(&input.hidden, padding.as_ref(), memory)?;
+        let begins = source.is_none();
+        let recall = match source {
+            Some(source) => {
+                let recall = memory.recall(self.made_of(&source))?;
+                self.with_graph(recall, source)
+            }
+            None => memory.nothing(&input.hidden)?,
+        };
+        memory.belong_to(self.id());
+        if self.is_causal {
+            input.hidden = memory.keep(input.hidden, padding.as_ref())?;
+        }
+        let mask_pad = input.mask_pad.clone();
+        let output = self.attend(input, recall);
+        if !begins {
+            let weights = output.weights.clone();
+            memory.reinforce_except(&output.recall, weights, mask_pad.as_ref())?;
+        }
         Ok(output)
     }
 
-    /// As [`forward`](Self::forward), but the memory stays as it is: for evaluation and generation.
+    /// As [`forward`](Self::forward), but the memory stays as it is: for looking ahead, as in generation, where
+    /// the segment is not complete. A piece of it that is not its beginning has a
+    /// [start](MemoriaLayerInput::start).
+    ///
+    /// A memory that is only looked at is never filled: to evaluate on held-out text,
+    /// [`forward`](Self::forward) it, with a memory of its own.
     ///
     /// # Errors
     ///
-    /// As [`MemoriaState::peek`].
+    /// [`MemoriaError::EmptyDimension`] for a segment without positions; [`MemoriaError::OtherLayer`]; as
+    /// [`MemoriaState::peek`].
     ///
     /// # Panics
     ///
-    /// If the hidden states are not of size `d_model`.
+    /// If the hidden states are not of size `d_model`, or the padding not of their batch and length.
     pub fn forward_peek(
         &self,
-        hidden: Tensor<3>,
+        input: impl Into<MemoriaLayerInput>,
         memory: &mut MemoriaState,
     ) -> Result<MemoriaLayerOutput, MemoriaError> {
-        let recall = memory.peek(self.abstractor.forward(hidden.clone(), None))?;
-        Ok(self.attend(hidden, recall))
+        let input = input.into();
+        let padding = self.check(&input, memory)?;
+        let recall = match self.source(&input.hidden, padding.as_ref(), memory)? {
+            Some(source) => {
+                let recall = memory.peek(self.made_of(&source))?;
+                self.with_graph(recall, source)
+            }
+            None => memory.nothing(&input.hidden)?,
+        };
+        Ok(self.attend(input, recall))
     }
 
     /// Attends to a recall, without telling the memory.
@@ -127,23 +195,146 @@ impl MemoriaLayer {
     /// # Panics
     ///
     /// If the shapes do not fit.
-    pub fn attend(&self, hidden: Tensor<3>, recall: Recall) -> MemoriaLayerOutput {
-        let normed = self.norm_working.forward(hidden.clone());
-        let input = MemoryAttentionInput::new(normed, recall.working.clone());
-        let mut hidden = hidden + self.attention.forward(input).context;
+    pub fn attend(
+        &self,
+        input: impl Into<MemoriaLayerInput>,
+        recall: Recall,
+    ) -> MemoriaLayerOutput {
+        let input = input.into();
+        let context = self.attend_to_working(&input, &recall);
+        let mut hidden = input.hidden + context;
+        let attention = self.attention_reminded.as_ref().unwrap_or(&self.attention);
         let mut weights = None;
         match &recall.reminded {
             Some(reminded) => {
                 let normed = self.norm_reminded.forward(hidden.clone());
-                let input = MemoryAttentionInput::new(normed, reminded.data.clone())
+                let mut input = MemoryAttentionInput::new(normed, reminded.data.clone())
                     .mask_pad(reminded.mask_pad.clone());
-                let attended = self.attention.forward(input);
+                if self.score_scale != 0.0
+                    && let Some(scores) = recall.scores()
+                {
+                    let [batch, k] = scores.dims();
+                    let bias = scores.mul_scalar(self.score_scale);
+                    input = input.bias(bias.reshape([batch, 1, 1, k]));
+                }
+                let attended = attention.forward(input);
                 hidden = hidden + attended.context;
                 weights = Some(attended.weights);
             }
             // What a row without memories gets beside one that has some.
-            None => hidden = hidden.clone() + self.attention.forward_nothing(&hidden),
+            None => hidden = hidden.clone() + attention.forward_nothing(&hidden),
         }
         MemoriaLayerOutput { hidden, recall, weights }
+    }
+
+    /// What working memories add.
+    fn attend_to_working(&self, input: &MemoriaLayerInput, recall: &Recall) -> Tensor<3> {
+        let working = recall.working.clone();
+        let ([_, seq, _], [_, memories, _]) = (input.hidden.dims(), working.dims());
+        if memories == 0 {
+            return self.attention.forward_nothing(&input.hidden);
+        }
+        let normed = self.norm_working.forward(input.hidden.clone());
+        let mut attending = MemoryAttentionInput::new(normed, working);
+        if let Some(mask) = &recall.mask_working {
+            attending = attending.mask_pad(mask.clone());
+        }
+        if let Some(nearness) = &self.nearness {
+            let bias = by_place(nearness.val(), seq, input.start, input.mask_pad.as_ref());
+            attending = attending.bias(match self.keeps_hidden {
+                true => by_distance(bias, memories, recall.mask_working.as_ref()),
+                false => bias,
+            });
+        }
+        self.attention.forward(attending).context
+    }
+
+    /// What memories are made of when a segment comes; `None` if it is the first one of all rows that take part.
+    fn source(
+        &self,
+        hidden: &Tensor<3>,
+        padding: Option<&Padding>,
+        memory: &mut MemoriaState,
+    ) -> Result<Option<Source>, MemoriaError> {
+        if !self.is_causal {
+            return Ok(Some(Source::new(hidden.clone(), padding.cloned(), padding.cloned())));
+        }
+        // A memory of other rows is refused here.
+        memory.prepare(hidden)?;
+        let Some(previous) = memory.previous(&hidden.device())? else { return Ok(None) };
+        let absent = padding.map(Padding::empty_rows).unwrap_or_default();
+        let Some(stored) = previous.padding_without(&absent) else { return Ok(None) };
+        Ok(Some(Source::new(previous.hidden, previous.padding, stored)))
+    }
+
+    /// Memories, and queries that they are compared with.
+    fn made_of(&self, source: &Source) -> RecallInput {
+        let Source { hidden, mask, padding } = source.clone();
+        if self.keeps_hidden {
+            // What is recalled shows whether a graph of the query would be read.
+            let query = self.abstractor.clone().no_grad().forward(hidden.clone().detach(), mask);
+            let working = if self.equal_length { equally_long(hidden) } else { hidden };
+            return RecallInput::new(working).query(query.memories).padding(padding);
+        }
+        let absent = padding.as_ref().map(Padding::empty_rows).unwrap_or_default();
+        let made = self.abstractor.forward(hidden, mask);
+        let asked = RecallInput::new(made.memories).absent(&absent);
+        match made.queries {
+            Some(query) => asked.query(query),
+            None => asked,
+        }
+    }
+
+    /// The recall, with the graph of its query where that is read.
+    fn with_graph(&self, recall: Recall, source: Source) -> Recall {
+        let is_read = recall.reminded.is_some() && self.score_scale != 0.0;
+        if !(self.keeps_hidden && is_read && source.hidden.is_autodiff()) {
+            return recall;
+        }
+        let query = self.abstractor.forward(source.hidden, source.mask).memories;
+        Recall { query: Some(query), ..recall }
+    }
+
+    /// Refuses a segment without positions and a memory of another layer. Reads the padding.
+    fn check(
+        &self,
+        input: &MemoriaLayerInput,
+        memory: &MemoriaState,
+    ) -> Result<Option<Padding>, MemoriaError> {
+        let MemoriaLayerInput { hidden, mask_pad, .. } = input;
+        let [batch, seq, got] = hidden.dims();
+        let [d_model, _] = self.attention.query.weight.lazy_shape().dims();
+        assert_eq!(got, d_model, "hidden states must be of size {d_model}, got {got}");
+        if seq == 0 {
+            let (tensor, dimension, got) = ("hidden states", "sequence", hidden.dims().to_vec());
+            return Err(MemoriaError::EmptyDimension { tensor, dimension, got });
+        }
+        memory.check_layer(self.id())?;
+        let Some(mask) = mask_pad else { return Ok(None) };
+        assert_eq!(mask.dims(), [batch, seq], "padding must be of the hidden states' positions");
+        Padding::read(mask)
+    }
+
+    /// What a memory knows its layer by.
+    fn id(&self) -> ParamId {
+        self.attention.query.weight.id
+    }
+}
+
+/// What memories and queries are made of.
+#[derive(Clone)]
+struct Source {
+    /// `[batch, seq, d_model]`.
+    hidden: Tensor<3>,
+    /// `[batch, seq]`, true for positions that take no part.
+    mask: Option<Tensor<2, Bool>>,
+    /// Positions that are not stored, those of rows that take no part included.
+    padding: Option<Padding>,
+}
+
+impl Source {
+    fn new(hidden: Tensor<3>, read: Option<Padding>, stored: Option<Padding>) -> Self {
+        let mask = read.map(|padding| padding.mask(&hidden.device()));
+        Self { hidden, mask, padding: stored }
     }
 }

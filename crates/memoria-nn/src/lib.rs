@@ -13,7 +13,7 @@
 //!
 //! # fn main() -> Result<(), memoria_core::MemoriaError> {
 //! let device = Device::flex();
-//! let layer = MemoriaLayerConfig::new(64, 4, 8).init(&device);
+//! let layer = MemoriaLayerConfig::causal(64, 4, 10).init(&device); // `bidirectional` for encoders
 //! let mut memory = MemoriaStateConfig::new(MemoriaConfig::new(4, 16, 5, 3.0, 4)).init()?;
 //! for _segment in 0..3 {
 //!     let hidden = Tensor::<3>::random([2, 10, 64], Distribution::Default, &device);
@@ -32,16 +32,23 @@
 //! | call | input | gives |
 //! |---|---|---|
 //! | [`MemoryAttentionConfig::init`], [`MemoriaLayerConfig::init`] | heads that do not divide the width | panic |
+//! | [`MemoriaLayerConfig::init`] | no places to learn, hidden states as memories without a query | panic |
 //! | [`Abstractor::forward`], [`MemoryAttention::forward`], [`MemoriaLayer::attend`] | shapes that do not fit | panic |
-//! | [`MemoriaLayer::forward`], [`MemoriaLayer::forward_peek`] | hidden states of another width | panic |
+//! | [`MemoriaLayer::forward`], [`MemoriaLayer::forward_peek`] | hidden states of another width, a start of a segment that is to be remembered | panic, before the memory takes part |
+//! | | the memory of another layer | `OtherLayer` |
+//! | | a segment without positions | `EmptyDimension` |
+//! | | padding of another batch or length | panic |
 //! | | hidden states that the memory refuses: another batch, device or float type, numbers that are not finite | the memory's error |
 //! | [`MemoriaStateConfig::init`] | a scale that is not finite; a configuration that is not valid | `InvalidConfig` |
 //! | [`MemoriaState::recall`], [`MemoriaState::peek`], [`MemoriaState::prepare`] | as of `add_working_memory` | the memory's error |
-//! | [`MemoriaState::recall_except`] | a row that does not exist | `RowOutOfRange` |
+//! | | a `backward` without [`detach`](MemoriaState::detach) | `NotDetached` |
+//! | | a query of another batch, width, float type or device than the working memories, or of no vectors | `WrongDimension`, `WrongDType`, `WrongDevice`, `EmptyDimension`; nothing is stored |
+//! | | absent rows that do not exist | `RowOutOfRange` |
 //! | [`MemoriaState::reinforce`] | weights of another batch, width, device or float type; without heads or queries | `WrongDimension`, `WrongDevice`, `WrongDType`, `EmptyDimension` |
 //! | | weights that are not finite | `NonFiniteGain` when the memory is next read |
+//! | [`MemoriaState::reinforce_except`] | padding of another batch, number of queries or device | `WrongDimension`, `WrongDevice` |
 //! | | a recall of a peek, of an earlier step, or that was reinforced already | `StaleReminded`, `NothingReminded` |
-//! | [`MemoriaState::merge`], [`MemoriaState::replace_row`] | a state with another scale | `InvalidConfig`; else as of the memory's |
+//! | [`MemoriaState::merge`], [`MemoriaState::replace_row`] | a state with another scale, or of another layer | `InvalidConfig`, `OtherLayer`; else as of the memory's |
 //! | [`MemoriaState::load`] | a snapshot that was not made of a state | `MissingAttribute`; else as of the memory's |
 //! | [`Recall::ids`] | a row that does not exist | panic, as of a slice |
 //!
@@ -49,8 +56,22 @@
 //!
 //! What is stored is detached; what is attended to need not be. Within a window of
 //! [`bptt`](MemoriaStateConfig::bptt) segments a reminded engram comes back as the tracked tensor it
-//! was made as, so that whoever reads a memory trains whoever wrote it. Call
-//! [`MemoriaState::detach`] after each `backward`.
+//! was made as, so that a segment that reads a memory trains the segment that wrote it. That one may have
+//! read memories, too, and gradients flow on to those: the window bounds each hop, and only
+//! [`MemoriaState::detach`] ends the chain. [`MemoriaState`] shows the loop.
+//!
+//! The device of what runs decides: with hidden states without autodiff nothing tracked comes out of a
+//! memory, whatever has filled it, and the window ends.
+//!
+//! # Padding
+//!
+//! It makes no memories and lends no lifespan, and rows of nothing else take no part in a step:
+//! [`MemoriaLayerInput`], [`RecallInput::absent`], [`MemoriaState::reinforce_except`].
+//!
+//! # Float types
+//!
+//! Layers run in whatever type their parameters have, on devices of any default. A memory stores that
+//! type; lifespan gains are summed in single precision, or in double if the weights are.
 
 mod abstractor;
 mod attend;
@@ -58,17 +79,26 @@ mod attention;
 mod dropout;
 mod identity;
 mod layer;
+mod padding;
+mod places;
 mod recall;
+mod score;
 mod state;
+mod tape;
 mod window;
 
-pub use abstractor::{Abstractor, AbstractorConfig};
+pub use abstractor::{Abstractor, AbstractorConfig, AbstractorOutput};
 pub use attend::{ScoreMask, attend};
 pub use attention::{
     MemoryAttention, MemoryAttentionConfig, MemoryAttentionInput, MemoryAttentionOutput,
-    attend_to_memories,
+    ProjectedMemories, attend_to_memories,
 };
 pub use dropout::apply_dropout;
-pub use layer::{MemoriaLayer, MemoriaLayerConfig, MemoriaLayerOutput};
-pub use recall::{Recall, RemindedMemories};
+pub use layer::{MemoriaLayer, MemoriaLayerConfig, MemoriaLayerInput, MemoriaLayerOutput, Sight};
+pub use padding::rows_of_padding;
+pub use recall::{Recall, RecallInput, RemindedMemories};
+pub use score::recall_scores;
+// For the other crates of this workspace.
+#[doc(hidden)]
+pub use state::accumulated;
 pub use state::{MemoriaState, MemoriaStateConfig};

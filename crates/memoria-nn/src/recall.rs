@@ -1,21 +1,112 @@
+use core::fmt;
+
 use burn::{
     backend::Dispatch,
     tensor::{Bool, Tensor},
 };
-use memoria_core::{EngramId, Recollection, Reminded};
+use memoria_core::{Correlation, EngramId, Pooling, Recollection, Reminded};
+
+use crate::{padding::Padding, score::recall_scores};
+
+/// Input of [`MemoriaState::recall`](crate::MemoriaState::recall) and
+/// [`peek`](crate::MemoriaState::peek): working memories alone, or with what they are to be stored and asked
+/// with.
+///
+/// ```
+/// # #[cfg(feature = "flex")] {
+/// use burn::tensor::{Device, Distribution, Tensor};
+/// use memoria_core::MemoriaConfig;
+/// use memoria_nn::{MemoriaStateConfig, RecallInput};
+///
+/// # fn main() -> Result<(), memoria_core::MemoriaError> {
+/// let mut memory = MemoriaStateConfig::new(MemoriaConfig::new(4, 16, 5, 3.0, 4)).init()?;
+/// let normal = |count| Tensor::<3>::random([2, count, 64], Distribution::Default, &Device::flex());
+/// for _segment in 0..2 {
+///     let input = RecallInput::new(normal(8)).query(normal(1)).absent(&[1]);
+///     let recall = memory.recall(input)?;
+///     memory.reinforce(&recall, None)?;
+/// }
+/// assert_eq!(memory.state()?.row(0)?.engrams().count(), 16);
+/// assert_eq!(memory.state()?.row(1)?.engrams().count(), 0);
+/// # Ok(()) } main().unwrap(); }
+/// ```
+#[derive(Clone)]
+pub struct RecallInput {
+    /// Working memories to store and to attend to, `[batch, n, d_model]`.
+    pub working: Tensor<3>,
+    /// What engrams are compared with, `[batch, q, d_model]`; if not given, the working memories. It is not
+    /// stored.
+    pub query: Option<Tensor<3>>,
+    /// Rows that take no part.
+    pub absent: Vec<usize>,
+    /// Places of `working` that hold no memory, beside those of absent rows.
+    pub(crate) padding: Option<Padding>,
+}
+
+impl RecallInput {
+    /// Working memories `[batch, n, d_model]`, which are stored in all rows, and compared with.
+    pub fn new(working: Tensor<3>) -> Self {
+        Self { working, query: None, absent: Vec::new(), padding: None }
+    }
+
+    /// Compares engrams with `query` `[batch, q, d_model]` instead of the working memories.
+    pub fn query(mut self, query: Tensor<3>) -> Self {
+        self.query = Some(query);
+        self
+    }
+
+    /// Leaves out rows: they keep what they hold, are given nothing, no identities either, are reminded of
+    /// nothing and attend to nothing, and no time passes for them. For rows that have nothing but padding,
+    /// and in a model whose memories are made of the previous segment for those that begin a document.
+    pub fn absent(mut self, rows: &[usize]) -> Self {
+        self.absent = rows.to_vec();
+        self
+    }
+
+    /// Leaves out working memories where there is padding: they are not stored, have no identities and are not
+    /// attended to. A row of nothing else is [absent](Self::absent).
+    pub(crate) fn padding(mut self, padding: Option<Padding>) -> Self {
+        self.padding = padding;
+        self
+    }
+}
+
+impl From<Tensor<3>> for RecallInput {
+    fn from(working: Tensor<3>) -> Self {
+        Self::new(working)
+    }
+}
+
+/// The shapes; the numbers are many.
+impl fmt::Debug for RecallInput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RecallInput")
+            .field("working", &self.working.dims())
+            .field("query", &self.query.as_ref().map(Tensor::dims))
+            .field("absent", &self.absent)
+            .finish_non_exhaustive()
+    }
+}
 
 /// What a model attends to in one segment.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Recall {
     /// The working memories as they were given, `[batch, n, d_model]`.
     pub working: Tensor<3>,
+    /// `[batch, n]`, true where `working` holds no memory; `None` if it does everywhere.
+    pub mask_working: Option<Tensor<2, Bool>>,
+    /// What engrams were compared with, `[batch, q, d_model]`, with its graph; `None` if that were the working
+    /// memories.
+    pub query: Option<Tensor<3>>,
     /// The reminded memories, or `None` if no row is reminded of anything.
     pub reminded: Option<RemindedMemories>,
     pub(crate) ids: Reminded<Dispatch>,
+    /// How engrams were compared.
+    pub(crate) metric: (Correlation, Pooling),
 }
 
 /// Reminded memories of all rows.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct RemindedMemories {
     /// `[batch, k, d_model]`, short- and long-term, in order of id, then zeros. Engrams made within the
     /// gradient window are tracked, the others constants.
@@ -39,8 +130,36 @@ impl Recall {
         (0..self.ids.batch()).any(|row| self.ids(row).len() < self.ids.width())
     }
 
+    /// The [scores](recall_scores) `[batch, k]` of the reminded memories, with a gradient for what they were
+    /// compared with and for those of the gradient window; `None` if no row is reminded of anything.
+    pub fn scores(&self) -> Option<Tensor<2>> {
+        let RemindedMemories { data, mask_pad } = self.reminded.clone()?;
+        let query = self.query.as_ref().unwrap_or(&self.working).clone();
+        let (correlation, pooling) = self.metric;
+        Some(recall_scores(query, data, Some(mask_pad), correlation, pooling))
+    }
+
     /// How each row came to be reminded.
     pub fn recollections(&self) -> &[Recollection] {
         self.ids.recollections()
+    }
+}
+
+/// Shapes and counts; the numbers are many.
+impl fmt::Debug for Recall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let reminded: Vec<usize> = (0..self.ids.batch()).map(|row| self.ids(row).len()).collect();
+        f.debug_struct("Recall")
+            .field("working", &self.working.dims())
+            .field("query", &self.query.as_ref().map(Tensor::dims))
+            .field("reminded", &reminded)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The shape; the numbers are many.
+impl fmt::Debug for RemindedMemories {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RemindedMemories").field("data", &self.data.dims()).finish_non_exhaustive()
     }
 }

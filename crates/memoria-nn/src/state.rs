@@ -1,19 +1,26 @@
-use std::path::Path;
+mod gains;
+mod looks;
+mod previous;
+mod rows;
+mod snapshot;
+
+use core::fmt;
 
 use burn::{
     backend::Dispatch,
     config::Config,
-    tensor::{Bool, Device, Tensor, TensorData},
+    module::ParamId,
+    tensor::{Bool, Tensor, TensorData},
 };
-use memoria_core::{
-    Costs, LifespanGain, Memoria, MemoriaConfig, MemoriaError, Reminded, Restore, Restored,
-    Snapshot, SnapshotInfo, State, history::History,
-};
+use memoria_core::{Memoria, MemoriaConfig, MemoriaError, Reminded};
 
-use crate::{Recall, RemindedMemories, window::GradientWindow};
+pub use gains::accumulated;
+use previous::Graph;
+
+use crate::{Recall, RecallInput, RemindedMemories, padding::Padding, window::GradientWindow};
 
 /// Configuration of a [`MemoriaState`].
-#[derive(Config, Debug)]
+#[derive(Config, Debug, Copy, PartialEq)]
 pub struct MemoriaStateConfig {
     /// The memory itself.
     pub memoria: MemoriaConfig,
@@ -21,24 +28,62 @@ pub struct MemoriaStateConfig {
     /// (`lifespan_extend_scale` of the package). Default: 8
     #[config(default = 8.0)]
     pub lifespan_extend_scale: f32,
-    /// Segments that gradients flow back through reminded memories; 0 for none. Default: 0
-    #[config(default = 0)]
+    /// Segments for which an engram is tracked after the one it was made in: reminded within them, it is the
+    /// tensor that it was made as; 0 for none, as in the package. Without a window what is reminded is not
+    /// trained: sum the losses of so many segments, then call `backward` and
+    /// [`detach`](MemoriaState::detach). Default: 8
+    ///
+    /// It bounds one hop. An engram is made of hidden states that may have attended to tracked engrams
+    /// themselves, so that gradients can go on from there, hop by hop, as far back as the last
+    /// [`MemoriaState::detach`]: nothing else ends them, or the memory that graphs take.
+    #[config(default = 8)]
     pub bptt: usize,
 }
-
-/// Names of what a snapshot of a [`MemoriaState`] has besides the memory.
-const SCALE: &str = "lifespan_extend_scale";
-const BPTT: &str = "bptt";
 
 /// A memory with its gradient window: the explicit state that a model with memory is run with.
 ///
 /// Passed along as `&mut`, as Burn's caches are, never kept in a module. For every segment
-/// [`recall`](Self::recall), attend, [`reinforce`](Self::reinforce).
-#[derive(Clone, Debug)]
+/// [`recall`](Self::recall), attend, [`reinforce`](Self::reinforce). One value belongs to one layer.
+///
+/// Training sums the losses of a window of segments and ends the window after each `backward`:
+///
+/// ```
+/// # #[cfg(all(feature = "flex", feature = "autodiff"))] {
+/// use burn::{optim::{AdamConfig, GradientsParams}, tensor::{Device, Distribution, Tensor}};
+/// use memoria_core::MemoriaConfig;
+/// use memoria_nn::{MemoriaLayerConfig, MemoriaStateConfig};
+///
+/// # fn main() -> Result<(), memoria_core::MemoriaError> {
+/// let device = Device::flex().autodiff();
+/// let mut layer = MemoriaLayerConfig::bidirectional(16, 2, 4).init(&device);
+/// let mut optimizer = AdamConfig::new().init();
+/// let mut memory = MemoriaStateConfig::new(MemoriaConfig::new(4, 16, 5, 9.0, 4)).with_bptt(4).init()?;
+/// for _window in 0..2 {
+///     let mut losses = Vec::new();
+///     for _segment in 0..memory.bptt() {
+///         let hidden = Tensor::<3>::random([2, 8, 16], Distribution::Default, &device);
+///         let output = layer.forward(hidden.clone(), &mut memory)?.hidden;
+///         losses.push((output - hidden).square().mean());
+///     }
+///     let gradients = losses.into_iter().reduce(|a, b| a + b).unwrap().backward();
+///     let gradients = GradientsParams::from_grads(gradients, &layer);
+///     layer = optimizer.step(1e-3, layer, gradients);
+///     memory.detach(); // the graph is gone
+///     memory.reset_rows(&[1])?; // the document in row 1 has ended
+/// }
+/// # Ok(()) } main().unwrap(); }
+/// ```
+#[derive(Clone)]
 pub struct MemoriaState {
     memory: Memoria<Dispatch>,
     window: GradientWindow,
     lifespan_extend_scale: f32,
+    /// Of a previous segment within the gradient window.
+    graph: Option<Graph>,
+    /// A parameter of the layer that this is the memory of.
+    layer: Option<ParamId>,
+    /// Whether it was emptied as a whole, and nothing has come since.
+    is_reset: bool,
 }
 
 impl MemoriaStateConfig {
@@ -59,45 +104,57 @@ impl MemoriaStateConfig {
             memory: Memoria::new(self.memoria)?,
             window: GradientWindow::new(self.bptt),
             lifespan_extend_scale: self.lifespan_extend_scale,
+            graph: None,
+            layer: None,
+            is_reset: false,
         })
     }
 }
 
 impl MemoriaState {
     /// Stores the working memories of a segment `[batch, n, d_model]`, detached, and reminds of what
-    /// matters to them.
+    /// matters to them, or to a query of one's own: see [`RecallInput`].
     ///
-    /// Costs two device round trips at most; see [`Memoria::remind`].
+    /// Costs two device round trips at most; see [`Memoria::remind`]. Working memories without autodiff end
+    /// the gradient window, and remind of nothing that is tracked.
     ///
     /// # Errors
     ///
-    /// As [`Memoria::add_working_memory`] and [`Memoria::remind`].
-    pub fn recall(&mut self, working: Tensor<3>) -> Result<Recall, MemoriaError> {
-        self.recall_except(working, &[])
+    /// As [`Memoria::add_working_memory`] and [`Memoria::remind`]. [`MemoriaError::RowOutOfRange`] for absent rows
+    /// that do not exist. [`MemoriaError::WrongDimension`],
+    /// [`MemoriaError::WrongDType`] or [`MemoriaError::WrongDevice`] for a query that is not like the working
+    /// memories. [`MemoriaError::NotDetached`] if a `backward` has gone through the gradient window since.
+    pub fn recall(&mut self, input: impl Into<RecallInput>) -> Result<Recall, MemoriaError> {
+        let input = self.checked(input.into())?;
+        let RecallInput { working, query, absent, padding } = input;
+        self.store(working.clone().inner(), padding.as_ref())?;
+        let reminded = match &query {
+            None => self.memory.remind_except(&absent)?,
+            Some(query) => {
+                self.memory.remind_for_except(query.clone().inner().into_dispatch(), &absent)?
+            }
+        };
+        self.is_reset = false;
+        let padding_left = padding.clone();
+        let input = RecallInput { working: working.clone(), query, absent, padding };
+        let recall = self.attended(input, reminded);
+        // Not before: what is pushed may push out what is reminded.
+        let working = self.window.push(working, padding_left.as_ref(), &recall.ids);
+        Ok(Recall { working, ..recall })
     }
 
-    /// As [`recall`](Self::recall), but the rows in `begun_anew` have no working memories yet: they are
-    /// emptied, are given nothing, no identities either, and are reminded of nothing. For models whose
-    /// working memories come from the previous segment, which the first segment of a document does not
-    /// have.
+    /// What [`recall`](Self::recall) would remind of, without storing, firing or changing anything: for
+    /// looking ahead, as in generation. A memory that is only looked at stays as empty as it was: held-out
+    /// text is read with [`recall`](Self::recall) and a memory of its own.
     ///
     /// # Errors
     ///
-    /// As [`recall`](Self::recall) and [`reset_rows`](Self::reset_rows).
-    pub fn recall_except(
-        &mut self,
-        working: Tensor<3>,
-        begun_anew: &[usize],
-    ) -> Result<Recall, MemoriaError> {
-        let data = working.clone().inner().into_dispatch();
-        self.memory.add_working_memory_except(data, begun_anew)?;
-        if !begun_anew.is_empty() {
-            self.memory.reset_rows(begun_anew)?;
-        }
-        let reminded = self.memory.remind()?;
-        let recall = self.attended(working.clone(), reminded);
-        self.window.push(&working, &recall.ids);
-        Ok(recall)
+    /// As [`recall`](Self::recall) and [`Memoria::peek`].
+    pub fn peek(&mut self, input: impl Into<RecallInput>) -> Result<Recall, MemoriaError> {
+        let input = self.checked(input.into())?;
+        let query = input.query.as_ref().unwrap_or(&input.working).clone().inner();
+        let reminded = self.memory.peek_except(query.into_dispatch(), &input.absent)?;
+        Ok(self.attended(input, reminded))
     }
 
     /// Makes the rows of a batch that is like `hidden` `[batch, n, d_model]`, without any memories: batch,
@@ -111,99 +168,35 @@ impl MemoriaState {
         let [batch, _, d_model] = hidden.dims();
         let options = (&hidden.device().inner(), hidden.dtype());
         let nothing = Tensor::<3>::empty([batch, 0, d_model], options);
+        self.drop_rows_for(&nothing)?;
         self.memory.add_working_memory(nothing.into_dispatch())
-    }
-
-    /// What [`recall`](Self::recall) would remind of, without storing, firing or changing anything: for
-    /// evaluation and generation.
-    ///
-    /// # Errors
-    ///
-    /// As [`Memoria::peek`].
-    pub fn peek(&mut self, working: Tensor<3>) -> Result<Recall, MemoriaError> {
-        let reminded = self.memory.peek(working.clone().inner().into_dispatch())?;
-        Ok(self.attended(working, reminded))
-    }
-
-    /// Lets what was attended to live on, and time pass.
-    ///
-    /// `weights` are attention weights over the reminded memories before dropout, each
-    /// `[batch, heads, queries, k]`, one tensor per layer that attended; nothing if nobody was reminded
-    /// or nobody attended. An engram gains as [`gains`](Self::gains) says. No device round trip of its
-    /// own.
-    ///
-    /// # Errors
-    ///
-    /// [`MemoriaError::WrongDimension`], [`MemoriaError::EmptyDimension`], [`MemoriaError::WrongDType`] or
-    /// [`MemoriaError::WrongDevice`] for weights that do not fit the recall or each other; as
-    /// [`Memoria::adjust`].
-    pub fn reinforce(
-        &mut self,
-        recall: &Recall,
-        weights: impl IntoIterator<Item = Tensor<4>>,
-    ) -> Result<(), MemoriaError> {
-        let gains = self.gains(recall, weights)?;
-        self.adjust(recall, gains)
-    }
-
-    /// The lifespan gains `[batch, k]` of reminded memories, for attention weights as in
-    /// [`reinforce`](Self::reinforce); `None` if there are no weights.
-    ///
-    /// An engram gains its weight, averaged over layers, heads and queries, times the number of engrams
-    /// its row was reminded of, times α: over a row the gains sum to α × (number reminded).
-    ///
-    /// # Errors
-    ///
-    /// [`MemoriaError::WrongDimension`] if the weights are not those of this recall.
-    pub fn gains(
-        &self,
-        recall: &Recall,
-        weights: impl IntoIterator<Item = Tensor<4>>,
-    ) -> Result<Option<Tensor<2>>, MemoriaError> {
-        let mut layers: Vec<Tensor<2>> = Vec::new();
-        for weights in weights {
-            let [batch, heads, queries, width] = weights.dims();
-            check_weights(recall, &weights, layers.first())?;
-            let mean = weights.inner().reshape([batch, heads * queries, width]).mean_dim(1);
-            layers.push(mean.reshape([batch, width]));
-        }
-        let Some(first) = layers.first() else { return Ok(None) };
-        let (device, [batch, _]) = (first.device(), first.dims());
-        let scale = self.lifespan_extend_scale / layers.len() as f32;
-        let per_row = (0..batch).map(|row| recall.ids(row).len() as f32 * scale).collect();
-        let per_row =
-            Tensor::<2>::from_data(TensorData::new::<f32, _>(per_row, [batch, 1]), &device);
-        let total = layers.into_iter().reduce(|a, b| a + b).expect("there is a first layer");
-        Ok(Some(total * per_row))
-    }
-
-    /// Gives reminded memories the lifespan gains `[batch, k]`, and lets time pass: the second half of
-    /// [`reinforce`](Self::reinforce), for models that make the gains piece by piece.
-    ///
-    /// # Errors
-    ///
-    /// As [`Memoria::adjust`].
-    pub fn adjust(
-        &mut self,
-        recall: &Recall,
-        gains: Option<Tensor<2>>,
-    ) -> Result<(), MemoriaError> {
-        let gains = match gains {
-            None => LifespanGain::Zero,
-            Some(gains) => LifespanGain::Device(gains.inner().into_dispatch()),
-        };
-        self.memory.adjust(&recall.ids, gains)
     }
 
     /// Ends the gradient window: to be called after each `backward`, which frees the graph.
     pub fn detach(&mut self) {
         self.window.clear();
+        self.graph = None;
     }
 
-    /// Empties all rows and ends the gradient window.
+    /// Segments for which engrams are [tracked](MemoriaStateConfig::bptt).
+    pub fn bptt(&self) -> usize {
+        self.window.bptt()
+    }
+
+    /// Changes for how many segments engrams are [tracked](MemoriaStateConfig::bptt), from now on. Results stay the same.
+    pub fn set_bptt(&mut self, bptt: usize) {
+        self.window.set_bptt(bptt);
+        self.graph = self.graph.take().filter(|_| bptt > 0);
+    }
+
+    /// Empties all rows and ends the gradient window. What comes next may be another batch, as an epoch's
+    /// last or one for validation, or another layer's; if it has as many rows, identities go on from where
+    /// they were.
     pub fn reset(&mut self) {
         self.memory.reset();
-        self.window.clear();
+        self.detach();
+        self.layer = None;
+        self.is_reset = true;
     }
 
     /// Empties some rows; their neighbours go on.
@@ -215,256 +208,146 @@ impl MemoriaState {
         self.memory.reset_rows(rows)
     }
 
-    /// Takes rows out, as a state of their own; see [`Memoria::split`]. Both gradient windows end.
+    /// Takes this for the memory of the layer with such a parameter.
+    pub(crate) fn belong_to(&mut self, layer: ParamId) {
+        self.layer = Some(layer);
+    }
+
+    /// Refuses to be the memory of a layer that has not such a parameter.
     ///
     /// # Errors
     ///
-    /// As [`Memoria::split`].
-    pub fn split(&mut self, rows: &[usize]) -> Result<Self, MemoriaError> {
-        let memory = self.memory.split(rows)?;
-        self.window.clear();
-        let (window, lifespan_extend_scale) =
-            (GradientWindow::new(self.window.bptt()), self.lifespan_extend_scale);
-        Ok(Self { memory, window, lifespan_extend_scale })
+    /// [`MemoriaError::OtherLayer`].
+    pub(crate) fn check_layer(&self, layer: ParamId) -> Result<(), MemoriaError> {
+        match self.layer {
+            Some(other) if other != layer => Err(MemoriaError::OtherLayer),
+            _ => Ok(()),
+        }
     }
 
-    /// Appends the rows of another state; see [`Memoria::merge`]. Both gradient windows end.
+    /// What a segment recalls that has no working memories. No step begins.
     ///
     /// # Errors
     ///
-    /// [`MemoriaError::InvalidConfig`] if the other one's `lifespan_extend_scale` is another; as
-    /// [`Memoria::merge`].
-    pub fn merge(&mut self, other: &mut Self) -> Result<(), MemoriaError> {
-        self.check_scale(other)?;
-        self.memory.merge(&mut other.memory)?;
-        self.window.clear();
-        other.window.clear();
-        Ok(())
+    /// As [`prepare`](Self::prepare) and [`Memoria::peek`].
+    pub(crate) fn nothing(&mut self, hidden: &Tensor<3>) -> Result<Recall, MemoriaError> {
+        self.prepare(hidden)?;
+        let [batch, _, d_model] = hidden.dims();
+        let working = Tensor::empty([batch, 0, d_model], (&hidden.device(), hidden.dtype()));
+        self.peek(RecallInput::new(working))
     }
 
-    /// Exchanges a row with the only row of another state; see [`Memoria::replace_row`]. Both gradient
-    /// windows end.
-    ///
-    /// # Errors
-    ///
-    /// As [`merge`](Self::merge) and [`Memoria::replace_row`].
-    pub fn replace_row(&mut self, row: usize, other: &mut Self) -> Result<(), MemoriaError> {
-        self.check_scale(other)?;
-        self.memory.replace_row(row, &mut other.memory)?;
-        self.window.clear();
-        other.window.clear();
-        Ok(())
-    }
-
-    /// Appends empty rows; see [`Memoria::add_rows`]. The gradient window ends.
-    ///
-    /// # Errors
-    ///
-    /// As [`Memoria::add_rows`].
-    pub fn add_rows(&mut self, count: usize) -> Result<(), MemoriaError> {
-        self.memory.add_rows(count)?;
-        self.window.clear();
-        Ok(())
-    }
-
-    /// What is needed to save the memory, this state's configuration included.
-    ///
-    /// The gradient window is not saved: a restored state's is empty, as after [`detach`](Self::detach).
-    ///
-    /// # Errors
-    ///
-    /// As [`Memoria::snapshot`].
-    pub fn snapshot(&mut self) -> Result<Snapshot<'_, Dispatch>, MemoriaError> {
-        let (scale, bptt) = (self.lifespan_extend_scale, self.bptt() as u64);
-        let snapshot = self.memory.snapshot()?;
-        Ok(snapshot.attribute(SCALE, scale.to_le_bytes()).attribute(BPTT, bptt.to_le_bytes()))
-    }
-
-    /// [Saves](Snapshot::save) all rows to a file, or leaves the one that was there.
-    ///
-    /// # Errors
-    ///
-    /// As [`snapshot`](Self::snapshot) and [`Snapshot::save`].
-    pub fn save(&mut self, path: impl AsRef<Path>) -> Result<(), MemoriaError> {
-        self.snapshot()?.save(path)
-    }
-
-    /// Restores all rows from a file to a device, without autodiff if it has that. With a
-    /// [`Restore`] of more choices, use `MemoriaState::try_from`.
-    ///
-    /// # Errors
-    ///
-    /// As [`Restore::load`]; [`MemoriaError::MissingAttribute`] if it is the snapshot of a [`Memoria`]
-    /// that was in no `MemoriaState`.
-    pub fn load(path: impl AsRef<Path>, device: &Device) -> Result<Self, MemoriaError> {
-        let device = device.clone().inner();
-        Restore::new(device.as_dispatch()).load(path)?.try_into()
-    }
-
-    /// Keeps the graph of hidden states `[batch, seq, d_model]` that are attached to the rows, as long as the
-    /// gradient window lasts and the rows are the same.
-    #[doc(hidden)]
-    pub fn keep_graph(&mut self, hidden: Tensor<3>) {
-        self.window.previous = Some(hidden).filter(|_| self.window.bptt() > 0);
-    }
-
-    /// What was [kept](Self::keep_graph), if it still is.
-    #[doc(hidden)]
-    pub fn kept_graph(&self) -> Option<Tensor<3>> {
-        self.window.previous.clone()
-    }
-
-    /// The memory itself, without the gradient window: for what is [attached](memoria_core::Attachment) to its
-    /// rows. Rows come and go with [`split`](Self::split) and the like of this value.
-    pub fn memoria(&mut self) -> &mut Memoria<Dispatch> {
-        &mut self.memory
-    }
-
-    /// Checks every rule that the memory keeps; see [`Memoria::verify`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Memoria::verify`].
-    pub fn verify(&self) -> Result<(), MemoriaError> {
-        self.memory.verify()
-    }
-
-    /// Number of rows; 0 before the first working memories.
-    pub fn batch(&self) -> usize {
-        self.memory.batch()
-    }
-
-    /// A look into the memory.
-    ///
-    /// # Errors
-    ///
-    /// As [`Memoria::state`].
-    pub fn state(&mut self) -> Result<State<'_, Dispatch>, MemoriaError> {
-        self.memory.state()
-    }
-
-    /// Records [what happens](memoria_core::history) in the memory from now on, or no longer.
-    ///
-    /// See [`Memoria::record_history`].
-    pub fn record_history(&mut self, record: bool) {
-        self.memory.record_history(record);
-    }
-
-    /// Whether what happens is recorded.
-    pub fn records_history(&self) -> bool {
-        self.memory.records_history()
-    }
-
-    /// What happened up to now, if it is recorded.
-    ///
-    /// # Errors
-    ///
-    /// As [`Memoria::history`].
-    pub fn history(&mut self) -> Result<History, MemoriaError> {
-        self.memory.history()
-    }
-
-    /// What happened up to now, after which the recording begins anew.
-    ///
-    /// # Errors
-    ///
-    /// As [`Memoria::take_history`].
-    pub fn take_history(&mut self) -> Result<History, MemoriaError> {
-        self.memory.take_history()
-    }
-
-    /// What the memory has cost since it was made.
-    pub fn costs(&self) -> Costs {
-        self.memory.costs()
-    }
-
-    /// Segments that gradients flow back.
-    pub fn bptt(&self) -> usize {
-        self.window.bptt()
-    }
-
-    /// Rows gain as much in one state as in the other.
-    fn check_scale(&self, other: &Self) -> Result<(), MemoriaError> {
-        let scales = [self, other].map(|state| state.lifespan_extend_scale);
-        if scales[0] != scales[1] {
-            return Err(MemoriaError::InvalidConfig {
-                field: SCALE,
-                expected: "the same for rows that go from one state to another",
-                got: format!("{} and {}", scales[0], scales[1]),
-            });
+    /// Stores working memories `[batch, n, d_model]`, which are like a query that was checked.
+    fn store(&mut self, data: Tensor<3>, padding: Option<&Padding>) -> Result<(), MemoriaError> {
+        let Some(padding) = padding else {
+            return self.memory.add_working_memory(data.into_dispatch());
+        };
+        self.prepare(&data)?;
+        let batch = data.dims()[0];
+        for (start, length, absent) in padding.runs() {
+            if absent.len() < batch {
+                let part = data.clone().narrow(1, start, length).into_dispatch();
+                self.memory.add_working_memory_except(part, &absent)?;
+            }
         }
         Ok(())
     }
 
-    fn attended(&self, working: Tensor<3>, ids: Reminded<Dispatch>) -> Recall {
+    /// An input with the same rows absent as without any working memory, if nothing is wrong with it.
+    fn checked(&mut self, mut input: RecallInput) -> Result<RecallInput, MemoriaError> {
+        self.check_window()?;
+        check_query(&input)?;
+        let [rows, count, _] = input.working.dims();
+        if let Some(&got) = input.absent.iter().find(|&&row| row >= rows) {
+            return Err(MemoriaError::RowOutOfRange { got, rows });
+        }
+        if count > 0 {
+            let padding = Padding::of_rows(&input.absent, [rows, count]);
+            input.padding = Padding::either(input.padding, padding);
+            input.absent = input.padding.as_ref().map(Padding::empty_rows).unwrap_or_default();
+        }
+        self.drop_rows_for(&input.working)?;
+        Ok(input)
+    }
+
+    /// After a reset, makes way for a batch of other rows.
+    fn drop_rows_for(&mut self, working: &Tensor<3>) -> Result<(), MemoriaError> {
+        let rows = self.memory.batch();
+        if self.is_reset && rows != working.dims()[0] {
+            let all: Vec<usize> = (0..rows).collect();
+            self.memory.split(&all)?;
+        }
+        Ok(())
+    }
+
+    /// Refuses a gradient window of which the graph is gone.
+    fn check_window(&self) -> Result<(), MemoriaError> {
+        let is_consumed = self.graph.as_ref().is_some_and(Graph::is_consumed);
+        if is_consumed || self.window.is_consumed() {
+            return Err(MemoriaError::NotDetached);
+        }
+        Ok(())
+    }
+
+    fn attended(&self, input: RecallInput, ids: Reminded<Dispatch>) -> Recall {
+        let RecallInput { working, query, padding, .. } = input;
         let device = working.device();
         let reminded = ids.data().cloned().map(|data| {
             let shape = [ids.batch(), ids.width()];
+            let stored = Tensor::from_dispatch(data);
+            // What runs without autodiff must not come to it through a memory.
+            let is_tracked = device.is_autodiff();
             RemindedMemories {
-                data: self.window.track(Tensor::from_dispatch(data), &ids),
+                data: if is_tracked { self.window.track(stored, &ids) } else { stored },
                 mask_pad: Tensor::<2, Bool>::from_data(
                     TensorData::new(ids.padding(), shape),
                     &device,
                 ),
             }
         });
-        Recall { working, reminded, ids }
+        let mask_working = padding.map(|padding| padding.mask(&device));
+        let config = self.memory.config();
+        let metric = (config.correlation, config.pooling);
+        Recall { working, mask_working, query, reminded, ids, metric }
     }
 }
 
-/// A state from the snapshot of one, with an empty gradient window.
-impl TryFrom<Restored<Dispatch>> for MemoriaState {
-    type Error = MemoriaError;
-
-    fn try_from(restored: Restored<Dispatch>) -> Result<Self, MemoriaError> {
-        let Restored { memory, info, .. } = restored;
-        let scale = f32::from_le_bytes(attribute(&info, SCALE)?);
-        let bptt = u64::from_le_bytes(attribute(&info, BPTT)?);
-        let bptt = usize::try_from(bptt).unwrap_or(usize::MAX);
-        let config =
-            MemoriaStateConfig { memoria: info.config, lifespan_extend_scale: scale, bptt };
-        Ok(Self { memory, ..config.init()? })
+/// Shapes and counts; the numbers are many.
+impl fmt::Debug for MemoriaState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoriaState")
+            .field("memory", &self.memory)
+            .field("lifespan_extend_scale", &self.lifespan_extend_scale)
+            .field("bptt", &self.bptt())
+            .field("segments_in_window", &self.window.len())
+            .finish_non_exhaustive()
     }
 }
 
-/// Refuses attention weights that do not fit what was recalled, or the first layer's.
-fn check_weights(
-    recall: &Recall,
-    weights: &Tensor<4>,
-    first: Option<&Tensor<2>>,
-) -> Result<(), MemoriaError> {
-    let tensor = "attention weights";
-    let [batch, heads, queries, width] = weights.dims();
-    let fixed = [("batch", recall.ids.batch(), batch), ("reminded", recall.ids.width(), width)];
-    for (dimension, expected, got) in fixed {
+/// Refuses a query that is not like the working memories, before anything is stored.
+fn check_query(input: &RecallInput) -> Result<(), MemoriaError> {
+    let RecallInput { working, query: Some(query), .. } = input else { return Ok(()) };
+    let tensor = "query";
+    let ([batch, _, d_model], [got_batch, count, got_d_model]) = (working.dims(), query.dims());
+    for (dimension, expected, got) in
+        [("batch", batch, got_batch), ("hidden", d_model, got_d_model)]
+    {
         if expected != got {
             return Err(MemoriaError::WrongDimension { tensor, dimension, expected, got });
         }
     }
-    for (dimension, size) in [("heads", heads), ("queries", queries)] {
-        if size == 0 {
-            let got = weights.dims().to_vec();
-            return Err(MemoriaError::EmptyDimension { tensor, dimension, got });
-        }
+    if count == 0 {
+        let (dimension, got) = ("queries", query.dims().to_vec());
+        return Err(MemoriaError::EmptyDimension { tensor, dimension, got });
     }
-    let Some(first) = first else { return Ok(()) };
-    let (expected, got) = (first.device(), weights.device().inner());
+    let (expected, got) = (working.dtype(), query.dtype());
+    if expected != got {
+        return Err(MemoriaError::WrongDType { tensor, expected, got });
+    }
+    let (expected, got) = (working.device().inner(), query.device().inner());
     if expected != got {
         let (expected, got) = (format!("{expected:?}"), format!("{got:?}"));
         return Err(MemoriaError::WrongDevice { tensor, expected, got });
     }
-    let (expected, got) = (first.dtype(), weights.dtype());
-    if expected != got {
-        return Err(MemoriaError::WrongDType { tensor, expected, got });
-    }
     Ok(())
-}
-
-/// An attribute of a snapshot that has as many bytes as it should.
-fn attribute<const N: usize>(
-    info: &SnapshotInfo,
-    name: &'static str,
-) -> Result<[u8; N], MemoriaError> {
-    let value = info.attributes.get(name).and_then(|value| value[..].try_into().ok());
-    value.ok_or(MemoriaError::MissingAttribute { name })
 }

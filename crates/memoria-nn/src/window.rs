@@ -1,19 +1,23 @@
 //! The gradient window: working memories of the last segments, as the tracked tensors they were.
+//!
+//! It bounds for how long an engram is tracked, not how far a gradient goes that flows through it: the
+//! hidden states it was made of may have attended to tracked engrams, too.
 
 use std::collections::VecDeque;
 
-use burn::{
-    backend::Dispatch,
-    tensor::{Device, Int, Tensor, TensorData},
-};
+use burn::{backend::Dispatch, tensor::Tensor};
 use memoria_core::{EngramId, Reminded};
+
+use crate::{padding::Padding, places::indices, tape::Tape};
 
 #[derive(Clone, Debug)]
 struct Segment {
     /// `[batch, n, d_model]`.
     memories: Tensor<3>,
-    /// Per row, the `n` engrams that were made of them.
-    ids: Vec<Vec<EngramId>>,
+    /// Per row, the engrams that were made of them, in ascending order, and which of the `n` each was made
+    /// of.
+    made: Vec<Vec<(EngramId, usize)>>,
+    tape: Tape,
 }
 
 /// Memories through which gradients still flow.
@@ -34,24 +38,61 @@ impl GradientWindow {
         self.bptt
     }
 
+    /// Becomes as long as this; what is older now is dropped.
+    pub(crate) fn set_bptt(&mut self, bptt: usize) {
+        self.bptt = bptt;
+        self.previous = self.previous.take().filter(|_| bptt > 0);
+        self.drop_old();
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.segments.len()
+    }
+
     pub(crate) fn clear(&mut self) {
         self.segments.clear();
         self.previous = None;
     }
 
-    /// Keeps the memories of a new segment, and drops those that are now too old.
-    pub(crate) fn push(&mut self, memories: &Tensor<3>, reminded: &Reminded<Dispatch>) {
+    /// Whether a `backward` has gone through what is kept.
+    pub(crate) fn is_consumed(&self) -> bool {
+        self.segments.iter().any(|segment| segment.tape.is_consumed())
+    }
+
+    /// Keeps the memories `[batch, n, d_model]` of a new segment, and drops those that are now too old.
+    /// Places where there is padding hold none. Returns the memories as they are to be attended to. A segment
+    /// without autodiff ends the window.
+    pub(crate) fn push(
+        &mut self,
+        memories: Tensor<3>,
+        padding: Option<&Padding>,
+        reminded: &Reminded<Dispatch>,
+    ) -> Tensor<3> {
+        if !memories.is_autodiff() {
+            self.clear();
+        }
         if self.bptt == 0 || !memories.is_autodiff() {
-            return;
+            return memories;
         }
         let count = memories.dims()[1];
         // The newest working engrams are those just made; a row that was reset since has none.
-        let newest = |row| {
+        let made = |row| {
+            let places = match padding {
+                None => (0..count).collect(),
+                Some(padding) => padding.read_positions(row),
+            };
             let working = reminded.working(row);
-            working[working.len().saturating_sub(count)..].to_vec()
+            let newest = &working[working.len().saturating_sub(places.len())..];
+            newest.iter().copied().zip(places).collect()
         };
-        let ids = (0..reminded.batch()).map(newest).collect();
-        self.segments.push_back(Segment { memories: memories.clone(), ids });
+        let made = (0..reminded.batch()).map(made).collect();
+        let (memories, tape) = Tape::mark(memories);
+        self.segments.push_back(Segment { memories: memories.clone(), made, tape });
+        self.drop_old();
+        memories
+    }
+
+    fn drop_old(&mut self) {
         while self.segments.len() > self.bptt {
             self.segments.pop_front();
         }
@@ -69,9 +110,10 @@ impl GradientWindow {
             let count = segment.memories.dims()[1];
             let mut used = false;
             for row in 0..batch {
+                let made = &segment.made[row];
                 for (place, id) in reminded.ids(row).iter().enumerate() {
-                    if let Ok(at) = segment.ids[row].binary_search(id) {
-                        choice[row * width + place] = (start + row * count + at) as i64;
+                    if let Ok(at) = made.binary_search_by_key(id, |&(id, _)| id) {
+                        choice[row * width + place] = (start + row * count + made[at].1) as i64;
                         used = true;
                     }
                 }
@@ -87,9 +129,4 @@ impl GradientWindow {
         let choice = indices(choice, &device);
         Tensor::cat(parts, 0).select(0, choice).reshape([batch, width, d_model])
     }
-}
-
-fn indices(values: Vec<i64>, device: &Device) -> Tensor<1, Int> {
-    let count = values.len();
-    Tensor::from_data(TensorData::new(values, [count]), device)
 }

@@ -1,18 +1,16 @@
 //! Engrams that die, and what is left of their firings.
 
 use super::FiringLog;
-use crate::{
-    id::{Entry, Member},
-    row::scratch::Scratch,
-};
+use crate::id::{Entry, Member};
 
 /// A firing of fewer members keeps the room of those it lost, and leaves it to the next one.
 const SMALL: usize = if cfg!(test) { 3 } else { 32 };
 
 impl FiringLog {
     /// Takes dead engrams out; firings with fewer than two members left go with them.
-    pub(crate) fn forget(&mut self, dead: &[Member], scratch: &mut Scratch) {
-        let Scratch { touched: is_dead, firings: touched, .. } = scratch;
+    pub(crate) fn forget(&mut self, dead: &[Member]) {
+        let mut work = core::mem::take(&mut self.workspace);
+        let (is_dead, touched) = (&mut work.marked, &mut work.firings);
         is_dead.clear();
         touched.clear();
         for &Member { entry, .. } in dead {
@@ -54,6 +52,7 @@ impl FiringLog {
                 self.veterans.remove(&entry);
             }
         }
+        self.workspace = work;
     }
 
     /// Appends the firings of the log that an engram took part in to `listed`, and forgets them.

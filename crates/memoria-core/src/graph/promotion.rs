@@ -1,20 +1,14 @@
 //! Engrams that become long-term, and who has to know of it.
 
-use super::FiringLog;
+use super::{FiringLog, workspace::GraphWorkspace};
 use crate::{
+    bookkeeping::{counters::Counts, records::Records},
     id::{Entry, Member},
-    row::records::Records,
-    row::scratch::{Counts, Scratch},
 };
 
 impl FiringLog {
     /// Tells that engrams have become long-term, in order of id and after all that are older.
-    pub(crate) fn promote(
-        &mut self,
-        promoted: &[Member],
-        records: &Records,
-        scratch: &mut Scratch,
-    ) {
+    pub(crate) fn promote(&mut self, promoted: &[Member], records: &Records) {
         for member in promoted {
             let listed = match self.veterans.get(&member.entry) {
                 Some(veteran) if self.is_veteran.contains(member.entry) => &veteran.firings[..],
@@ -28,7 +22,8 @@ impl FiringLog {
             return;
         }
         // Those who took part in the same few firings have fired with the same veterans as often.
-        let Scratch { grouped, counts, .. } = scratch;
+        let mut work = core::mem::take(&mut self.workspace);
+        let GraphWorkspace { grouped, counts, .. } = &mut work;
         grouped.clear();
         grouped.extend(promoted.iter().map(|&member| (self.grouping(member.entry), member)));
         grouped.sort_unstable_by_key(|&(grouping, _)| grouping);
@@ -47,6 +42,7 @@ impl FiringLog {
                 }
             }
         }
+        self.workspace = work;
     }
 
     /// A number that is the same for engrams of the same few firings, and for others seldom; every veteran

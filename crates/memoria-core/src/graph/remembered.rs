@@ -1,6 +1,6 @@
 //! The log as it stands, told to whoever wants to go on from it.
 
-use crate::{EngramId, graph::FiringLog, id::Entry, row::records::Records};
+use crate::{EngramId, bookkeeping::records::Records, graph::FiringLog, id::Entry};
 
 impl FiringLog {
     /// The firings that are in the log: their living members, in order of id.

@@ -5,9 +5,9 @@ use std::io::{self, Read, Write};
 use super::{Firing, FiringLog};
 use crate::{
     MemoriaError,
+    bookkeeping::records::Records,
     files::checksummed::{ChecksummedReader, ChecksummedWriter},
     id::{Entry, Member},
-    row::records::Records,
 };
 
 impl FiringLog {

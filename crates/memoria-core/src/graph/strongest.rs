@@ -5,9 +5,9 @@ use std::collections::HashSet;
 
 use crate::{
     EngramId,
+    bookkeeping::records::Records,
+    bookkeeping::{counters::Counts, marks::Marks},
     id::Member,
-    row::records::Records,
-    row::scratch::{Counts, Marks},
 };
 
 /// How many connections are kept at least.

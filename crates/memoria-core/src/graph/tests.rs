@@ -3,9 +3,9 @@
 use super::*;
 use crate::{
     EngramId,
+    bookkeeping::lifespan::Lifespan,
+    bookkeeping::records::{Place, Record},
     id::Slot,
-    row::lifespan::Lifespan,
-    row::records::{Place, Record},
 };
 use proptest::prelude::*;
 use std::collections::HashMap;
@@ -16,7 +16,6 @@ use std::collections::HashMap;
 struct Judged {
     log: FiringLog,
     records: Records,
-    scratch: Scratch,
     /// In order of id.
     living: Vec<Member>,
     /// How many of them are long-term.
@@ -51,7 +50,7 @@ impl Judged {
         let members: Vec<Member> = places.clone().map(|place| self.living[place]).collect();
         let long_term = places.filter(|&place| place < self.long_term).count();
         members.iter().for_each(|m| self.records.get_mut(m.entry).fire_count += 1);
-        self.log.fire(&members, long_term, &self.records, &mut self.scratch);
+        self.log.fire(&members, long_term, &self.records);
         for a in &members {
             for b in members.iter().filter(|&b| b != a) {
                 *self.matrix.entry((a.id, b.id)).or_default() += 1;
@@ -65,7 +64,7 @@ impl Judged {
         for member in promoted {
             self.records.get_mut(member.entry).place = Place::long_term(0);
         }
-        self.log.promote(promoted, &self.records, &mut self.scratch);
+        self.log.promote(promoted, &self.records);
         self.long_term = until;
     }
 
@@ -74,7 +73,7 @@ impl Judged {
         let dies = |place: usize| bits >> (place % 64) & 1 == 1;
         let places: Vec<usize> = (0..self.living.len()).filter(|&place| dies(place)).collect();
         let dead: Vec<Member> = places.iter().map(|&place| self.living[place]).collect();
-        self.log.forget(&dead, &mut self.scratch);
+        self.log.forget(&dead);
         dead.iter().for_each(|member| {
             self.records.vacate(member.entry);
         });
@@ -134,13 +133,12 @@ impl Judged {
 
     fn strongest(&mut self, from: &[Member], visited: &[Member]) -> Vec<Member> {
         let youngest = self.living.get(self.long_term).map_or(self.born, |member| member.id.0);
-        let (records, scratch) = (&self.records, &mut self.scratch);
-        scratch.visited.clear();
+        let mut marks = Marks::default();
         visited.iter().for_each(|member| {
-            scratch.visited.insert(member.entry);
+            marks.insert(member.entry);
         });
         let mut found = vec![Member { id: EngramId(77), entry: Entry(0) }];
-        self.log.strongest_ltms(from, EngramId(youngest), records, scratch, &mut found);
+        self.log.strongest_ltms(from, EngramId(youngest), &marks, &self.records, &mut found);
         found
     }
 
@@ -189,7 +187,7 @@ fn the_log_does_not_grow_with_the_age_of_survivors() {
             .map(|i| judged.living[i])
             .collect();
         let long_term = members.len() - 1;
-        judged.log.fire(&members, long_term, &judged.records, &mut judged.scratch);
+        judged.log.fire(&members, long_term, &judged.records);
         judged.forget(1 << 30);
         if step % 5_000 == 4_999 {
             let logged = (0..judged.log.firings.len()).map(|i| judged.log.firings[i].members.len());

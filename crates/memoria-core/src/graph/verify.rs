@@ -3,10 +3,10 @@
 use super::{FiringLog, VETERAN_ABOVE};
 use crate::{
     EngramId,
+    bookkeeping::counters::Counts,
+    bookkeeping::records::Records,
     id::{Entry, Member},
     invariant::{Finding, Invariant, ensure},
-    row::records::Records,
-    row::scratch::Counts,
 };
 
 impl FiringLog {
@@ -26,6 +26,9 @@ impl FiringLog {
         })?;
         self.verify_veterans(living, records)?;
         self.verify_lists(living, records)?;
+        ensure(self.workspace.is_clear(), Invariant::Scratch, || {
+            "marks or counts are left in the firing log".into()
+        })?;
         let mut counts = Counts::default();
         for &here in living {
             self.verify_counts(here, records)?;
@@ -170,18 +173,17 @@ impl FiringLog {
 mod tests {
     use super::*;
     use crate::{
+        bookkeeping::lifespan::Lifespan,
+        bookkeeping::marks::Marks,
+        bookkeeping::records::{Place, Record},
         id::Slot,
-        row::lifespan::Lifespan,
-        row::records::{Place, Record},
-        row::scratch::Scratch,
     };
     use rstest::rstest;
 
     /// Seven engrams, three of them long-term, that all fired so often that they are veterans with ties,
     /// and then two by two with four newer ones.
     fn lived() -> (FiringLog, Records, Vec<Member>) {
-        let (mut log, mut records, mut scratch) =
-            (FiringLog::default(), Records::default(), Scratch::default());
+        let (mut log, mut records) = (FiringLog::default(), Records::default());
         let mut living = Vec::new();
         for id in (0..11).map(EngramId) {
             let place = if id.0 < 3 { Place::long_term(id.0 as usize) } else { Place::SHORT_TERM };
@@ -196,12 +198,12 @@ mod tests {
             let members =
                 if step < 11 { living[..7].to_vec() } else { living[step - 11..9].to_vec() };
             let long_term = members.iter().filter(|member| member.id.0 < 3).count();
-            log.fire(&members, long_term, &records, &mut scratch);
+            log.fire(&members, long_term, &records);
         }
-        log.fire(&living[9..], 0, &records, &mut scratch);
+        log.fire(&living[9..], 0, &records);
         for &here in &living {
-            scratch.visited.clear();
-            log.strongest_ltms(&[here], EngramId(3), &records, &mut scratch, &mut Vec::new());
+            let (visited, found) = (Marks::default(), &mut Vec::new());
+            log.strongest_ltms(&[here], EngramId(3), &visited, &records, found);
         }
         log.verify(&living, 3, &records).unwrap();
         assert!(!log.veterans.is_empty() && !log.settling.is_empty() && !log.unused.is_empty());
@@ -229,6 +231,7 @@ mod tests {
     })]
     #[case::too_few_lists(Invariant::FiringList, |log: &mut FiringLog, _: &mut Records| { log.lists.swap_remove(10); })]
     #[case::unknown_veteran(Invariant::Tie, |log: &mut FiringLog, _: &mut Records| { log.veterans.remove(&Entry(0)).unwrap(); })]
+    #[case::marked(Invariant::Scratch, |log: &mut FiringLog, _: &mut Records| log.workspace.marked = Marks::unclear())]
     #[case::count(Invariant::CofireCount, |_: &mut FiringLog, records: &mut Records| records.get_mut(Entry(0)).fire_count = 1)]
     fn what_is_broken_is_named(
         #[case] expected: Invariant,

@@ -2,14 +2,14 @@
 
 use crate::{
     EngramId,
+    bookkeeping::counters::Counts,
+    bookkeeping::records::Records,
     graph::strongest::Strongest,
     id::{Entry, Member},
-    row::records::Records,
-    row::scratch::Counts,
 };
 
 /// What the log keeps of an engram that has taken part in more firings than a
-/// [`ShortList`](super::short_lists::ShortList) holds.
+/// [`SmallList`](super::small_lists::SmallList) holds.
 #[derive(Clone, Debug)]
 pub(crate) struct Veteran {
     /// Firings of the log it took part in.

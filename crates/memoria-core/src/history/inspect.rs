@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Engram, EngramId, EngramKind,
+    bookkeeping::lifespan::Lifespan,
     history::{
         event::Event,
         firing::Firing,
@@ -11,7 +12,6 @@ use crate::{
         row_history::RowHistory,
         walk::Walk,
     },
-    row::lifespan::Lifespan,
 };
 
 /// The life of one engram.

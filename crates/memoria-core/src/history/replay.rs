@@ -1,5 +1,6 @@
 use crate::{
     Engram, EngramId, EngramKind, Reached, SearchStage,
+    bookkeeping::lifespan::Lifespan,
     history::{
         event::Event,
         population::Population,
@@ -7,7 +8,6 @@ use crate::{
         row_history::{Beginning, RowHistory},
         walk::Walk,
     },
-    row::lifespan::Lifespan,
 };
 
 /// A row that goes once more through what was recorded.

@@ -61,10 +61,10 @@ impl<B: Backend> Memoria<B> {
             let of_candidates = asked.then_some(&scores[..]);
             let mut search = Search::begin(row, &candidates, of_candidates, &config);
             candidates.leave(row);
-            if search.is_undecided(&config) {
+            if search.is_undecided() {
                 let mut found = core::mem::take(&mut row.scratch.slots);
                 found.clear();
-                search.found_slots(row, &mut found);
+                search.compared_slots(row, &mut found);
                 meter.was_control();
                 store.scores_here(&query, &found, share_rows, &mut scores);
                 meter.was_data();

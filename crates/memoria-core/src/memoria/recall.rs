@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use burn::backend::{Backend, TensorData, TensorMetadata, tensor::FloatTensor};
 
-use super::{Memoria, Step, rows::for_each_row};
+use super::{Memoria, rows::for_each_row};
 use crate::{
-    Correlation, MemoriaError, Reminded,
+    MemoriaError, Reminded,
+    absent::Absent,
     id::Slot,
-    incoming::check_squared_norms,
+    incoming::check_query_norms,
     reminded::width,
     row::Row,
     search::{Candidates, Search},
-    store::{Query, VectorStore, squared_norms},
+    store::{Metric, Query, VectorStore, squared_norms},
 };
 
 /// Scores that were asked for, with what is needed to make something of them.
@@ -70,52 +71,106 @@ impl<B: Backend> Question<B> {
     }
 }
 
+/// Vectors that are compared with and not stored.
+pub(super) struct GivenQuery<B: Backend> {
+    /// `[batch · count, dim]`.
+    pub(super) vectors: FloatTensor<B>,
+    pub(super) count: usize,
+}
+
+impl<B: Backend> GivenQuery<B> {
+    /// The part of a row; on the host of the vectors as they were `read`.
+    pub(super) fn of_row(
+        &self,
+        store: &VectorStore<B>,
+        read: Option<&TensorData>,
+        row: usize,
+        metric: Metric,
+    ) -> Query<B> {
+        store.query_of(&self.vectors, read, row * self.count..(row + 1) * self.count, metric)
+    }
+}
+
 /// The query for what a row has in working memory, everything settled.
 pub(super) fn working_query<B: Backend>(
-    correlation: Correlation,
-) -> impl Fn(&VectorStore<B>, usize, &Row) -> Option<Query<B>> {
-    move |store, _, row| {
+    metric: Metric,
+) -> impl Fn(&VectorStore<B>, &Row) -> Option<Query<B>> {
+    move |store, row| {
         let working = row.working().len();
         let slot = |index: usize| row.slot(row.working()[index].entry);
-        (working > 0).then(|| store.query(working, slot, correlation))
+        (working > 0).then(|| store.query(working, slot, metric))
     }
 }
 
 impl<B: Backend> Memoria<B> {
-    /// What the step that is about to be reminded is compared with, row by row, incoming vectors
-    /// included.
-    pub(super) fn working_queries(&mut self) -> Vec<Option<Query<B>>> {
+    /// What the step that is about to be reminded is compared with, row by row: what is given, or else the
+    /// working vectors. None for rows that will have no working engrams, and for absent ones.
+    pub(super) fn queries(
+        &mut self,
+        given: Option<&GivenQuery<B>>,
+        absent: &Absent,
+    ) -> Vec<Option<Query<B>>> {
         let Some(store) = &self.store else { return Vec::new() };
-        let adjusted = matches!(self.step, Step::Adjusted(..));
-        let query = |(index, row): (usize, &Row)| {
-            // Those of an adjusted step are short-term by now.
-            let working = if adjusted { &[][..] } else { row.working() };
-            let mut slots: Vec<Slot> =
-                working.iter().map(|member| row.slot(member.entry)).collect();
-            slots.extend(self.incoming.iter().flat_map(|incoming| incoming.of_row(index)));
+        let metric = self.config.metric();
+        let query = |index: usize| {
+            if absent.contains(index) {
+                return None;
+            }
+            let slots = self.next_working(index);
             let slot = |index: usize| slots[index];
-            (!slots.is_empty()).then(|| store.query(slots.len(), slot, self.config.correlation))
+            (!slots.is_empty()).then(|| match given {
+                Some(given) => given.of_row(store, None, index, metric),
+                None => store.query(slots.len(), slot, metric),
+            })
         };
-        let queries = self.rows.iter().enumerate().map(query).collect();
+        let queries = (0..self.rows.len()).map(query).collect();
         self.meter.was_data();
         queries
+    }
+
+    /// The slots of what a row will have in working memory when everything is settled.
+    fn next_working(&self, index: usize) -> Vec<Slot> {
+        let row = &self.rows[index];
+        // Those of an adjusted step are short-term by now.
+        let working = if self.step.adjusts(index) { &[][..] } else { row.working() };
+        let mut slots: Vec<Slot> = working.iter().map(|member| row.slot(member.entry)).collect();
+        slots.extend(self.incoming.iter().flat_map(|incoming| incoming.of_row(index)));
+        slots
+    }
+
+    /// Refuses a query that is not finite where it matters. What has been `read` is settled with before, so
+    /// that it is not lost.
+    pub(super) fn check_query(
+        &mut self,
+        squared_norms: &[f64],
+        read: &[TensorData],
+        absent: &Absent,
+    ) -> Result<(), MemoriaError> {
+        let Some(store) = &self.store else { return Ok(()) };
+        let matters = |row: usize| !absent.contains(row) && !self.next_working(row).is_empty();
+        let rows = self.rows.len();
+        let checked = check_query_norms(squared_norms, rows, store.dtype(), matters);
+        if checked.is_err() {
+            self.settle_with(read)?;
+        }
+        checked
     }
 
     /// Asks for the scores of the short-term engrams, with one query per row.
     pub(super) fn ask(&mut self, queries: Vec<Option<Query<B>>>) -> Question<B> {
         let Some(store) = &self.store else { return Question { rows: Vec::new() } };
         let config = self.config;
-        let adjusted = matches!(self.step, Step::Adjusted(..));
+        let step = &self.step;
         let ask = |row: &mut Row, index: usize| {
             let query = &queries[index];
             let candidates = match query {
                 None => Candidates::default(),
-                Some(_) if adjusted => Candidates::next(row, config.stm_capacity),
+                Some(_) if step.adjusts(index) => Candidates::next(row, config.stm_capacity),
                 Some(_) => Candidates::present(row),
             };
             let wanted = query.as_ref().filter(|_| candidates.need_scores(&config));
             let scores =
-                wanted.map(|query| store.scores(query, &candidates.slots, config.correlation));
+                wanted.map(|query| store.scores(query, &candidates.slots, config.metric()));
             let scores = scores.map(Numbers::OnDevice);
             (candidates, scores)
         };
@@ -148,7 +203,7 @@ impl<B: Backend> Memoria<B> {
         let scores = self.ask_for_ltms(&searches, &question);
         let mut read = self.read(scores)?.into_iter();
         for (row, search) in self.rows.iter_mut().zip(&mut searches) {
-            if search.is_undecided(&config) {
+            if search.is_undecided() {
                 let scores: Vec<f64> =
                     read.next().map(|data| data.iter().collect()).unwrap_or_default();
                 search.choose(row, &scores, &config);
@@ -163,48 +218,48 @@ impl<B: Backend> Memoria<B> {
         let Some(store) = &self.store else { return Vec::new() };
         let config = self.config;
         let rows = self.rows.iter().zip(searches).zip(&question.rows);
-        let undecided = rows.filter(|((_, search), _)| search.is_undecided(&config));
+        let undecided = rows.filter(|((_, search), _)| search.is_undecided());
         let ask = |((row, search), question): ((&Row, &Search), &RowQuestion<B>)| {
             let query = question.query.as_ref()?;
             let mut found = Vec::new();
-            search.found_slots(row, &mut found);
-            Some(store.scores(query, &found, config.correlation))
+            search.compared_slots(row, &mut found);
+            Some(store.scores(query, &found, config.metric()))
         };
         let scores = undecided.filter_map(ask).collect();
         self.meter.was_data();
         scores
     }
 
-    /// Searches with vectors `[batch · n, dim]` that are not stored.
+    /// Searches for vectors that are not stored, and changes nothing.
     pub(super) fn search_for(
         &mut self,
-        vectors: FloatTensor<B>,
+        given: &GivenQuery<B>,
         batch: usize,
+        absent: &Absent,
     ) -> Result<Vec<Search>, MemoriaError> {
-        let (dtype, count) = (vectors.dtype(), vectors.shape()[0] / batch);
-        let range = |row: usize| row * count..(row + 1) * count;
-        let correlation = self.config.correlation;
+        let (dtype, metric) = (given.vectors.dtype(), self.config.metric());
+        let is_present = |row: usize| !absent.contains(row);
         if self.store.as_ref().is_some_and(VectorStore::is_on_host) {
-            let read = self.read(vec![vectors.clone()])?;
+            let read = self.read(vec![given.vectors.clone()])?;
             let norms = self.store.as_ref().map(|store| store.squared_norms(&read[0]));
-            check_squared_norms(&norms.unwrap_or_default(), batch, dtype, |_| true)?;
+            check_query_norms(&norms.unwrap_or_default(), batch, dtype, is_present)?;
             let query = |store: &VectorStore<B>, row, _: &Row| {
-                Some(store.query_of(&vectors, Some(&read[0]), range(row), correlation))
+                is_present(row).then(|| given.of_row(store, Some(&read[0]), row, metric))
             };
             return Ok(self.search_here(None, query));
         }
-        let query =
-            |store: &VectorStore<B>, row| store.query_of(&vectors, None, range(row), correlation);
-        let queries =
-            |store: &VectorStore<B>| (0..batch).map(|row| Some(query(store, row))).collect();
+        let query = |store: &VectorStore<B>, row| given.of_row(store, None, row, metric);
+        let queries = |store: &VectorStore<B>| {
+            (0..batch).map(|row| is_present(row).then(|| query(store, row))).collect()
+        };
         let queries = self.store.as_ref().map(queries).unwrap_or_default();
         let mut question = self.ask(queries);
-        let mut tensors = vec![squared_norms::<B>(vectors)];
+        let mut tensors = vec![squared_norms::<B>(given.vectors.clone())];
         tensors.extend(question.to_read());
         let mut read = self.read(tensors)?;
         question.has_read(read.split_off(1));
         let norms: Vec<f64> = read[0].iter().collect();
-        check_squared_norms(&norms, batch, dtype, |_| true)?;
+        check_query_norms(&norms, batch, dtype, is_present)?;
         self.answer(question)
     }
 

@@ -114,6 +114,9 @@ impl<B: Backend> Memoria<B> {
         let is_shared = self.is_shared();
         let left = for_each_row(&mut self.rows, is_shared, |row, index| {
             let mut left = Vec::new();
+            if open.is_absent(index) {
+                return left;
+            }
             let gain = |place| gain(index, place);
             close_row(row, open.row(index), gain, stm_capacity, &mut left);
             left
@@ -179,7 +182,9 @@ impl<B: Backend> Due<B> {
         config: &MemoriaConfig,
         left: &mut Vec<Slot>,
     ) {
-        if let Some((open, gains)) = &self.closing {
+        if let Some((open, gains)) = &self.closing
+            && !open.is_absent(index)
+        {
             let gain = |place| gains[index * open.width() + place] as f32;
             close_row(row, open.row(index), gain, config.stm_capacity, left);
         }

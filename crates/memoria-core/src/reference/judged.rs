@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     EngramId, EngramKind, LifespanGain, Memoria, MemoriaConfig, MemoriaError, Recollection,
-    Reminded, Restore, RowState, store::read,
+    Reminded, Restore, RowState, Storage, store::read,
 };
 
 /// How the gains of a step are handed over.
@@ -37,8 +37,12 @@ pub(crate) struct Judged {
 
 impl Judged {
     pub(crate) fn new(config: MemoriaConfig, rows: usize, dim: usize) -> Self {
+        Self::stored(config, rows, dim, Storage::Auto)
+    }
+
+    pub(crate) fn stored(config: MemoriaConfig, rows: usize, dim: usize, storage: Storage) -> Self {
         Self {
-            memory: Memoria::new(config).unwrap(),
+            memory: Memoria::new(config).unwrap().with_storage(storage),
             rows: vec![ReferenceRow::new(config); rows],
             dim,
             last: None,
@@ -78,11 +82,26 @@ impl Judged {
     }
 
     pub(crate) fn remind(&mut self) -> Result<(), Undecided> {
+        self.remind_of(None)
+    }
+
+    /// Reminds with a query of `width` vectors, made of `numbers` over and over.
+    pub(crate) fn remind_for(&mut self, width: usize, numbers: &[f32]) -> Result<(), Undecided> {
+        self.remind_of(Some(self.vectors(width, numbers)))
+    }
+
+    fn remind_of(&mut self, query: Option<Vec<Vec<Vec<f32>>>>) -> Result<(), Undecided> {
         let mut rows = self.rows.clone();
-        let expected: Option<Vec<_>> = rows.iter_mut().map(ReferenceRow::remind).collect();
+        let of_row = |row: usize| query.as_ref().map(|query| &query[row][..]);
+        let expected: Option<Vec<_>> =
+            rows.iter_mut().enumerate().map(|(row, r)| r.remind(of_row(row))).collect();
         let expected = expected.ok_or(Undecided)?;
         self.rows = rows;
-        let got = self.memory.remind().unwrap();
+        let got = match &query {
+            None => self.memory.remind(),
+            Some(query) => self.memory.remind_for(self.tensor(query)),
+        };
+        let got = got.unwrap();
         self.check_reminded(&got, &expected);
         for (chronicle, row) in self.chronicles.iter_mut().flatten().zip(&self.rows) {
             chronicle.reminded(row);

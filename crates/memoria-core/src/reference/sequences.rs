@@ -3,12 +3,14 @@
 use proptest::{collection::vec, prelude::*, sample::select};
 
 use super::judged::{GainKind, Judged, Undecided};
-use crate::{Correlation, MemoriaConfig};
+use crate::{Correlation, LongTermSearch, MemoriaConfig, Pooling, ShortTermSearch, Storage};
 
 #[derive(Clone, Debug)]
 pub(super) enum Operation {
     Add(usize, Vec<i16>),
     Remind,
+    /// With a query of its own.
+    RemindFor(usize, Vec<i16>),
     Adjust(GainKind, Vec<f32>),
     /// The three above.
     Step(usize, Vec<i16>, GainKind, Vec<f32>),
@@ -48,6 +50,7 @@ pub(super) fn perform(
     match op {
         Operation::Add(width, raw) => judged.add(*width, &numbers.of(raw)),
         Operation::Remind => judged.remind()?,
+        Operation::RemindFor(width, raw) => judged.remind_for(*width, &numbers.of(raw))?,
         Operation::Adjust(kind, gains) => judged.adjust(*kind, gains),
         Operation::Step(width, raw, kind, gains) => {
             judged.add(*width, &numbers.of(raw));
@@ -68,8 +71,9 @@ pub(super) fn perform(
 fn judge(
     (config, numbers, rows, dim): (MemoriaConfig, Numbers, usize, usize),
     operations: &[Operation],
+    storage: Storage,
 ) -> usize {
-    let mut judged = Judged::new(config, rows, dim);
+    let mut judged = Judged::stored(config, rows, dim, storage);
     for (index, operation) in operations.iter().enumerate() {
         if perform(&mut judged, numbers, operation).is_err() {
             return index;
@@ -103,6 +107,8 @@ fn operation(rows: usize) -> impl Strategy<Value = Operation> {
     prop_oneof![
         4 => (width(), numbers()).prop_map(|(width, raw)| Operation::Add(width, raw)),
         4 => Just(Operation::Remind),
+        3 => (select(vec![1, 2, 2, 4, 3]), numbers())
+            .prop_map(|(width, raw)| Operation::RemindFor(width, raw)),
         3 => (gain_kind(), gains()).prop_map(|(kind, gains)| Operation::Adjust(kind, gains)),
         12 => step.prop_map(|(width, raw, kind, gains)| Operation::Step(width, raw, kind, gains)),
         2 => (width(), numbers()).prop_map(|(width, raw)| Operation::Peek(width, raw)),
@@ -117,11 +123,27 @@ fn config() -> impl Strategy<Value = MemoriaConfig> {
     let lifespan = select(vec![0.5f32, 1.0, 2.0, 3.5, 6.0, 9.0]);
     let sizes = (0..5usize, 0..7usize, 0..5usize, lifespan, 0..5usize);
     let rest = (any::<bool>(), select(vec![0, 0, 1, 3]), any::<u64>());
-    (sizes, rest).prop_map(|(sizes, (gaussian, exploration, seed))| {
+    (sizes, rest, policies()).prop_map(|(sizes, (gaussian, exploration, seed), policies)| {
         let config = MemoriaConfig::new(sizes.0, sizes.1, sizes.2, sizes.3, sizes.4);
         let correlation = if gaussian { Correlation::Gaussian } else { Correlation::NegSquaredL2 };
-        config.with_correlation(correlation).with_ltm_exploration(exploration, seed)
+        let (short_term, long_term, pooling) = policies;
+        config
+            .with_correlation(correlation)
+            .with_ltm_exploration(exploration, seed)
+            .with_short_term_search(short_term)
+            .with_long_term_search(long_term)
+            .with_pooling(pooling)
     })
+}
+
+/// Those of the paper half of the time.
+fn policies() -> impl Strategy<Value = (ShortTermSearch, LongTermSearch, Pooling)> {
+    use {LongTermSearch as L, ShortTermSearch as S};
+    let short_term = select(vec![S::Nearest, S::Nearest, S::Newest, S::Random, S::None]);
+    let long_term =
+        select(vec![L::Walk, L::Nearest, L::WalkAndNearest, L::WalkAndNearest, L::Random, L::None]);
+    let pooling = select(vec![Pooling::Mean, Pooling::Max]);
+    prop_oneof![Just((S::Nearest, L::Walk, Pooling::Mean)), (short_term, long_term, pooling)]
 }
 
 /// Configuration, kind of numbers, rows, dimension.
@@ -155,7 +177,8 @@ proptest! {
     fn any_sequence_of_operations_gives_what_the_reference_gives(
         (setting, operations) in setting_and_operations()
     ) {
-        judge(setting, &operations);
+        judge(setting, &operations, Storage::Host);
+        judge(setting, &operations, Storage::Device);
     }
 }
 
@@ -206,7 +229,7 @@ fn most_operations_can_be_judged() {
     for _ in 0..200 {
         let (setting, operations) =
             setting_and_operations().new_tree(&mut runner).unwrap().current();
-        judged += judge(setting, &operations);
+        judged += judge(setting, &operations, Storage::Host);
         all += operations.len();
     }
     assert!(judged * 10 > all * 8, "{judged} of {all}");

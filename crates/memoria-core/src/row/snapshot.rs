@@ -5,11 +5,11 @@ use std::io::{self, Read, Write};
 use super::Row;
 use crate::{
     EngramId, MemoriaError,
+    bookkeeping::lifespan::Lifespan,
+    bookkeeping::records::{Place, Record},
     files::checksummed::{ChecksummedReader, ChecksummedWriter},
     graph::FiringLog,
     id::{Entry, Member, Slot},
-    row::lifespan::Lifespan,
-    row::records::{Place, Record},
 };
 
 /// No counter of steps or reminds goes further: at a nanosecond each it takes 292 years to get there.

@@ -4,9 +4,9 @@ use std::collections::HashSet;
 
 use super::Row;
 use crate::{
+    bookkeeping::records::{Day, Place, Record},
     id::{Entry, Member, Slot},
     invariant::{Finding, Invariant, ensure},
-    row::records::{Day, Place, Record},
 };
 
 impl Row {
@@ -123,7 +123,7 @@ impl Row {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{EngramId, row::lifespan::Lifespan};
+    use crate::{EngramId, bookkeeping::lifespan::Lifespan};
     use rstest::rstest;
 
     const CAPACITY: usize = 3;
@@ -167,7 +167,7 @@ mod tests {
     #[case::missed(Invariant::Appointment, |row: &mut Row| row.calendar.schedule(4, Entry(0)))]
     #[case::fires(Invariant::FireCount, |row: &mut Row| record(row, 9).fire_count = 5)]
     #[case::log(Invariant::FiringList, |row: &mut Row| row.log.grow(99))]
-    #[case::scratch(Invariant::Scratch, |row: &mut Row| row.scratch = crate::row::scratch::Scratch::unclear())]
+    #[case::scratch(Invariant::Scratch, |row: &mut Row| row.scratch.visited = crate::bookkeeping::marks::Marks::unclear())]
     fn what_is_broken_is_named(#[case] expected: Invariant, #[case] fault: fn(&mut Row)) {
         let mut row = lived();
         fault(&mut row);

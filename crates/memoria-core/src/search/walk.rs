@@ -25,7 +25,7 @@ impl Row {
         for walker in &members[start..] {
             self.scratch.visited.insert(walker.entry);
         }
-        let mut found = core::mem::take(&mut self.scratch.members);
+        let mut found = core::mem::take(&mut self.scratch.found);
         let mut walkers = start..members.len();
         for _ in 0..depth {
             if walkers.is_empty() || members.len() - start == self.long_term_len() {
@@ -36,7 +36,7 @@ impl Row {
             members.extend(found.iter().filter(is_new));
             walkers = walkers.end..members.len();
         }
-        self.scratch.members = found;
+        self.scratch.found = found;
         members[start..].sort_unstable();
     }
 }

@@ -6,7 +6,8 @@ use burn::backend::{
     tensor::{Device, FloatTensor, IndexingUpdateOp, IntTensor},
 };
 
-use crate::{Correlation, id::Slot};
+use super::scoring::Metric;
+use crate::{Pooling, id::Slot};
 
 /// Stays zero: padding is gathered from it.
 const PADDING: Slot = Slot(0);
@@ -78,30 +79,33 @@ impl<B: Backend> DeviceVectors<B> {
     /// Scores of `candidates` against the vectors `working` `[n, dim]`, `[candidates]`.
     ///
     /// The mean over w of −‖w − e‖² is −‖w̄ − e‖² plus a constant, so that the candidates are read once.
-    /// Under [`Correlation::Gaussian`] it is the log-sum-exp over w of −‖w − e‖², with everything
-    /// measured from w̄ so that nothing cancels. Every operation has the shape of this one row: its
+    /// Otherwise it is the log-sum-exp over w of −‖w − e‖², or their maximum, with everything measured from
+    /// w̄ so that nothing cancels. Every operation has the shape of this one row: its
     /// result does not depend on the row's neighbours.
     pub(super) fn scores(
         &self,
         working: FloatTensor<B>,
         candidates: &[Slot],
-        correlation: Correlation,
+        metric: Metric,
     ) -> FloatTensor<B> {
         let working = widen::<B>(working);
         let mean = B::float_mean_dim(working.clone(), 0);
         let candidates_there = candidates.iter().map(|&slot| Some(slot));
         let away = B::float_sub(widen::<B>(self.select(candidates_there)), mean.clone());
         let distances = B::float_sum_dim(square::<B>(away.clone()), 1);
-        let scores = match correlation {
-            Correlation::NegSquaredL2 => B::float_neg(distances),
-            Correlation::Gaussian => {
+        let scores = match metric {
+            _ if metric.ranks_by_mean() => B::float_neg(distances),
+            Metric { pooling, .. } => {
                 let working = B::float_sub(working, mean);
                 let spread =
                     B::float_swap_dims(B::float_sum_dim(square::<B>(working.clone()), 1), 0, 1);
                 let products = B::float_matmul(away, B::float_swap_dims(working, 0, 1));
                 let products = B::float_mul_scalar(products, 2.0.into());
                 let logits = B::float_sub(B::float_sub(products, distances), spread);
-                log_sum_exp::<B>(logits)
+                match pooling {
+                    Pooling::Max => B::float_max_dim(logits, 1),
+                    Pooling::Mean => log_sum_exp::<B>(logits),
+                }
             }
         };
         B::float_reshape(scores, Shape::new([candidates.len()]))

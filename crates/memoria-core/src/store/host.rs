@@ -8,8 +8,8 @@ use burn::{
     tensor::{bf16, f16},
 };
 
-use super::number::Number;
-use crate::{Correlation, EngramId, MemoriaError, id::Slot};
+use super::{number::Number, scoring::Metric};
+use crate::{EngramId, MemoriaError, Pooling, id::Slot};
 pub(crate) use codes::{Codes, are_worth_coding};
 use vectors::Vectors;
 
@@ -34,9 +34,8 @@ macro_rules! for_any {
     };
 }
 
-/// What candidates are compared with, in the precision they are compared in: the mean of the working
-/// memories for [`Correlation::NegSquaredL2`], all of them for [`Correlation::Gaussian`], one after the
-/// other.
+/// What candidates are compared with, in the precision they are compared in: one vector if their mean
+/// [ranks as all of them do](Metric::ranks_by_mean), else all of them, one after the other.
 #[derive(Clone, Debug)]
 pub(crate) enum HostQuery {
     Single(Vec<f32>),
@@ -98,10 +97,10 @@ impl HostVectors {
         &self,
         count: usize,
         slot: impl Fn(usize) -> Slot,
-        correlation: Correlation,
+        metric: Metric,
     ) -> HostQuery {
         for_any!(self, vectors => {
-            vectors.query(count, |index| vectors.get(slot(index)), correlation)
+            vectors.query(count, |index| vectors.get(slot(index)), metric)
         })
     }
 
@@ -110,12 +109,12 @@ impl HostVectors {
         &self,
         data: &TensorData,
         range: core::ops::Range<usize>,
-        correlation: Correlation,
+        metric: Metric,
     ) -> HostQuery {
         for_any!(self, vectors => {
             let (numbers, dim) = (numbers_of(data), vectors.dim);
             let vector = |index| &numbers[(range.start + index) * dim..][..dim];
-            vectors.query(range.len(), vector, correlation)
+            vectors.query(range.len(), vector, metric)
         })
     }
 
@@ -123,11 +122,12 @@ impl HostVectors {
     pub(super) fn scores(
         &self,
         query: &HostQuery,
+        pooling: Pooling,
         candidates: &[Slot],
         may_share: bool,
         scores: &mut Vec<f64>,
     ) {
-        for_any!(self, vectors => vectors.scores(query, candidates, may_share, scores));
+        for_any!(self, vectors => vectors.scores(query, pooling, candidates, may_share, scores));
     }
 
     /// As [`scores`](Self::scores), of candidates of which the `k` best are to be chosen; there are more.
@@ -136,7 +136,7 @@ impl HostVectors {
     /// `members` are those whose codes are worth keeping, in order of id: the candidates, and then others.
     pub(super) fn deciding_scores(
         &self,
-        query: &HostQuery,
+        (query, pooling): (&HostQuery, Pooling),
         (candidates, k): (&[Slot], usize),
         members: impl Iterator<Item = (EngramId, Slot)>,
         codes: &mut Codes,
@@ -148,7 +148,7 @@ impl HostVectors {
                 codes.keep(vectors, query, members);
                 codes.scores(vectors, query, (candidates, k), may_share, scores);
             } else {
-                vectors.scores(query, candidates, may_share, scores);
+                vectors.scores(query, pooling, candidates, may_share, scores);
             }
         })
     }

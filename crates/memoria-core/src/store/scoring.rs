@@ -3,14 +3,28 @@
 use burn::backend::{Backend, Slice, TensorData, tensor::FloatTensor};
 
 use super::{Codes, VectorStore, Vectors, host::HostQuery};
-use crate::{Correlation, EngramId, id::Slot};
+use crate::{Correlation, EngramId, Pooling, id::Slot};
+
+/// How scores are computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Metric {
+    pub(crate) correlation: Correlation,
+    pub(crate) pooling: Pooling,
+}
+
+impl Metric {
+    /// Whether the mean of a query's vectors ranks as all of them do.
+    pub(super) fn ranks_by_mean(self) -> bool {
+        self.correlation == Correlation::NegSquaredL2 && self.pooling == Pooling::Mean
+    }
+}
 
 /// What candidates are compared with.
 #[derive(Clone, Debug)]
 pub(crate) enum Query<B: Backend> {
     /// Vectors `[n, dim]`.
     Device(FloatTensor<B>),
-    Host(HostQuery),
+    Host(HostQuery, Pooling),
 }
 
 impl<B: Backend> VectorStore<B> {
@@ -19,13 +33,15 @@ impl<B: Backend> VectorStore<B> {
         &self,
         count: usize,
         slot: impl Fn(usize) -> Slot,
-        correlation: Correlation,
+        metric: Metric,
     ) -> Query<B> {
         match &self.vectors {
             Vectors::Device(vectors) => {
                 Query::Device(vectors.select((0..count).map(|index| Some(slot(index)))))
             }
-            Vectors::Host(vectors) => Query::Host(vectors.query(count, slot, correlation)),
+            Vectors::Host(vectors) => {
+                Query::Host(vectors.query(count, slot, metric), metric.pooling)
+            }
         }
     }
 
@@ -35,11 +51,11 @@ impl<B: Backend> VectorStore<B> {
         vectors: &FloatTensor<B>,
         read: Option<&TensorData>,
         range: core::ops::Range<usize>,
-        correlation: Correlation,
+        metric: Metric,
     ) -> Query<B> {
         match (&self.vectors, read) {
             (Vectors::Host(host), Some(read)) => {
-                Query::Host(host.query_of(read, range, correlation))
+                Query::Host(host.query_of(read, range, metric), metric.pooling)
             }
             _ => {
                 let place = [Slice::from(range), Slice::from(0..self.dim)];
@@ -55,11 +71,11 @@ impl<B: Backend> VectorStore<B> {
         &self,
         query: &Query<B>,
         candidates: &[Slot],
-        correlation: Correlation,
+        metric: Metric,
     ) -> FloatTensor<B> {
         match (&self.vectors, query) {
             (Vectors::Device(vectors), Query::Device(working)) => {
-                vectors.scores(working.clone(), candidates, correlation)
+                vectors.scores(working.clone(), candidates, metric)
             }
             _ => unreachable!("a query is made by the store that answers it, on the device"),
         }
@@ -76,8 +92,8 @@ impl<B: Backend> VectorStore<B> {
     ) {
         scores.clear();
         match (&self.vectors, query) {
-            (Vectors::Host(vectors), Query::Host(query)) => {
-                vectors.scores(query, candidates, may_share, scores);
+            (Vectors::Host(vectors), Query::Host(query, pooling)) => {
+                vectors.scores(query, *pooling, candidates, may_share, scores);
             }
             _ => unreachable!("a query is made by the store that answers it, on the host"),
         }
@@ -100,8 +116,8 @@ impl<B: Backend> VectorStore<B> {
     ) {
         scores.clear();
         match (&self.vectors, query) {
-            (Vectors::Host(vectors), Query::Host(query)) => {
-                vectors.deciding_scores(query, of, members, codes, may_share, scores);
+            (Vectors::Host(vectors), Query::Host(query, pooling)) => {
+                vectors.deciding_scores((query, *pooling), of, members, codes, may_share, scores);
             }
             _ => unreachable!("a query is made by the store that answers it, on the host"),
         }

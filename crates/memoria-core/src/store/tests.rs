@@ -1,12 +1,15 @@
 //! The same of a store on the host and of one on the device.
 
 use super::*;
-use crate::Correlation;
+use crate::{Correlation, Pooling};
 use burn::{
     backend::{Flex, TensorData, ops::FloatTensorOps, tensor::FloatTensor},
     tensor::{bf16, f16},
 };
 use rstest::rstest;
+
+const MEAN: Metric = Metric { correlation: Correlation::NegSquaredL2, pooling: Pooling::Mean };
+const GAUSSIAN: Metric = Metric { correlation: Correlation::Gaussian, pooling: Pooling::Mean };
 
 fn tensor(values: &[f32], dim: usize, dtype: DType) -> FloatTensor<Flex> {
     let data = TensorData::new(values.to_vec(), [values.len() / dim, dim]);
@@ -35,14 +38,9 @@ fn numbers(tensor: FloatTensor<Flex>) -> Vec<f64> {
     read::<Flex>(vec![tensor], true).unwrap()[0].iter().collect()
 }
 
-fn scores(
-    store: &VectorStore<Flex>,
-    query: &Query<Flex>,
-    of: &[Slot],
-    correlation: Correlation,
-) -> Vec<f64> {
+fn scores(store: &VectorStore<Flex>, query: &Query<Flex>, of: &[Slot], metric: Metric) -> Vec<f64> {
     if !store.is_on_host() {
-        return numbers(store.scores(query, of, correlation));
+        return numbers(store.scores(query, of, metric));
     }
     let mut scores = Vec::new();
     store.scores_here(query, of, true, &mut scores);
@@ -80,28 +78,31 @@ fn slots_are_used_again_and_padding_stays_zero(
 }
 
 #[rstest]
-fn scores_are_the_mean_correlation_up_to_a_constant(
+fn scores_are_the_pooled_correlation_up_to_a_constant(
     #[values(Storage::Device, Storage::Host)] storage: Storage,
     #[values(Correlation::NegSquaredL2, Correlation::Gaussian)] correlation: Correlation,
+    #[values(Pooling::Mean, Pooling::Max)] pooling: Pooling,
 ) {
+    let metric = Metric { correlation, pooling };
     let values = [0.5, 1.0, -1.0, 2.0, 0.0, 0.0, 3.0, 1.0, -2.0, 0.5, 7.0, -9.0];
     let mut store = store(2, DType::F32, storage);
     let slots = add(&mut store, &values);
     let at = |i: usize| [f64::from(values[2 * i]), f64::from(values[2 * i + 1])];
     let d2 = |a: [f64; 2], b: [f64; 2]| (a[0] - b[0]).powi(2) + (a[1] - b[1]).powi(2);
-    let stored = store.query(2, |index| slots[index], correlation);
+    let stored = store.query(2, |index| slots[index], metric);
     let vectors = tensor(&values, 2, DType::F32);
     let data = (storage == Storage::Host).then(|| vectors.clone().into_data());
-    let given = store.query_of(&vectors, data.as_ref(), 0..2, correlation);
+    let given = store.query_of(&vectors, data.as_ref(), 0..2, metric);
     for query in [stored, given] {
-        let scores = scores(&store, &query, &slots[2..], correlation);
+        let scores = scores(&store, &query, &slots[2..], metric);
         let expected = |e: usize| match correlation {
+            _ if pooling == Pooling::Max => -d2(at(0), at(e)).min(d2(at(1), at(e))),
             Correlation::NegSquaredL2 => -(d2(at(0), at(e)) + d2(at(1), at(e))) / 2.0,
             Correlation::Gaussian => ((-d2(at(0), at(e))).exp() + (-d2(at(1), at(e))).exp()).ln(),
         };
         for e in 1..4 {
             let (got, want) = (scores[e] - scores[0], expected(e + 2) - expected(2));
-            assert!((got - want).abs() < 1e-4, "{correlation:?} {e}: {got} != {want}");
+            assert!((got - want).abs() < 1e-4, "{metric:?} {e}: {got} != {want}");
         }
     }
 }
@@ -112,8 +113,8 @@ fn distant_engrams_neither_underflow_nor_tie_under_the_gaussian(
 ) {
     let mut store = store(1, DType::F32, storage);
     let slots = add(&mut store, &[0.0, 0.1, 1000.0, 1001.0, 999.0]);
-    let query = store.query(2, |index| slots[index], Correlation::Gaussian);
-    let scores = scores(&store, &query, &slots[2..], Correlation::Gaussian);
+    let query = store.query(2, |index| slots[index], GAUSSIAN);
+    let scores = scores(&store, &query, &slots[2..], GAUSSIAN);
     assert!(scores[2] > scores[0] && scores[0] > scores[1], "{scores:?}");
 }
 
@@ -123,10 +124,10 @@ fn a_score_depends_on_nothing_but_the_query_and_the_candidate() {
     let mut store = store(100, DType::F32, Storage::Host);
     let values: Vec<f32> = (0..400_000).map(|i| (i as f32 * 0.37).sin()).collect();
     let slots = add(&mut store, &values);
-    let query = store.query(7, |index| slots[index], Correlation::NegSquaredL2);
-    let all = scores(&store, &query, &slots, Correlation::NegSquaredL2);
+    let query = store.query(7, |index| slots[index], MEAN);
+    let all = scores(&store, &query, &slots, MEAN);
     for (place, slot) in slots.iter().enumerate().step_by(61) {
-        let alone = scores(&store, &query, &[*slot], Correlation::NegSquaredL2);
+        let alone = scores(&store, &query, &[*slot], MEAN);
         assert_eq!(alone[0].to_bits(), all[place].to_bits());
     }
 }

@@ -119,7 +119,7 @@ fn a_peek_with_numbers_that_are_not_finite_is_refused_and_changes_nothing(#[case
     let mut numbers = vec![0.5; 16];
     numbers[13] = bad;
     let error = memory.peek(filled(numbers, [2, 2, 4], device)).unwrap_err();
-    assert!(matches!(error, MemoriaError::NonFiniteData { row: 1, position: 1, .. }), "{error}");
+    assert!(matches!(error, MemoriaError::NonFiniteQuery { row: 1, position: 1, .. }), "{error}");
     go_on_alike(&mut memory, &mut twin, Some(&open), device);
 }
 

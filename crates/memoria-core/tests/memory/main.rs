@@ -4,4 +4,5 @@ mod adjusting;
 mod errors;
 mod finite_data;
 mod limits;
+mod query;
 mod support;

@@ -34,7 +34,8 @@ pub(super) fn gelu_tanh<const D: usize>(x: Tensor<D>) -> Tensor<D> {
         return sigmoid(slope * x.clone()) * x;
     }
     let shape = x.dims();
-    let tensor = |numbers: Vec<f32>| Tensor::from_data(TensorData::new(numbers, shape), &device);
+    let options = (&device, x.dtype());
+    let tensor = |numbers: Vec<f32>| Tensor::from_data(TensorData::new(numbers, shape), options);
     let data = x.clone().into_data();
     let numbers = data.as_slice().expect("single precision");
     if device.is_autodiff() {

@@ -269,7 +269,10 @@ impl EncoderConfig {
                 true => fields.required(&["memory_layer_index"])?,
                 false => 0,
             },
-            memory: if with_memory { Some(MemoryConfig::read(&mut fields)?) } else { None },
+            memory: match with_memory {
+                true => Some(MemoryConfig::read(&mut fields, model_type.starts_with("memoria_"))?),
+                false => None,
+            },
             ..Self::new(
                 kind,
                 fields.required(&["vocab_size"])?,

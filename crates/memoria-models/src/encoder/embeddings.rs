@@ -6,7 +6,7 @@ use burn::{
 use memoria_nn::apply_dropout;
 
 use super::{EncoderConfig, EncoderKind};
-use crate::{ModelInput, init::Normal};
+use crate::{ModelInput, init::Normal, input::Limits};
 
 /// Token, position and token type embeddings of an [`Encoder`](super::Encoder).
 #[derive(Module, Debug)]
@@ -50,6 +50,18 @@ impl EncoderEmbeddings {
     pub(crate) fn max_tokens(&self) -> usize {
         let positions = self.position.weight.lazy_shape()[0];
         positions - self.uncounted.map_or(0, |pad| pad + 1)
+    }
+
+    /// What the numbers of an input must be below.
+    pub(crate) fn limits(&self) -> Limits {
+        let count = |embedding: &Embedding| embedding.weight.lazy_shape()[0];
+        Limits {
+            tokens: count(&self.word),
+            token_types: count(&self.token_type),
+            positions: count(&self.position),
+            max_tokens: self.max_tokens(),
+            before: 0,
+        }
     }
 
     pub(crate) fn forward(&self, input: &ModelInput) -> Tensor<3> {

@@ -3,7 +3,7 @@ use burn::{
     nn::Linear,
     tensor::{Device, Tensor, activation::tanh},
 };
-use memoria_nn::{Abstractor, AbstractorConfig, Recall};
+use memoria_nn::{Abstractor, AbstractorConfig, Recall, RecallInput};
 
 use super::{EncoderConfig, EncoderEmbeddings, EncoderLayer};
 use crate::{ModelError, ModelInput, ModelMemory, attention::padding_mask, init::Normal};
@@ -27,6 +27,8 @@ pub struct Encoder {
     pub pooler: Linear,
     /// Layers below the memory.
     pub memory_layer_index: usize,
+    /// Whether padding is [remembered](crate::MemoryConfig::remembers_padding).
+    pub remembers_padding: bool,
 }
 
 /// Output of [`Encoder::forward`].
@@ -58,6 +60,10 @@ impl Encoder {
             abstractor: config.memory.as_ref().map(|memory| abstractor(memory.num_memories)),
             pooler: Normal::new(config.initializer_range).linear(d_model, d_model, device),
             memory_layer_index: config.memory_layer_index,
+            remembers_padding: config
+                .memory
+                .as_ref()
+                .is_some_and(|memory| memory.remembers_padding),
         }
     }
 
@@ -69,22 +75,25 @@ impl Encoder {
     /// One segment, with the memory of those before it if the model has one.
     ///
     /// For a model with memory and a `memory`: this segment is remembered, what it reminds of is attended
-    /// to and lives on. Without `memory` the layers attend to nothing but tokens. Costs the device round
-    /// trips of [`MemoriaState::recall`](memoria_nn::MemoriaState::recall).
+    /// to and lives on. Without `memory` the layers attend to nothing but tokens. Padding is not
+    /// [remembered](crate::MemoryConfig::remembers_padding), and a row of nothing else takes no part: it
+    /// keeps its memory, and no time passes for it. Costs the device round trips of
+    /// [`MemoriaState::recall`](memoria_nn::MemoriaState::recall), and one more if there is padding.
     ///
     /// # Errors
     ///
-    /// [`ModelError::EmptyInput`], [`ModelError::WrongInputShape`] and [`ModelError::TooManyTokens`];
-    /// [`ModelError::NoMemory`] for a memory that a plain model is given, and [`ModelError::Memory`]. An
+    /// [`ModelError::EmptyInput`], [`ModelError::WrongInputShape`], [`ModelError::WrongInputDevice`],
+    /// [`ModelError::TooManyTokens`] and [`ModelError::InvalidInput`]; [`ModelError::NoMemory`] for a memory that a plain model is given, and [`ModelError::Memory`]. An
     /// input that does not fit is refused before the memory takes part.
     pub fn forward(
         &self,
         input: &ModelInput,
         memory: Option<&mut ModelMemory>,
     ) -> Result<EncoderOutput, ModelError> {
-        input.check(0, self.max_tokens())?;
+        let device = self.pooler.weight.val().device();
+        let input = input.checked(&self.embeddings.limits(), &device)?;
         let mask = padding_mask(input.mask_pad.clone());
-        let mut hidden = self.embeddings.forward(input);
+        let mut hidden = self.embeddings.forward(&input);
         let Some(memory) = memory else {
             for layer in &self.layers {
                 hidden = layer.forward(hidden, &mask, None).hidden;
@@ -96,14 +105,17 @@ impl Encoder {
         for layer in below {
             hidden = layer.forward(hidden, &mask, None).hidden;
         }
-        let recall = memory.memoria().recall(abstractor.forward(hidden.clone(), None))?;
+        let absent = input.rows_of_padding()?;
+        let left_out = input.mask_pad.filter(|_| !self.remembers_padding);
+        let working = abstractor.forward(hidden.clone(), left_out.clone()).memories;
+        let recall = memory.memoria().recall(RecallInput::new(working).absent(&absent))?;
         let mut weights = Vec::new();
         for layer in above {
             let output = layer.forward(hidden, &mask, Some(&recall));
             hidden = output.hidden;
             weights.extend(output.weights);
         }
-        let gains = memory.memoria().gains(&recall, weights)?;
+        let gains = memory.memoria().gains_except(&recall, weights, left_out.as_ref())?;
         memory.memoria().adjust(&recall, gains.clone())?;
         Ok(EncoderOutput { hidden, recall: Some(recall), gains })
     }

@@ -48,9 +48,8 @@ impl Gpt2LmHead {
     /// segment ago is lost, and right after the end of one there is hardly anything to go on from.
     ///
     /// Rows of a memory step together, so their prompts must be of the same length; without memory they
-    /// need not be. A row comes to what it would come to alone, but for its draws. A row that ended
-    /// before the last segment has begun is emptied in the memory, as by
-    /// [`ModelMemory::reset_rows`].
+    /// need not be. A row comes to what it would come to alone, but for its draws, and so does its memory:
+    /// no time passes for a row that has ended while others go on.
     ///
     /// Runs as [`valid`](Module::valid) does, without dropout or gradients; the memory's gradient window
     /// ends. Costs one device round trip per token, and those of
@@ -103,7 +102,7 @@ impl Gpt2LmHead {
     ) -> Result<Vec<Generated>, ModelError> {
         self.check_generation(prompts, config, memory.as_deref())?;
         if let Some(memory) = memory.as_deref_mut() {
-            memory.leave_autodiff();
+            memory.detach();
         }
         let with_memory = memory.is_some();
         let model = self.valid();

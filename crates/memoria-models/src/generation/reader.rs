@@ -1,6 +1,7 @@
 //! Tokens read one after the other, segment by segment.
 
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
+use memoria_nn::accumulated;
 
 use crate::{
     Gpt2Cache, Gpt2LmHead, ModelError, ModelInput, ModelMemory,
@@ -29,10 +30,12 @@ pub(crate) struct Reader<'a> {
 #[derive(Debug)]
 struct OpenSegment {
     recall: Option<Gpt2Recall>,
+    /// Rows that had ended before, which take no part.
+    absent: Vec<usize>,
     /// Hidden states, `[batch, tokens, d_model]` per piece that was read.
     hidden: Vec<Tensor<3>>,
     /// Weights over the reminded memories, as a mean over layers and a sum over the tokens that are not
-    /// padding, `[batch, n_head, 1, k]`.
+    /// padding, `[batch, n_head, 1, k]`, in single precision at least.
     weights: Option<Tensor<4>>,
 }
 
@@ -104,24 +107,21 @@ impl<'a> Reader<'a> {
         if let Some(Gpt2Recall { recall, .. }) = &open.recall {
             let counts = self.rows.iter().map(|row| row.iter().flatten().count().max(1) as f32);
             let counts = TensorData::new(counts.collect(), [self.rows.len(), 1, 1, 1]);
-            let counts = Tensor::<4>::from_data(counts, &self.device);
-            let mean = open.weights.map(|sum| sum / counts);
+            let mean = open.weights.map(|sum| {
+                let counts = Tensor::from_data(counts, (&sum.device(), sum.dtype()));
+                sum / counts
+            });
             let gains = memory.memoria().gains(recall, mean)?;
             memory.memoria().adjust(recall, gains)?;
         }
-        memory.keep(Tensor::cat(open.hidden, 1), padding(&self.rows, &self.device))?;
-        let ended: Vec<usize> = (0..self.rows.len())
-            .filter(|&row| self.rows[row].iter().all(Option::is_none))
-            .collect();
-        if !ended.is_empty() {
-            memory.reset_rows(&ended)?;
-        }
+        let left_out = padding(&self.rows, &self.device);
+        memory.keep(Tensor::cat(open.hidden, 1), left_out, &open.absent)?;
         Ok(())
     }
 
     /// Reads tokens that do not go beyond a segment's end, unless they are the first of the next.
     fn read(&mut self, new: Vec<Vec<Option<i64>>>) -> Result<Tensor<2>, ModelError> {
-        self.begin_segments()?;
+        self.begin_segments(&new)?;
         let before: Vec<usize> = self.rows.iter().map(Vec::len).collect();
         for (row, new) in self.rows.iter_mut().zip(&new) {
             row.extend(new);
@@ -130,10 +130,11 @@ impl<'a> Reader<'a> {
         let transformer = &self.model.transformer;
         let passed = if self.use_cache {
             let input = input(&new, &before, &self.device);
-            transformer.pass(&input, recall, Some(&mut self.cache))
+            let embedded = transformer.embed(&input, Some(&mut self.cache));
+            transformer.pass(embedded, recall, Some(&mut self.cache))
         } else {
             let input = input(&self.rows, &vec![0; before.len()], &self.device);
-            transformer.pass(&input, recall, None)
+            transformer.pass(transformer.embed(&input, None), recall, None)
         };
         let [batch, seq, d_model] = passed.hidden.dims();
         let last = passed.hidden.clone().slice([0..batch, seq - 1..seq, 0..d_model]);
@@ -149,8 +150,9 @@ impl<'a> Reader<'a> {
         Ok(logits.reshape([batch, vocab_size]))
     }
 
-    /// Begins a new segment in every row whose present one is full.
-    fn begin_segments(&mut self) -> Result<(), ModelError> {
+    /// Begins a new segment in every row whose present one is full, with these tokens. Rows that have none
+    /// have ended: they will have none in all of the segment.
+    fn begin_segments(&mut self, new: &[Vec<Option<i64>>]) -> Result<(), ModelError> {
         let batch = self.rows.len();
         let full: Vec<usize> =
             (0..batch).filter(|&row| self.rows[row].len() == self.segment_len).collect();
@@ -166,8 +168,10 @@ impl<'a> Reader<'a> {
         if let Some(memory) = self.memory.as_deref_mut()
             && self.open.is_none()
         {
-            let recall = self.model.transformer.recall(batch, memory)?;
-            self.open = Some(OpenSegment { recall, hidden: Vec::new(), weights: None });
+            let has_ended = |&row: &usize| new[row].iter().all(Option::is_none);
+            let absent: Vec<usize> = (0..batch).filter(has_ended).collect();
+            let recall = self.model.transformer.recall(batch, &absent, memory)?;
+            self.open = Some(OpenSegment { recall, absent, hidden: Vec::new(), weights: None });
         }
         Ok(())
     }
@@ -177,7 +181,8 @@ impl OpenSegment {
     fn add(&mut self, passed: Passed, padding: Option<Tensor<2, Bool>>) {
         self.hidden.push(passed.hidden);
         let layers = passed.weights.len() as f32;
-        let Some(weights) = passed.weights.into_iter().reduce(|a, b| a + b) else { return };
+        let weights = passed.weights.into_iter().map(accumulated);
+        let Some(weights) = weights.reduce(|a, b| a + b) else { return };
         let shape @ [batch, _, seq, _] = weights.dims();
         let weights = match padding {
             None => weights,

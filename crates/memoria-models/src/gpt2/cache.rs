@@ -49,6 +49,12 @@ impl Gpt2Cache {
         *self = Self::default();
     }
 
+    /// Rows of the tokens it holds; `None` if it holds none.
+    pub(crate) fn batch(&self) -> Option<usize> {
+        let [keys, _] = self.layers.first()?.held.as_ref()?;
+        Some(keys.dims()[0])
+    }
+
     /// The keys and values of `count` blocks.
     pub(crate) fn layers(&mut self, count: usize) -> &mut [KeysAndValues] {
         self.layers.resize_with(count, KeysAndValues::default);

@@ -207,7 +207,7 @@ impl Gpt2Config {
             scale_attn_weights: fields.or("scale_attn_weights", true)?,
             scale_attn_by_inverse_layer_idx: fields.or("scale_attn_by_inverse_layer_idx", false)?,
             tie_word_embeddings: fields.optional("tie_word_embeddings")?,
-            memory: if with_memory { Some(MemoryConfig::read(&mut fields)?) } else { None },
+            memory: if with_memory { Some(MemoryConfig::read(&mut fields, false)?) } else { None },
             ..Self::new(
                 fields.required(&["vocab_size"])?,
                 fields.required(&["n_positions", "max_position_embeddings"])?,

@@ -5,7 +5,7 @@ use burn::{
 };
 use memoria_nn::Recall;
 
-use super::{Gpt2, Gpt2Cache, Gpt2Config};
+use super::{Gpt2, Gpt2Cache, Gpt2Config, Gpt2Recall};
 use crate::{ModelError, ModelInput, ModelMemory, init::Normal};
 
 /// GPT-2 with a language modelling head, plain or with a memory. Its fields have the names of
@@ -49,8 +49,9 @@ impl Gpt2LmHead {
     ///
     /// For a model with memory and a `memory`: the segment before this one is remembered, what it reminds
     /// of is attended to and lives on, and this segment is kept for the next one. Without `memory` the
-    /// segment is read by itself. Costs the device round trips of
-    /// [`MemoriaState::recall`](memoria_nn::MemoriaState::recall).
+    /// segment is read by itself. Padding is not remembered, and a row of nothing else takes no part: it
+    /// keeps its memory and what it has read last, and no time passes for it. Costs the device round trips
+    /// of [`MemoriaState::recall`](memoria_nn::MemoriaState::recall), and one more if there is padding.
     ///
     /// # Errors
     ///
@@ -61,20 +62,25 @@ impl Gpt2LmHead {
         input: &ModelInput,
         memory: Option<&mut ModelMemory>,
     ) -> Result<Gpt2Output, ModelError> {
-        self.transformer.check(input, None)?;
+        let input = self.transformer.checked(input, None)?;
+        // All that an input can be refused for is done before the memory takes part.
+        let embedded = self.transformer.embed(&input, None);
         let Some(memory) = memory else {
-            let hidden = self.transformer.pass(input, None, None).hidden;
+            let hidden = self.transformer.pass(embedded, None, None).hidden;
             let logits = self.logits(hidden.clone());
             return Ok(Gpt2Output { logits, hidden, recall: None, gains: None });
         };
-        let recall = self.transformer.recall(input.input_ids.dims()[0], memory)?;
-        let passed = self.transformer.pass(input, recall.as_ref(), None);
+        let absent = input.rows_of_padding()?;
+        let batch = input.input_ids.dims()[0];
+        let recall = self.transformer.recall(batch, &absent, memory)?;
+        let passed = self.transformer.pass(embedded, recall.as_ref(), None);
+        let left_out = input.mask_pad.filter(|_| !self.transformer.remembers_padding);
         let mut gains = None;
-        if let Some(recall) = &recall {
-            gains = memory.memoria().gains(&recall.recall, passed.weights)?;
-            memory.memoria().adjust(&recall.recall, gains.clone())?;
+        if let Some(Gpt2Recall { recall, .. }) = &recall {
+            gains = memory.memoria().gains_except(recall, passed.weights, left_out.as_ref())?;
+            memory.memoria().adjust(recall, gains.clone())?;
         }
-        memory.keep(passed.hidden.clone(), None)?;
+        memory.keep(passed.hidden.clone(), left_out, &absent)?;
         Ok(Gpt2Output {
             logits: self.logits(passed.hidden.clone()),
             hidden: passed.hidden,

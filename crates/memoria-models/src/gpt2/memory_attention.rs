@@ -3,7 +3,10 @@ use burn::{
     nn::{Dropout, DropoutConfig, Linear},
     tensor::{Bool, Device, Tensor},
 };
-use memoria_nn::{MemoryAttentionConfig, MemoryAttentionOutput, apply_dropout, attend_to_memories};
+use memoria_nn::{
+    MemoryAttentionConfig, MemoryAttentionOutput, ProjectedMemories, apply_dropout,
+    attend_to_memories,
+};
 
 use super::Gpt2Config;
 use crate::init::Normal;
@@ -58,8 +61,8 @@ impl Gpt2MemoryAttention {
         mask_pad: Option<Tensor<2, Bool>>,
     ) -> MemoryAttentionOutput {
         let query = self.q_attn.forward(hidden);
-        let attended =
-            attend_to_memories(query, key, value, mask_pad, self.n_head, &self.attn_dropout);
+        let projected = ProjectedMemories::new(query, key, value).mask_pad(mask_pad);
+        let attended = attend_to_memories(projected, self.n_head, &self.attn_dropout);
         MemoryAttentionOutput { context: self.added(attended.context), ..attended }
     }
 

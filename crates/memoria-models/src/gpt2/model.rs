@@ -3,13 +3,15 @@ use burn::{
     nn::{Dropout, DropoutConfig, Embedding, LayerNorm, LayerNormConfig},
     tensor::{Bool, Device, Int, Tensor, TensorData},
 };
-use memoria_nn::{Abstractor, AbstractorConfig, Recall, apply_dropout};
+use memoria_nn::{Abstractor, AbstractorConfig, Recall, ScoreMask, apply_dropout};
 
 use super::{
     Gpt2Block, Gpt2Cache, Gpt2Config,
     block::{BlockOutput, SegmentRecall},
 };
-use crate::{ModelError, ModelInput, ModelMemory, attention::causal_mask, init::Normal};
+use crate::{
+    ModelError, ModelInput, ModelMemory, attention::causal_mask, init::Normal, input::Limits,
+};
 
 /// GPT-2 without head, plain or with a memory. Its fields have the names of checkpoints.
 ///
@@ -31,6 +33,8 @@ pub struct Gpt2 {
     pub ln_f: LayerNorm,
     /// Makes working memories; none in a plain GPT-2.
     pub abs: Option<Abstractor>,
+    /// Whether padding is [remembered](crate::MemoryConfig::remembers_padding).
+    pub remembers_padding: bool,
 }
 
 /// What a segment is reminded of, before it is read.
@@ -38,6 +42,13 @@ pub struct Gpt2 {
 pub(crate) struct Gpt2Recall {
     pub(crate) recall: Recall,
     without_memory: Option<Tensor<3, Bool>>,
+}
+
+/// A segment, or a part of one, before it goes through the blocks.
+pub(crate) struct Embedded {
+    /// `[batch, seq, d_model]`.
+    hidden: Tensor<3>,
+    mask: ScoreMask,
 }
 
 /// A segment, or a part of one, that went through the blocks.
@@ -66,6 +77,10 @@ impl Gpt2 {
                 .with_epsilon(config.layer_norm_epsilon)
                 .init(device),
             abs: config.memory.as_ref().map(|memory| abstractor(memory.num_memories)),
+            remembers_padding: config
+                .memory
+                .as_ref()
+                .is_some_and(|memory| memory.remembers_padding),
         }
     }
 
@@ -79,60 +94,80 @@ impl Gpt2 {
     ///
     /// # Errors
     ///
-    /// [`ModelError::EmptyInput`], [`ModelError::WrongInputShape`] and [`ModelError::TooManyTokens`].
+    /// [`ModelError::EmptyInput`], [`ModelError::WrongInputShape`], [`ModelError::WrongInputDevice`],
+    /// [`ModelError::TooManyTokens`] and [`ModelError::InvalidInput`].
     pub fn forward(
         &self,
         input: &ModelInput,
-        cache: Option<&mut Gpt2Cache>,
+        mut cache: Option<&mut Gpt2Cache>,
     ) -> Result<Tensor<3>, ModelError> {
-        self.check(input, cache.as_deref())?;
-        Ok(self.pass(input, None, cache).hidden)
+        let input = self.checked(input, cache.as_deref())?;
+        let embedded = self.embed(&input, cache.as_deref_mut());
+        Ok(self.pass(embedded, None, cache).hidden)
     }
 
-    pub(crate) fn check(
+    /// An input as the model takes it.
+    pub(crate) fn checked(
         &self,
         input: &ModelInput,
         cache: Option<&Gpt2Cache>,
-    ) -> Result<(), ModelError> {
-        input.check(cache.map_or(0, Gpt2Cache::len), self.n_positions())
+    ) -> Result<ModelInput, ModelError> {
+        let (tokens, positions) = (self.wte.weight.lazy_shape()[0], self.n_positions());
+        let got @ [batch, seq] = input.input_ids.dims();
+        if let Some(held) = cache.and_then(Gpt2Cache::batch).filter(|&held| held != batch) {
+            let (tensor, expected) = ("input_ids beside those that the cache holds", [held, seq]);
+            return Err(ModelError::WrongInputShape { tensor, expected, got });
+        }
+        let before = cache.map_or(0, Gpt2Cache::len);
+        let limits =
+            Limits { tokens, token_types: tokens, positions, max_tokens: positions, before };
+        input.checked(&limits, &self.wte.weight.val().device())
     }
 
-    /// What the previous segment reminds of, for a batch of so many rows; `None` if there is none.
+    /// What the previous segment reminds of, for a batch of so many rows, of which those in `absent` take no
+    /// part; `None` if there is none.
     pub(crate) fn recall(
         &self,
         batch: usize,
+        absent: &[usize],
         memory: &mut ModelMemory,
     ) -> Result<Option<Gpt2Recall>, ModelError> {
         let abstractor = self.abs.as_ref().ok_or(ModelError::NoMemory)?;
         let recalled =
-            memory.recall_previous(batch, &self.wte.weight.val(), |hidden, left_out| {
-                abstractor.forward(hidden, left_out)
+            memory.recall_previous(batch, absent, &self.wte.weight.val(), |hidden, left_out| {
+                abstractor.forward(hidden, left_out).memories
             })?;
-        Ok(recalled.map(|(recall, begun_anew)| {
-            let without_memory = (!begun_anew.is_empty()).then(|| {
+        Ok(recalled.map(|(recall, without)| {
+            let without_memory = (!without.is_empty()).then(|| {
                 let batch = recall.working.dims()[0];
-                let rows: Vec<bool> = (0..batch).map(|row| begun_anew.contains(&row)).collect();
+                let mut rows = vec![false; batch];
+                without.iter().for_each(|&row| rows[row] = true);
                 Tensor::from_data(TensorData::new(rows, [batch, 1, 1]), &recall.working.device())
             });
             Gpt2Recall { recall, without_memory }
         }))
     }
 
-    /// Runs tokens, which were [checked](Self::check), through the blocks.
-    pub(crate) fn pass(
-        &self,
-        input: &ModelInput,
-        recall: Option<&Gpt2Recall>,
-        mut cache: Option<&mut Gpt2Cache>,
-    ) -> Passed {
+    /// Tokens, which were [checked](Self::checked), as they enter the blocks; a cache takes note of them.
+    pub(crate) fn embed(&self, input: &ModelInput, cache: Option<&mut Gpt2Cache>) -> Embedded {
         let shape @ [_, seq] = input.input_ids.dims();
         let before = cache.as_deref().map_or(0, Gpt2Cache::len);
-        let mut hidden = self.embed(input, before);
-        let mask_pad = match cache.as_deref_mut() {
+        let hidden = self.embeddings(input, before);
+        let mask_pad = match cache {
             None => input.mask_pad.clone(),
             Some(cache) => cache.extend(shape, input.mask_pad.clone(), &hidden),
         };
         let mask = causal_mask(mask_pad, [seq, before + seq], &hidden);
+        Embedded { hidden, mask }
+    }
+
+    /// Runs tokens through the blocks.
+    pub(crate) fn pass(
+        &self,
+        Embedded { mut hidden, mask }: Embedded,
+        recall: Option<&Gpt2Recall>,
+        cache: Option<&mut Gpt2Cache>,
+    ) -> Passed {
         let recall = recall.map(|Gpt2Recall { recall, without_memory }| SegmentRecall {
             recall,
             without_memory: without_memory.as_ref(),
@@ -148,7 +183,7 @@ impl Gpt2 {
         Passed { hidden: self.ln_f.forward(hidden), weights: all_weights }
     }
 
-    fn embed(&self, input: &ModelInput, before: usize) -> Tensor<3> {
+    fn embeddings(&self, input: &ModelInput, before: usize) -> Tensor<3> {
         let [_, seq] = input.input_ids.dims();
         let tokens = self.wte.forward(input.input_ids.clone());
         let positions = match &input.position_ids {

@@ -59,7 +59,8 @@ impl Previous {
                 None => mask,
             });
         }
-        if let Some(graph) = state.kept_graph() {
+        let fits = |graph: &Tensor<3>| graph.dims()[0] == batch && graph.dims()[1] >= longest;
+        if let Some(graph) = state.kept_graph().filter(fits) {
             // Rows that were reset since may have been the longest.
             hidden = graph.narrow(1, 0, longest);
         }
@@ -67,7 +68,7 @@ impl Previous {
     }
 
     /// Attaches a segment `[batch, seq, d_model]` of which memories will be made of all positions but those in
-    /// `left_out` `[batch, seq]`.
+    /// `left_out` `[batch, seq]`. Rows in `absent` keep what they have.
     ///
     /// # Errors
     ///
@@ -76,21 +77,30 @@ impl Previous {
         state: &mut MemoriaState,
         hidden: Tensor<3>,
         left_out: Option<Tensor<2, Bool>>,
+        absent: &[usize],
     ) -> Result<(), MemoriaError> {
+        let held = match absent {
+            [] => None,
+            _ => Self::of(state)?.map(|held| held.hidden),
+        };
         let (memory, dtype) = (state.memoria(), hidden.dtype());
-        memory.attach_rows(HIDDEN, hidden.clone().inner().into_dispatch(), &[])?;
+        memory.attach_rows(HIDDEN, hidden.clone().inner().into_dispatch(), absent)?;
         match left_out {
             Some(left_out) => {
                 let mask = left_out.inner().float().cast(dtype);
-                memory.attach_rows(LEFT_OUT, mask.into_dispatch(), &[])?;
+                memory.attach_rows(LEFT_OUT, mask.into_dispatch(), absent)?;
             }
             None => {
-                for row in 0..memory.batch() {
+                for row in (0..memory.batch()).filter(|row| !absent.contains(row)) {
                     memory.remove_attachment(row, LEFT_OUT)?;
                 }
             }
         }
-        state.keep_graph(hidden);
+        let is_absent: Vec<bool> = (0..hidden.dims()[0]).map(|row| absent.contains(&row)).collect();
+        state.keep_graph(match held {
+            Some(held) => instead(hidden, held, is_absent),
+            None => hidden,
+        });
         Ok(())
     }
 
@@ -117,4 +127,20 @@ impl Previous {
         }
         Ok(())
     }
+}
+
+/// Hidden states `[batch, seq, d_model]`, and in some rows others, as long as the longer of both.
+fn instead(hidden: Tensor<3>, others: Tensor<3>, rows: Vec<bool>) -> Tensor<3> {
+    let longest = hidden.dims()[1].max(others.dims()[1]);
+    let [hidden, others] = [hidden, others].map(|hidden| {
+        let [batch, seq, d_model] = hidden.dims();
+        if seq == longest {
+            return hidden;
+        }
+        let options = (&hidden.device(), hidden.dtype());
+        Tensor::cat(vec![hidden, Tensor::zeros([batch, longest - seq, d_model], options)], 1)
+    });
+    let rows = TensorData::new(rows, [hidden.dims()[0], 1, 1]);
+    let rows = Tensor::<3, Bool>::from_data(rows, &hidden.device());
+    hidden.clone().mask_where(rows.expand(hidden.dims()), others)
 }

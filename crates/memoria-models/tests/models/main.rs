@@ -3,7 +3,9 @@
 
 mod checkpoints;
 mod gradients;
+mod inference;
 mod refusals;
 mod rows;
 mod saving;
 mod sizes;
+mod window;

@@ -1,14 +1,22 @@
 //! Rows of a batch are documents of their own: each comes to what it would come to alone, and one may begin
-//! anew while its neighbours go on.
+//! anew while its neighbours go on. Padding belongs to none of them.
 
 use std::path::{Path, PathBuf};
 
-use burn::tensor::{Device, Tensor};
-use memoria_core::MemoriaError;
-use memoria_models::{Gpt2LmHead, MemoryConfig, ModelInput, ModelMemory, SequenceClassifier};
+use burn::{
+    backend::Dispatch,
+    tensor::{Device, Tensor},
+};
+use memoria_core::{EngramKind, MemoriaError, Restore};
+use memoria_models::{
+    EncoderConfig, Gpt2Config, Gpt2LmHead, MemoryConfig, ModelInput, ModelMemory,
+    SequenceClassifier,
+};
 use rstest::rstest;
+use serde_json::{Map, Value};
 
 const TOLERANCE: f32 = 1e-4;
+const VOCABULARY: usize = 101;
 const SEGMENTS: usize = 8;
 
 /// A segment through a model with its memory: logits, row by row.
@@ -31,25 +39,7 @@ fn rows<const D: usize>(logits: Tensor<D>) -> Vec<Vec<f32>> {
 }
 
 fn load(name: &str, device: &Device) -> Model {
-    if name.starts_with("gpt2") {
-        let loaded = Gpt2LmHead::from_pretrained(folder(name), device).unwrap();
-        let model = loaded.model;
-        Model {
-            forward: Box::new(move |input, memory| {
-                rows(model.forward(input, Some(memory)).unwrap().logits)
-            }),
-            memory: loaded.config.memory.unwrap(),
-        }
-    } else {
-        let loaded = SequenceClassifier::from_pretrained(folder(name), device).unwrap();
-        let model = loaded.model;
-        Model {
-            forward: Box::new(move |input, memory| {
-                rows(model.forward(input, Some(memory)).unwrap().logits)
-            }),
-            memory: loaded.config.memory.unwrap(),
-        }
-    }
+    load_that(false, name, device)
 }
 
 /// A segment of a document; token 1 is RoBERTa's padding.
@@ -58,7 +48,7 @@ fn tokens(document: usize, segment: usize) -> Vec<i64> {
 }
 
 fn input(rows: &[Vec<i64>], device: &Device) -> ModelInput {
-    ModelInput::from_rows(rows, None, 101, device).unwrap()
+    ModelInput::from_rows(rows, None, VOCABULARY, device).unwrap()
 }
 
 fn assert_same(got: &[f32], expected: &[f32], place: &str) {
@@ -165,4 +155,137 @@ fn a_row_that_there_is_none_of_cannot_begin_anew() {
         Err(MemoriaError::RowOutOfRange { got: 2, rows: 2 })
     ));
     memory.reset_rows(&[1]).unwrap();
+}
+
+/// A model with memory, its parameters as loaded, that remembers padding or not.
+fn load_that(remembers_padding: bool, name: &str, device: &Device) -> Model {
+    if name.starts_with("gpt2") {
+        let mut loaded = Gpt2LmHead::from_pretrained(folder(name), device).unwrap();
+        loaded.model.transformer.remembers_padding = remembers_padding;
+        let model = loaded.model;
+        Model {
+            forward: Box::new(move |input, memory| {
+                rows(model.forward(input, Some(memory)).unwrap().logits)
+            }),
+            memory: loaded.config.memory.unwrap(),
+        }
+    } else {
+        let mut loaded = SequenceClassifier::from_pretrained(folder(name), device).unwrap();
+        loaded.model.encoder.remembers_padding = remembers_padding;
+        let model = loaded.model;
+        Model {
+            forward: Box::new(move |input, memory| {
+                rows(model.forward(input, Some(memory)).unwrap().logits)
+            }),
+            memory: loaded.config.memory.unwrap(),
+        }
+    }
+}
+
+/// Id, kind, fire count and lifespan of every engram of a row.
+fn engrams(memory: &mut ModelMemory, row: usize) -> Vec<(u64, EngramKind, u32, f32)> {
+    let state = memory.state().unwrap();
+    if state.batch() == 0 {
+        return Vec::new();
+    }
+    let row = state.row(row).unwrap();
+    row.engrams().map(|e| (e.id.0, e.kind, e.fire_count, e.lifespan)).collect()
+}
+
+fn assert_same_engrams(memory: &mut ModelMemory, row: usize, alone: &mut ModelMemory, place: &str) {
+    let (got, expected) = (engrams(memory, row), engrams(alone, 0));
+    let parts = |engrams: &[(u64, EngramKind, u32, f32)]| {
+        engrams.iter().map(|e| (e.0, e.1, e.2)).collect::<Vec<_>>()
+    };
+    assert_eq!(parts(&got), parts(&expected), "{place}");
+    for (got, expected) in got.iter().zip(&expected) {
+        assert!((got.3 - expected.3).abs() < 1e-3, "{place}: {} for {}", got.3, expected.3);
+    }
+}
+
+/// Documents of which row 1 is shorter in every segment, row 2 in some, and has nothing at all in others.
+#[rstest]
+fn padding_makes_no_memory(
+    #[values("gpt2-memoria", "bert-memoria", "roberta-memoria")] name: &str,
+) {
+    let device = Device::flex();
+    let model = load_that(false, name, &device);
+    let length = |row: usize, segment: usize| match row {
+        0 => 9,
+        1 => [6, 3, 7, 6, 1, 2, 8, 5][segment],
+        _ => [9, 0, 0, 4, 9, 0, 9, 2][segment],
+    };
+    let mut memory = model.memory.init().unwrap();
+    let mut alone = [0, 1, 2].map(|_| model.memory.init().unwrap());
+    for segment in 0..SEGMENTS {
+        let (mut ids, mut mask) = (Vec::new(), Vec::new());
+        for row in 0..3 {
+            let known = length(row, segment);
+            let at = |at: usize| if at < known { tokens(row, segment)[at] } else { 1 };
+            ids.push((0..9).map(at).collect::<Vec<_>>());
+            mask.push((0..9).map(|at| i64::from(at < known)).collect::<Vec<_>>());
+        }
+        let input = ModelInput::from_rows(&ids, Some(&mask), VOCABULARY, &device).unwrap();
+        let got = (model.forward)(&input, &mut memory);
+        for (row, alone) in alone.iter_mut().enumerate() {
+            let (known, place) = (length(row, segment), format!("segment {segment}, row {row}"));
+            if known > 0 {
+                let text = [ids[row][..known].to_vec()];
+                let expected = (model.forward)(&self::input(&text, &device), alone).remove(0);
+                // Of GPT-2, for every token that is none of padding.
+                assert_same(&got[row][..expected.len()], &expected, &place);
+            }
+            assert_same_engrams(&mut memory, row, alone, &place);
+        }
+    }
+    assert!(engrams(&mut memory, 2).iter().any(|engram| engram.1 == EngramKind::LongTerm));
+}
+
+/// A document that is long over, and others that go on, in batches that are saved, split and merged.
+#[rstest]
+fn no_time_passes_for_a_document_that_is_over(
+    #[values("gpt2-memoria", "bert-memoria")] name: &str,
+    #[values(false, true)] remembers_padding: bool,
+) {
+    let device = Device::flex();
+    let model = load_that(remembers_padding, name, &device);
+    let mut memory = model.memory.init().unwrap();
+    for segment in 0..4 {
+        let rows = [tokens(0, segment), tokens(1, segment)];
+        (model.forward)(&input(&rows, &device), &mut memory);
+    }
+    let mut alone = memory.clone().split(&[1]).unwrap();
+    for segment in 4..12 {
+        let rows = [tokens(0, segment), vec![1; 9]];
+        let mask = [vec![1; 9], vec![0; 9]];
+        let input = ModelInput::from_rows(&rows, Some(&mask), VOCABULARY, &device).unwrap();
+        (model.forward)(&input, &mut memory);
+        if segment == 8 {
+            let saved = memory.snapshot().unwrap().to_bytes().unwrap();
+            let restored = Restore::<Dispatch>::new(device.as_dispatch()).read_bytes(&saved);
+            memory = restored.unwrap().try_into().unwrap();
+        }
+        assert_same_engrams(&mut memory, 1, &mut alone, &format!("segment {segment}"));
+    }
+    let rows = [tokens(0, 12), tokens(1, 4)];
+    let got = (model.forward)(&input(&rows, &device), &mut memory).remove(1);
+    let expected = (model.forward)(&input(&rows[1..], &device), &mut alone).remove(0);
+    assert_same(&got, &expected, "the segment after");
+    assert_same_engrams(&mut memory, 1, &mut alone, "the segment after");
+}
+
+/// What checkpoints of the package say about padding without saying it.
+#[test]
+fn whether_padding_is_remembered_goes_with_the_kind_of_the_checkpoint() {
+    let of_gpt2 = Gpt2Config::from_pretrained(folder("gpt2-memoria")).unwrap().memory.unwrap();
+    assert!(!of_gpt2.remembers_padding);
+    for name in ["bert-memoria", "roberta-memoria"] {
+        let config = EncoderConfig::from_pretrained(folder(name)).unwrap();
+        assert!(config.memory.as_ref().unwrap().remembers_padding, "{name}");
+        let memory = config.memory.clone().unwrap().with_remembers_padding(false);
+        let config = config.with_memory(memory, 1);
+        let map = Map::from(config.clone());
+        assert_eq!(map["memoria_remembers_padding"], Value::from(false));
+        assert_eq!(EncoderConfig::try_from(map).unwrap().memory, config.memory);
+    }
 }

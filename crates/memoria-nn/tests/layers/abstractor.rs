@@ -3,9 +3,9 @@
 use burn::{
     module::Param,
     nn::Linear,
-    tensor::{Device, Tensor, TensorData},
+    tensor::{Bool, DType, Device, FloatDType, Tensor, TensorData},
 };
-use memoria_nn::AbstractorConfig;
+use memoria_nn::{Abstractor, AbstractorConfig};
 use rstest::rstest;
 use serde_json::Value;
 
@@ -44,7 +44,7 @@ fn equals_the_reference(#[case] device: Device) {
     abstractor.feedforward = linear(&file, "feedforward", &device);
     abstractor.output = linear(&file, "output", &device);
     let input = TensorData::new(numbers(&file["input"]), [3, 9, 16]);
-    let output = abstractor.forward(Tensor::from_data(input, &device), None);
+    let output = abstractor.forward(Tensor::from_data(input, &device), None).memories;
     assert_eq!(output.dims(), [3, 5, 16]);
     let expected = numbers(&file["output"]);
     for (got, expected) in output.into_data().iter::<f32>().zip(expected) {
@@ -61,7 +61,40 @@ fn padding_takes_no_part() {
     let other = Tensor::cat(vec![hidden.clone(), hidden.clone() * 7.0], 1);
     let mask: Vec<bool> = (0..20).map(|place| place % 10 >= 5).collect();
     let mask = Tensor::from_data(TensorData::new(mask, [2, 10]), &device);
-    let expected = abstractor.forward(hidden, None).into_data();
-    let got = abstractor.forward(other, Some(mask)).into_data();
+    let expected = abstractor.forward(hidden, None).memories.into_data();
+    let got = abstractor.forward(other, Some(mask)).memories.into_data();
     got.assert_approx_eq::<f32>(&expected, burn::tensor::Tolerance::absolute(1e-5));
+}
+
+/// However low the positions that are no padding score, and however high padding does.
+#[rstest]
+fn padding_takes_no_part_beside_hidden_states_of_a_large_norm(
+    #[values(FloatDType::F32, FloatDType::F16, FloatDType::BF16)] dtype: FloatDType,
+) {
+    let device = Device::flex();
+    let mut abstractor = AbstractorConfig::new(2, 1).init(&device);
+    // Scores are the first number of a position times 150.
+    abstractor.query_embeddings = Param::from_tensor(Tensor::from_data([[[150.0, 0.0]]], &device));
+    abstractor.key_transform = abstractor.value_transform.clone();
+    let half = |param: Param<Tensor<2>>| param.map(|weight| weight.cast(dtype));
+    let halved = |mut linear: Linear| {
+        linear.weight = half(linear.weight);
+        linear.bias = linear.bias.map(|bias| bias.map(|bias| bias.cast(dtype)));
+        linear
+    };
+    let queries = abstractor.query_embeddings.clone();
+    let abstractor = Abstractor {
+        query_embeddings: queries.map(|queries| queries.cast(dtype)),
+        key_transform: halved(abstractor.key_transform),
+        value_transform: halved(abstractor.value_transform),
+        feedforward: halved(abstractor.feedforward),
+        output: halved(abstractor.output),
+        ..AbstractorConfig::new(4, 2).init(&device)
+    };
+    let hidden = [[[-400.0, 1.0], [-400.0, 3.0], [1.0, 1000.0]]];
+    let hidden = Tensor::<3>::from_data(hidden, (&device, DType::from(dtype)));
+    let mask = Tensor::<2, Bool>::from_data([[false, false, true]], &device);
+    let got: Vec<f32> =
+        abstractor.forward(hidden, Some(mask)).memories.into_data().iter().collect();
+    assert_eq!(got, [-400.0, 2.0]);
 }

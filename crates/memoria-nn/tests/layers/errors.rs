@@ -6,7 +6,7 @@ use burn::tensor::{Bool, Device, Tensor};
 use memoria_core::{MemoriaConfig, MemoriaError};
 use memoria_nn::{
     AbstractorConfig, MemoriaLayerConfig, MemoriaState, MemoriaStateConfig, MemoryAttentionConfig,
-    MemoryAttentionInput,
+    MemoryAttentionInput, RecallInput,
 };
 use rstest::rstest;
 
@@ -49,7 +49,7 @@ fn a_scale_that_is_not_finite_makes_no_state(#[case] scale: f32) {
 
 #[test]
 fn working_memories_that_do_not_fit_are_refused() {
-    use MemoriaError::{EmptyDimension, NonFiniteData, WrongDimension};
+    use MemoriaError::{EmptyDimension, NonFiniteData, NonFiniteQuery, WrongDimension};
     for is_peek in [false, true] {
         let give = |shape: [usize; 3]| {
             refused(|state| match is_peek {
@@ -65,7 +65,7 @@ fn working_memories_that_do_not_fit_are_refused() {
             true => state.peek(ones([2, 2, 4]) * f32::NAN),
             false => state.recall(ones([2, 2, 4]) * f32::NAN),
         });
-        assert!(matches!(error, NonFiniteData { .. }), "{error}");
+        assert!(matches!(error, NonFiniteData { .. } | NonFiniteQuery { .. }), "{error}");
     }
 }
 
@@ -108,7 +108,18 @@ fn weights_that_do_not_fit_are_refused_and_others_can_be_given() {
         let error = state.reinforce(&recall, Some(ones(shape))).unwrap_err();
         assert!(matches!(error, MemoriaError::EmptyDimension { .. }), "{error}");
     }
-    state.reinforce(&recall, Some(ones([2, 1, 1, width]))).unwrap();
+    let padding =
+        |shape: [usize; 2], device: &Device| Tensor::<2, Bool>::full(shape, false, device);
+    let (here, queries) = (Device::flex(), || Some(ones([2, 1, 3, width])));
+    for shape in [[3, 3], [2, 4]] {
+        let padding = padding(shape, &here);
+        let error = state.reinforce_except(&recall, queries(), Some(&padding)).unwrap_err();
+        assert!(matches!(error, MemoriaError::WrongDimension { .. }), "{error}");
+    }
+    let away = padding([2, 3], &elsewhere());
+    let error = state.reinforce_except(&recall, queries(), Some(&away)).unwrap_err();
+    assert!(matches!(error, MemoriaError::WrongDevice { .. }), "{error}");
+    state.reinforce_except(&recall, queries(), Some(&padding([2, 3], &here))).unwrap();
     let error = state.reinforce(&recall, None).unwrap_err();
     assert!(matches!(error, MemoriaError::NothingReminded), "{error}");
 
@@ -130,10 +141,30 @@ fn rows_that_do_not_exist_are_refused() {
     assert!(matches!(refused(|state| state.reset_rows(&[2])), RowOutOfRange { got: 2, rows: 2 }));
     assert!(matches!(refused(|state| state.split(&[2])), RowOutOfRange { got: 2, rows: 2 }));
     assert!(matches!(refused(|state| state.split(&[0, 0])), RowTwice { row: 0 }));
+    let working = || ones([2, 2, 4]);
+    let error = refused(|state| state.recall(RecallInput::new(working()).absent(&[2])));
+    assert!(matches!(error, RowOutOfRange { got: 2, rows: 2 }), "{error}");
+    let error = refused(|state| state.peek(RecallInput::new(working()).absent(&[0, 2])));
+    assert!(matches!(error, RowOutOfRange { got: 2, rows: 2 }), "{error}");
     let mut one = lived().split(&[0]).unwrap();
     let error = refused(|state| state.replace_row(2, &mut one));
     assert!(matches!(error, RowOutOfRange { got: 2, rows: 2 }), "{error}");
     assert!(matches!(config().init().unwrap().add_rows(1), Err(NoRows)));
+}
+
+/// Nothing can be remembered of it.
+#[test]
+fn a_segment_without_positions_is_refused() {
+    let layer = MemoriaLayerConfig::bidirectional(4, 2, 2).init(&Device::flex());
+    for error in [
+        refused(|state| layer.forward(ones([2, 0, 4]), state)),
+        refused(|state| layer.forward_peek(ones([2, 0, 4]), state)),
+    ] {
+        let MemoriaError::EmptyDimension { dimension: "sequence", got, .. } = &error else {
+            panic!("{error}")
+        };
+        assert_eq!(got[..], [2, 0, 4]);
+    }
 }
 
 /// Programming mistakes panic, as in Burn's own modules, and say what was expected.
@@ -143,9 +174,9 @@ fn modules_panic_at_shapes_that_do_not_fit() {
     let panics = |call: &dyn Fn()| catch_unwind(AssertUnwindSafe(call)).is_err();
     assert!(panics(&|| drop(MemoryAttentionConfig::new(10, 3).init(&device))));
     assert!(panics(&|| drop(MemoryAttentionConfig::new(10, 0).init(&device))));
-    assert!(panics(&|| drop(MemoriaLayerConfig::new(10, 3, 2).init(&device))));
+    assert!(panics(&|| drop(MemoriaLayerConfig::bidirectional(10, 3, 2).init(&device))));
     let abstractor = AbstractorConfig::new(4, 2).init(&device);
-    assert!(panics(&|| drop(abstractor.forward(ones([2, 3, 5]), None))));
+    assert!(panics(&|| drop(abstractor.forward(ones([2, 3, 5]), None).memories)));
     let mask = Tensor::<2, Bool>::from_data([[true, false]], &device);
     assert!(panics(&|| drop(abstractor.forward(ones([2, 3, 4]), Some(mask.clone())))));
     let attention = MemoryAttentionConfig::new(4, 2).init(&device);
@@ -154,7 +185,7 @@ fn modules_panic_at_shapes_that_do_not_fit() {
     };
     assert!(panics(&|| drop(attend([3, 3, 4]))));
     assert!(panics(&|| drop(attend([2, 3, 5]))));
-    let layer = MemoriaLayerConfig::new(4, 2, 2).init(&device);
+    let layer = MemoriaLayerConfig::bidirectional(4, 2, 2).init(&device);
     assert!(panics(&|| drop(layer.forward(ones([2, 3, 5]), &mut lived()))));
     assert!(panics(&|| drop(layer.forward_peek(ones([2, 3, 5]), &mut lived()))));
     let recall = lived().recall(ones([2, 2, 4])).unwrap();

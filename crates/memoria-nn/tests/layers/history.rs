@@ -7,7 +7,7 @@ use memoria_nn::{MemoriaLayerConfig, MemoriaStateConfig};
 #[test]
 fn a_layers_memory_is_recorded() {
     let device = Device::flex();
-    let layer = MemoriaLayerConfig::new(16, 2, 4).init(&device);
+    let layer = MemoriaLayerConfig::bidirectional(16, 2, 4).init(&device);
     let config = MemoriaStateConfig::new(MemoriaConfig::new(3, 6, 4, 3.0, 3));
     let mut memory = config.init().unwrap();
     assert!(matches!(memory.history(), Err(MemoriaError::NotRecorded)));

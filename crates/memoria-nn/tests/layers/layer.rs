@@ -4,12 +4,12 @@ use burn::{
     module::Module,
     nn::transformer::{TransformerEncoder, TransformerEncoderConfig, TransformerEncoderInput},
     optim::{AdamConfig, GradientsParams},
-    tensor::{DType, Device, Distribution, FloatDType, Tensor, TensorData},
+    tensor::{Bool, DType, Device, Distribution, FloatDType, Tensor, TensorData},
 };
 use memoria_core::{EngramId, MemoriaConfig, MemoriaError};
 use memoria_nn::{
-    MemoriaLayer, MemoriaLayerConfig, MemoriaState, MemoriaStateConfig, MemoryAttentionConfig,
-    MemoryAttentionInput,
+    MemoriaLayer, MemoriaLayerConfig, MemoriaLayerInput, MemoriaState, MemoriaStateConfig,
+    MemoryAttentionConfig, MemoryAttentionInput,
 };
 use rstest::rstest;
 
@@ -22,7 +22,7 @@ fn memory(bptt: usize) -> MemoriaState {
 }
 
 fn layer(device: &Device) -> MemoriaLayer {
-    MemoriaLayerConfig::new(16, 2, 3).with_dropout(0.5).init(device)
+    MemoriaLayerConfig::bidirectional(16, 2, 3).with_dropout(0.5).init(device)
 }
 
 fn hidden(batch: usize, device: &Device) -> Tensor<3> {
@@ -43,7 +43,7 @@ fn a_rows_gains_sum_to_alpha_times_what_it_was_reminded_of() {
             memory.reset_rows(&[1]).unwrap();
         }
         let input = hidden(3, &device);
-        let working = layer.abstractor.forward(input.clone(), None);
+        let working = layer.abstractor.forward(input.clone(), None).memories;
         let recall = memory.recall(working).unwrap();
         let before: Vec<Vec<f32>> = (0..3)
             .map(|row| {
@@ -214,7 +214,7 @@ fn half_precision_inference(#[values(FloatDType::F16, FloatDType::BF16)] dtype: 
     let halve = |tensor: Tensor<3>| tensor.cast(dtype);
     let mut memory = memory(0);
     for _ in 0..6 {
-        let working = halve(model.abstractor.forward(hidden(2, &device), None));
+        let working = halve(model.abstractor.forward(hidden(2, &device), None).memories);
         let recall = memory.recall(working).unwrap();
         if let Some(reminded) = &recall.reminded {
             assert_eq!(reminded.data.dtype(), DType::from(dtype));
@@ -241,4 +241,45 @@ fn a_row_reminded_of_nothing_does_not_feel_its_neighbours() {
         let difference = (other.narrow(0, 1, 1) - alone.clone()).abs().max().into_scalar::<f32>();
         assert!(difference < 1e-6, "{difference}");
     }
+}
+
+/// Row 1 is padded, and has nothing at all in the third and fourth segments.
+#[test]
+fn padding_makes_no_memories_and_no_lifespan() {
+    let device = Device::flex();
+    let layer = layer(&device);
+    let (mut batch, mut alone) = (memory(0), memory(0));
+    for segment in 0..10 {
+        let known = [3, 1, 0, 0, 5, 4, 2, 5, 0, 3][segment];
+        let input = hidden(2, &device);
+        let padding = (0..2).flat_map(|row| (0..5).map(move |at| row == 1 && at >= known));
+        let padding = TensorData::new(padding.collect::<Vec<bool>>(), [2, 5]);
+        let padded = MemoriaLayerInput::new(input.clone())
+            .mask_pad(Tensor::<2, Bool>::from_data(padding, &device));
+        let peeked = layer.forward_peek(padded.clone(), &mut batch).unwrap();
+        let together = layer.forward(padded, &mut batch).unwrap();
+        assert_eq!(peeked.recall.ids(1), together.recall.ids(1));
+        if known == 0 {
+            assert!(together.recall.ids(1).is_empty());
+        } else {
+            let input = input.slice([1..2, 0..known, 0..16]);
+            let expected = layer.forward(input, &mut alone).unwrap();
+            assert_eq!(together.recall.ids(1), expected.recall.ids(0));
+            let got = together.hidden.slice([1..2, 0..known, 0..16]);
+            let difference = (got - expected.hidden).abs().max().into_scalar::<f32>();
+            assert!(difference < 1e-5, "segment {segment}: {difference}");
+        }
+        let told = |memory: &mut MemoriaState, row| -> Vec<_> {
+            let state = memory.state().unwrap();
+            state.row(row).unwrap().engrams().collect()
+        };
+        let (got, expected) = (told(&mut batch, 1), told(&mut alone, 0));
+        assert_eq!(got.len(), expected.len());
+        for (got, expected) in got.iter().zip(expected) {
+            assert_eq!((got.id, got.kind, got.age), (expected.id, expected.kind, expected.age));
+            assert!((got.lifespan - expected.lifespan).abs() < 1e-4, "segment {segment}");
+        }
+    }
+    let state = batch.state().unwrap();
+    assert!(state.row(1).unwrap().counts().long_term > 0);
 }

@@ -2,7 +2,10 @@
 //! process has its own.
 
 mod abstractor;
+mod causal;
 mod errors;
 mod history;
 mod layer;
+mod learned;
 mod snapshot;
+mod state;

@@ -13,7 +13,7 @@ use super::{
     vectors::{SCORED_AT_ONCE, Vectors, is_worth_sharing},
 };
 use crate::{
-    EngramId,
+    EngramId, Pooling,
     id::Slot,
     store::number::{Number, Wide},
     threads::share,
@@ -145,7 +145,8 @@ impl Codes {
         }));
         self.doubts = self.doubts.saturating_add(self.undecided.len());
         self.exact.clear();
-        vectors.scores(query, &self.undecided, may_share, &mut self.exact);
+        // Codes are of single vectors, which there is nothing to pool of.
+        vectors.scores(query, Pooling::Mean, &self.undecided, may_share, &mut self.exact);
         let undecided = scores.iter_mut().filter(|score| **score == UNDECIDED);
         undecided.zip(&self.exact).for_each(|(score, &exact)| *score = exact);
     }
@@ -224,6 +225,7 @@ mod tests {
         Correlation,
         id::{Entry, Member},
         search::ranking::Ranking,
+        store::Metric,
     };
     use burn::{
         backend::TensorData,
@@ -231,6 +233,8 @@ mod tests {
     };
     use proptest::prelude::*;
     use rstest::rstest;
+
+    const MEAN: Metric = Metric { correlation: Correlation::NegSquaredL2, pooling: Pooling::Mean };
 
     /// Vectors around a common point. Every eleventh is far from it.
     fn vectors(numbers: &[f64], dim: usize, spread: f64, common: f64) -> Vec<Vec<f64>> {
@@ -274,10 +278,9 @@ mod tests {
                 continue;
             }
             let asked = (last + first) % vectors.len();
-            let query =
-                store.query(1, |_| store.get(Slot(asked as u32)), Correlation::NegSquaredL2);
+            let query = store.query(1, |_| store.get(Slot(asked as u32)), MEAN);
             let (mut exact, mut scores) = (Vec::new(), Vec::new());
-            store.scores(&query, &candidates, false, &mut exact);
+            store.scores(&query, Pooling::Mean, &candidates, false, &mut exact);
             let members = kept.iter().map(|&slot| (EngramId(slot.0.into()), slot));
             codes.keep(&store, &query, members);
             codes.scores(&store, &query, (&candidates, k), first % 2 == 0, &mut scores);
@@ -326,14 +329,14 @@ mod tests {
             let numbers: Vec<f64> = (0..20 * dim).map(|i| (i as f64 * 2.3).cos()).collect();
             let store = store::<f32>(&vectors(&numbers, dim, 1.0, common));
             let slots: Vec<Slot> = (0..19).map(Slot).collect();
-            let query = store.query(1, |_| store.get(Slot(19)), Correlation::NegSquaredL2);
-            let centre = store.query(1, |_| store.get(Slot(0)), Correlation::NegSquaredL2);
+            let query = store.query(1, |_| store.get(Slot(19)), MEAN);
+            let centre = store.query(1, |_| store.get(Slot(0)), MEAN);
             let mut codes = Codes::default();
             let members = slots.iter().map(|&slot| (EngramId(slot.0.into()), slot));
             codes.keep(&store, &centre, members);
             codes.compare(&store, &query, 19, false);
             let mut exact = Vec::new();
-            store.scores(&query, &slots, false, &mut exact);
+            store.scores(&query, Pooling::Mean, &slots, false, &mut exact);
             for (score, Estimate { distance, error }) in exact.iter().zip(&codes.estimates) {
                 let off = (distance + score).abs();
                 assert!(off <= *error, "{off} > {error} in {dim} dimensions");
@@ -352,7 +355,7 @@ mod tests {
         vectors[far] = vec![1e4; 64];
         let store = store::<f32>(&vectors);
         let slots: Vec<Slot> = (0..400).map(Slot).collect();
-        let query = |slot| store.query(1, |_| store.get(Slot(slot)), Correlation::NegSquaredL2);
+        let query = |slot| store.query(1, |_| store.get(Slot(slot)), MEAN);
         let mut codes = Codes::default();
         let members = || slots.iter().map(|&slot| (EngramId(slot.0.into()), slot));
         codes.keep(&store, &query(far as u32), members());

@@ -4,9 +4,12 @@ use rayon::prelude::*;
 
 use super::HostQuery;
 use crate::{
-    Correlation, MemoriaError,
+    MemoriaError, Pooling,
     id::Slot,
-    store::number::{ABREAST, Number, Wide},
+    store::{
+        number::{ABREAST, Number, Wide},
+        scoring::Metric,
+    },
     threads::share,
 };
 
@@ -154,6 +157,7 @@ impl<N: Number> Vectors<N> {
     pub(super) fn scores(
         &self,
         query: &HostQuery,
+        pooling: Pooling,
         candidates: &[Slot],
         may_share: bool,
         scores: &mut Vec<f64>,
@@ -161,23 +165,36 @@ impl<N: Number> Vectors<N> {
         let query = N::Wide::of_query(query);
         scores.reserve(candidates.len());
         if !may_share || !is_worth_sharing(candidates.len() * query.len()) {
-            return self.scores_of(query, candidates, scores);
+            return self.scores_of(query, pooling, candidates, scores);
         }
         let parts = share(candidates.chunks(SCORED_AT_ONCE), |some| {
             let mut scores = Vec::with_capacity(some.len());
-            self.scores_of(query, some, &mut scores);
+            self.scores_of(query, pooling, some, &mut scores);
             scores
         });
         scores.extend(parts.into_iter().flatten());
     }
 
-    fn scores_of(&self, query: &[N::Wide], candidates: &[Slot], scores: &mut Vec<f64>) {
+    fn scores_of(
+        &self,
+        query: &[N::Wide],
+        pooling: Pooling,
+        candidates: &[Slot],
+        scores: &mut Vec<f64>,
+    ) {
         let (together, rest) = candidates.as_chunks::<ABREAST>();
-        together.iter().for_each(|&slots| scores.extend(self.scores_abreast(query, slots)));
-        rest.iter().for_each(|&slot| scores.extend(self.scores_abreast(query, [slot])));
+        together
+            .iter()
+            .for_each(|&slots| scores.extend(self.scores_abreast(query, pooling, slots)));
+        rest.iter().for_each(|&slot| scores.extend(self.scores_abreast(query, pooling, [slot])));
     }
 
-    fn scores_abreast<const K: usize>(&self, query: &[N::Wide], slots: [Slot; K]) -> [f64; K] {
+    fn scores_abreast<const K: usize>(
+        &self,
+        query: &[N::Wide],
+        pooling: Pooling,
+        slots: [Slot; K],
+    ) -> [f64; K] {
         let mut buffers = [const { Vec::new() }; K];
         let mut vectors = [&[][..]; K];
         for ((vector, buffer), slot) in vectors.iter_mut().zip(&mut buffers).zip(slots) {
@@ -191,7 +208,11 @@ impl<N: Number> Vectors<N> {
             let distances = N::Wide::squared_distances(vectors, query);
             exponents.iter_mut().zip(distances).for_each(|(all, distance)| all.push(-distance));
         }
-        exponents.map(|exponents| log_sum_exp(&exponents))
+        exponents.map(|exponents| match pooling {
+            // What is ranked by the logarithm of the largest exponential.
+            Pooling::Max => largest(&exponents),
+            Pooling::Mean => log_sum_exp(&exponents),
+        })
     }
 
     /// The query for `count` vectors, at least one, each told by its number.
@@ -199,16 +220,13 @@ impl<N: Number> Vectors<N> {
         &self,
         count: usize,
         vector: impl Fn(usize) -> &'a [N],
-        correlation: Correlation,
+        metric: Metric,
     ) -> HostQuery {
         let wide = |number: f64| N::Wide::from_f64(number);
-        let numbers = match correlation {
-            Correlation::Gaussian => {
-                (0..count).flat_map(&vector).map(|number| wide(number.to_f64())).collect()
-            }
-            Correlation::NegSquaredL2 => {
-                mean(count, self.dim, vector).into_iter().map(wide).collect()
-            }
+        let numbers = if metric.ranks_by_mean() {
+            mean(count, self.dim, vector).into_iter().map(wide).collect()
+        } else {
+            (0..count).flat_map(&vector).map(|number| wide(number.to_f64())).collect()
         };
         N::Wide::into_query(numbers)
     }
@@ -266,6 +284,10 @@ fn set<N: Number>(piece: &mut Vec<N>, place: usize, vector: &[N]) {
 
 /// The logarithm of the sum of exponentials.
 fn log_sum_exp(exponents: &[f64]) -> f64 {
-    let max = exponents.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let max = largest(exponents);
     max + exponents.iter().map(|exponent| (exponent - max).exp()).sum::<f64>().ln()
+}
+
+fn largest(exponents: &[f64]) -> f64 {
+    exponents.iter().copied().fold(f64::NEG_INFINITY, f64::max)
 }

@@ -5,10 +5,10 @@ use core::slice;
 /// The lengths that room is set aside for.
 const SIZES: [usize; 5] = [2, 4, 6, 8, 12];
 /// For each length above 1, which of the sizes it fits in.
-const CLASSES: [u8; ShortList::MAX + 1] = {
-    let mut classes = [0; ShortList::MAX + 1];
+const CLASSES: [u8; SmallList::MAX + 1] = {
+    let mut classes = [0; SmallList::MAX + 1];
     let (mut len, mut class) = (2, 0);
-    while len <= ShortList::MAX {
+    while len <= SmallList::MAX {
         if len > SIZES[class] {
             class += 1;
         }
@@ -20,15 +20,15 @@ const CLASSES: [u8; ShortList::MAX + 1] = {
 /// Rooms per piece of memory.
 const PIECE: usize = 256;
 
-/// A list kept in [`ShortLists`].
+/// A list kept in [`SmallListArena`].
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct ShortList {
+pub(crate) struct SmallList {
     /// Its room, or, if it has one item only, that item.
     at: u32,
     len: u32,
 }
 
-impl ShortList {
+impl SmallList {
     /// No list is longer.
     pub(crate) const MAX: usize = SIZES[SIZES.len() - 1];
 
@@ -45,7 +45,7 @@ impl ShortList {
 /// The items of short lists. A list has room for the least of a few lengths that it fits in; the room
 /// it leaves is used again by the next list of that length.
 #[derive(Clone, Debug)]
-pub(crate) struct ShortLists {
+pub(crate) struct SmallListArena {
     rooms: [Rooms; SIZES.len()],
 }
 
@@ -59,24 +59,24 @@ struct Rooms {
     vacant: Vec<u32>,
 }
 
-impl ShortLists {
+impl SmallListArena {
     #[inline]
-    pub(crate) fn get<'a>(&'a self, list: &'a ShortList) -> &'a [u32] {
+    pub(crate) fn get<'a>(&'a self, list: &'a SmallList) -> &'a [u32] {
         match list.class() {
             Some(class) => &self.rooms[class].room(list.at)[..list.len()],
             None => &slice::from_ref(&list.at)[..list.len()],
         }
     }
 
-    /// Appends an item to a list shorter than [`ShortList::MAX`].
-    pub(crate) fn push(&mut self, list: &mut ShortList, item: u32) {
+    /// Appends an item to a list shorter than [`SmallList::MAX`].
+    pub(crate) fn push(&mut self, list: &mut SmallList, item: u32) {
         let len = list.len();
         self.resize(list, len + 1);
         self.get_mut(list)[len] = item;
     }
 
     /// Takes an item out, if it is there; the others may change their order.
-    pub(crate) fn remove(&mut self, list: &mut ShortList, item: u32) {
+    pub(crate) fn remove(&mut self, list: &mut SmallList, item: u32) {
         let items = self.get_mut(list);
         if let Some(place) = items.iter().position(|&other| other == item) {
             items[place] = items[items.len() - 1];
@@ -85,12 +85,12 @@ impl ShortLists {
     }
 
     /// Empties a list and appends what it held to `items`.
-    pub(crate) fn take(&mut self, list: &mut ShortList, items: &mut Vec<u32>) {
+    pub(crate) fn take(&mut self, list: &mut SmallList, items: &mut Vec<u32>) {
         items.extend_from_slice(self.get(list));
         self.resize(list, 0);
     }
 
-    fn get_mut<'a>(&'a mut self, list: &'a mut ShortList) -> &'a mut [u32] {
+    fn get_mut<'a>(&'a mut self, list: &'a mut SmallList) -> &'a mut [u32] {
         let len = list.len();
         match list.class() {
             Some(class) => &mut self.rooms[class].room_mut(list.at)[..len],
@@ -99,7 +99,7 @@ impl ShortLists {
     }
 
     /// Moves a list to where the new length fits, with the items that both lengths have.
-    fn resize(&mut self, list: &mut ShortList, len: usize) {
+    fn resize(&mut self, list: &mut SmallList, len: usize) {
         let old = *list;
         list.len = len as u32;
         let (from, to) = (old.class(), list.class());
@@ -125,7 +125,7 @@ impl ShortLists {
     }
 
     /// Checks that `lists`, which are all there are, and the vacant rooms have a room each.
-    pub(crate) fn verify(&self, lists: impl Iterator<Item = ShortList>) -> Result<(), String> {
+    pub(crate) fn verify(&self, lists: impl Iterator<Item = SmallList>) -> Result<(), String> {
         let mut taken: Vec<Vec<bool>> =
             self.rooms.iter().map(|rooms| vec![false; rooms.count]).collect();
         let vacant = self.rooms.iter().enumerate();
@@ -152,7 +152,7 @@ impl ShortLists {
     }
 }
 
-impl Default for ShortLists {
+impl Default for SmallListArena {
     fn default() -> Self {
         let rooms = |size| Rooms { size, pieces: Vec::new(), count: 0, vacant: Vec::new() };
         Self { rooms: SIZES.map(rooms) }
@@ -208,12 +208,12 @@ mod tests {
     proptest! {
         #[test]
         fn hold_what_vectors_hold(changes in proptest::collection::vec(change(), 1..500)) {
-            let mut lists = ShortLists::default();
-            let mut handles = [ShortList::default(); 9];
+            let mut lists = SmallListArena::default();
+            let mut handles = [SmallList::default(); 9];
             let mut vectors = vec![Vec::new(); 9];
             for change in changes {
                 match change {
-                    Change::Push(list, item) if vectors[list].len() < ShortList::MAX => {
+                    Change::Push(list, item) if vectors[list].len() < SmallList::MAX => {
                         lists.push(&mut handles[list], item);
                         vectors[list].push(item);
                     }
@@ -240,10 +240,10 @@ mod tests {
 
     #[test]
     fn rooms_are_used_again() {
-        let mut lists = ShortLists::default();
+        let mut lists = SmallListArena::default();
         for _ in 0..1000 {
-            let mut list = ShortList::default();
-            (0..ShortList::MAX as u32).for_each(|item| lists.push(&mut list, item));
+            let mut list = SmallList::default();
+            (0..SmallList::MAX as u32).for_each(|item| lists.push(&mut list, item));
             lists.take(&mut list, &mut Vec::new());
         }
         assert!(lists.bytes() < 4000, "{} bytes", lists.bytes());

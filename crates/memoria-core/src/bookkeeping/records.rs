@@ -4,9 +4,9 @@ use core::num::NonZeroU32;
 
 use crate::{
     Engram, EngramId, EngramKind,
+    bookkeeping::chunked_vec::ChunkedVec,
+    bookkeeping::lifespan::Lifespan,
     id::{Entry, Member, Slot},
-    row::lifespan::Lifespan,
-    row::table::Table,
 };
 
 /// What is kept of one engram.
@@ -64,7 +64,7 @@ impl Place {
 /// The records of a row by entry. An entry is used again when its engram is gone.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Records {
-    table: Table<Record>,
+    table: ChunkedVec<Record>,
     vacant: Vec<Entry>,
 }
 

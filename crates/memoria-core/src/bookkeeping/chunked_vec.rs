@@ -8,12 +8,12 @@ const PIECE: usize = 1024;
 /// Items in pieces of equal length: growing by one never copies more than a piece, and no more than a
 /// piece lies idle, however many items there are.
 #[derive(Clone, Debug)]
-pub(crate) struct Table<T> {
+pub(crate) struct ChunkedVec<T> {
     pieces: Vec<Vec<T>>,
     len: usize,
 }
 
-impl<T> Table<T> {
+impl<T> ChunkedVec<T> {
     pub(crate) fn len(&self) -> usize {
         self.len
     }
@@ -52,13 +52,13 @@ impl<T> Table<T> {
     }
 }
 
-impl<T> Default for Table<T> {
+impl<T> Default for ChunkedVec<T> {
     fn default() -> Self {
         Self { pieces: Vec::new(), len: 0 }
     }
 }
 
-impl<T> Index<usize> for Table<T> {
+impl<T> Index<usize> for ChunkedVec<T> {
     type Output = T;
 
     #[inline]
@@ -67,7 +67,7 @@ impl<T> Index<usize> for Table<T> {
     }
 }
 
-impl<T> IndexMut<usize> for Table<T> {
+impl<T> IndexMut<usize> for ChunkedVec<T> {
     #[inline]
     fn index_mut(&mut self, index: usize) -> &mut T {
         &mut self.pieces[index / PIECE][index % PIECE]
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn holds_what_a_vector_holds() {
-        let (mut table, mut vector) = (Table::default(), Vec::new());
+        let (mut table, mut vector) = (ChunkedVec::default(), Vec::new());
         for item in 0..3 * PIECE {
             table.push(item);
             vector.push(item);
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn little_lies_idle() {
-        let mut table = Table::default();
+        let mut table = ChunkedVec::default();
         for item in 0..100 * PIECE as u64 + 1 {
             table.push(item);
         }

@@ -1,0 +1,103 @@
+//! Counters per engram, reused and cleared in the time they were used for.
+
+use crate::id::Entry;
+
+/// Counts per engram, with the engrams counted.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Counts {
+    counts: Vec<u32>,
+    counted: Vec<Entry>,
+}
+
+impl Counts {
+    /// Empties it and makes room for a table of `len` entries.
+    pub(crate) fn clear(&mut self, len: usize) {
+        for entry in self.counted.drain(..) {
+            self.counts[entry.index()] = 0;
+        }
+        make_room(&mut self.counts, len);
+    }
+
+    pub(crate) fn add(&mut self, entry: Entry, count: u32) {
+        let held = &mut self.counts[entry.index()];
+        if *held == 0 {
+            self.counted.push(entry);
+        }
+        *held = held.saturating_add(count);
+    }
+
+    pub(crate) fn get(&self, entry: Entry) -> u32 {
+        self.counts[entry.index()]
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Entry, u32)> {
+        self.counted.iter().map(|&entry| (entry, self.counts[entry.index()]))
+    }
+
+    pub(crate) fn is_clear(&self) -> bool {
+        self.counts.iter().filter(|&&count| count > 0).count() == self.counted.len()
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.counts.capacity() * size_of::<u32>() + self.counted.capacity() * size_of::<Entry>()
+    }
+}
+
+/// Counts per engram that are forgotten at once, without remembering who was counted: what is below the
+/// base of the present counting is zero.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tally {
+    held: Vec<u32>,
+    base: u32,
+    /// No count goes beyond this.
+    most: u32,
+}
+
+impl Tally {
+    /// Begins to count up to `most` in a table of `len` entries.
+    pub(crate) fn begin(&mut self, len: usize, most: u32) {
+        make_room(&mut self.held, len);
+        // Nothing held is above the base of the last counting and what that could count to.
+        self.base += self.most;
+        if self.base.checked_add(most).is_none() {
+            self.held.fill(0);
+            self.base = 0;
+        }
+        self.most = most;
+    }
+
+    /// Counts an engram once more; its count.
+    pub(crate) fn add(&mut self, entry: Entry) -> u32 {
+        let held = &mut self.held[entry.index()];
+        *held = (*held).max(self.base) + 1;
+        *held - self.base
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.held.capacity() * size_of::<u32>()
+    }
+}
+
+/// Makes room for a table of `len` entries.
+fn make_room(counts: &mut Vec<u32>, len: usize) {
+    if counts.len() < len {
+        // A little ahead, so that growing engram by engram does not move it each time.
+        let room = len.max(counts.len() + counts.len() / 16);
+        counts.reserve_exact(room - counts.len());
+        counts.resize(room, 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tally_starts_anew_each_time_and_when_its_numbers_run_out() {
+        let mut tally = Tally::default();
+        for most in [3, 3, u32::MAX - 7, 3, 3] {
+            tally.begin(2, most);
+            assert_eq!([1, 1, 0, 1].map(|i| tally.add(Entry(i))), [1, 2, 1, 3]);
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! What the firing log works with, reused from call to call.
+
+use crate::{
+    bookkeeping::{
+        counters::{Counts, Tally},
+        marks::Marks,
+    },
+    id::Member,
+};
+
+/// Counters, marks and lists over one row's engrams.
+#[derive(Clone, Debug, Default)]
+pub(super) struct GraphWorkspace {
+    pub(super) counts: Counts,
+    pub(super) tally: Tally,
+    pub(super) marked: Marks,
+    pub(super) noted: Marks,
+    /// Engrams with a number that they are grouped by.
+    pub(super) grouped: Vec<(u64, Member)>,
+    /// Firings of the log.
+    pub(super) firings: Vec<u32>,
+}
+
+impl GraphWorkspace {
+    /// Whether nothing is counted or marked but what is remembered to be cleared.
+    pub(super) fn is_clear(&self) -> bool {
+        self.counts.is_clear() && self.marked.is_clear() && self.noted.is_clear()
+    }
+
+    /// Bytes set aside.
+    pub(super) fn bytes(&self) -> usize {
+        self.counts.bytes()
+            + self.tally.bytes()
+            + self.marked.bytes()
+            + self.noted.bytes()
+            + self.grouped.capacity() * size_of::<(u64, Member)>()
+            + self.firings.capacity() * size_of::<u32>()
+    }
+}

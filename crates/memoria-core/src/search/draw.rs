@@ -1,0 +1,77 @@
+//! What a search draws.
+
+use rand::seq::index;
+use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+
+/// What is drawn. Each has a stream of its own, so that whether one is drawn changes no other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Draw {
+    /// Long-term engrams that a walk starts from, by their places in long-term memory.
+    Exploration,
+    /// Short-term engrams that a row is reminded of, by age, the oldest first.
+    ShortTerm,
+    /// Long-term engrams that a row is reminded of, by their places in long-term memory.
+    LongTerm,
+}
+
+impl Draw {
+    /// Positions of `amount` of `len` things, uniformly and without replacement.
+    ///
+    /// A function of its arguments alone: of no global generator, no backend and no neighbour.
+    pub(crate) fn positions(self, seed: u64, remind: u64, len: usize, amount: usize) -> Vec<usize> {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        // No row is reminded so often that the highest bits are needed.
+        rng.set_stream((self as u64) << 60 ^ remind);
+        index::sample(&mut rng, len, amount.min(len)).into_vec()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn draw(seed: u64, remind: u64, len: usize, amount: usize) -> Vec<usize> {
+        Draw::Exploration.positions(seed, remind, len, amount)
+    }
+
+    #[test]
+    fn kinds_of_draws_are_independent() {
+        let kinds = [Draw::Exploration, Draw::ShortTerm, Draw::LongTerm];
+        let drawn = kinds.map(|kind| kind.positions(7, 3, 1000, 5));
+        assert!(drawn[0] != drawn[1] && drawn[1] != drawn[2] && drawn[0] != drawn[2]);
+    }
+
+    /// What earlier versions drew is drawn for ever.
+    #[test]
+    fn exploration_draws_what_it_always_drew() {
+        let mut rng = ChaCha8Rng::seed_from_u64(99);
+        rng.set_stream(12);
+        assert_eq!(draw(99, 12, 50, 4), index::sample(&mut rng, 50, 4).into_vec());
+    }
+
+    #[test]
+    fn the_same_arguments_draw_the_same() {
+        assert_eq!(draw(7, 3, 100, 5), draw(7, 3, 100, 5));
+        assert_ne!(draw(7, 3, 100, 5), draw(7, 4, 100, 5));
+        assert_ne!(draw(7, 3, 100, 5), draw(8, 3, 100, 5));
+    }
+
+    #[test]
+    fn never_more_than_there_are_and_never_twice() {
+        let mut drawn = draw(1, 0, 4, 9);
+        drawn.sort_unstable();
+        assert_eq!(drawn, [0, 1, 2, 3]);
+        assert!(draw(1, 0, 0, 3).is_empty());
+    }
+
+    #[test]
+    fn every_position_is_drawn_equally_often() {
+        let mut seen = [0u32; 10];
+        for remind in 0..10_000 {
+            for position in draw(42, remind, 10, 3) {
+                seen[position] += 1;
+            }
+        }
+        assert!(seen.iter().all(|&count| (2_800..3_200).contains(&count)), "{seen:?}");
+    }
+}

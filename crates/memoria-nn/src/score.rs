@@ -1,0 +1,70 @@
+//! The score by which engrams are chosen, once more as something that has a gradient.
+
+use burn::tensor::{Bool, DType, FloatDType, Tensor, assert_shape};
+use memoria_core::{Correlation, Pooling};
+
+/// The scores `[batch, k]` of engrams `[batch, k, d_model]` for a query `[batch, q, d_model]`, each less the
+/// best of its row: 0 for the best one, below 0 for the others. Padding, where `mask_pad` `[batch, k]` is
+/// true, has 0 and takes no part.
+///
+/// The memory chooses by the same scores, but a choice has no gradient. Added to the logits of the attention
+/// to what was chosen, they have one: to the query, and to the engrams as far as they are tracked. What all
+/// engrams of a row have in common cancels there, or, where one may attend to nothing, would only say how
+/// far away the row is as a whole; so it is left out. A row with one engram has no gradient.
+///
+/// Computed in single precision at least, from differences to the mean of the query, so that vectors that
+/// are long and close to each other keep their distances. Costs batch · k · q · d_model multiplications.
+///
+/// # Panics
+///
+/// If the shapes do not fit.
+pub fn recall_scores(
+    query: Tensor<3>,
+    engrams: Tensor<3>,
+    mask_pad: Option<Tensor<2, Bool>>,
+    correlation: Correlation,
+    pooling: Pooling,
+) -> Tensor<2> {
+    let [batch, k, d_model] = engrams.dims();
+    assert_shape!(query, [batch, _, d_model]);
+    let (query, engrams) = (accurate(query), accurate(engrams));
+    let centre = query.clone().mean_dim(1).detach();
+    let (query, engrams) = (query - centre.clone(), engrams - centre);
+    let scores = match (pooling, correlation) {
+        // The mean of the distances is the distance to the mean, up to a constant.
+        (Pooling::Mean, Correlation::NegSquaredL2) => nearness(query.mean_dim(1), engrams),
+        (Pooling::Mean, Correlation::Gaussian) => log_mean_exp(nearness(query, engrams)),
+        (Pooling::Max, _) => nearness(query, engrams).max_dim(2),
+    };
+    let scores = scores.reshape([batch, k]);
+    let Some(mask) = mask_pad else {
+        let best = scores.clone().max_dim(1);
+        return scores - best;
+    };
+    assert_shape!(mask, [batch, k]);
+    let lowest = scores.dtype().finfo().map_or(f64::from(f32::MIN), |info| info.min);
+    let best = scores.clone().mask_fill(mask.clone(), lowest).max_dim(1);
+    // In a row of padding alone the lowest is the best, and would be subtracted from.
+    scores.mask_fill(mask.clone(), 0.0).sub(best.expand([batch, k]).mask_fill(mask, 0.0))
+}
+
+/// In single precision, if not in a higher one.
+pub(crate) fn accurate<const D: usize>(tensor: Tensor<D>) -> Tensor<D> {
+    match tensor.dtype() {
+        DType::F16 | DType::BF16 | DType::Flex32 => tensor.cast(FloatDType::F32),
+        _ => tensor,
+    }
+}
+
+/// −‖q − e‖², `[batch, k, q]`.
+fn nearness(query: Tensor<3>, engrams: Tensor<3>) -> Tensor<3> {
+    let products = engrams.clone().matmul(query.clone().swap_dims(1, 2)) * 2.0;
+    products - engrams.square().sum_dim(2) - query.square().sum_dim(2).swap_dims(1, 2)
+}
+
+/// log(mean(exp)) over the last dimension, `[batch, k, 1]`.
+fn log_mean_exp(logs: Tensor<3>) -> Tensor<3> {
+    let count = logs.dims()[2] as f64;
+    let largest = logs.clone().max_dim(2).detach();
+    (logs - largest.clone()).exp().sum_dim(2).log() + largest - count.ln()
+}

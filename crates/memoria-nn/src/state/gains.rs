@@ -1,0 +1,200 @@
+//! From attention weights to lifespan gains.
+
+use burn::tensor::{Bool, DType, Tensor, TensorData};
+use memoria_core::{LifespanGain, MemoriaError};
+
+use super::MemoriaState;
+use crate::Recall;
+
+impl MemoriaState {
+    /// Lets what was attended to live on, and time pass.
+    ///
+    /// `weights` are attention weights over the reminded memories before dropout, each
+    /// `[batch, heads, queries, k]`, one tensor per layer that attended; nothing if nobody was reminded
+    /// or nobody attended. An engram gains as [`gains`](Self::gains) says. No device round trip of its
+    /// own.
+    ///
+    /// # Errors
+    ///
+    /// [`MemoriaError::WrongDimension`], [`MemoriaError::EmptyDimension`], [`MemoriaError::WrongDType`] or
+    /// [`MemoriaError::WrongDevice`] for weights that do not fit the recall or each other; as
+    /// [`Memoria::adjust`](memoria_core::Memoria::adjust).
+    pub fn reinforce(
+        &mut self,
+        recall: &Recall,
+        weights: impl IntoIterator<Item = Tensor<4>>,
+    ) -> Result<(), MemoriaError> {
+        self.reinforce_except(recall, weights, None)
+    }
+
+    /// As [`reinforce`](Self::reinforce), but what queries attended to that are padding counts for nothing:
+    /// those where `padding` `[batch, queries]`, if given, is true.
+    ///
+    /// # Errors
+    ///
+    /// As [`reinforce`](Self::reinforce), and [`MemoriaError::WrongDimension`] or
+    /// [`MemoriaError::WrongDevice`] for padding that does not fit the weights.
+    pub fn reinforce_except(
+        &mut self,
+        recall: &Recall,
+        weights: impl IntoIterator<Item = Tensor<4>>,
+        padding: Option<&Tensor<2, Bool>>,
+    ) -> Result<(), MemoriaError> {
+        let gains = self.gains_except(recall, weights, padding)?;
+        self.adjust(recall, gains)
+    }
+
+    /// The lifespan gains `[batch, k]` of reminded memories, for attention weights as in
+    /// [`reinforce`](Self::reinforce); `None` if there are no weights.
+    ///
+    /// An engram gains its weight, averaged over layers, heads and queries, times the number of engrams
+    /// its row was reminded of, times α: over a row the gains sum to α × (number reminded). They are
+    /// computed in single precision, or in double precision if the weights are.
+    ///
+    /// # Errors
+    ///
+    /// As [`reinforce`](Self::reinforce) for the weights.
+    pub fn gains(
+        &self,
+        recall: &Recall,
+        weights: impl IntoIterator<Item = Tensor<4>>,
+    ) -> Result<Option<Tensor<2>>, MemoriaError> {
+        self.gains_except(recall, weights, None)
+    }
+
+    /// As [`gains`](Self::gains), averaged over queries that are no padding: where `padding`
+    /// `[batch, queries]`, if given, is false.
+    ///
+    /// # Errors
+    ///
+    /// As [`reinforce_except`](Self::reinforce_except) for weights and padding.
+    pub fn gains_except(
+        &self,
+        recall: &Recall,
+        weights: impl IntoIterator<Item = Tensor<4>>,
+        padding: Option<&Tensor<2, Bool>>,
+    ) -> Result<Option<Tensor<2>>, MemoriaError> {
+        let padding = padding.map(|padding| padding.clone().inner());
+        let (mut total, mut first, mut layers) = (None::<Tensor<2>>, None, 0);
+        for weights in weights {
+            let weights = weights.inner();
+            check_weights(recall, &weights, first.as_ref())?;
+            let mean = match &padding {
+                None => mean_of_all(accumulated(weights.clone())),
+                Some(padding) => {
+                    check_padding(padding, &weights)?;
+                    mean_except(accumulated(weights.clone()), padding.clone())
+                }
+            };
+            first.get_or_insert(weights);
+            total = Some(match total {
+                None => mean,
+                Some(total) => total + mean,
+            });
+            layers += 1;
+        }
+        let Some(total) = total else { return Ok(None) };
+        let scale = self.lifespan_extend_scale / layers as f32;
+        let batch = total.dims()[0];
+        let per_row = (0..batch).map(|row| recall.ids(row).len() as f32 * scale).collect();
+        let per_row = TensorData::new::<f32, _>(per_row, [batch, 1]);
+        let per_row = Tensor::<2>::from_data(per_row, (&total.device(), total.dtype()));
+        Ok(Some(total * per_row))
+    }
+
+    /// Gives reminded memories the lifespan gains `[batch, k]`, and lets time pass: the second half of
+    /// [`reinforce`](Self::reinforce), for models that make the gains piece by piece.
+    ///
+    /// # Errors
+    ///
+    /// As [`Memoria::adjust`](memoria_core::Memoria::adjust).
+    pub fn adjust(
+        &mut self,
+        recall: &Recall,
+        gains: Option<Tensor<2>>,
+    ) -> Result<(), MemoriaError> {
+        let gains = match gains {
+            None => LifespanGain::Zero,
+            Some(gains) => LifespanGain::Device(gains.inner().into_dispatch()),
+        };
+        self.memory.adjust(&recall.ids, gains)
+    }
+}
+
+/// Numbers in the type that sums of them are made in. Those in half precision stop growing early: of
+/// weights of 1 at 256 in bf16.
+pub fn accumulated<const D: usize>(numbers: Tensor<D>) -> Tensor<D> {
+    match numbers.dtype() {
+        DType::F64 | DType::F32 => numbers,
+        _ => numbers.cast(DType::F32),
+    }
+}
+
+/// Weights `[batch, k]` as means over heads and queries of `[batch, heads, queries, k]`.
+fn mean_of_all(weights: Tensor<4>) -> Tensor<2> {
+    let [batch, heads, queries, width] = weights.dims();
+    weights.reshape([batch, heads * queries, width]).mean_dim(1).reshape([batch, width])
+}
+
+/// As [`mean_of_all`], without queries where `padding` `[batch, queries]` is true; zeros where all are.
+fn mean_except(weights: Tensor<4>, padding: Tensor<2, Bool>) -> Tensor<2> {
+    let [batch, _, queries, width] = weights.dims();
+    let device = weights.device();
+    let read = Tensor::<2>::ones([batch, queries], (&device, weights.dtype()));
+    let counts = read.mask_fill(padding.clone(), 0.0).sum_dim(1).clamp_min(1.0);
+    let by_query = weights.mean_dim(1).reshape([batch, queries, width]);
+    let padding = padding.unsqueeze_dim::<3>(2).expand([batch, queries, width]);
+    by_query.mask_fill(padding, 0.0).sum_dim(1).reshape([batch, width]) / counts
+}
+
+/// Refuses attention weights that do not fit what was recalled, or the first layer's.
+fn check_weights(
+    recall: &Recall,
+    weights: &Tensor<4>,
+    first: Option<&Tensor<4>>,
+) -> Result<(), MemoriaError> {
+    let tensor = "attention weights";
+    let [batch, heads, queries, width] = weights.dims();
+    let fixed = [("batch", recall.ids.batch(), batch), ("reminded", recall.ids.width(), width)];
+    for (dimension, expected, got) in fixed {
+        if expected != got {
+            return Err(MemoriaError::WrongDimension { tensor, dimension, expected, got });
+        }
+    }
+    for (dimension, size) in [("heads", heads), ("queries", queries)] {
+        if size == 0 {
+            let got = weights.dims().to_vec();
+            return Err(MemoriaError::EmptyDimension { tensor, dimension, got });
+        }
+    }
+    let Some(first) = first else { return Ok(()) };
+    let (expected, got) = (first.device(), weights.device());
+    if expected != got {
+        let (expected, got) = (format!("{expected:?}"), format!("{got:?}"));
+        return Err(MemoriaError::WrongDevice { tensor, expected, got });
+    }
+    let (expected, got) = (first.dtype(), weights.dtype());
+    if expected != got {
+        return Err(MemoriaError::WrongDType { tensor, expected, got });
+    }
+    Ok(())
+}
+
+/// Refuses padding that is not of the queries of attention weights.
+fn check_padding(padding: &Tensor<2, Bool>, weights: &Tensor<4>) -> Result<(), MemoriaError> {
+    let tensor = "padding of the queries";
+    let ([batch, _, queries, _], [got_batch, got_queries]) = (weights.dims(), padding.dims());
+    for (dimension, expected, got) in
+        [("batch", batch, got_batch), ("queries", queries, got_queries)]
+    {
+        if expected != got {
+            return Err(MemoriaError::WrongDimension { tensor, dimension, expected, got });
+        }
+    }
+    let (expected, got) = (weights.device(), padding.device());
+    if expected != got {
+        let (expected, got) = (format!("{expected:?}"), format!("{got:?}"));
+        return Err(MemoriaError::WrongDevice { tensor, expected, got });
+    }
+    Ok(())
+}

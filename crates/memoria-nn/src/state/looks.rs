@@ -1,0 +1,95 @@
+//! What a state tells of itself.
+
+use burn::{backend::Dispatch, tensor::Tensor};
+use memoria_core::{Costs, Memoria, MemoriaError, State, history::History};
+
+use super::{MemoriaState, MemoriaStateConfig};
+
+impl MemoriaState {
+    /// The configuration, as it is now.
+    pub fn config(&self) -> MemoriaStateConfig {
+        MemoriaStateConfig {
+            memoria: *self.memory.config(),
+            lifespan_extend_scale: self.lifespan_extend_scale,
+            bptt: self.bptt(),
+        }
+    }
+
+    /// The memory itself, without the gradient window: for what is [attached](memoria_core::Attachment) to its
+    /// rows. Rows come and go with [`split`](Self::split) and the like of this value.
+    pub fn memoria(&mut self) -> &mut Memoria<Dispatch> {
+        &mut self.memory
+    }
+
+    /// Keeps the graph of hidden states `[batch, seq, d_model]` that are attached to the rows, as long as the
+    /// gradient window lasts and the rows are the same. For models of this workspace.
+    #[doc(hidden)]
+    pub fn keep_graph(&mut self, hidden: Tensor<3>) {
+        self.window.previous =
+            Some(hidden).filter(|hidden| self.bptt() > 0 && hidden.is_autodiff());
+    }
+
+    /// What was [kept](Self::keep_graph), if it still is.
+    #[doc(hidden)]
+    pub fn kept_graph(&self) -> Option<Tensor<3>> {
+        self.window.previous.clone()
+    }
+
+    /// Checks every rule that the memory keeps; see [`Memoria::verify`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Memoria::verify`].
+    pub fn verify(&self) -> Result<(), MemoriaError> {
+        self.memory.verify()
+    }
+
+    /// Number of rows; 0 before the first working memories.
+    pub fn batch(&self) -> usize {
+        self.memory.batch()
+    }
+
+    /// A look into the memory.
+    ///
+    /// # Errors
+    ///
+    /// As [`Memoria::state`].
+    pub fn state(&mut self) -> Result<State<'_, Dispatch>, MemoriaError> {
+        self.memory.state()
+    }
+
+    /// Records [what happens](memoria_core::history) in the memory from now on, or no longer.
+    ///
+    /// See [`Memoria::record_history`].
+    pub fn record_history(&mut self, record: bool) {
+        self.memory.record_history(record);
+    }
+
+    /// Whether what happens is recorded.
+    pub fn records_history(&self) -> bool {
+        self.memory.records_history()
+    }
+
+    /// What happened up to now, if it is recorded.
+    ///
+    /// # Errors
+    ///
+    /// As [`Memoria::history`].
+    pub fn history(&mut self) -> Result<History, MemoriaError> {
+        self.memory.history()
+    }
+
+    /// What happened up to now, after which the recording begins anew.
+    ///
+    /// # Errors
+    ///
+    /// As [`Memoria::take_history`].
+    pub fn take_history(&mut self) -> Result<History, MemoriaError> {
+        self.memory.take_history()
+    }
+
+    /// What the memory has cost since it was made.
+    pub fn costs(&self) -> Costs {
+        self.memory.costs()
+    }
+}

@@ -1,0 +1,177 @@
+//! The previous segment of a layer whose memories are made of it: attached to the rows of the memory, and with
+//! its graph for as long as the gradient window lasts.
+
+use burn::{
+    backend::Dispatch,
+    tensor::{Bool, Device, Tensor, TensorData},
+};
+use memoria_core::{Attachment, Memoria, MemoriaError};
+
+use super::MemoriaState;
+use crate::{padding::Padding, places::indices, tape::Tape};
+
+/// The name under which it is attached: hidden states `[positions, d_model]`, without padding.
+const NAME: &str = "previous_segment_of_layer";
+
+/// Hidden states that memories are to be made of.
+#[derive(Clone)]
+pub(crate) struct Previous {
+    /// `[batch, longest, d_model]`.
+    pub(crate) hidden: Tensor<3>,
+    /// Places beyond the length of a row; a row that has no previous segment has no other.
+    pub(crate) padding: Option<Padding>,
+}
+
+impl Previous {
+    /// The padding, if these rows had no previous segment, either; `None` if no row has one then.
+    pub(crate) fn padding_without(&self, rows: &[usize]) -> Option<Option<Padding>> {
+        let [batch, seq, _] = self.hidden.dims();
+        let position = |row: usize, position: usize| {
+            rows.contains(&row)
+                || self.padding.as_ref().is_some_and(|padding| padding.row(row)[position])
+        };
+        let positions = (0..batch).flat_map(|row| (0..seq).map(move |place| (row, place)));
+        let positions = positions.map(|(row, place)| position(row, place)).collect::<Vec<_>>();
+        positions.contains(&false).then(|| Padding::new(seq, positions))
+    }
+}
+
+/// The graph of a previous segment.
+#[derive(Clone)]
+pub(super) struct Graph {
+    /// `[batch, longest, d_model]`, as it is attached.
+    hidden: Tensor<3>,
+    /// Rows that have kept an earlier segment, of which there is no graph any more.
+    without: Vec<usize>,
+    tape: Tape,
+}
+
+impl Graph {
+    /// Whether a `backward` has gone through it.
+    pub(super) fn is_consumed(&self) -> bool {
+        self.tape.is_consumed()
+    }
+}
+
+impl MemoriaState {
+    /// The previous segment, for a layer on such a device; `None` if no row has one.
+    ///
+    /// # Errors
+    ///
+    /// [`MemoriaError::NotDetached`]; as [`Memoria::attached_rows`].
+    pub(crate) fn previous(&mut self, device: &Device) -> Result<Option<Previous>, MemoriaError> {
+        self.check_window()?;
+        let Some(attached) = self.memory.attached_rows(NAME)? else { return Ok(None) };
+        let hidden = Tensor::<3>::from_dispatch(attached.data);
+        let [batch, longest, _] = hidden.dims();
+        let beyond = |&length: &usize| (0..longest).map(move |place| place >= length);
+        let positions = attached.lengths.iter().flat_map(beyond).collect();
+        let padding = Padding::new(longest, positions);
+        let graph = self
+            .graph
+            .as_ref()
+            .filter(|graph| device.is_autodiff() && graph.hidden.dims()[0] == batch);
+        let hidden = match graph {
+            Some(graph) => graph.in_place_of(hidden),
+            None => hidden,
+        };
+        Ok(Some(Previous { hidden, padding }))
+    }
+
+    /// Keeps a segment `[batch, seq, d_model]` for the next one, with its graph if there is a gradient window;
+    /// rows of which there is nothing but padding keep what they had. Returns it as it is to go on.
+    ///
+    /// # Errors
+    ///
+    /// As [`Memoria::attach_rows`].
+    pub(crate) fn keep(
+        &mut self,
+        hidden: Tensor<3>,
+        padding: Option<&Padding>,
+    ) -> Result<Tensor<3>, MemoriaError> {
+        let (hidden, tape) = match self.bptt() {
+            0 => (hidden, None),
+            _ => {
+                let (hidden, tape) = Tape::mark(hidden);
+                (hidden, Some(tape))
+            }
+        };
+        let (kept, lengths) = match padding {
+            None => (hidden.clone(), None),
+            Some(padding) => {
+                let (kept, lengths) = closed_up(hidden.clone(), padding);
+                (kept, Some(lengths))
+            }
+        };
+        attach(&mut self.memory, kept.clone().inner(), lengths.as_deref())?;
+        let lengths = lengths.unwrap_or_default().into_iter().enumerate();
+        let without = lengths.filter(|&(_, length)| length == 0).map(|(row, _)| row).collect();
+        self.graph =
+            tape.filter(|_| kept.is_autodiff()).map(|tape| Graph { hidden: kept, without, tape });
+        self.is_reset = false;
+        Ok(hidden)
+    }
+}
+
+impl Graph {
+    /// What is attached `[batch, longest, d_model]`, with a graph where there is one.
+    fn in_place_of(&self, attached: Tensor<3>) -> Tensor<3> {
+        let ([batch, longest, d_model], [_, seq, _]) = (attached.dims(), self.hidden.dims());
+        let mut hidden = self.hidden.clone();
+        // Rows that were reset since may have been the longest; others may have kept longer ones.
+        if seq < longest {
+            let options = (&hidden.device(), hidden.dtype());
+            let rest = Tensor::zeros([batch, longest - seq, d_model], options);
+            hidden = Tensor::cat(vec![hidden, rest], 1);
+        } else if seq > longest {
+            hidden = hidden.narrow(1, 0, longest);
+        }
+        if self.without.is_empty() {
+            return hidden;
+        }
+        let rows: Vec<bool> = (0..batch).map(|row| self.without.contains(&row)).collect();
+        let rows = TensorData::new(rows, [batch, 1, 1]);
+        let rows = Tensor::<3, Bool>::from_data(rows, &hidden.device());
+        hidden.mask_where(rows.expand([batch, longest, d_model]), attached)
+    }
+}
+
+/// Rows without their padding, `[batch, longest, d_model]`, and how long each is.
+fn closed_up(hidden: Tensor<3>, padding: &Padding) -> (Tensor<3>, Vec<usize>) {
+    let [batch, seq, d_model] = hidden.dims();
+    let read: Vec<Vec<usize>> = (0..batch).map(|row| padding.read_positions(row)).collect();
+    let lengths: Vec<usize> = read.iter().map(Vec::len).collect();
+    let longest = lengths.iter().copied().max().unwrap_or(0).max(1);
+    let position =
+        |row: usize, place: usize| (row * seq + read[row].get(place).copied().unwrap_or(0)) as i64;
+    let places = (0..batch).flat_map(|row| (0..longest).map(move |place| (row, place)));
+    let places =
+        indices(places.map(|(row, place)| position(row, place)).collect(), &hidden.device());
+    let closed = hidden.reshape([batch * seq, d_model]).select(0, places);
+    (closed.reshape([batch, longest, d_model]), lengths)
+}
+
+/// Attaches its part of `[batch, longest, d_model]` to every row, as long as it is; rows of length 0 keep what
+/// they have.
+fn attach(
+    memory: &mut Memoria<Dispatch>,
+    hidden: Tensor<3>,
+    lengths: Option<&[usize]>,
+) -> Result<(), MemoriaError> {
+    let [_, longest, d_model] = hidden.dims();
+    let Some(lengths) = lengths else {
+        return memory.attach_rows(NAME, hidden.into_dispatch(), &[]);
+    };
+    let has =
+        |length: usize| lengths.iter().enumerate().filter(move |&(_, &other)| other == length);
+    let absent: Vec<usize> = has(0).map(|(row, _)| row).collect();
+    if absent.len() + has(longest).count() == lengths.len() {
+        return memory.attach_rows(NAME, hidden.into_dispatch(), &absent);
+    }
+    for (row, &length) in lengths.iter().enumerate().filter(|&(_, &length)| length > 0) {
+        let part = hidden.clone().narrow(0, row, 1).narrow(1, 0, length);
+        let part = part.reshape([length, d_model]).into_dispatch();
+        memory.attach(row, NAME, Attachment::Tensor(part))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,67 @@
+//! Whether a tensor's graph is still there.
+
+use burn::{
+    backend::{Dispatch, TensorMetadata, tensor::FloatTensor},
+    tensor::Tensor,
+};
+
+/// A mark in a graph, which tells whether a `backward` has gone through it.
+///
+/// A product keeps its factors in the graph until then. This is one of them, a constant of which no one
+/// else has a handle.
+#[derive(Clone, Debug)]
+pub(crate) struct Tape(Option<FloatTensor<Dispatch>>);
+
+impl Tape {
+    /// The same numbers, with a mark in their graph if they have one.
+    pub(crate) fn mark(tensor: Tensor<3>) -> (Tensor<3>, Self) {
+        if !tensor.is_autodiff() {
+            return (tensor, Self(None));
+        }
+        let one = Tensor::<3>::ones([1, 1, 1], (&tensor.device(), tensor.dtype()));
+        let marked = tensor * one.clone();
+        let mark = one.inner().into_dispatch();
+        // Without a graph nothing has kept it.
+        let is_kept = !mark.can_mut();
+        (marked, Self(is_kept.then_some(mark)))
+    }
+
+    /// Whether there was a graph that is gone.
+    pub(crate) fn is_consumed(&self) -> bool {
+        self.0.as_ref().is_some_and(TensorMetadata::can_mut)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::Device;
+    use rstest::rstest;
+
+    #[rstest]
+    #[allow(deprecated, reason = "a tested backend for as long as Burn ships it")]
+    fn a_backward_consumes_it_and_nothing_else_does(
+        #[values(Device::flex(), Device::ndarray())] device: Device,
+    ) {
+        let leaf = Tensor::<3>::ones([2, 3, 4], &device.clone().autodiff()).require_grad();
+        let (marked, tape) = Tape::mark(leaf.clone() * 3.0);
+        assert!(!tape.is_consumed());
+        let other = (leaf.clone() * 2.0).sum();
+        let loss = marked.clone().sum();
+        let copy = tape.clone();
+        drop(other.backward());
+        assert!(!tape.is_consumed() && !copy.is_consumed());
+        let gradients = loss.backward();
+        assert_eq!(leaf.grad(&gradients).unwrap().into_data().iter::<f32>().next(), Some(3.0));
+        drop(copy);
+        assert!(tape.is_consumed());
+    }
+
+    #[test]
+    fn what_has_no_graph_has_none_to_lose() {
+        for device in [Device::flex(), Device::flex().autodiff()] {
+            let (_, tape) = Tape::mark(Tensor::<3>::ones([2, 3, 4], &device));
+            assert!(!tape.is_consumed());
+        }
+    }
+}

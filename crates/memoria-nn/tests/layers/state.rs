@@ -1,0 +1,188 @@
+//! A state as its user meets it.
+
+use burn::tensor::{Device, Distribution, Tensor};
+use memoria_core::{MemoriaConfig, MemoriaError};
+use memoria_nn::{MemoriaLayer, MemoriaLayerConfig, MemoriaState, MemoriaStateConfig, RecallInput};
+use rstest::rstest;
+
+fn memory() -> MemoriaState {
+    MemoriaStateConfig::new(MemoriaConfig::new(3, 6, 3, 5.0, 3)).init().unwrap()
+}
+
+fn hidden(batch: usize, device: &Device) -> Tensor<3> {
+    Tensor::random([batch, 4, 8], Distribution::Normal(0.0, 1.0), device)
+}
+
+fn layers(device: &Device) -> [MemoriaLayer; 3] {
+    [
+        MemoriaLayerConfig::bidirectional(8, 2, 2).init(device),
+        MemoriaLayerConfig::causal(8, 2, 4).init(device),
+        MemoriaLayerConfig::causal(8, 2, 4).with_num_memories(None).init(device),
+    ]
+}
+
+#[test]
+fn a_forgotten_detach_is_named() {
+    let device = Device::flex().autodiff();
+    // What comes from blocks below has a graph.
+    let hidden = |batch, device: &Device| hidden(batch, device).require_grad() * 1.5;
+    for layer in layers(&device) {
+        let mut memory = memory();
+        assert_eq!(memory.bptt(), 8, "there is a window if none was asked for");
+        let mut last = None;
+        for _segment in 0..3 {
+            last = Some(layer.forward(hidden(2, &device), &mut memory).unwrap().hidden);
+        }
+        let before = memory.snapshot().unwrap().to_bytes().unwrap();
+        drop(last.unwrap().sum().backward());
+        let refused = [
+            layer.forward(hidden(2, &device), &mut memory).map(drop),
+            layer.forward_peek(hidden(2, &device), &mut memory).map(drop),
+        ];
+        for error in refused {
+            let error = error.unwrap_err();
+            assert!(matches!(error, MemoriaError::NotDetached), "{error}");
+            assert!(error.to_string().contains("call `detach`"));
+        }
+        assert!(memory.snapshot().unwrap().to_bytes().unwrap() == before);
+        memory.detach();
+        let output = layer.forward(hidden(2, &device), &mut memory).unwrap();
+        drop(output.hidden.sum().backward());
+        // A row that begins anew ends no window.
+        memory.reset_rows(&[0]).unwrap();
+        let error = layer.forward(hidden(2, &device), &mut memory).unwrap_err();
+        assert!(matches!(error, MemoriaError::NotDetached), "{error}");
+        // Without autodiff, and after what ends a window, there is nothing to be detached.
+        memory.set_bptt(0);
+        for _segment in 0..2 {
+            let output = layer.forward(hidden(2, &device), &mut memory).unwrap();
+            drop(output.hidden.sum().backward());
+        }
+    }
+}
+
+#[test]
+fn after_a_reset_another_batch_may_come() {
+    let device = Device::flex();
+    for layer in layers(&device) {
+        let mut memory = memory();
+        for batch in [4, 3, 3, 1, 5] {
+            for _segment in 0..3 {
+                layer.forward(hidden(batch, &device), &mut memory).unwrap();
+            }
+            assert_eq!(memory.batch(), batch);
+            let error = layer.forward(hidden(batch + 1, &device), &mut memory).unwrap_err();
+            assert!(matches!(error, MemoriaError::WrongDimension { dimension: "batch", .. }));
+            memory.reset();
+            memory.verify().unwrap();
+        }
+    }
+}
+
+#[test]
+fn two_layers_need_two_memories() {
+    let device = Device::flex();
+    let ([one, ..], [two, causal, _]) = (layers(&device), layers(&device));
+    let mut memory = memory();
+    one.forward(hidden(2, &device), &mut memory).unwrap();
+    for other in [&two, &causal] {
+        let error = other.forward(hidden(2, &device), &mut memory).unwrap_err();
+        assert!(matches!(error, MemoriaError::OtherLayer), "{error}");
+        assert!(other.forward_peek(hidden(2, &device), &mut memory).is_err());
+    }
+    let mut others = self::memory();
+    two.forward(hidden(2, &device), &mut others).unwrap();
+    assert!(matches!(memory.merge(&mut others), Err(MemoriaError::OtherLayer)));
+    // A copy of a layer is the same one, as is one that was trained.
+    one.clone().forward(hidden(2, &device), &mut memory).unwrap();
+    let mut part = memory.split(&[1]).unwrap();
+    assert!(two.forward(hidden(1, &device), &mut part).is_err());
+    memory.reset();
+    two.forward(hidden(2, &device), &mut memory).unwrap();
+}
+
+#[test]
+fn it_is_shown_in_a_line() {
+    let device = Device::flex();
+    for layer in layers(&device) {
+        let mut memory = memory();
+        let mut output = None;
+        for _segment in 0..9 {
+            output = Some(layer.forward(hidden(64, &device), &mut memory).unwrap());
+        }
+        let shown = format!("{memory:?}");
+        assert!(shown.len() < 800 && shown.contains("rows: 64"), "{shown}");
+        let shown = format!("{:?}", output.unwrap());
+        assert!(shown.len() < 600 && shown.contains("[64, 4, 8]"), "{shown}");
+    }
+}
+
+#[test]
+fn its_configuration_can_be_looked_at_and_its_window_changed() {
+    let config = MemoriaStateConfig::new(MemoriaConfig::small()).with_lifespan_extend_scale(2.0);
+    let mut memory = config.init().unwrap();
+    assert_eq!(memory.config(), config);
+    memory.set_bptt(3);
+    assert_eq!(memory.config(), config.with_bptt(3));
+    let device = Device::flex();
+    let layer = MemoriaLayerConfig::bidirectional(8, 2, 2).init(&device);
+    layer.forward(hidden(2, &device), &mut memory).unwrap();
+    let bytes = memory.snapshot().unwrap().to_bytes().unwrap();
+    let restored = memoria_core::Restore::new(device.as_dispatch()).read_bytes(&bytes).unwrap();
+    assert_eq!(MemoriaState::try_from(restored).unwrap().config(), config.with_bptt(3));
+}
+
+/// Rows that are absent have nothing, are reminded of nothing and attend to nothing; no time passes for them.
+#[rstest]
+fn absent_rows_take_no_part(#[values(false, true)] with_query: bool) {
+    let device = Device::flex();
+    let layer = MemoriaLayerConfig::bidirectional(8, 2, 2).init(&device);
+    let mut memory = memory();
+    let asked = |memories: Tensor<3>, absent: &[usize]| {
+        let asked = RecallInput::new(memories).absent(absent);
+        if with_query { asked.query(hidden(3, &device)) } else { asked }
+    };
+    for _segment in 0..3 {
+        let recall = memory.recall(asked(hidden(3, &device), &[])).unwrap();
+        memory.reinforce(&recall, None).unwrap();
+    }
+    let ages = |memory: &mut MemoriaState, row: usize| {
+        let state = memory.state().unwrap();
+        let row = state.row(row).unwrap();
+        row.engrams().map(|e| (e.id, e.age, e.lifespan.to_bits())).collect::<Vec<_>>()
+    };
+    let before = ages(&mut memory, 1);
+    let peeked = memory.peek(asked(hidden(3, &device), &[1])).unwrap();
+    assert!(peeked.ids(1).is_empty() && !peeked.ids(0).is_empty());
+    let working = hidden(3, &device);
+    let recall = memory.recall(asked(working.clone(), &[1])).unwrap();
+    assert!(recall.ids(1).is_empty() && !recall.ids(2).is_empty());
+    let input = hidden(3, &device);
+    let output = layer.attend(input.clone(), recall);
+    memory.reinforce(&output.recall, output.weights).unwrap();
+    assert_eq!(ages(&mut memory, 1), before);
+    assert_ne!(ages(&mut memory, 0), before);
+    // Whatever stands in its place, and what it gets is what a row without memories gets.
+    let bias = layer.attention.output.bias.as_ref().unwrap().val().reshape([1, 1, 8]);
+    let expected = input.narrow(0, 1, 1) + bias.clone() + bias;
+    let got = output.hidden.narrow(0, 1, 1);
+    assert_eq!(got.into_data(), expected.into_data());
+}
+
+#[test]
+fn queries_that_do_not_fit_are_refused_before_anything_is_stored() {
+    let device = Device::flex();
+    let mut memory = memory();
+    let recall = memory.recall(hidden(2, &device)).unwrap();
+    memory.reinforce(&recall, None).unwrap();
+    let before = memory.snapshot().unwrap().to_bytes().unwrap();
+    let query = |shape: [usize; 3]| Tensor::<3>::ones(shape, &device);
+    for wrong in [query([3, 1, 8]), query([2, 1, 7]), query([2, 0, 8])] {
+        let asked = || RecallInput::new(hidden(2, &device)).query(wrong.clone());
+        assert!(memory.recall(asked()).is_err() && memory.peek(asked()).is_err());
+    }
+    let double = query([2, 1, 8]).cast(burn::tensor::DType::F64);
+    let error = memory.recall(RecallInput::new(hidden(2, &device)).query(double)).unwrap_err();
+    assert!(matches!(error, MemoriaError::WrongDType { .. }), "{error}");
+    assert!(memory.snapshot().unwrap().to_bytes().unwrap() == before);
+}
