@@ -44,13 +44,11 @@ use previous::Previous;
 #[derive(Clone, Debug)]
 pub struct ModelMemory {
     state: MemoriaState,
-    /// Of a model whose working memories are made of it. Has the rows of the state.
-    previous: Option<Previous>,
 }
 
 impl ModelMemory {
     pub(crate) fn new(state: MemoriaState) -> Self {
-        Self { state, previous: None }
+        Self { state }
     }
 
     /// Ends the gradient window: to be called after each `backward`, which frees the graph. No gradient
@@ -58,15 +56,11 @@ impl ModelMemory {
     /// [their chain](crate::MemoryConfig::bptt).
     pub fn detach(&mut self) {
         self.state.detach();
-        if let Some(previous) = &mut self.previous {
-            previous.hidden = previous.hidden.clone().inner();
-        }
     }
 
     /// Empties all rows: the next segment is the first of its documents. There are as many rows as before.
     pub fn reset(&mut self) {
         self.state.reset();
-        self.previous = None;
     }
 
     /// Empties some rows; their neighbours go on.
@@ -78,11 +72,7 @@ impl ModelMemory {
     ///
     /// [`MemoriaError::RowOutOfRange`].
     pub fn reset_rows(&mut self, rows: &[usize]) -> Result<(), MemoriaError> {
-        self.state.reset_rows(rows)?;
-        if let Some(previous) = &mut self.previous {
-            previous.begin_anew(rows);
-        }
-        Ok(())
+        self.state.reset_rows(rows)
     }
 
     /// Number of rows; 0 before the first segment.
@@ -99,8 +89,8 @@ impl ModelMemory {
         self.state.state()
     }
 
-    /// The memory without the model's previous segment. Rows come and go with [`split`](Self::split) and
-    /// the like of this value, not of that one, which does not know of the segment.
+    /// The state that the model is run with. What the model needs of the previous segment is
+    /// [attached](memoria_core::Attachment) to its rows.
     pub fn memoria(&mut self) -> &mut MemoriaState {
         &mut self.state
     }
@@ -124,16 +114,16 @@ impl ModelMemory {
         if !embedding.is_autodiff() {
             self.detach();
         }
-        let Some(previous) = &self.previous else { return Ok(None) };
+        let Some(previous) = Previous::of(&mut self.state)? else { return Ok(None) };
         previous.check_model(embedding)?;
-        let mut without = [&previous.begun_anew[..], absent].concat();
+        let Previous { hidden, left_out, begun_anew } = previous;
+        let mut without = [&begun_anew[..], absent].concat();
         without.sort_unstable();
         without.dedup();
         if without.len() == batch {
             return Ok(None);
         }
-        let working = abstractor(previous.hidden.clone(), previous.left_out.clone());
-        let asked = RecallInput::new(working).absent(&without);
+        let asked = RecallInput::new(abstractor(hidden, left_out)).absent(&without);
         Ok(Some((self.state.recall(asked)?, without)))
     }
 
@@ -167,10 +157,6 @@ impl ModelMemory {
         absent: &[usize],
     ) -> Result<(), MemoriaError> {
         self.state.prepare(&hidden)?;
-        let hidden = if self.state.bptt() > 0 { hidden } else { hidden.inner() };
-        let left_out = left_out.map(Tensor::inner);
-        let read = Previous { hidden, left_out, begun_anew: Vec::new() };
-        self.previous = Some(read.read_except(absent, self.previous.take()));
-        Ok(())
+        Previous::attach(&mut self.state, hidden, left_out, absent)
     }
 }

@@ -102,38 +102,44 @@ impl<'a> Walk<'a> {
                 self.rest = &piece.bytes;
             }
             let record = Record::read(&mut self.rest)?;
-            if let Record::Adjusted { gains, promoted, died } = record {
-                self.read_gains(&gains)?;
-                read_ids(promoted, &mut self.promoted)?;
-                read_ids(died, &mut self.gone)?;
-                self.pending = Pending::Gained;
-            } else {
+            let Record::Adjusted { gains, promoted, died } = record else {
                 return Ok(Some((step, self.event(record)?)));
-            }
-        }
-        loop {
-            let told = self.pending;
-            match told {
-                Pending::Gained => self.pending = Pending::BecameShortTerm,
-                Pending::BecameShortTerm => self.pending = Pending::BecameLongTerm,
-                Pending::BecameLongTerm => self.pending = Pending::Died,
-                Pending::Died => self.pending = Pending::Ended,
-                Pending::Ended | Pending::Nothing => {
-                    self.pending = Pending::Nothing;
-                    self.end_step()?;
-                    return Ok(Some((step, Event::Ended)));
-                }
-            }
-            let is_empty = match told {
-                Pending::Gained => self.gains.is_empty(),
-                Pending::BecameShortTerm => self.working.is_empty(),
-                Pending::BecameLongTerm => self.promoted.is_empty(),
-                _ => self.gone.is_empty(),
             };
-            if !is_empty {
-                return Ok(Some((step, self.end_event(told))));
+            self.read_gains(&gains)?;
+            read_ids(promoted, &mut self.promoted)?;
+            read_ids(died, &mut self.gone)?;
+            self.pending = Pending::Gained;
+        }
+        // The parts that no engram had are left out.
+        if let Pending::Gained = self.pending {
+            self.pending = Pending::BecameShortTerm;
+            if !self.gains.is_empty() {
+                return Ok(Some((step, Event::Gained(&self.gains))));
             }
         }
+        if let Pending::BecameShortTerm = self.pending {
+            self.pending = Pending::BecameLongTerm;
+            if !self.working.is_empty() {
+                let (to, engrams) = (EngramKind::ShortTerm, &self.working[..]);
+                return Ok(Some((step, Event::Promoted { to, engrams })));
+            }
+        }
+        if let Pending::BecameLongTerm = self.pending {
+            self.pending = Pending::Died;
+            if !self.promoted.is_empty() {
+                let (to, engrams) = (EngramKind::LongTerm, &self.promoted[..]);
+                return Ok(Some((step, Event::Promoted { to, engrams })));
+            }
+        }
+        if let Pending::Died = self.pending {
+            self.pending = Pending::Ended;
+            if !self.gone.is_empty() {
+                return Ok(Some((step, Event::Died(&self.gone))));
+            }
+        }
+        self.pending = Pending::Nothing;
+        self.end_step()?;
+        Ok(Some((step, Event::Ended)))
     }
 
     /// The event of a record that is not the end of a step.
@@ -167,20 +173,6 @@ impl<'a> Walk<'a> {
             }
             Record::Adjusted { .. } => Event::Ended,
         })
-    }
-
-    fn end_event(&self, told: Pending) -> Event<'_> {
-        match told {
-            Pending::Gained => Event::Gained(&self.gains),
-            Pending::BecameShortTerm => {
-                Event::Promoted { to: EngramKind::ShortTerm, engrams: &self.working }
-            }
-            Pending::BecameLongTerm => {
-                Event::Promoted { to: EngramKind::LongTerm, engrams: &self.promoted }
-            }
-            Pending::Died => Event::Died(&self.gone),
-            Pending::Ended | Pending::Nothing => Event::Ended,
-        }
     }
 
     fn read_gains(&mut self, gains: &Gains<'_>) -> Result<(), Fault> {

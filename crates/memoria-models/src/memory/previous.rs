@@ -1,32 +1,107 @@
-use burn::tensor::{Bool, Tensor, TensorData, kind::Basic};
-use memoria_core::MemoriaError;
+//! The previous segment of a model whose working memories are made of it. It is attached to the rows of the
+//! memory, so that it goes where they go.
 
-/// The previous segment of a model whose working memories are made of it.
+use burn::tensor::{Bool, Tensor, TensorData};
+use memoria_core::MemoriaError;
+use memoria_nn::MemoriaState;
+
+/// Hidden states `[seq, d_model]` of a row.
+pub(super) const HIDDEN: &str = "previous_segment";
+/// `[seq]` of a row, 1 for positions that memories are not made of, else 0; there if there are any.
+pub(super) const LEFT_OUT: &str = "previous_segment_left_out";
+
+/// The previous segment of all rows.
 #[derive(Clone, Debug)]
 pub(super) struct Previous {
-    /// `[batch, seq, d_model]`.
+    /// `[batch, longest, d_model]`.
     pub(super) hidden: Tensor<3>,
-    /// `[batch, seq]`, true for positions that memories are not made of.
+    /// `[batch, longest]`, true for positions that memories are not made of.
     pub(super) left_out: Option<Tensor<2, Bool>>,
     /// Rows that have no previous segment, as they were reset since or are new; in ascending order.
     pub(super) begun_anew: Vec<usize>,
 }
 
 impl Previous {
-    pub(super) fn batch(&self) -> usize {
-        self.hidden.dims()[0]
+    /// What is attached; `None` if no row has a previous segment.
+    ///
+    /// # Errors
+    ///
+    /// As [`Memoria::attached_rows`](memoria_core::Memoria::attached_rows).
+    pub(super) fn of(state: &mut MemoriaState) -> Result<Option<Self>, MemoriaError> {
+        let Some(attached) = state.memoria().attached_rows(HIDDEN)? else { return Ok(None) };
+        let masks = state.memoria().attached_rows(LEFT_OUT)?;
+        let mut hidden = Tensor::<3>::from_dispatch(attached.data);
+        let (lengths, [batch, longest, _]) = (attached.lengths, hidden.dims());
+        let rows = lengths.iter().enumerate();
+        let begun_anew = rows.filter(|row| *row.1 == 0).map(|(row, _)| row).collect();
+        let is_beyond =
+            |&length: &usize| (0..longest).map(move |place| length > 0 && place >= length);
+        let beyond: Vec<bool> = lengths.iter().flat_map(is_beyond).collect();
+        let mut left_out = beyond.contains(&true).then(|| {
+            Tensor::<2, Bool>::from_data(
+                TensorData::new(beyond, [batch, longest]),
+                &hidden.device(),
+            )
+        });
+        if let Some(masks) = masks {
+            let mask = Tensor::<2>::from_dispatch(masks.data);
+            let rest = longest.saturating_sub(mask.dims()[1]);
+            let mask = match rest {
+                0 => mask.narrow(1, 0, longest),
+                _ => {
+                    let zeros = Tensor::zeros([batch, rest], (&mask.device(), mask.dtype()));
+                    Tensor::cat(vec![mask, zeros], 1)
+                }
+            };
+            let mask = mask.greater_elem(0.5);
+            left_out = Some(match left_out {
+                Some(beyond) => beyond.bool_or(mask),
+                None => mask,
+            });
+        }
+        let fits = |graph: &Tensor<3>| graph.dims()[0] == batch && graph.dims()[1] >= longest;
+        if let Some(graph) = state.kept_graph().filter(fits) {
+            // Rows that were reset since may have been the longest.
+            hidden = graph.narrow(1, 0, longest);
+        }
+        Ok(Some(Self { hidden, left_out, begun_anew }))
     }
 
-    /// Whether no row has a previous segment.
-    pub(super) fn is_absent(&self) -> bool {
-        self.begun_anew.len() == self.batch()
-    }
-
-    /// These rows have no previous segment any more.
-    pub(super) fn begin_anew(&mut self, rows: &[usize]) {
-        self.begun_anew.extend(rows);
-        self.begun_anew.sort_unstable();
-        self.begun_anew.dedup();
+    /// Attaches a segment `[batch, seq, d_model]` of which memories will be made of all positions but those in
+    /// `left_out` `[batch, seq]`. Rows in `absent` keep what they have.
+    ///
+    /// # Errors
+    ///
+    /// As [`Memoria::attach_rows`](memoria_core::Memoria::attach_rows).
+    pub(super) fn attach(
+        state: &mut MemoriaState,
+        hidden: Tensor<3>,
+        left_out: Option<Tensor<2, Bool>>,
+        absent: &[usize],
+    ) -> Result<(), MemoriaError> {
+        let held = match absent {
+            [] => None,
+            _ => Self::of(state)?.map(|held| held.hidden),
+        };
+        let (memory, dtype) = (state.memoria(), hidden.dtype());
+        memory.attach_rows(HIDDEN, hidden.clone().inner().into_dispatch(), absent)?;
+        match left_out {
+            Some(left_out) => {
+                let mask = left_out.inner().float().cast(dtype);
+                memory.attach_rows(LEFT_OUT, mask.into_dispatch(), absent)?;
+            }
+            None => {
+                for row in (0..memory.batch()).filter(|row| !absent.contains(row)) {
+                    memory.remove_attachment(row, LEFT_OUT)?;
+                }
+            }
+        }
+        let is_absent: Vec<bool> = (0..hidden.dims()[0]).map(|row| absent.contains(&row)).collect();
+        state.keep_graph(match held {
+            Some(held) => instead(hidden, held, is_absent),
+            None => hidden,
+        });
+        Ok(())
     }
 
     /// Refuses the token embedding `[vocab_size, d_model]` of a model that this cannot be a segment of.
@@ -52,118 +127,20 @@ impl Previous {
         }
         Ok(())
     }
+}
 
-    /// Some rows, in this order, without a graph; `None` if none of them has a previous segment.
-    pub(super) fn rows(&self, rows: &[usize]) -> Option<Self> {
-        let places = rows.iter().enumerate();
-        let begun_anew: Vec<usize> = places
-            .filter(|(_, row)| self.begun_anew.contains(row))
-            .map(|(place, _)| place)
-            .collect();
-        (begun_anew.len() < rows.len()).then(|| Self {
-            hidden: pick(self.hidden.clone().inner(), rows),
-            left_out: self.left_out.clone().map(|left_out| pick(left_out.inner(), rows)),
-            begun_anew,
-        })
-    }
-
-    /// The rows of several batches, each with how many it has, as one batch, without a graph; `None` if
-    /// no row has a previous segment.
-    ///
-    /// Segments become as long as the longest with positions that memories are not made of.
-    pub(super) fn join<const N: usize>(parts: [(Option<&Self>, usize); N]) -> Option<Self> {
-        let known = || parts.iter().filter_map(|&(part, _)| part);
-        let like = known().next()?.hidden.clone().inner();
-        let longest = known().map(Self::seq).max()?;
-        let all_read = known().all(|part| part.left_out.is_none() && part.seq() == longest);
-        let (mut hidden, mut left_out, mut begun_anew) = (Vec::new(), Vec::new(), Vec::new());
-        let mut before = 0;
-        for (part, rows) in parts.into_iter().filter(|&(_, rows)| rows > 0) {
-            match part {
-                Some(part) => {
-                    hidden.push(part.hidden_filled_up(longest).inner());
-                    left_out.push(part.left_out_filled_up(longest));
-                    begun_anew.extend(part.begun_anew.iter().map(|row| before + row));
-                }
-                None => {
-                    hidden.push(zeros([rows, longest], &like));
-                    left_out.push(mask(false, [rows, longest], &like));
-                    begun_anew.extend(before..before + rows);
-                }
-            }
-            before += rows;
-        }
-        let hidden = Tensor::cat(hidden, 0);
-        let left_out = (!all_read).then(|| Tensor::cat(left_out, 0));
-        Some(Self { hidden, left_out, begun_anew })
-    }
-
-    /// This segment, but for the rows in `absent`, which have not read it: they keep what they have `held`.
-    pub(super) fn read_except(self, absent: &[usize], held: Option<Self>) -> Self {
-        if absent.is_empty() {
-            return self;
-        }
-        let Some(held) = held else { return Self { begun_anew: absent.to_vec(), ..self } };
-        let batch = self.batch();
-        let seq = self.seq().max(held.seq());
-        let all_read = self.left_out.is_none() && held.left_out.is_none();
-        let left_out = (!all_read || self.seq() != held.seq()).then(|| {
-            let mut rows = Vec::with_capacity(batch);
-            let [ours, theirs] = [&self, &held].map(|part| part.left_out_filled_up(seq));
-            for row in 0..batch {
-                let of = if absent.contains(&row) { &theirs } else { &ours };
-                rows.push(of.clone().narrow(0, row, 1));
-            }
-            Tensor::cat(rows, 0)
-        });
-        let is_absent: Vec<bool> = (0..batch).map(|row| absent.contains(&row)).collect();
-        let is_absent = TensorData::new(is_absent, [batch, 1, 1]);
-        let [ours, theirs] = [&self, &held].map(|part| part.hidden_filled_up(seq));
-        let is_absent = Tensor::<3, Bool>::from_data(is_absent, &ours.device());
-        let hidden = ours.clone().mask_where(is_absent.expand(ours.dims()), theirs);
-        let mut begun_anew = held.begun_anew;
-        begun_anew.retain(|row| absent.contains(row));
-        Self { hidden, left_out, begun_anew }
-    }
-
-    fn seq(&self) -> usize {
-        self.hidden.dims()[1]
-    }
-
-    fn hidden_filled_up(&self, seq: usize) -> Tensor<3> {
-        let hidden = self.hidden.clone();
-        if self.seq() == seq {
+/// Hidden states `[batch, seq, d_model]`, and in some rows others, as long as the longer of both.
+fn instead(hidden: Tensor<3>, others: Tensor<3>, rows: Vec<bool>) -> Tensor<3> {
+    let longest = hidden.dims()[1].max(others.dims()[1]);
+    let [hidden, others] = [hidden, others].map(|hidden| {
+        let [batch, seq, d_model] = hidden.dims();
+        if seq == longest {
             return hidden;
         }
-        let rest = zeros([self.batch(), seq - self.seq()], &hidden);
-        Tensor::cat(vec![hidden, rest], 1)
-    }
-
-    fn left_out_filled_up(&self, seq: usize) -> Tensor<2, Bool> {
-        let (batch, hidden) = (self.batch(), &self.hidden);
-        let known = match &self.left_out {
-            Some(left_out) => left_out.clone().inner(),
-            None => mask(false, [batch, self.seq()], hidden),
-        };
-        if self.seq() == seq {
-            return known;
-        }
-        Tensor::cat(vec![known, mask(true, [batch, seq - self.seq()], hidden)], 1)
-    }
-}
-
-/// Rows of a tensor `[batch, ..]`.
-fn pick<const D: usize, K: Basic>(tensor: Tensor<D, K>, rows: &[usize]) -> Tensor<D, K> {
-    Tensor::cat(rows.iter().map(|&row| tensor.clone().narrow(0, row, 1)).collect(), 0)
-}
-
-/// `[batch, seq, d_model]`, like hidden states.
-fn zeros([batch, seq]: [usize; 2], like: &Tensor<3>) -> Tensor<3> {
-    Tensor::zeros([batch, seq, like.dims()[2]], (&like.device().inner(), like.dtype()))
-}
-
-/// `[batch, seq]` of one value, on the device of hidden states.
-fn mask(value: bool, shape: [usize; 2], like: &Tensor<3>) -> Tensor<2, Bool> {
-    let values = vec![value; shape[0] * shape[1]];
-    Tensor::from_data(TensorData::new(values, shape), &like.device().inner())
+        let options = (&hidden.device(), hidden.dtype());
+        Tensor::cat(vec![hidden, Tensor::zeros([batch, longest - seq, d_model], options)], 1)
+    });
+    let rows = TensorData::new(rows, [hidden.dims()[0], 1, 1]);
+    let rows = Tensor::<3, Bool>::from_data(rows, &hidden.device());
+    hidden.clone().mask_where(rows.expand(hidden.dims()), others)
 }
