@@ -2,7 +2,7 @@
 
 use crate::{bookkeeping::bit_set::BitSet, id::Entry};
 
-/// A set of engrams that remembers whom to clear.
+/// A set of engrams with a list of what is to be cleared.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Marks {
     marked: BitSet,
