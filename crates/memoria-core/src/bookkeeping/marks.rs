@@ -17,6 +17,7 @@ impl Marks {
     }
 
     /// Marks an engram; whether it was not marked before.
+    #[inline]
     pub(crate) fn insert(&mut self, entry: Entry) -> bool {
         let is_new = self.marked.insert(entry);
         if is_new {
@@ -25,6 +26,7 @@ impl Marks {
         is_new
     }
 
+    #[inline]
     pub(crate) fn contains(&self, entry: Entry) -> bool {
         self.marked.contains(entry)
     }

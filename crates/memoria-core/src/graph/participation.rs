@@ -58,6 +58,7 @@ impl Participations {
         matches!(self.by_entry[entry.index()], Participation::Hub(_))
     }
 
+    #[inline]
     pub(super) fn hub(&self, entry: Entry) -> Option<&Hub> {
         match self.by_entry[entry.index()] {
             Participation::Few(_) => None,
@@ -65,6 +66,7 @@ impl Participations {
         }
     }
 
+    #[inline]
     pub(super) fn hub_mut(&mut self, entry: Entry) -> Option<&mut Hub> {
         match self.by_entry[entry.index()] {
             Participation::Few(_) => None,
@@ -73,6 +75,7 @@ impl Participations {
     }
 
     /// An upper bound of the firings that an engram takes part in, without a look at ties.
+    #[inline]
     pub(super) fn at_most(&self, entry: Entry) -> u32 {
         match &self.by_entry[entry.index()] {
             Participation::Few(list) => list.len() as u32,
