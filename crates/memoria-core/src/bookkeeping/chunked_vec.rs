@@ -5,8 +5,8 @@ use core::ops::{Index, IndexMut};
 /// Items per chunk.
 const CHUNK: usize = 1024;
 
-/// Items in chunks of equal length: growing by one never copies more than a chunk, and no more than a
-/// chunk lies idle, however many items there are.
+/// Items in chunks of equal length: growing by one copies one chunk at most, and at most one chunk is
+/// unused, however many items there are.
 #[derive(Clone, Debug)]
 pub(crate) struct ChunkedVec<T> {
     chunks: Vec<Vec<T>>,
@@ -28,7 +28,7 @@ impl<T> ChunkedVec<T> {
         self.len += 1;
     }
 
-    /// Takes an item out and puts the last one into its place.
+    /// Removes an item and puts the last one into its place.
     pub(crate) fn swap_remove(&mut self, index: usize) -> T {
         let Some(last) = self.chunks.last_mut().and_then(Vec::pop) else {
             panic!("removing item {index} of none");

@@ -2,7 +2,7 @@
 
 use crate::id::Entry;
 
-/// Counts per engram, with the engrams counted.
+/// Counts per engram, with a list of the engrams counted.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Counts {
     counts: Vec<u32>,
@@ -50,8 +50,8 @@ impl Counts {
     }
 }
 
-/// Counts per engram that are forgotten at once, without remembering who was counted: what is below the
-/// base of the present counting is zero.
+/// Counts per engram that are cleared in constant time, without a list of what was counted: what is below
+/// the base of the present counting is zero.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tally {
     held: Vec<u32>,

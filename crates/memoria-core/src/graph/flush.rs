@@ -1,5 +1,5 @@
-//! Firings that leave the log: what they say is added to counts that their members, all of them hubs, keep
-//! with each other.
+//! Flushing: firings leave the log, and their counts are added to the ties of their members, all of them
+//! hubs.
 
 use super::FiringLog;
 use crate::{bookkeeping::records::Records, id::Entry};
@@ -7,12 +7,12 @@ use crate::{bookkeeping::records::Records, id::Entry};
 /// Firings whose members are all hubs.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Pending {
-    /// Those that stay in the log until it pays to flush them.
+    /// Firings that stay in the log until it pays to flush them.
     pub(super) waiting: Vec<u32>,
-    /// Those that are flushed, a few in each step.
+    /// Firings that are being flushed, a few in each step.
     pub(super) flushing: Vec<u32>,
-    /// How many wait when it is next looked whether it pays.
-    next_look: usize,
+    /// From how many on it is next checked whether flushing pays.
+    next_check: usize,
 }
 
 impl Pending {
@@ -21,11 +21,11 @@ impl Pending {
         self.waiting.iter().chain(&self.flushing).copied()
     }
 
-    /// Keeps those that are still to be flushed.
+    /// Drops the firings that are gone.
     pub(super) fn retain(&mut self, is_kept: impl Fn(u32) -> bool) {
         self.waiting.retain(|&index| is_kept(index));
         self.flushing.retain(|&index| is_kept(index));
-        self.next_look = self.next_look.min(looked_at_after(self.waiting.len()));
+        self.next_check = self.next_check.min(checked_after(self.waiting.len()));
     }
 
     /// Bytes set aside.
@@ -34,26 +34,26 @@ impl Pending {
     }
 }
 
-/// How many wait at the next look if it does not pay for `waiting`.
-fn looked_at_after(waiting: usize) -> usize {
+/// From how many on it is checked again if flushing does not pay for `waiting`.
+fn checked_after(waiting: usize) -> usize {
     waiting + waiting / 4 + 1
 }
 
 impl FiringLog {
     /// Flushes some pending firings if it pays.
     ///
-    /// A firing costs the log its members; flushed, it costs a tie for each two of them that have none
-    /// yet. So firings of the same hubs are flushed, for those would make the log grow for ever, and
-    /// firings of ever new hubs are not. Adds at most [`flush_work`](super::GraphLimits::flush_work) counts,
-    /// and those of one firing.
+    /// A firing in the log takes memory for each member; a flushed one takes it for each two members that had
+    /// no tie. So firings of the same hubs are flushed, since they would let the log grow for ever, and
+    /// firings of ever new hubs stay. Adds at most [`flush_work`](super::GraphLimits::flush_work) counts, but
+    /// for the last firing.
     pub(super) fn flush(&mut self, records: &Records) {
         let waiting = self.pending.waiting.len();
-        if waiting >= self.limits.pending.max(self.pending.next_look) {
+        if waiting >= self.limits.pending.max(self.pending.next_check) {
             if self.flushing_pays() {
                 self.pending.flushing.append(&mut self.pending.waiting);
-                self.pending.next_look = 0;
+                self.pending.next_check = 0;
             } else {
-                self.pending.next_look = looked_at_after(waiting);
+                self.pending.next_check = checked_after(waiting);
             }
         }
         if !self.pending.flushing.is_empty() {

@@ -4,10 +4,10 @@ use super::{FiringLog, participation::Participation};
 use crate::id::Member;
 
 impl FiringLog {
-    /// Takes dead engrams out; firings with fewer than two members left go with them.
+    /// Removes dead engrams, and firings with fewer than two members left.
     ///
-    /// Costs the sizes of the firings that the dead took part in, and for each hub that is left alone in
-    /// some of them, once, the firings that it took part in.
+    /// Costs the sizes of the firings that the dead took part in. A hub that is left alone in any of them
+    /// adds the number of its own firings, once.
     pub(crate) fn forget(&mut self, dead: &[Member]) {
         let work = &mut self.workspace;
         let (is_dead, left_alone, touched) = (&mut work.marked, &mut work.noted, &mut work.firings);

@@ -1,4 +1,4 @@
-//! The log as it stands, for a history that begins.
+//! The log as the beginning of a history.
 
 use crate::{EngramId, bookkeeping::records::Records, graph::FiringLog, id::Entry};
 

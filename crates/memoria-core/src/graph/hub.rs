@@ -1,4 +1,4 @@
-//! Engrams that fire again and again.
+//! Hubs: engrams that take part in many firings.
 
 use super::{firings::Firings, strongest_cache::StrongestCache};
 use crate::{
@@ -7,19 +7,17 @@ use crate::{
     id::{Entry, Member},
 };
 
-/// What the log keeps of an engram that took part in more firings than a
-/// [`SmallList`](super::small_list_arena::SmallList) holds.
+/// An engram that took part in more firings than a [`SmallList`](super::small_list_arena::SmallList) holds.
 #[derive(Clone, Debug)]
 pub(super) struct Hub {
     pub(super) entry: Entry,
     /// Firings of the log that it takes part in.
     pub(super) firings: Vec<u32>,
-    /// Counts with other hubs from firings that were flushed, in order of entry. Some of those hubs may
-    /// be dead.
+    /// Counts with other hubs from flushed firings, in order of entry. Some of the others may be dead.
     ties: Vec<Tie>,
-    /// No tie is with a younger engram: a younger one at the same entry has taken a dead one's place.
+    /// No tie is with a younger engram: a younger one at the same entry has replaced a dead one.
     youngest_tied: EngramId,
-    /// Made when it is first asked for.
+    /// Made when it is first asked for, and again after a [sweep](super::participation::Participations::sweep).
     pub(super) strongest: Option<StrongestCache>,
     /// The search in which it was last asked for.
     pub(super) last_asked: u32,
@@ -43,13 +41,13 @@ impl Hub {
         }
     }
 
-    /// Counts with other living hubs from firings that were flushed.
+    /// Counts with other living hubs from flushed firings.
     pub(super) fn ties(&self, records: &Records) -> impl Iterator<Item = (Member, u32)> {
         let with = |tie: &Tie| Some((records.living_at(tie.with, self.youngest_tied)?, tie.count));
         self.ties.iter().filter_map(with)
     }
 
-    /// The count with a living engram from firings that were flushed.
+    /// The count with a living engram from flushed firings.
     pub(super) fn tie(&self, with: Member) -> u32 {
         if with.id > self.youngest_tied {
             return 0;
@@ -58,7 +56,7 @@ impl Hub {
         found.map_or(0, |at| self.ties[at].count)
     }
 
-    /// Adds counts with other hubs to the ties, and takes them out of `counts`.
+    /// Adds counts with other hubs to the ties; some are then gone from `counts`.
     pub(super) fn add_ties(&mut self, counts: &mut Counts, records: &Records) {
         let youngest = self.youngest_tied;
         self.ties.retain_mut(|tie| {
@@ -79,7 +77,7 @@ impl Hub {
         }
     }
 
-    /// Adds a tie to an engram at a later entry than all it has ties with.
+    /// Adds a tie with an engram at a later entry than those of all other ties.
     pub(super) fn add_tie(&mut self, with: Member, count: u32) {
         self.ties.push(Tie { with: with.entry, count });
         self.youngest_tied = self.youngest_tied.max(with.id);
@@ -90,7 +88,7 @@ impl Hub {
         self.ties.is_sorted_by(|a, b| a.with < b.with)
     }
 
-    /// Counts how often long-term engrams, those below `youngest`, fired together with it.
+    /// Counts how often each long-term engram, with an id below `youngest`, fired together with it.
     pub(super) fn count_long_term(
         &self,
         firings: &Firings,

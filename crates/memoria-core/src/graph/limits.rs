@@ -1,27 +1,28 @@
-//! From which sizes on the firing log works in another way.
+//! Sizes from which on the firing log works in another way.
 
 use super::small_list_arena::SmallList;
 
-/// Limits that change what the log costs, and never what it counts.
+/// Limits that change what the log costs, never what it counts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct GraphLimits {
     /// An engram in more firings of the log is a hub. At most [`SmallList::MAX_LEN`].
     pub(crate) few_firings: usize,
     /// Fewer pending firings stay in the log.
     pub(crate) pending: usize,
-    /// Pending firings stay in the log while their hubs could have more ties than so many per member.
+    /// Pending firings stay in the log while the ties between their hubs could be more than so many per member
+    /// of a firing.
     pub(crate) ties_per_member: usize,
-    /// Counts that are added in one step to flush firings, but for the last of them.
+    /// Counts that one step adds at most to flush firings, but for the last firing.
     pub(crate) flush_work: usize,
-    /// Of more engrams asked for at once, those of the same firings are looked up once.
+    /// In a search from more engrams, each set of firings is counted once.
     pub(crate) grouped_above: usize,
-    /// The room of so many members is kept for a firing to come.
+    /// Lists of at most so many members are reused for later firings.
     pub(crate) spare_members: usize,
     /// A hub keeps at least so many of its strongest connections.
     pub(crate) kept_connections: usize,
-    /// Hubs whose kept connections may go when another hub's are made,
+    /// Hubs that are swept when the connections of another one are counted anew.
     pub(crate) swept_hubs: usize,
-    /// and for how many searches they have to be unused for that.
+    /// Sweeping drops kept connections that were not used in so many searches.
     pub(crate) unused_searches: u32,
 }
 

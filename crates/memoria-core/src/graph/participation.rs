@@ -58,6 +58,7 @@ impl Participations {
         matches!(self.by_entry[entry.index()], Participation::Hub(_))
     }
 
+    #[inline]
     pub(super) fn hub(&self, entry: Entry) -> Option<&Hub> {
         match self.by_entry[entry.index()] {
             Participation::Few(_) => None,
@@ -65,6 +66,7 @@ impl Participations {
         }
     }
 
+    #[inline]
     pub(super) fn hub_mut(&mut self, entry: Entry) -> Option<&mut Hub> {
         match self.by_entry[entry.index()] {
             Participation::Few(_) => None,
@@ -72,7 +74,8 @@ impl Participations {
         }
     }
 
-    /// At most so many firings an engram can have in common with another, as far as can be said at a look.
+    /// An upper bound of the firings that an engram takes part in, without a look at ties.
+    #[inline]
     pub(super) fn at_most(&self, entry: Entry) -> u32 {
         match &self.by_entry[entry.index()] {
             Participation::Few(list) => list.len() as u32,
@@ -89,7 +92,7 @@ impl Participations {
         true
     }
 
-    /// Makes a hub of an engram that is none. It takes part in the same firings.
+    /// Makes a hub of an engram that is none; it takes part in the same firings.
     pub(super) fn make_hub(&mut self, entry: Entry) -> &mut Hub {
         let at = self.hubs.len();
         let mut hub = Hub::new(entry);
@@ -102,7 +105,7 @@ impl Participations {
         &mut self.hubs[at]
     }
 
-    /// Lets an engram take part in no firing and be no hub.
+    /// Removes an engram: it takes part in no firing and is no hub.
     pub(super) fn remove(&mut self, entry: Entry) {
         match core::mem::take(&mut self.by_entry[entry.index()]) {
             Participation::Few(mut list) => self.lists.clear(&mut list),

@@ -2,7 +2,7 @@
 
 use core::{num::NonZeroU8, slice};
 
-/// The lengths that room is set aside for.
+/// The lengths that are allocated.
 const SIZES: [usize; 5] = [2, 4, 6, 8, 12];
 /// For each length above 1, which of the sizes it fits in.
 const CLASSES: [u8; SmallList::MAX_LEN + 1] = {
@@ -17,13 +17,13 @@ const CLASSES: [u8; SmallList::MAX_LEN + 1] = {
     }
     classes
 };
-/// Rooms per chunk of memory.
+/// Slots per chunk of memory.
 const CHUNK: usize = 256;
 
 /// A list kept in a [`SmallListArena`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SmallList {
-    /// Its room, or, if it has one item only, that item.
+    /// Its slot, or, if it has one item only, that item.
     at: u32,
     /// One more than its length, so that an enum of a list and a number takes no more room.
     len_and_one: NonZeroU8,
@@ -48,24 +48,23 @@ impl SmallList {
         self.len_and_one = NonZeroU8::MIN.saturating_add(len as u8);
     }
 
-    /// Which of the sizes it has room for; a list of fewer than two items has no room.
+    /// Which of the sizes its slot has; a list of fewer than two items has no slot.
     #[inline]
     fn class(&self) -> Option<usize> {
         (self.len() > 1).then(|| usize::from(CLASSES[self.len()]))
     }
 }
 
-/// The items of small lists. A list has room for the least of a few lengths that it fits in; the room
-/// it leaves is used again by the next list of that length.
+/// The items of small lists. A list has a slot of the least of a few sizes that it fits in; a slot that
+/// it leaves is used again by the next list of that size.
 #[derive(Clone, Debug)]
 pub(crate) struct SmallListArena {
-    rooms: [Rooms; SIZES.len()],
+    slots: [Slots; SIZES.len()],
 }
 
-/// All rooms of one size. They lie in chunks that do not move, so that a new one costs no copying of
-/// the others.
+/// All slots of one size, in chunks that do not move, so that a new slot costs no copying of the others.
 #[derive(Clone, Debug)]
-struct Rooms {
+struct Slots {
     size: usize,
     chunks: Vec<Vec<u32>>,
     count: usize,
@@ -76,7 +75,7 @@ impl SmallListArena {
     #[inline]
     pub(crate) fn get<'a>(&'a self, list: &'a SmallList) -> &'a [u32] {
         match list.class() {
-            Some(class) => &self.rooms[class].room(list.at)[..list.len()],
+            Some(class) => &self.slots[class].slot(list.at)[..list.len()],
             None => &slice::from_ref(&list.at)[..list.len()],
         }
     }
@@ -88,7 +87,7 @@ impl SmallListArena {
         self.get_mut(list)[len] = item;
     }
 
-    /// Takes an item out, if it is there; the others may change their order.
+    /// Removes an item, if it is there; the others may change their order.
     pub(crate) fn remove(&mut self, list: &mut SmallList, item: u32) {
         let items = self.get_mut(list);
         if let Some(place) = items.iter().position(|&other| other == item) {
@@ -110,7 +109,7 @@ impl SmallListArena {
     fn get_mut<'a>(&'a mut self, list: &'a mut SmallList) -> &'a mut [u32] {
         let len = list.len();
         match list.class() {
-            Some(class) => &mut self.rooms[class].room_mut(list.at)[..len],
+            Some(class) => &mut self.slots[class].slot_mut(list.at)[..len],
             None => &mut slice::from_mut(&mut list.at)[..len],
         }
     }
@@ -124,60 +123,60 @@ impl SmallListArena {
             return;
         }
         if let Some(to) = to {
-            list.at = self.rooms[to].set_aside();
+            list.at = self.slots[to].set_aside();
         }
         let both = old.len().min(len);
         match (from, to) {
             (Some(from), Some(to)) => {
-                let Ok([from, to]) = self.rooms.get_disjoint_mut([from, to]) else { return };
-                to.room_mut(list.at)[..both].copy_from_slice(&from.room(old.at)[..both]);
+                let Ok([from, to]) = self.slots.get_disjoint_mut([from, to]) else { return };
+                to.slot_mut(list.at)[..both].copy_from_slice(&from.slot(old.at)[..both]);
             }
-            (None, Some(to)) => self.rooms[to].room_mut(list.at)[0] = old.at,
-            (Some(from), None) => list.at = self.rooms[from].room(old.at)[0],
+            (None, Some(to)) => self.slots[to].slot_mut(list.at)[0] = old.at,
+            (Some(from), None) => list.at = self.slots[from].slot(old.at)[0],
             (None, None) => {}
         }
         if let Some(from) = from {
-            self.rooms[from].vacant.push(old.at);
+            self.slots[from].vacant.push(old.at);
         }
     }
 
-    /// Checks that `lists`, which are all there are, and the vacant rooms have a room each.
+    /// Checks that `lists`, which are all there are, and the list of vacant slots share no slot.
     pub(crate) fn verify(&self, lists: impl Iterator<Item = SmallList>) -> Result<(), String> {
         let mut taken: Vec<Vec<bool>> =
-            self.rooms.iter().map(|rooms| vec![false; rooms.count]).collect();
-        let vacant = self.rooms.iter().enumerate();
+            self.slots.iter().map(|slots| vec![false; slots.count]).collect();
+        let vacant = self.slots.iter().enumerate();
         let vacant =
-            vacant.flat_map(|(class, rooms)| rooms.vacant.iter().map(move |&at| (class, at)));
+            vacant.flat_map(|(class, slots)| slots.vacant.iter().map(move |&at| (class, at)));
         let used = lists.filter_map(|list| list.class().map(|class| (class, list.at)));
         for (class, at) in vacant.chain(used) {
             match taken[class].get_mut(at as usize) {
                 Some(taken @ false) => *taken = true,
-                _ => return Err(format!("room {at} for {} is taken twice", SIZES[class])),
+                _ => return Err(format!("slot {at} of {} is taken twice", SIZES[class])),
             }
         }
         match taken.iter().flatten().all(|&taken| taken) {
             true => Ok(()),
-            false => Err("a room is neither taken nor vacant".into()),
+            false => Err("a slot is neither taken nor vacant".into()),
         }
     }
 
     /// Bytes set aside.
     pub(crate) fn bytes(&self) -> usize {
-        let in_chunks = |rooms: &Rooms| rooms.chunks.iter().map(Vec::capacity).sum::<usize>();
-        let numbers = |rooms: &Rooms| in_chunks(rooms) + rooms.vacant.capacity();
-        self.rooms.iter().map(numbers).sum::<usize>() * size_of::<u32>()
+        let in_chunks = |slots: &Slots| slots.chunks.iter().map(Vec::capacity).sum::<usize>();
+        let numbers = |slots: &Slots| in_chunks(slots) + slots.vacant.capacity();
+        self.slots.iter().map(numbers).sum::<usize>() * size_of::<u32>()
     }
 }
 
 impl Default for SmallListArena {
     fn default() -> Self {
-        let rooms = |size| Rooms { size, chunks: Vec::new(), count: 0, vacant: Vec::new() };
-        Self { rooms: SIZES.map(rooms) }
+        let slots = |size| Slots { size, chunks: Vec::new(), count: 0, vacant: Vec::new() };
+        Self { slots: SIZES.map(slots) }
     }
 }
 
-impl Rooms {
-    /// Finds or makes a room, whatever is in it.
+impl Slots {
+    /// Finds or makes a slot, with any content.
     fn set_aside(&mut self) -> u32 {
         if let Some(at) = self.vacant.pop() {
             return at;
@@ -193,11 +192,11 @@ impl Rooms {
         at as u32
     }
 
-    fn room(&self, at: u32) -> &[u32] {
+    fn slot(&self, at: u32) -> &[u32] {
         &self.chunks[at as usize / CHUNK][at as usize % CHUNK * self.size..]
     }
 
-    fn room_mut(&mut self, at: u32) -> &mut [u32] {
+    fn slot_mut(&mut self, at: u32) -> &mut [u32] {
         &mut self.chunks[at as usize / CHUNK][at as usize % CHUNK * self.size..]
     }
 }

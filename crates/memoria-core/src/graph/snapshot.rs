@@ -1,4 +1,4 @@
-//! A firing log as snapshots have it.
+//! A firing log in a snapshot.
 
 use std::io::{self, Read, Write};
 
@@ -11,8 +11,8 @@ use crate::{
 };
 
 impl FiringLog {
-    /// Writes all co-firing counts between the `living`, in order of id, whose places in that order are
-    /// by entry in `places`.
+    /// Writes all co-firing counts between the `living`, in order of id; `places` has the place of each in that
+    /// order, by entry.
     pub(crate) fn write(
         &self,
         living: &[Member],

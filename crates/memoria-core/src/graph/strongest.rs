@@ -23,14 +23,14 @@ pub(crate) struct Connection {
 }
 
 impl FiringLog {
-    /// For each of some engrams, none of them long-term unless visited, the long-term one that fired with
-    /// it most often, of those not in `visited`; of equal ones that with the smallest id. Engrams
-    /// without any are passed over. Long-term are those with ids below `youngest`. They take the place of
-    /// what was in `found`, in no particular order.
+    /// For each of some engrams, none of them long-term unless visited, the long-term engram not in `visited`
+    /// that fired with it most often; of equal ones that with the smallest id. Engrams without any are passed
+    /// over. Ids of long-term engrams are below `youngest`. Replaces what was in `found`, in no particular
+    /// order.
     ///
     /// Costs the long-term members of the few firings that an engram took part in, once for all engrams
-    /// that took part in the same. For a hub it costs the connections it keeps, about twice as many as
-    /// were visited; now and then they are made anew, which costs a count of its row.
+    /// of the same firings. A hub costs the connections it keeps, about twice as many as were visited; now and
+    /// then they are counted anew, which costs its row.
     pub(crate) fn strongest_ltms(
         &mut self,
         from: &[Member],
@@ -45,8 +45,7 @@ impl FiringLog {
         });
     }
 
-    /// As [`strongest_ltms`](Self::strongest_ltms), with where each was reached from and how often the two
-    /// fired together.
+    /// As [`strongest_ltms`](Self::strongest_ltms), as connections.
     pub(crate) fn strongest_connections(
         &mut self,
         from: &[Member],
@@ -116,8 +115,7 @@ impl FiringLog {
     }
 }
 
-/// The long-term engram that took part in most of some firings, of those not in `visited`, and in how
-/// many.
+/// The long-term engram not in `visited` that took part in most of some firings, and in how many.
 fn of_few(
     listed: &[u32],
     firings: &Firings,

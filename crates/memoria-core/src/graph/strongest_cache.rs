@@ -1,4 +1,4 @@
-//! An engram's strongest connections to long-term engrams, kept so that a long row need not be counted.
+//! A hub's strongest connections to long-term engrams, kept so that its row need not be counted.
 
 use core::cmp::Reverse;
 use std::collections::HashSet;
@@ -39,18 +39,18 @@ impl Kept {
     }
 }
 
-/// Some of an engram's connections to long-term engrams, with their present counts, and how strong
-/// the others are at most.
+/// Some of a hub's connections to long-term engrams, with their present counts, and how strong the others
+/// are at most.
 ///
-/// Those to engrams that died since are only noticed when they are looked at.
+/// A connection to an engram that died since is recognized when it is used.
 #[derive(Clone, Debug)]
 pub(super) struct StrongestCache {
     kept: Vec<Kept>,
     /// No connection that is not kept ranks higher. `None` if all are kept.
     others: Option<Rank>,
-    /// How many are kept when some must go.
+    /// How many are kept when some are dropped.
     room: usize,
-    /// Beyond so many, the dead go, and then the weakest.
+    /// Beyond so many, the dead are dropped, and then the weakest.
     full: usize,
 }
 
@@ -62,7 +62,7 @@ pub(super) struct Partners<'a> {
     pub(super) marks: &'a Marks,
 }
 
-/// What can be said of the strongest connection.
+/// What is known of the strongest connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
     /// This is it, with its count; `None` if there is no connection left.
@@ -72,7 +72,7 @@ pub(super) enum Answer {
 }
 
 impl StrongestCache {
-    /// Keeps the strongest of all `connections`, of which `visited` will not be wanted at present.
+    /// Keeps the strongest of all `connections`, more than were `visited`.
     pub(super) fn of(
         connections: impl Iterator<Item = (Member, u32)>,
         visited: usize,
@@ -80,7 +80,7 @@ impl StrongestCache {
         records: &Records,
     ) -> Self {
         let kept = connections.map(|(to, count)| Kept::new(to, count)).collect();
-        // As many again, so that those that are visited, and those that die, leave enough.
+        // As many again, so that enough are left without the visited and the dead.
         let room = limits.kept_connections.max(2 * visited + 1);
         let mut cache = Self { kept, others: None, room, full: 0 };
         cache.prune(room, records);
@@ -106,9 +106,9 @@ impl StrongestCache {
         Answer::Known(best.map(|best| (best.to(), best.count)))
     }
 
-    /// Takes note that the engram fired once more with these long-term engrams, of which it may be one.
+    /// Takes in that the hub fired once more with these long-term engrams, of which it may be one.
     ///
-    /// `at_most` bounds the count with one of them, that firing included, and `exact` tells it.
+    /// `at_most` bounds the count with one of them, that firing included; `exact` computes it.
     pub(super) fn fired_with(
         &mut self,
         here: Member,
@@ -133,7 +133,7 @@ impl StrongestCache {
         self.prune_if_full(records);
     }
 
-    /// Takes note of a connection to an engram that has just become long-term.
+    /// Takes in a connection to an engram that has just become long-term.
     pub(super) fn promoted(&mut self, to: Member, count: u32, records: &Records) {
         if self.may_outrank(to, count) {
             self.kept.push(Kept::new(to, count));
@@ -153,7 +153,7 @@ impl StrongestCache {
         }
     }
 
-    /// Lets the dead go, and if more than `most` are left, all but the strongest.
+    /// Drops the dead, and if more than `most` are left, all but the strongest.
     fn prune(&mut self, most: usize, records: &Records) {
         self.kept.retain(|connection| records.lives(connection.to()));
         if self.kept.len() > most {
