@@ -74,7 +74,8 @@ impl<B: Backend> VectorStore<B> {
     pub(crate) fn scores(&self, query: &Query<B>, candidates: &[Slot]) -> FloatTensor<B> {
         match (&self.vectors, &query.0) {
             (Vectors::Device(vectors), QueryVectors::Device(query, metric)) => {
-                vectors.scores(query.clone(), candidates, *metric)
+                let at_once = vectors.scored_at_once(query);
+                vectors.scores(query.clone(), candidates, *metric, at_once)
             }
             _ => unreachable!("a query is made by the store that answers it, on the device"),
         }

@@ -118,6 +118,25 @@ fn distant_engrams_neither_underflow_nor_tie_under_the_gaussian(
     assert!(scores[2] > scores[0] && scores[0] > scores[1], "{scores:?}");
 }
 
+/// Of many candidates a part after the other.
+#[rstest]
+fn parts_of_the_candidates_have_the_scores_of_the_whole(#[values(MEAN, GAUSSIAN)] metric: Metric) {
+    let mut store = store(5, DType::F32, Storage::Device);
+    let values: Vec<f32> = (0..500).map(|i| (i as f32 * 0.37).sin()).collect();
+    let slots = add(&mut store, &values);
+    let Vectors::Device(vectors) = &store.vectors else { unreachable!() };
+    let working = tensor(&values[..15], 5, DType::F32);
+    assert!(vectors.scored_at_once(&working) > 100);
+    let whole = numbers(vectors.scores(working.clone(), &slots, metric, 1000));
+    for at_once in [1, 7, 50, 99, 100] {
+        let parts = numbers(vectors.scores(working.clone(), &slots, metric, at_once));
+        assert_eq!(parts.len(), 100);
+        for (part, whole) in parts.iter().zip(&whole) {
+            assert!((part - whole).abs() < 1e-5, "{part} != {whole}, {at_once} at once");
+        }
+    }
+}
+
 /// However many candidates there are, and however many threads share them.
 #[test]
 fn a_score_depends_on_nothing_but_the_query_and_the_candidate() {

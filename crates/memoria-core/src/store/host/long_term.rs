@@ -452,6 +452,49 @@ mod tests {
         }
     }
 
+    proptest! {
+        /// A chunk's bound holds, and is of use if the query is far.
+        #[test]
+        fn no_vector_of_a_chunk_is_nearer_than_its_bound(
+            dim in prop_oneof![1usize..6, Just(70)],
+            numbers in proptest::collection::vec(-1.0..1.0f64, 2100),
+            away in prop_oneof![Just(0.0), Just(0.5), Just(3.0), Just(30.0), Just(1e4)],
+            spread in prop_oneof![Just(1.0), Just(1e-3), Just(1e-20), Just(1e10)],
+        ) {
+            let mut vectors: Vec<Vec<f64>> =
+                numbers[..30 * dim].chunks(dim).map(|v| v.iter().map(|x| spread * x).collect()).collect();
+            vectors.last_mut().unwrap().iter_mut().for_each(|x| *x += spread * away);
+            let check = |least: f32, scores: &[f64]| {
+                let nearest = scores.iter().fold(f64::INFINITY, |nearest, score| nearest.min(-score));
+                assert!(f64::from(least) <= nearest, "{least} > {nearest}");
+                if away > 100.0 && spread > 1e-10 {
+                    assert!(f64::from(least) > 0.9 * nearest, "{least} of {nearest}");
+                }
+            };
+            check_bound::<f32>(&vectors, check);
+            check_bound::<f64>(&vectors, check);
+            check_bound::<bf16>(&vectors, check);
+        }
+    }
+
+    /// Tells the bound of a chunk of all vectors but the last, which is the query, and their scores.
+    fn check_bound<N: Number>(vectors: &[Vec<f64>], check: impl Fn(f32, &[f64])) {
+        let memory = Memory::<N>::new(vectors, 64);
+        let last = vectors.len() - 1;
+        let slots: Vec<Slot> = (0..last).map(|slot| Slot(slot as u32)).collect();
+        let query = memory.vectors.query(1, |_| memory.vectors.get(Slot(last as u32)), METRICS[0]);
+        let mut scores = Vec::new();
+        memory.vectors.scores(&query, &slots, false, &mut scores);
+        let numbers = N::Wide::of_vectors(&query.vectors).iter();
+        let single: Vec<f32> = numbers.map(|&number| number.into() as f32).collect();
+        let (mut grown, mut whole) = (Chunk::default(), Chunk::default());
+        (0..last).for_each(|at| grown.code(&memory.vectors, at, |at| slots[at]));
+        whole.code_all(&memory.vectors, last, |at| slots[at]);
+        check(whole.at_least(&single), &scores);
+        let nearest = scores.iter().fold(f64::INFINITY, |nearest, score| nearest.min(-score));
+        assert!(f64::from(grown.at_least(&single)) <= nearest);
+    }
+
     #[test]
     fn numbers_that_only_double_precision_holds() {
         let vectors: Vec<Vec<f64>> = (0..50)

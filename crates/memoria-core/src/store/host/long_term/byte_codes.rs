@@ -90,12 +90,19 @@ pub(super) fn encode<W: Wide>(vector: &[W], centre: &[f32], codes: &mut [u8]) ->
     let factor = 1.0 / f64::from(scale);
     let mut rest = 0.0;
     for (code, x) in codes.iter_mut().zip(differences()) {
-        let whole = (x * factor).round_ties_even().clamp(-LARGEST, LARGEST);
+        let whole = nearest_whole(x * factor).clamp(-LARGEST, LARGEST);
         let left = x - whole * f64::from(scale);
         rest += left * left;
         *code = (whole as i32 + i32::from(OFFSET)) as u8;
     }
     Coded { squared_norm: squared, scale, rounded: upwards(rest.sqrt()) }
+}
+
+/// The nearest whole number to one far below 2⁵¹. Without SSE4.1 the standard library's is a call for each.
+fn nearest_whole(number: f64) -> f64 {
+    /// Numbers between this and its next power of two differ by 1.
+    const WHOLE: f64 = 1.5 * (1u64 << 52) as f64;
+    (number + WHOLE) - WHOLE
 }
 
 /// In single precision, and no less.
@@ -138,7 +145,7 @@ impl CodedQuery {
             let factor = QUERY_NORM.min(largest) / norm;
             rest = 0.0;
             for (code, x) in self.codes.iter_mut().zip(differences()) {
-                let whole = (x * factor).round_ties_even();
+                let whole = nearest_whole(x * factor);
                 let left = x - whole / factor;
                 rest += left * left;
                 *code = whole as i16;
