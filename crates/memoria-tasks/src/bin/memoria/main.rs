@@ -1,0 +1,3 @@
+//! Trains, tests and explains memories.
+
+fn main() {}
