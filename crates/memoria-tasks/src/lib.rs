@@ -2,5 +2,7 @@
 
 pub mod data;
 mod error;
+mod files;
+pub mod text;
 
 pub use error::TaskError;

@@ -12,7 +12,7 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Document, DocumentId, Question, Segment, Task};
+use super::{Document, DocumentId, Question, Segment, Task, keys};
 use crate::{TaskError, error::at_least};
 use layout::Layout;
 use story::Story;
@@ -112,19 +112,8 @@ impl Recall {
         self.key_tokens + self.value_tokens
     }
 
-    /// How many keys there are.
-    fn different_keys(&self) -> usize {
-        let tokens = u32::try_from(self.key_tokens).unwrap_or(u32::MAX);
-        self.keys.saturating_pow(tokens)
-    }
-
-    fn key(&self, mut key: usize) -> Vec<u32> {
-        let token = |_| {
-            let token = key % self.keys;
-            key /= self.keys;
-            token as u32
-        };
-        (0..self.key_tokens).map(token).collect()
+    fn key(&self, number: usize) -> Vec<u32> {
+        keys::key(number, self.keys, self.key_tokens)
     }
 
     fn first_value(&self) -> u32 {
@@ -169,8 +158,8 @@ impl Task for Recall {
             for fact in &facts {
                 layout.fact([self.key(fact.key), fact.value.clone()].concat());
             }
-            for number in 0..self.questions {
-                let asked = story.ask(segment, number, &facts, rng);
+            for _ in 0..self.questions {
+                let asked = story.ask(segment, &facts, rng);
                 let mut tokens = vec![self.question_mark()];
                 tokens.extend(self.key(asked.key));
                 tokens.resize(self.question_length(), self.blank());

@@ -1,12 +1,9 @@
 //! What a document tells and asks, without where.
 
-use rand::{
-    Rng, RngExt,
-    seq::{IndexedRandom, index},
-};
+use rand::{Rng, RngExt, seq::IndexedRandom};
 
 use super::Recall;
-use crate::TaskError;
+use crate::{TaskError, data::keys};
 
 /// A key and its value, which with two hops may be a key.
 #[derive(Clone, Debug)]
@@ -35,6 +32,8 @@ struct Told {
     segment: usize,
     /// With two hops: which of the told facts its value leads to.
     leads_to: Option<usize>,
+    /// Whether another one leads to it.
+    led_to: bool,
 }
 
 /// A document as it is told.
@@ -43,7 +42,12 @@ pub(super) struct Story<'a> {
     /// Keys that were not told of yet.
     keys: Vec<usize>,
     told: Vec<Told>,
+    /// What the present segment asked for already.
+    asked: Vec<usize>,
 }
+
+/// Draws before all that could be drawn is gone through.
+const DRAWS: usize = 32;
 
 impl<'a> Story<'a> {
     pub(super) fn new(
@@ -51,26 +55,20 @@ impl<'a> Story<'a> {
         segments: usize,
         rng: &mut impl Rng,
     ) -> Result<Self, TaskError> {
-        let (needed, there) = (segments * recall.facts, recall.different_keys());
-        if needed > there {
-            let expected = format!(
-                "so many that there are {needed} keys: a document of {segments} segments tells of as many"
-            );
-            return Err(TaskError::option("data.keys", expected, format!("{there} keys")));
-        }
-        let keys = index::sample(rng, there, needed).into_vec();
-        Ok(Self { recall, keys, told: Vec::new() })
+        let there = keys::different(recall.keys, recall.key_tokens);
+        let keys = keys::draw(segments * recall.facts, there, "data.keys", rng)?;
+        Ok(Self { recall, keys, told: Vec::new(), asked: Vec::new() })
     }
 
     /// The facts of a segment.
     pub(super) fn tell(&mut self, segment: usize, rng: &mut impl Rng) -> Vec<Fact> {
+        self.asked.clear();
         (0..self.recall.facts).map(|_| self.fact(segment, rng)).collect()
     }
 
     fn fact(&mut self, segment: usize, rng: &mut impl Rng) -> Fact {
         if self.recall.retold > 0.0 && rng.random_bool(self.recall.retold) {
-            let before: Vec<usize> = self.told_before(segment);
-            if let Some(&index) = before.choose(rng) {
+            if let Some(index) = self.draw(segment, |_| true, rng) {
                 let value = loop {
                     let value = self.value(rng);
                     if value != self.told[index].value {
@@ -83,52 +81,46 @@ impl<'a> Story<'a> {
             }
         }
         let key = self.keys.pop().expect("a key for every fact");
-        let leads_to = if self.recall.hops == 2 && segment % 2 == 1 {
-            self.an_end(segment, rng)
-        } else {
-            None
-        };
+        let links = self.recall.hops == 2 && segment % 2 == 1;
+        let an_end = |told: &Told| told.leads_to.is_none() && !told.led_to;
+        let leads_to = if links { self.draw(segment, an_end, rng) } else { None };
         let value = match leads_to {
             Some(index) => self.recall.key(self.told[index].key),
             None => self.value(rng),
         };
-        self.told.push(Told { key, value: value.clone(), segment, leads_to });
+        if let Some(index) = leads_to {
+            self.told[index].led_to = true;
+        }
+        self.told.push(Told { key, value: value.clone(), segment, leads_to, led_to: false });
         Fact { key, value }
     }
 
-    /// A fact of an earlier segment that no other leads to.
-    fn an_end(&self, segment: usize, rng: &mut impl Rng) -> Option<usize> {
-        let led_to = |index| self.told.iter().any(|told| told.leads_to == Some(index));
-        let ends = |&index: &usize| self.told[index].leads_to.is_none() && !led_to(index);
-        let ends: Vec<usize> = self.told_before(segment).into_iter().filter(ends).collect();
-        ends.choose(rng).copied()
-    }
-
-    /// What was told in earlier segments and not again in this one.
-    fn told_before(&self, segment: usize) -> Vec<usize> {
-        (0..self.told.len()).filter(|&index| self.told[index].segment < segment).collect()
-    }
-
-    /// The segment's question of that number: of what was told in earlier segments; different ones as long as
-    /// there are.
-    pub(super) fn ask(
+    /// One of what was told in earlier segments, and not again in this one.
+    fn draw(
         &self,
         segment: usize,
-        number: usize,
-        facts: &[Fact],
+        wanted: impl Fn(&Told) -> bool,
         rng: &mut impl Rng,
-    ) -> Asked {
-        let wanted = |&index: &usize| self.recall.hops == 1 || self.told[index].leads_to.is_some();
-        let mut before: Vec<usize> = self.told_before(segment).into_iter().filter(wanted).collect();
-        // Every question of a segment picks from a part of its own.
-        let questions = self.recall.questions;
-        if before.len() >= questions {
-            before = before.into_iter().skip(number).step_by(questions).collect();
-        }
-        let Some(&index) = before.choose(rng) else {
+    ) -> Option<usize> {
+        let wanted = |&index: &usize| {
+            let told = &self.told[index];
+            told.segment < segment && !self.asked.contains(&index) && wanted(told)
+        };
+        let all = 0..self.told.len();
+        // Nearly always one of the first will do; a long document is gone through for none of them.
+        let drawn = (0..DRAWS.min(all.len())).map(|_| rng.random_range(all.clone())).find(wanted);
+        drawn.or_else(|| all.filter(wanted).collect::<Vec<_>>().choose(rng).copied())
+    }
+
+    /// A question of what was told in earlier segments, none twice in a segment.
+    pub(super) fn ask(&mut self, segment: usize, facts: &[Fact], rng: &mut impl Rng) -> Asked {
+        let hops = self.recall.hops;
+        let wanted = |told: &Told| hops == 1 || told.leads_to.is_some();
+        let Some(index) = self.draw(segment, wanted, rng) else {
             let (key, told) = (facts[0].key, segment);
             return Asked { key, answer: facts[0].value.clone(), told, counts: false };
         };
+        self.asked.push(index);
         let told = &self.told[index];
         let answered_by = told.leads_to.map_or(told, |end| &self.told[end]);
         Asked {
