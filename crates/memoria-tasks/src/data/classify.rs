@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Document, DocumentId, Question, Split, Task};
+use super::{Document, DocumentId, Measure, Question, Split, Task};
 use crate::{
     TaskError,
     error::at_least,
@@ -114,6 +114,10 @@ impl Task for Classify {
 
     fn segment_length(&self) -> usize {
         self.config.segment_length
+    }
+
+    fn measure(&self) -> Measure {
+        Measure::Documents
     }
 
     fn documents(&self, split: Split) -> Option<usize> {

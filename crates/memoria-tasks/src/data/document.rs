@@ -1,9 +1,10 @@
+use clap::ValueEnum;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 /// What documents are for. No two splits share a document, unless by chance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Split {
     /// Trained on.
@@ -30,14 +31,14 @@ pub struct DocumentId {
 }
 
 /// A document: what a memory goes through from one reset to the next.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Document {
     /// In order. They need not be of one length.
     pub segments: Vec<Segment>,
 }
 
 /// What a model sees at once.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Segment {
     /// Tokens, below the task's vocabulary.
     pub tokens: Vec<u32>,
@@ -46,7 +47,7 @@ pub struct Segment {
 }
 
 /// Something to be predicted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Question {
     /// The place in the segment whose output should be the first token of the answer; the next ones
     /// belong to the places after it.

@@ -30,5 +30,5 @@ pub use remember::Remember;
 pub use retain::Retain;
 pub use rewrite::Rewrite;
 pub use sort::{Sort, SortConfig, SortExample, SortFile};
-pub use task::Task;
+pub use task::{Measure, Task};
 pub use text::{Text, TextSplit};

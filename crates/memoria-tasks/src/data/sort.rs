@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
-use super::{Document, DocumentId, Question, Segment, Split, Task};
+use super::{Document, DocumentId, Measure, Question, Segment, Split, Task};
 use crate::{TaskError, error::at_least};
 pub use file::{SortExample, SortFile};
 
@@ -149,6 +149,10 @@ impl Task for Sort {
 
     fn segment_length(&self) -> usize {
         self.segment_length
+    }
+
+    fn measure(&self) -> Measure {
+        Measure::Tokens
     }
 
     fn documents(&self, split: Split) -> Option<usize> {

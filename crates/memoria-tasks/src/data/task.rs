@@ -3,6 +3,17 @@ use std::fmt::Debug;
 use super::{Document, DocumentId, Split};
 use crate::TaskError;
 
+/// What accuracy is a share of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Measure {
+    /// Answers of which all tokens are right.
+    Answers,
+    /// Tokens of answers.
+    Tokens,
+    /// Documents, each of one class: the logits of all its questions, averaged, tell which.
+    Documents,
+}
+
 /// A task: documents in segments, with questions.
 ///
 /// A task need say no more than how many tokens there are, how long a segment is at most and what its
@@ -54,6 +65,11 @@ pub trait Task: Debug + Send + Sync {
     /// Stages of a curriculum.
     fn stages(&self) -> usize {
         1
+    }
+
+    /// What counts.
+    fn measure(&self) -> Measure {
+        Measure::Answers
     }
 
     /// Share of right answers that guessing gives, if that can be said.

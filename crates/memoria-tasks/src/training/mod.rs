@@ -5,9 +5,21 @@
 //! step to step.
 
 mod batch;
+mod carried;
+mod console;
 mod documents;
+mod interrupt;
+mod learning;
+mod metrics_file;
+mod model;
+mod schedule;
 mod streams;
+mod trainer;
 
 pub use batch::{Asked, Batch};
 pub use documents::DocumentLoader;
+pub use interrupt::on_ctrl_c;
+pub use metrics_file::EpochMetrics;
+pub use model::{CarriedMemory, SegmentModel};
 pub use streams::{StreamLoader, Streams};
+pub use trainer::{Trained, Trainer};
