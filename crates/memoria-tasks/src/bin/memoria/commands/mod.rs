@@ -1,0 +1,7 @@
+//! One file a command.
+
+pub(crate) mod compare;
+pub(crate) mod configs;
+pub(crate) mod data;
+pub(crate) mod eval;
+pub(crate) mod train;

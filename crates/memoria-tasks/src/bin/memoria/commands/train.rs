@@ -1,0 +1,45 @@
+use std::path::PathBuf;
+
+use memoria_tasks::{
+    TaskError,
+    print::{print, println},
+    runs::{Comparison, Experiment, Outcome},
+    training::on_ctrl_c,
+};
+
+use crate::options::Train;
+
+pub(crate) fn run(options: &Train) -> Result<(), TaskError> {
+    let mut config = options.configured.config()?;
+    if options.quick {
+        config = config.quick();
+    }
+    let task = options.configured.task.name();
+    let output = options.output.clone().unwrap_or_else(|| PathBuf::from("out").join(&task));
+    let experiment = Experiment {
+        config,
+        contexts: options.contexts.clone(),
+        seeds: options.seeds.clone(),
+        device: options.device.device(),
+        output: output.clone(),
+        resume: options.resume,
+        command: std::env::args().collect::<Vec<_>>().join(" "),
+    };
+    let interrupter = on_ctrl_c().map_err(TaskError::file("the handler of Ctrl-C"))?;
+    // The calling thread computes, too, instead of being woken after each matrix product.
+    let outcome = rayon::scope(|_| experiment.run(&interrupter))?;
+    let results = match outcome {
+        Outcome::Finished(results) => results,
+        Outcome::Interrupted => {
+            println("Interrupted. To go on: the same command with --resume");
+            return Ok(());
+        }
+    };
+    let comparison = Comparison::new(&[(task, results)])?;
+    print(&format!("\n{}", comparison.table()));
+    let picture = output.join("comparison.svg");
+    comparison.draw(&picture)?;
+    let results = output.join("results.json");
+    println(&format!("\nResults: {}\nPicture: {}", results.display(), picture.display()));
+    Ok(())
+}

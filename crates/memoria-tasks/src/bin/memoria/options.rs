@@ -1,0 +1,177 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+use memoria_tasks::{
+    DeviceName, TaskError,
+    config::{RunConfig, TaskName},
+    data::Split,
+    model::ContextName,
+};
+
+/// Trains and tests models with a memory on tasks that need one.
+///
+/// A task makes or reads documents in segments, of which a model sees one at a time; what it knows of the others
+/// is its memory's. `memoria train recall` is the first thing to try.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true)]
+pub(crate) struct Program {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Train and test models on a task.
+    Train(Train),
+    /// Test trained models again, at other lengths or on more documents.
+    Eval(Eval),
+    /// Compare results: a table and a picture of means and standard deviations over seeds.
+    Compare(Compare),
+    /// Look at a task's documents, or write them to a file.
+    Data(Data),
+    /// List the configurations that come with the program, or print one.
+    Configs(Configs),
+    /// Print completions for a shell, to be sourced by it.
+    Completions {
+        /// For which shell.
+        shell: Shell,
+    },
+}
+
+/// A task and its configuration.
+#[derive(Args, Debug)]
+pub(crate) struct Configured {
+    /// Which task.
+    pub(crate) task: TaskName,
+    /// A TOML file, or the name of a shipped configuration (`memoria configs`); it need say only what is to be
+    /// otherwise than in the task's own.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// One value of the configuration, such as `data.keys=64` or `training.epochs=3`; may be repeated.
+    #[arg(long, value_name = "TABLE.KEY=VALUE")]
+    set: Vec<String>,
+}
+
+impl Configured {
+    pub(crate) fn config(&self) -> Result<RunConfig, TaskError> {
+        RunConfig::read(self.task, self.config.as_deref(), &self.set)
+    }
+}
+
+/// Train and test models on a task.
+///
+/// One model for each context and seed. The output folder gets `config.toml`, `results.json` and a folder for each
+/// model with its checkpoints and metrics. Ctrl-C stops after the running step; `--resume` goes on after the last
+/// finished epoch.
+#[derive(Args, Debug)]
+pub(crate) struct Train {
+    #[command(flatten)]
+    pub(crate) configured: Configured,
+    /// What the models have of earlier segments.
+    #[arg(long, value_enum, value_delimiter = ',',
+          default_values = ["memoria", "no-window", "working-only", "none"])]
+    pub(crate) contexts: Vec<ContextName>,
+    /// Seeds, separated by commas; every context is run with each.
+    #[arg(long, visible_alias = "seed", value_delimiter = ',', default_value = "0")]
+    pub(crate) seeds: Vec<u64>,
+    /// Where to compute.
+    #[arg(long, value_enum, default_value = "flex")]
+    pub(crate) device: DeviceName,
+    /// Folder for all that is kept; `out/TASK` if not given.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) output: Option<PathBuf>,
+    /// Go on with what is in the output folder.
+    #[arg(long)]
+    pub(crate) resume: bool,
+    /// A run of seconds that shows that everything works, not that anything is learnt.
+    #[arg(long)]
+    pub(crate) quick: bool,
+}
+
+/// Test trained models again.
+///
+/// Every model that is in a folder of `memoria train` is tested, with memories of its own. The results are
+/// written to `evaluation.json` in that folder, in the form of `results.json`.
+#[derive(Args, Debug)]
+pub(crate) struct Eval {
+    /// The output folder of a `memoria train`.
+    pub(crate) run: PathBuf,
+    /// How many times as long as trained the documents are, separated by commas.
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) lengths: Vec<u32>,
+    /// Documents of each length; of text, steps.
+    #[arg(long)]
+    pub(crate) documents: Option<usize>,
+    /// Documents at a time.
+    #[arg(long)]
+    pub(crate) batch: Option<usize>,
+    /// Where to compute.
+    #[arg(long, value_enum, default_value = "flex")]
+    pub(crate) device: DeviceName,
+}
+
+/// Compare results of one task.
+#[derive(Args, Debug)]
+pub(crate) struct Compare {
+    /// Folders of `memoria train`, or files in the form of `results.json`.
+    #[arg(required = true)]
+    pub(crate) runs: Vec<PathBuf>,
+    /// Where to draw a picture, as SVG.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
+}
+
+/// Look at a task's documents, or write them to a file.
+///
+/// Without `--write` the first document is shown in words, a segment a line, with what is asked and its answers.
+/// With it, documents are written as JSON Lines: `{"segments": [{"tokens", "questions": [{"at", "answer",
+/// "told"}]}]}`; of `lm` `{"tokens"}`; of `sort` the published form, with as many sequences in each split.
+#[derive(Args, Debug)]
+pub(crate) struct Data {
+    #[command(flatten)]
+    pub(crate) configured: Configured,
+    /// Where to write documents to.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) write: Option<PathBuf>,
+    /// Which of them.
+    #[arg(long, value_enum, default_value = "test")]
+    pub(crate) split: Split,
+    /// How many are written.
+    #[arg(long, default_value_t = 100)]
+    pub(crate) documents: usize,
+    /// How many times as long as trained they are.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) length: u32,
+    /// The seed they are made by.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+}
+
+/// List the configurations that come with the program, or print one.
+#[derive(Args, Debug)]
+pub(crate) struct Configs {
+    /// Which one to print, as TOML.
+    pub(crate) name: Option<String>,
+    /// Print every option with its value, not only those that differ from the defaults.
+    #[arg(long, requires = "name")]
+    pub(crate) full: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Program::command().debug_assert();
+        let train =
+            Program::try_parse_from(["memoria", "train", "recall", "--seed", "1,2"]).unwrap();
+        let Command::Train(train) = train.command else { panic!("train") };
+        assert_eq!((train.seeds, train.contexts.len()), (vec![1, 2], 4));
+    }
+}

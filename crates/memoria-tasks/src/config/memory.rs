@@ -1,0 +1,78 @@
+use memoria_core::{Correlation, MemoriaConfig};
+use memoria_nn::MemoriaStateConfig;
+use serde::{Deserialize, Serialize};
+
+/// The memory: table `memory`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MemoryConfig {
+    /// Memories made of a segment.
+    pub memories: usize,
+    /// Short-term engrams reminded per segment.
+    pub num_reminded_stm: usize,
+    /// Short-term engrams kept.
+    pub stm_capacity: usize,
+    /// Steps of the walk through long-term memory.
+    pub ltm_search_depth: usize,
+    /// Long-term engrams reminded per segment, at most.
+    pub num_final_ltms: usize,
+    /// Long-term engrams drawn as further starts of the walk.
+    pub ltm_exploration: usize,
+    /// Lifespan of a new engram, in segments.
+    pub initial_lifespan: f32,
+    /// α: segments of life that an engram gains by an average share of attention.
+    pub lifespan_extend_scale: f32,
+    /// How working memories and engrams are compared.
+    pub correlation: CorrelationName,
+    /// Segments that gradients flow back through memories.
+    pub gradient_window: usize,
+}
+
+/// A correlation by a short name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CorrelationName {
+    /// Negative squared distance.
+    L2,
+    /// The paper's exp(−d²).
+    Gaussian,
+}
+
+impl Default for MemoryConfig {
+    fn default() -> Self {
+        Self {
+            memories: 2,
+            num_reminded_stm: 8,
+            stm_capacity: 8,
+            ltm_search_depth: 5,
+            num_final_ltms: 8,
+            ltm_exploration: 0,
+            initial_lifespan: 16.0,
+            lifespan_extend_scale: 8.0,
+            correlation: CorrelationName::L2,
+            gradient_window: 8,
+        }
+    }
+}
+
+impl MemoryConfig {
+    /// The memory's own configuration; the seed is that of its exploration.
+    pub fn state(&self, seed: u64) -> MemoriaStateConfig {
+        let correlation = match self.correlation {
+            CorrelationName::L2 => Correlation::NegSquaredL2,
+            CorrelationName::Gaussian => Correlation::Gaussian,
+        };
+        let memoria = MemoriaConfig::new(
+            self.num_reminded_stm,
+            self.stm_capacity,
+            self.ltm_search_depth,
+            self.initial_lifespan,
+            self.num_final_ltms,
+        )
+        .with_correlation(correlation)
+        .with_ltm_exploration(self.ltm_exploration, seed);
+        MemoriaStateConfig::new(memoria)
+            .with_lifespan_extend_scale(self.lifespan_extend_scale)
+            .with_bptt(self.gradient_window)
+    }
+}

@@ -1,0 +1,22 @@
+//! Configurations of runs: what is learnt, by what, and how. They are TOML, of these tables:
+//!
+//! | table | what is in it |
+//! |---|---|
+//! | `task` | the name of a task |
+//! | `data` | the task's own options: see [`data`](crate::data) |
+//! | `model` | [`ModelConfig`](crate::model::ModelConfig) |
+//! | `memory` | [`MemoryConfig`] |
+//! | `training` | [`TrainingConfig`] |
+//! | `evaluation` | [`EvaluationConfig`] |
+
+mod memory;
+mod run;
+mod shipped;
+mod task;
+mod training;
+
+pub use memory::{CorrelationName, MemoryConfig};
+pub use run::{RunConfig, set};
+pub use shipped::{SHIPPED, Shipped};
+pub use task::{Loaded, TaskConfig, TaskName};
+pub use training::{Decay, EvaluationConfig, TrainingConfig};

@@ -1,0 +1,227 @@
+use std::path::Path;
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{EvaluationConfig, MemoryConfig, Shipped, TaskConfig, TaskName, TrainingConfig};
+use crate::{TaskError, files, model::ModelConfig};
+
+/// Everything that a run is made of but its context and seed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunConfig {
+    /// The task and its options.
+    pub task: TaskConfig,
+    /// The model.
+    pub model: ModelConfig,
+    /// Its memory, if it has one.
+    pub memory: MemoryConfig,
+    /// How it is trained.
+    pub training: TrainingConfig,
+    /// How it is tested.
+    pub evaluation: EvaluationConfig,
+}
+
+impl RunConfig {
+    /// A task's shipped configuration.
+    ///
+    /// # Errors
+    ///
+    /// None: what is shipped is tested.
+    pub fn of(task: TaskName) -> Result<Self, TaskError> {
+        Self::read(task, None, &[])
+    }
+
+    /// The shipped configuration of a task, with what a file says otherwise, and then with single values
+    /// `table.key=value`. A name instead of a file is that of a shipped configuration.
+    ///
+    /// # Errors
+    ///
+    /// A file that is not there, is no TOML or of another task; an unknown key; a value of another type.
+    pub fn read(task: TaskName, file: Option<&Path>, values: &[String]) -> Result<Self, TaskError> {
+        let mut table = parse(Path::new("the shipped configuration"), Shipped::of(task).text)?;
+        if let Some(path) = file {
+            let shipped = path.to_str().and_then(Shipped::named);
+            let over = match shipped {
+                Some(shipped) => parse(path, shipped.text)?,
+                None => {
+                    let hint = "`memoria configs` lists those that are shipped, by name";
+                    parse(path, &files::read_text(path, hint)?)?
+                }
+            };
+            merge(&mut table, over);
+        }
+        for value in values {
+            set(&mut table, value)?;
+        }
+        let named = table.get("task").and_then(toml::Value::as_str).unwrap_or_default().to_owned();
+        if named != task.name() {
+            let expected = format!("{}, the task that is to be run", task.name());
+            return Err(TaskError::option("task", expected, named));
+        }
+        Self::from_table(table)
+    }
+
+    /// From all tables at once.
+    ///
+    /// # Errors
+    ///
+    /// An unknown table or key; a value that does not fit.
+    pub fn from_table(mut table: toml::Table) -> Result<Self, TaskError> {
+        let invalid = |name: &str, problem: String| {
+            let problem = problem.replace('\n', " ");
+            TaskError::option(&format!("the table {name}"), "as its options are", problem)
+        };
+        let name = table.remove("task").unwrap_or_else(|| "".into());
+        let got = name.to_string();
+        let name: TaskName =
+            name.try_into().map_err(|_| TaskError::option("task", "the name of a task", got))?;
+        let data = sub_table(&mut table, "data")?;
+        let config = Self {
+            task: TaskConfig::from_table(name, data).map_err(|error| invalid("data", error))?,
+            model: section(&mut table, "model", invalid)?,
+            memory: section(&mut table, "memory", invalid)?,
+            training: section(&mut table, "training", invalid)?,
+            evaluation: section(&mut table, "evaluation", invalid)?,
+        };
+        if let Some(unknown) = table.keys().next() {
+            let expected = "of task, data, model, memory, training, evaluation";
+            return Err(TaskError::option("a configuration's tables", expected, unknown));
+        }
+        config.training.check()?;
+        config.evaluation.check()?;
+        config.model.check()?;
+        config.memory.state(0).init()?;
+        Ok(config)
+    }
+
+    /// As TOML, every option with its value.
+    pub fn to_toml(&self) -> String {
+        let mut table = toml::Table::new();
+        table.insert("task".into(), self.task.name().name().into());
+        table.insert("data".into(), self.task.to_table().into());
+        fn value(value: impl Serialize) -> toml::Value {
+            toml::Value::try_from(value).unwrap_or_else(|_| toml::Table::new().into())
+        }
+        table.insert("model".into(), value(&self.model));
+        table.insert("memory".into(), value(&self.memory));
+        table.insert("training".into(), value(&self.training));
+        table.insert("evaluation".into(), value(&self.evaluation));
+        table.to_string()
+    }
+
+    /// A run of seconds that shows that everything works, not that anything is learnt.
+    pub fn quick(mut self) -> Self {
+        let training = &mut self.training;
+        training.epochs = training.epochs.min(2);
+        training.epoch_steps = training.epoch_steps.min(2);
+        training.batch = training.batch.min(4);
+        training.validation = training.validation.min(4);
+        let evaluation = &mut self.evaluation;
+        evaluation.documents = evaluation.documents.min(4);
+        evaluation.batch = evaluation.batch.min(4);
+        evaluation.lengths.retain(|&length| length <= 4);
+        if evaluation.lengths.is_empty() {
+            evaluation.lengths.push(1);
+        }
+        self
+    }
+}
+
+fn parse(path: &Path, text: &str) -> Result<toml::Table, TaskError> {
+    text.parse()
+        .map_err(|error: toml::de::Error| TaskError::format(path, format!("not TOML: {error}")))
+}
+
+fn sub_table(table: &mut toml::Table, name: &str) -> Result<toml::Table, TaskError> {
+    match table.remove(name) {
+        None => Ok(toml::Table::new()),
+        Some(toml::Value::Table(table)) => Ok(table),
+        Some(other) => Err(TaskError::option(name, "a table", other)),
+    }
+}
+
+fn section<T: DeserializeOwned>(
+    table: &mut toml::Table,
+    name: &str,
+    invalid: impl Fn(&str, String) -> TaskError,
+) -> Result<T, TaskError> {
+    let section = sub_table(table, name)?;
+    section.try_into().map_err(|error: toml::de::Error| invalid(name, error.message().to_owned()))
+}
+
+/// What `over` says replaces what was said.
+fn merge(table: &mut toml::Table, over: toml::Table) {
+    for (key, value) in over {
+        match (table.get_mut(&key), value) {
+            (Some(toml::Value::Table(table)), toml::Value::Table(over)) => merge(table, over),
+            (_, value) => drop(table.insert(key, value)),
+        }
+    }
+}
+
+/// Sets one value of a table: `key=value`, keys of tables in it with dots. What is no TOML is taken as text.
+///
+/// # Errors
+///
+/// If there is no `=`, or a key leads through something that is no table.
+pub fn set(table: &mut toml::Table, assignment: &str) -> Result<(), TaskError> {
+    let wrong = |got: &str| TaskError::option("--set", "table.key=value", got);
+    let (keys, value) = assignment.split_once('=').ok_or_else(|| wrong(assignment))?;
+    let (keys, value) = (keys.trim(), value.trim());
+    let parsed = format!("value = {value}").parse::<toml::Table>();
+    let parsed = parsed.ok().and_then(|mut table| table.remove("value"));
+    let value = parsed.unwrap_or_else(|| value.into());
+    let mut keys: Vec<&str> = keys.split('.').collect();
+    let last = keys.pop().filter(|key| !key.is_empty()).ok_or_else(|| wrong(assignment))?;
+    let mut table = table;
+    for key in keys {
+        let inner = table.entry(key).or_insert_with(|| toml::Table::new().into());
+        table = inner.as_table_mut().ok_or_else(|| wrong(assignment))?;
+    }
+    table.insert(last.into(), value);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(values: &[&str]) -> String {
+        let values: Vec<String> = values.iter().map(|&value| value.into()).collect();
+        RunConfig::read(TaskName::Recall, None, &values).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn values_are_set_one_by_one() {
+        let values =
+            ["data.keys=99", "training.learning_rate = 1e-3", "memory.correlation=gaussian"];
+        let values = values.map(str::to_owned);
+        let config = RunConfig::read(TaskName::Recall, None, &values).unwrap();
+        let TaskConfig::Recall(recall) = &config.task else { panic!("recall") };
+        assert_eq!((recall.keys, config.training.learning_rate), (99, 1e-3));
+        assert_eq!(config.memory.correlation, super::super::CorrelationName::Gaussian);
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        for name in [TaskName::Recall, TaskName::Lm, TaskName::Sort] {
+            let config = RunConfig::of(name).unwrap();
+            let table = config.to_toml().parse().unwrap();
+            assert_eq!(RunConfig::from_table(table).unwrap(), config);
+        }
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        assert!(refused(&["data.kees=3"]).contains("unknown field `kees`, expected one of"));
+        assert!(refused(&["data.keys=many"]).contains("the table data"));
+        assert!(refused(&["date.keys=3"]).contains("got date"));
+        assert!(refused(&["data.keys"]).contains("table.key=value"));
+        assert!(
+            refused(&["training.epochs=0"]).contains("training.epochs must be at least 1, got 0")
+        );
+        assert!(refused(&["task=sort"]).contains("task must be recall"));
+        assert!(refused(&["model=3"]).contains("model must be a table"));
+        assert!(refused(&["model.heads=3"]).contains("model.heads"));
+        assert!(refused(&["memory.initial_lifespan=-1.0"]).contains("initial_lifespan"));
+    }
+}

@@ -1,0 +1,129 @@
+use serde::{Deserialize, Serialize};
+
+use crate::{TaskError, error::at_least};
+
+/// How a model is trained: table `training`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainingConfig {
+    /// Epochs at most. After each one the model is looked at and a checkpoint written.
+    pub epochs: usize,
+    /// Steps of an epoch.
+    pub epoch_steps: usize,
+    /// Rows of a step: documents, or parallel streams of a text.
+    pub batch: usize,
+    /// Segments of a step, for text; the memory is carried on from step to step.
+    pub segments: usize,
+    /// Steps whose gradients are added up before the optimizer's.
+    pub accumulation: usize,
+    /// Adam's highest learning rate.
+    pub learning_rate: f64,
+    /// The optimizer's steps until it is reached.
+    pub warmup: usize,
+    /// What becomes of it until the last step.
+    pub decay: Decay,
+    /// Decoupled weight decay.
+    pub weight_decay: f64,
+    /// Greatest norm of gradients; 0 for any.
+    pub clip: f64,
+    /// Epochs without improvement after which a training ends; 0 for never.
+    pub patience: usize,
+    /// Documents, or steps of text, that are looked at after each epoch.
+    pub validation: usize,
+}
+
+/// How a learning rate goes down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decay {
+    /// Not at all.
+    None,
+    /// By a half wave, to nothing.
+    Cosine,
+    /// Evenly, to nothing.
+    Linear,
+}
+
+/// How a model is tested: table `evaluation`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EvaluationConfig {
+    /// How many times as long as trained the documents are.
+    pub lengths: Vec<u32>,
+    /// Documents of each length; of text, steps.
+    pub documents: usize,
+    /// Rows at a time.
+    pub batch: usize,
+}
+
+impl Default for TrainingConfig {
+    fn default() -> Self {
+        Self {
+            epochs: 10,
+            epoch_steps: 100,
+            batch: 32,
+            segments: 8,
+            accumulation: 1,
+            learning_rate: 5e-4,
+            warmup: 0,
+            decay: Decay::None,
+            weight_decay: 0.0,
+            clip: 1.0,
+            patience: 0,
+            validation: 256,
+        }
+    }
+}
+
+impl Default for EvaluationConfig {
+    fn default() -> Self {
+        Self { lengths: vec![1, 2, 4], documents: 256, batch: 32 }
+    }
+}
+
+impl TrainingConfig {
+    /// Checks what can be checked alone.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError::Option`].
+    pub fn check(&self) -> Result<(), TaskError> {
+        at_least("training.epochs", self.epochs, 1)?;
+        at_least("training.epoch_steps", self.epoch_steps, 1)?;
+        at_least("training.batch", self.batch, 1)?;
+        at_least("training.segments", self.segments, 1)?;
+        at_least("training.accumulation", self.accumulation, 1)?;
+        at_least("training.validation", self.validation, 1)?;
+        if !(self.learning_rate > 0.0 && self.learning_rate <= 1.0) {
+            let expected = "above 0, at most 1";
+            return Err(TaskError::option("training.learning_rate", expected, self.learning_rate));
+        }
+        for (option, value) in [("weight_decay", self.weight_decay), ("clip", self.clip)] {
+            if !(value >= 0.0 && value.is_finite()) {
+                return Err(TaskError::option(&format!("training.{option}"), "at least 0", value));
+            }
+        }
+        Ok(())
+    }
+
+    /// Steps of the optimizer in the whole training.
+    pub fn optimizer_steps(&self) -> usize {
+        self.epochs * self.epoch_steps.div_ceil(self.accumulation)
+    }
+}
+
+impl EvaluationConfig {
+    /// Checks what can be checked alone.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError::Option`].
+    pub fn check(&self) -> Result<(), TaskError> {
+        at_least("entries of evaluation.lengths", self.lengths.len(), 1)?;
+        at_least("evaluation.documents", self.documents, 1)?;
+        at_least("evaluation.batch", self.batch, 1)?;
+        self.lengths
+            .iter()
+            .try_for_each(|&length| at_least("evaluation.lengths", length as usize, 1))
+    }
+}

@@ -1,0 +1,194 @@
+//! Classification of long documents, segment by segment.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Document, DocumentId, Measure, Question, Split, Task};
+use crate::{
+    TaskError,
+    error::at_least,
+    text::{Labelled, LabelledText, Words, brown, hyperpartisan},
+};
+
+/// Documents and their classes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Documents {
+    /// The Brown corpus by genre, 15 of them.
+    Brown,
+    /// Hyperpartisan news, yes or no.
+    Hyperpartisan,
+}
+
+/// Where a document's class is read off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pooling {
+    /// The mean over the ends of all segments.
+    Mean,
+    /// The end of the last segment.
+    Last,
+}
+
+/// Configuration of the task `classify`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ClassifyConfig {
+    /// Which documents.
+    pub source: Documents,
+    /// Their folder.
+    pub path: PathBuf,
+    /// Tokens at most: the classes, and the most frequent words of the training documents.
+    pub words: usize,
+    /// Tokens of a segment.
+    pub segment_length: usize,
+    /// Segments of a document at most; the rest of a longer one is left out.
+    pub segments: Option<usize>,
+    /// Where a document's class is read off.
+    pub pooling: Pooling,
+}
+
+/// The task `classify`; see the [configuration](ClassifyConfig).
+#[derive(Clone, Debug)]
+pub struct Classify {
+    config: ClassifyConfig,
+    corpus: Labelled,
+    words: Words,
+}
+
+impl Default for ClassifyConfig {
+    fn default() -> Self {
+        Self {
+            source: Documents::Brown,
+            path: "out/package".into(),
+            words: 8192,
+            segment_length: 128,
+            segments: None,
+            pooling: Pooling::Mean,
+        }
+    }
+}
+
+impl ClassifyConfig {
+    /// Reads the documents.
+    ///
+    /// # Errors
+    ///
+    /// As [`brown`] and [`hyperpartisan`]; [`TaskError::Option`].
+    pub fn load(&self) -> Result<Classify, TaskError> {
+        let corpus = match self.source {
+            Documents::Brown => brown(&self.path)?,
+            Documents::Hyperpartisan => hyperpartisan(&self.path)?,
+        };
+        let classes = corpus.classes.len();
+        at_least("data.words", self.words, classes + 2)?;
+        at_least("data.segment_length", self.segment_length, 1)?;
+        at_least("data.segments", self.segments.unwrap_or(1), 1)?;
+        let texts = corpus.train.iter().map(|document| &document.text[..]);
+        let words = Words::new([], texts, self.words, classes as u32);
+        Ok(Classify { config: self.clone(), corpus, words })
+    }
+}
+
+impl Classify {
+    /// The classes' names; a class is the token of its number.
+    pub fn classes(&self) -> &[String] {
+        &self.corpus.classes
+    }
+
+    fn text(&self, id: DocumentId) -> Result<&LabelledText, TaskError> {
+        let documents = self.corpus.split(id.split);
+        documents.get(id.index as usize).ok_or_else(|| {
+            let expected = format!("at most {} in this split", documents.len());
+            TaskError::option("documents", expected, id.index + 1)
+        })
+    }
+}
+
+impl Task for Classify {
+    /// The classes, then words.
+    fn vocabulary(&self) -> usize {
+        self.words.vocabulary()
+    }
+
+    fn segment_length(&self) -> usize {
+        self.config.segment_length
+    }
+
+    fn measure(&self) -> Measure {
+        Measure::Documents
+    }
+
+    fn documents(&self, split: Split) -> Option<usize> {
+        Some(self.corpus.split(split).len())
+    }
+
+    /// The questions of a document all ask for its class: with [`Pooling::Mean`] at the end of each segment,
+    /// with [`Pooling::Last`] of the last one.
+    fn document(&self, id: DocumentId) -> Result<Document, TaskError> {
+        if id.longer != 1 {
+            let expected = "1: documents are as long as they are";
+            return Err(TaskError::option("lengths", expected, id.longer));
+        }
+        let text = self.text(id)?;
+        let mut tokens = self.words.tokens(&text.text);
+        let most = self.config.segments.unwrap_or(usize::MAX);
+        tokens.truncate(most.saturating_mul(self.config.segment_length));
+        if tokens.is_empty() {
+            tokens.push(self.words.token(""));
+        }
+        let mut document = Document::cut(tokens, self.config.segment_length, []);
+        let last = document.segments.len() - 1;
+        let asks = |segment: usize| self.config.pooling == Pooling::Mean || segment == last;
+        for (_, segment) in document.segments.iter_mut().enumerate().filter(|(at, _)| asks(*at)) {
+            let (at, answer) = (segment.tokens.len() - 1, vec![text.class as u32]);
+            segment.questions.push(Question { at, answer, told: None });
+        }
+        Ok(document)
+    }
+
+    fn word(&self, token: u32) -> String {
+        let class = self.corpus.classes.get(token as usize);
+        let word = self.words.word(token).or(class.map(String::as_str));
+        word.unwrap_or("?").into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn every_segment_or_the_last_one_asks_for_the_class() {
+        let path = std::env::temp_dir().join(format!("memoria-classify-{}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        fs::write(path.join("ca01"), "one/cd two/cd two/cd three/cd").unwrap();
+        fs::write(path.join("cb01"), "four/cd").unwrap();
+        let config = ClassifyConfig {
+            path: path.clone(),
+            segment_length: 3,
+            words: 18,
+            ..ClassifyConfig::default()
+        };
+        let mean = config.load().unwrap();
+        let id = DocumentId::new(Split::Train, 0, 0);
+        let document = mean.document(id).unwrap();
+        let asked: Vec<_> = document.questions().map(|(s, q)| (s, q.at, q.answer[0])).collect();
+        assert_eq!(asked, [(0, 2, 0), (1, 0, 0)]);
+        // 15 genres, the unknown word, and the two most frequent ones.
+        let words: Vec<String> = document.tokens().map(|token| mean.word(token)).collect();
+        assert_eq!(words, ["<unk>", "two", "two", "<unk>"]);
+        assert_eq!((mean.vocabulary(), mean.word(1)), (18, "editorial".into()));
+        let last = ClassifyConfig { pooling: Pooling::Last, segments: Some(1), ..config };
+        let document = last.load().unwrap().document(DocumentId { index: 1, ..id }).unwrap();
+        assert_eq!(
+            document.questions().map(|(s, q)| (s, q.at, q.answer[0])).collect::<Vec<_>>(),
+            [(0, 0, 1)]
+        );
+        assert!(mean.document(DocumentId { index: 2, ..id }).is_err());
+        fs::remove_dir_all(path).unwrap();
+    }
+}

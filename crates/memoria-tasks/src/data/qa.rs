@@ -1,0 +1,220 @@
+//! Questions on what people did, told among sentences of novels: in the manner of BABILong (arXiv 2406.10149),
+//! tasks 1 to 3, with Jane Austen's novels for those of PG-19 and words for tokens. Its results are not those
+//! of BABILong.
+//!
+//! 1 asks where someone is, 2 where an object is, 3 where an object was before it was where it is.
+
+mod reader;
+#[cfg(test)]
+mod tests;
+mod world;
+
+use std::path::PathBuf;
+
+use rand::{Rng, RngExt};
+use serde::{Deserialize, Serialize};
+
+use super::{Document, DocumentId, Question, Segment, Split, Task};
+use crate::{
+    TaskError,
+    error::at_least,
+    text::{Novel, Words, sentences},
+};
+use reader::{Asked, Reader};
+use world::{Action, PLACES, World};
+
+/// Where the facts are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FactsAt {
+    /// At random places, in order.
+    Anywhere,
+    /// After everything else: a control that needs no memory of what is far away.
+    End,
+}
+
+/// Configuration of the task `qa`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct QaConfig {
+    /// 1, 2 or 3.
+    pub task: usize,
+    /// Tokens of a document that is trained on, without its question.
+    pub tokens: usize,
+    /// Tokens of a segment.
+    pub segment_length: usize,
+    /// Where the facts are told.
+    pub facts: FactsAt,
+    /// Tokens at most: those of facts, and the most frequent words of the novels.
+    pub words: usize,
+    /// The folder of the R package janeaustenr; it is found where Debian puts it.
+    pub path: Option<PathBuf>,
+}
+
+/// The task `qa`; see the [configuration](QaConfig).
+#[derive(Clone, Debug)]
+pub struct Qa {
+    config: QaConfig,
+    words: Words,
+    /// Sentences for training, and of the novel that is held out.
+    sentences: [Vec<Vec<u32>>; 2],
+}
+
+/// Facts of a document, at least and at most, by task.
+const FACTS: [[usize; 2]; 3] = [[2, 10], [2, 68], [4, 320]];
+/// Words of a sentence of a novel, at least.
+const SENTENCE: usize = 10;
+/// Tokens that a fact has, about.
+const FACT: usize = 7;
+
+impl Default for QaConfig {
+    fn default() -> Self {
+        Self {
+            task: 1,
+            tokens: 1000,
+            segment_length: 64,
+            facts: FactsAt::Anywhere,
+            words: 4096,
+            path: None,
+        }
+    }
+}
+
+impl QaConfig {
+    /// Reads the novels.
+    ///
+    /// # Errors
+    ///
+    /// As [`Novel::text`]; [`TaskError::Option`].
+    pub fn load(&self) -> Result<Qa, TaskError> {
+        let mut novels = Vec::new();
+        for novel in Novel::ALL {
+            novels.push(novel.text(self.path.as_deref())?);
+        }
+        let held_out = novels.pop().unwrap_or_default();
+        self.with_novels(&novels.concat(), &held_out)
+    }
+
+    /// As [`load`](Self::load), with other texts than Jane Austen's.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError::Option`].
+    pub fn with_novels(&self, training: &str, held_out: &str) -> Result<Qa, TaskError> {
+        if !(1..=3).contains(&self.task) {
+            return Err(TaskError::option("data.task", "1, 2 or 3", self.task));
+        }
+        at_least("data.segment_length", self.segment_length, 1)?;
+        let certain: Vec<&str> = Action::words().collect();
+        let words = Words::new(certain, [training], self.words, 0);
+        let tokens = |text: &str| -> Vec<Vec<u32>> {
+            let tokens = sentences(text).into_iter().map(|sentence| words.tokens(&sentence));
+            tokens.filter(|tokens| tokens.len() >= SENTENCE).collect()
+        };
+        let sentences = [tokens(training), tokens(held_out)];
+        for of in &sentences {
+            at_least("long sentences of a novel", of.len(), 1)?;
+        }
+        Ok(Qa { config: self.clone(), words, sentences })
+    }
+}
+
+impl Qa {
+    /// What is told, and what is asked of it.
+    fn story(&self, tokens: usize, rng: &mut impl Rng) -> (Vec<Action>, Asked) {
+        let task = self.config.task;
+        let [least, most] = FACTS[task - 1];
+        // Facts are an eighth of a document at most.
+        let most = most.min(tokens / 8 / FACT).max(least);
+        loop {
+            let mut count = rng.random_range(least..=most);
+            if task == 1 {
+                count -= count % 2;
+            }
+            let (mut world, mut reader) = (World::new(), Reader::default());
+            let mut actions = Vec::new();
+            // Stories in which nothing can be asked for in the end go on.
+            while actions.len() < 2 * most.max(16) {
+                let action = if task == 1 { world.step_of_moves(rng) } else { world.step(rng) };
+                actions.push(action);
+                reader.read(action);
+                if actions.len() >= count
+                    && let Some(asked) = reader.ask(task, rng)
+                {
+                    return (actions, asked);
+                }
+            }
+        }
+    }
+
+    /// So many tokens of a novel in whole sentences, from a random one on.
+    fn sentences(&self, split: Split, tokens: usize, rng: &mut impl Rng) -> Vec<&[u32]> {
+        let novel = &self.sentences[usize::from(split != Split::Train)];
+        let mut next = rng.random_range(0..novel.len());
+        let (mut sentences, mut length) = (Vec::new(), 0);
+        while length < tokens {
+            let sentence = &novel[next % novel.len()][..];
+            length += sentence.len();
+            sentences.push(sentence);
+            next += 1;
+        }
+        sentences
+    }
+}
+
+impl Task for Qa {
+    fn vocabulary(&self) -> usize {
+        self.words.vocabulary()
+    }
+
+    fn segment_length(&self) -> usize {
+        // The longest question has eight words.
+        self.config.segment_length.max(8)
+    }
+
+    fn chance(&self) -> Option<f64> {
+        Some(1.0 / PLACES.len() as f64)
+    }
+
+    fn document(&self, id: DocumentId) -> Result<Document, TaskError> {
+        let rng = &mut id.rng();
+        let length = self.config.tokens * id.longer as usize;
+        let (actions, asked) = self.story(length, rng);
+        let facts: Vec<Vec<u32>> =
+            actions.iter().map(|fact| self.words.tokens(&fact.sentence(rng))).collect();
+        let of_facts: usize = facts.iter().map(Vec::len).sum();
+        let noise = self.sentences(id.split, length.saturating_sub(of_facts), rng);
+        let mut places: Vec<usize> = facts
+            .iter()
+            .map(|_| match self.config.facts {
+                FactsAt::Anywhere => rng.random_range(0..=noise.len()),
+                FactsAt::End => noise.len(),
+            })
+            .collect();
+        places.sort_unstable();
+        let mut facts = facts.into_iter().zip(places).enumerate().peekable();
+        let (mut tokens, mut needed) = (Vec::new(), 0);
+        for sentence in 0..=noise.len() {
+            while let Some((number, (fact, _))) = facts.next_if(|(_, (_, at))| *at == sentence) {
+                if number == asked.needs {
+                    needed = tokens.len();
+                }
+                tokens.extend(fact);
+            }
+            tokens.extend(noise.get(sentence).copied().unwrap_or_default());
+        }
+        let mut document = Document::cut(tokens, self.config.segment_length, []);
+        let tokens = self.words.tokens(&asked.question);
+        let question = Question {
+            at: tokens.len() - 1,
+            answer: vec![self.words.token(asked.answer)],
+            told: Some(needed / self.config.segment_length),
+        };
+        document.segments.push(Segment { tokens, questions: vec![question] });
+        Ok(document)
+    }
+
+    fn word(&self, token: u32) -> String {
+        self.words.word(token).unwrap_or("?").into()
+    }
+}

@@ -1,0 +1,74 @@
+//! Remembering (arXiv 2407.04841): every pair of a document has a key of its own, one pair a segment; the last
+//! segment asks for one of them.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Document, DocumentId, Task, keys, pairs::Pairs};
+use crate::TaskError;
+
+/// Configuration of the task `remember`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Remember {
+    /// Symbols that keys and values are made of.
+    pub symbols: usize,
+    /// Symbols of a key; with 16 symbols, 3 make 4,096 keys.
+    pub key_tokens: usize,
+    /// Pairs of a document at most, in each stage of the training; tests begin with the last ones.
+    pub curriculum: Vec<usize>,
+    /// Whether training documents have as many pairs as there may be; otherwise any number up to it.
+    pub fixed_length: bool,
+}
+
+impl Default for Remember {
+    fn default() -> Self {
+        let curriculum = vec![1, 2, 3, 5, 10, 20, 40, 50, 100, 200];
+        Self { symbols: 16, key_tokens: 3, curriculum, fixed_length: false }
+    }
+}
+
+impl Remember {
+    /// Checks the sizes.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError::Option`].
+    pub fn check(&self) -> Result<(), TaskError> {
+        self.pairs().check()
+    }
+
+    fn pairs(&self) -> Pairs<'_> {
+        let &Self { symbols, key_tokens, fixed_length, .. } = self;
+        Pairs { symbols, key_tokens, fixed_length, curriculum: &self.curriculum }
+    }
+}
+
+impl Task for Remember {
+    /// Symbols, `<sep>`, `<eos>` and `<gen>`.
+    fn vocabulary(&self) -> usize {
+        self.symbols + 3
+    }
+
+    fn segment_length(&self) -> usize {
+        self.key_tokens + 3
+    }
+
+    fn stages(&self) -> usize {
+        self.curriculum.len()
+    }
+
+    fn chance(&self) -> Option<f64> {
+        Some(1.0 / self.symbols as f64)
+    }
+
+    fn document(&self, id: DocumentId) -> Result<Document, TaskError> {
+        let (rng, pairs) = (&mut id.rng(), self.pairs());
+        let there = keys::different(self.symbols, self.key_tokens);
+        let told = keys::draw(pairs.count(id, rng), there, "data.key_tokens", rng)?;
+        Ok(pairs.document(&told, rng))
+    }
+
+    fn word(&self, token: u32) -> String {
+        self.pairs().word(token)
+    }
+}

@@ -1,0 +1,36 @@
+use burn::tensor::Device;
+use clap::ValueEnum;
+
+/// A device by the name of its backend; which ones there are depends on the Cargo features.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DeviceName {
+    /// Burn's own CPU backend.
+    #[cfg(feature = "flex")]
+    Flex,
+    /// The older CPU backend.
+    #[cfg(feature = "ndarray")]
+    Ndarray,
+    /// The first GPU through wgpu.
+    #[cfg(feature = "wgpu")]
+    Wgpu,
+    /// The first CUDA device.
+    #[cfg(feature = "cuda")]
+    Cuda,
+}
+
+impl DeviceName {
+    /// The device, without autodiff.
+    pub fn device(self) -> Device {
+        match self {
+            #[cfg(feature = "flex")]
+            Self::Flex => Device::flex(),
+            #[cfg(feature = "ndarray")]
+            #[allow(deprecated, reason = "a tested backend for as long as Burn ships it")]
+            Self::Ndarray => Device::ndarray(),
+            #[cfg(feature = "wgpu")]
+            Self::Wgpu => Device::wgpu(burn::tensor::DeviceKind::DefaultDevice),
+            #[cfg(feature = "cuda")]
+            Self::Cuda => Device::cuda(0),
+        }
+    }
+}

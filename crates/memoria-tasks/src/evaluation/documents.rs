@@ -1,0 +1,87 @@
+use burn::tensor::{Device, Tensor};
+
+use super::Score;
+use crate::{
+    TaskError,
+    config::EvaluationConfig,
+    data::{Document, DocumentId, Measure, Split, Task},
+    model::Decoder,
+    runs::Test,
+    training::Batch,
+};
+
+/// Tests a model on documents so many times as long as those it was trained on; every batch begins with an empty
+/// memory. `step` is called with the documents that are done.
+///
+/// # Errors
+///
+/// If there are no such documents; what the memory refuses.
+pub fn test_documents(
+    model: &Decoder,
+    task: &dyn Task,
+    config: &EvaluationConfig,
+    longer: u32,
+    seed: u64,
+    device: &Device,
+    mut step: impl FnMut(usize),
+) -> Result<(Test, Score), TaskError> {
+    let there = task.documents(Split::Test).unwrap_or(usize::MAX);
+    let count = config.documents.min(there);
+    let mut score = Score::default();
+    let [mut stored, mut reminded] = [0; 2];
+    for first in (0..count).step_by(config.batch) {
+        let numbers = first..count.min(first + config.batch);
+        let id = |index| DocumentId::new(Split::Test, seed, index as u64).longer(longer);
+        let documents: Vec<Document> =
+            numbers.clone().map(|index| task.document(id(index))).collect::<Result<_, _>>()?;
+        let batch = Batch::of_documents(&documents, device);
+        let memory = &mut model.memory()?;
+        let logits = model.logits(&batch, memory)?;
+        match task.measure() {
+            Measure::Documents => by_document(&batch, logits, &mut score),
+            measure => score.count(measure, &batch.questions, &pairs(&batch, logits)),
+        }
+        stored += memory.stored()? * numbers.len();
+        reminded += memory.reminded() * numbers.len();
+        step(numbers.end);
+    }
+    let mean = |sum: usize| (sum + count / 2) / count.max(1);
+    let test = match score.macro_f1() {
+        Some(macro_f1) => Test::Classes { accuracy: score.accuracy(), macro_f1 },
+        None => Test::Questions {
+            length: longer,
+            stored: mean(stored),
+            reminded: mean(reminded),
+            accuracy: score.accuracy(),
+        },
+    };
+    Ok((test, score))
+}
+
+/// For each asked place the token that was chosen and the one that is right.
+fn pairs(batch: &Batch, logits: Tensor<2>) -> Vec<[i64; 2]> {
+    let chosen = logits.argmax(1).into_data();
+    let right = batch.answers.to_data();
+    chosen.iter::<i64>().zip(right.iter::<i64>()).map(|(chosen, right)| [chosen, right]).collect()
+}
+
+/// Adds up the logits of each document's questions.
+fn by_document(batch: &Batch, logits: Tensor<2>, score: &mut Score) {
+    let [_, vocabulary] = logits.dims();
+    let logits: Vec<f32> = logits.into_data().iter::<f32>().collect();
+    let answers: Vec<i64> = batch.answers.to_data().iter::<i64>().collect();
+    let mut sums = vec![(vec![0.0; vocabulary], None); batch.rows()];
+    for ((question, logits), answer) in
+        batch.questions.iter().zip(logits.chunks(vocabulary)).zip(answers)
+    {
+        let (sum, right) = &mut sums[question.row];
+        sum.iter_mut().zip(logits).for_each(|(sum, logit)| *sum += logit);
+        *right = Some(answer);
+    }
+    for (sum, right) in sums {
+        let chosen = (0..vocabulary).max_by(|&a, &b| sum[a].total_cmp(&sum[b]));
+        if let (Some(chosen), Some(right)) = (chosen, right) {
+            score.class([chosen as i64, right]);
+        }
+    }
+}

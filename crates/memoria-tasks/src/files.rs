@@ -1,0 +1,69 @@
+//! Files that replace others in one move.
+
+use std::{
+    fs,
+    io::{self, Write},
+    path::Path,
+};
+
+use crate::TaskError;
+
+/// Writes a file, or leaves the one that was there; folders are made.
+pub(crate) fn write(path: &Path, content: &[u8]) -> Result<(), TaskError> {
+    let written = || -> io::Result<()> {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(format!(".{}.partly", std::process::id()));
+        let partly = path.with_file_name(name);
+        let whole = fs::File::create(&partly)
+            .and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()))
+            .and_then(|()| fs::rename(&partly, path));
+        if whole.is_err() {
+            // Where it cannot be removed, it is left.
+            let _ = fs::remove_file(&partly);
+        }
+        whole
+    };
+    written().map_err(TaskError::file(path))
+}
+
+/// A file's bytes; where it is not there, `hint` says where it can be had.
+pub(crate) fn read(path: &Path, hint: &str) -> Result<Vec<u8>, TaskError> {
+    if !path.is_file() {
+        return Err(TaskError::Missing { path: path.into(), hint: hint.into() });
+    }
+    fs::read(path).map_err(TaskError::file(path))
+}
+
+/// A text file, which must be UTF-8.
+pub(crate) fn read_text(path: &Path, hint: &str) -> Result<String, TaskError> {
+    String::from_utf8(read(path, hint)?).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        TaskError::format(path, format!("not UTF-8 at byte {at}; convert it, or read it as bytes"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_whole_or_not_at_all() {
+        let folder = std::env::temp_dir().join(format!("memoria-files-{}", std::process::id()));
+        let path = folder.join("deep").join("file");
+        write(&path, b"one").unwrap();
+        write(&path, b"two").unwrap();
+        assert_eq!(read(&path, "").unwrap(), b"two");
+        assert_eq!(fs::read_dir(folder.join("deep")).unwrap().count(), 1);
+        // A folder cannot be replaced by a file.
+        fs::create_dir(folder.join("taken")).unwrap();
+        fs::write(folder.join("taken/one"), "").unwrap();
+        assert!(write(&folder.join("taken"), b"").is_err());
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 2);
+        fs::write(&path, [b'a', 0xff]).unwrap();
+        assert!(read_text(&path, "").unwrap_err().to_string().contains("not UTF-8 at byte 1"));
+        fs::remove_dir_all(folder).unwrap();
+    }
+}

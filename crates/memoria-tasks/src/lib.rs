@@ -1,0 +1,24 @@
+//! Tasks that test memories, training with a memory, and the program `memoria`.
+//!
+//! - [`data`]: the tasks, how documents are made or read, what is asked, what counts.
+//! - [`text`]: texts that tasks are made of.
+//! - [`model`]: a transformer in which only the context differs.
+//! - [`training`]: documents, and text in parallel streams, by Burn's learner; for models of one's own, too.
+//! - [`evaluation`]: tests of trained models.
+//! - [`runs`]: a folder for each run, results, and comparisons.
+//! - [`config`]: all of it as TOML.
+
+pub mod config;
+pub mod data;
+mod device;
+mod error;
+pub mod evaluation;
+mod files;
+pub mod model;
+pub mod print;
+pub mod runs;
+pub mod text;
+pub mod training;
+
+pub use device::DeviceName;
+pub use error::TaskError;

@@ -1,0 +1,313 @@
+use burn::{
+    module::Module,
+    nn::{
+        Embedding, EmbeddingConfig, Initializer, LayerNorm, LayerNormConfig, Linear, LinearConfig,
+        attention::generate_autoregressive_mask,
+        transformer::{TransformerEncoder, TransformerEncoderConfig, TransformerEncoderInput},
+    },
+    tensor::{Bool, Device, Int, Tensor},
+};
+use memoria_nn::{MemoriaLayerConfig, MemoriaStateConfig};
+use serde::{Deserialize, Serialize};
+
+use super::{Context, ContextMemory, ContextName, context::Segment};
+use crate::{TaskError, config::MemoryConfig, error::at_least, training::Batch};
+
+/// The transformer: table `model`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelConfig {
+    /// Width of hidden states.
+    pub width: usize,
+    /// Heads of every attention; divides the width.
+    pub heads: usize,
+    /// Width between the linear layers of a block; four times the width if not given.
+    pub feedforward: Option<usize>,
+    /// Blocks below the memory.
+    pub blocks_below: usize,
+    /// Blocks above the memory.
+    pub blocks_above: usize,
+    /// Whether a place sees nothing that comes after it, in its segment too.
+    pub causal: bool,
+    /// Whether the output has the weights of the embeddings.
+    pub tied: bool,
+    /// Standard deviation of embeddings as they begin. Burn's own, 1, cost language models much.
+    pub embedding_deviation: f64,
+    /// Dropout rate.
+    pub dropout: f64,
+}
+
+/// All that a [`Decoder`] is made of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DecoderConfig {
+    /// The transformer.
+    pub model: ModelConfig,
+    /// Its memory.
+    pub memory: MemoryConfig,
+    /// What it is given of that.
+    pub context: ContextName,
+    /// Number of tokens.
+    pub vocabulary: usize,
+    /// Tokens of the longest segment.
+    pub segment_length: usize,
+    /// The run's seed.
+    pub seed: u64,
+}
+
+/// Burn's transformer blocks with a [`Context`] between them.
+#[derive(Module, Debug)]
+pub struct Decoder {
+    tokens: Embedding,
+    places: Embedding,
+    below: TransformerEncoder,
+    context: Context,
+    above: TransformerEncoder,
+    norm: LayerNorm,
+    /// `None` if the output has the weights of the embeddings.
+    output: Option<Linear>,
+    causal: bool,
+    #[module(skip)]
+    memory: Option<MemoriaStateConfig>,
+}
+
+impl Default for ModelConfig {
+    fn default() -> Self {
+        Self {
+            width: 64,
+            heads: 2,
+            feedforward: None,
+            blocks_below: 1,
+            blocks_above: 1,
+            causal: false,
+            tied: false,
+            embedding_deviation: 0.2,
+            dropout: 0.0,
+        }
+    }
+}
+
+impl ModelConfig {
+    /// Checks the sizes.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError::Option`].
+    pub fn check(&self) -> Result<(), TaskError> {
+        at_least("model.width", self.width, 1)?;
+        at_least("model.heads", self.heads, 1)?;
+        at_least("model.feedforward", self.feedforward.unwrap_or(1), 1)?;
+        if !self.width.is_multiple_of(self.heads) {
+            let expected = format!("a divisor of model.width = {}", self.width);
+            return Err(TaskError::option("model.heads", expected, self.heads));
+        }
+        if !(self.embedding_deviation > 0.0 && self.embedding_deviation.is_finite()) {
+            let got = self.embedding_deviation;
+            return Err(TaskError::option("model.embedding_deviation", "above 0", got));
+        }
+        if !(0.0..1.0).contains(&self.dropout) {
+            return Err(TaskError::option("model.dropout", "from 0 to below 1", self.dropout));
+        }
+        Ok(())
+    }
+}
+
+impl DecoderConfig {
+    /// Initializes a [`Decoder`]. Draws come from the device: seed it before.
+    ///
+    /// # Errors
+    ///
+    /// As [`ModelConfig::check`].
+    pub fn init(&self, device: &Device) -> Result<Decoder, TaskError> {
+        self.model.check()?;
+        at_least("memory.memories", self.memory.memories, 1)?;
+        let ModelConfig { width, heads, dropout, .. } = self.model;
+        let deviation = Initializer::Normal { mean: 0.0, std: self.model.embedding_deviation };
+        let embedding = |count| {
+            EmbeddingConfig::new(count, width).with_initializer(deviation.clone()).init(device)
+        };
+        let blocks = |count| {
+            let feedforward = self.model.feedforward.unwrap_or(4 * width);
+            TransformerEncoderConfig::new(width, feedforward, heads, count)
+                .with_dropout(dropout)
+                .with_norm_first(true)
+                .init(device)
+        };
+        let memory = self.context.memory(&self.memory, self.seed);
+        let layer = memory.as_ref().map(|_| {
+            MemoriaLayerConfig::new(width, heads, self.memory.memories).with_dropout(dropout)
+        });
+        let output = LinearConfig::new(width, self.vocabulary);
+        Ok(Decoder {
+            tokens: embedding(self.vocabulary),
+            places: embedding(self.segment_length),
+            below: blocks(self.model.blocks_below),
+            context: Context::new(layer, self.model.causal, device),
+            above: blocks(self.model.blocks_above),
+            norm: LayerNormConfig::new(width).init(device),
+            output: (!self.model.tied).then(|| output.init(device)),
+            causal: self.model.causal,
+            memory,
+        })
+    }
+}
+
+impl Decoder {
+    /// An empty memory for it.
+    ///
+    /// # Errors
+    ///
+    /// As [`MemoriaStateConfig::init`].
+    pub fn memory(&self) -> Result<ContextMemory, TaskError> {
+        Ok(ContextMemory::new(self.memory.as_ref())?)
+    }
+
+    /// Logits `[asked, vocabulary]` at the places of a batch that are asked for.
+    ///
+    /// The blocks take all segments at once, since they share nothing; only the memory goes from one segment
+    /// to the next.
+    ///
+    /// # Errors
+    ///
+    /// Those of the memory, such as hidden states that are no longer finite.
+    ///
+    /// # Panics
+    ///
+    /// If a segment is longer than what the model was made for.
+    pub fn logits(
+        &self,
+        batch: &Batch,
+        memory: &mut ContextMemory,
+    ) -> Result<Tensor<2>, TaskError> {
+        let [segments, rows, length] = batch.tokens.dims();
+        let places = Tensor::<1, Int>::arange(0..length as i64, &batch.tokens.device());
+        let tokens = batch.tokens.clone().reshape([segments * rows, length]);
+        let mask_pad = batch.mask_pad.clone().map(|mask| mask.reshape([segments * rows, length]));
+        let hidden = self.tokens.forward(tokens) + self.places.forward(places.unsqueeze());
+        let mut hidden = self.blocks(&self.below, hidden, mask_pad.clone());
+        if self.context.is_some() {
+            let mut remembered = Vec::with_capacity(segments);
+            for (index, hidden) in hidden.chunk(segments, 0).into_iter().enumerate() {
+                let mask_pad = mask_pad.clone().map(|mask| mask.narrow(0, index * rows, rows));
+                let segment = Segment { hidden, mask_pad };
+                remembered.push(self.context.forward(segment, &batch.begins[index], memory)?);
+            }
+            hidden = Tensor::cat(remembered, 0);
+        }
+        let hidden = self.blocks(&self.above, hidden, mask_pad);
+        let [_, _, width] = hidden.dims();
+        let asked =
+            hidden.reshape([segments * rows * length, width]).select(0, batch.asked.clone());
+        let asked = self.norm.forward(asked);
+        Ok(match &self.output {
+            Some(output) => output.forward(asked),
+            None => asked.matmul(self.tokens.weight.val().transpose()),
+        })
+    }
+
+    fn blocks(
+        &self,
+        blocks: &TransformerEncoder,
+        hidden: Tensor<3>,
+        mask_pad: Option<Tensor<2, Bool>>,
+    ) -> Tensor<3> {
+        let [rows, length, _] = hidden.dims();
+        let device = hidden.device();
+        let mut input = TransformerEncoderInput::new(hidden);
+        if let Some(mask) = mask_pad {
+            input = input.mask_pad(mask);
+        }
+        if self.causal {
+            input = input.mask_attn(generate_autoregressive_mask(rows, length, &device));
+        }
+        blocks.forward(input)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{Document, Segment};
+
+    fn config(context: ContextName, causal: bool) -> DecoderConfig {
+        DecoderConfig {
+            model: ModelConfig { width: 16, causal, tied: causal, ..ModelConfig::default() },
+            memory: MemoryConfig::default(),
+            context,
+            vocabulary: 7,
+            segment_length: 4,
+            seed: 0,
+        }
+    }
+
+    /// Documents in which every place asks for something.
+    fn document(tokens: &[[u32; 4]]) -> Document {
+        use crate::data::Question;
+        let question = |at| Question { at, answer: vec![0], told: None };
+        let segment = |tokens: &[u32; 4]| Segment {
+            tokens: tokens.to_vec(),
+            questions: (0..4).map(question).collect(),
+        };
+        Document { segments: tokens.iter().map(segment).collect() }
+    }
+
+    fn logits(decoder: &Decoder, documents: &[Document], device: &Device) -> Vec<f32> {
+        let batch = Batch::of_documents(documents, device);
+        let logits = decoder.logits(&batch, &mut decoder.memory().unwrap()).unwrap();
+        logits.into_data().try_to_vec().unwrap()
+    }
+
+    #[test]
+    fn only_a_memory_knows_the_segment_before() {
+        let device = Device::flex();
+        let documents = [[[1, 2, 3, 4], [5, 6, 0, 1]], [[4, 3, 2, 1], [5, 6, 0, 1]]];
+        for (context, causal, same) in [
+            (ContextName::None, false, true),
+            (ContextName::None, true, true),
+            (ContextName::Memoria, false, false),
+            (ContextName::Memoria, true, false),
+            (ContextName::WorkingOnly, false, true),
+            (ContextName::WorkingOnly, true, false),
+        ] {
+            let decoder = config(context, causal).init(&device).unwrap();
+            let last = |tokens: &[[u32; 4]; 2]| {
+                logits(&decoder, &[document(tokens)], &device).split_off(4 * 7)
+            };
+            let [first, second] = documents.each_ref().map(last);
+            let difference: f32 = first.iter().zip(&second).map(|(a, b)| (a - b).abs()).sum();
+            assert_eq!(difference < 1e-4, same, "{context:?}, causal {causal}: {difference}");
+        }
+    }
+
+    #[test]
+    fn a_causal_model_sees_nothing_that_comes_after() {
+        let device = Device::flex();
+        let decoder = config(ContextName::Memoria, true).init(&device).unwrap();
+        let [first, second] = [[[1, 2, 3, 4], [5, 6, 0, 1]], [[1, 2, 3, 4], [5, 6, 3, 2]]]
+            .map(|tokens| logits(&decoder, &[document(&tokens)], &device));
+        let same = 6 * 7;
+        for (a, b) in first[..same].iter().zip(&second[..same]) {
+            assert!((a - b).abs() < 1e-4);
+        }
+        assert!(first[same..].iter().zip(&second[same..]).any(|(a, b)| (a - b).abs() > 1e-3));
+    }
+
+    #[test]
+    fn padding_and_neighbours_change_nothing() {
+        let device = Device::flex();
+        for causal in [false, true] {
+            let decoder = config(ContextName::Memoria, causal).init(&device).unwrap();
+            let mut short = document(&[[1, 2, 3, 4], [5, 6, 0, 1]]);
+            short.segments[1].tokens.truncate(2);
+            short.segments[1].questions.truncate(2);
+            let long = document(&[[2, 2, 2, 2], [3, 3, 3, 3], [4, 4, 4, 4]]);
+            let alone = logits(&decoder, std::slice::from_ref(&short), &device);
+            let beside = logits(&decoder, &[short, long], &device);
+            // Of the short one: its first segment, then what follows the long one's first.
+            let beside = [&beside[..28], &beside[56..70]].concat();
+            assert_eq!(alone.len(), beside.len());
+            for (a, b) in alone.iter().zip(&beside) {
+                assert!((a - b).abs() < 1e-3, "{a} {b}");
+            }
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! Runs: a folder for each, and what came of them.
+//!
+//! ```text
+//! OUTPUT/config.toml          what was run, every option with its value
+//! OUTPUT/results.json         what came of it: see `Results`
+//! OUTPUT/CONTEXT-SEED/        one run
+//!     metrics.jsonl           an object for each epoch and split: means of loss and accuracy
+//!     checkpoint/             of the last two epochs: model-N.bpk, optim-N.bpk, scheduler-N.bpk and, of a model
+//!                             with one, memory-N.memoria, the memory that it was trained with
+//!     model.bpk               the model as it was trained
+//!     result.json             its part of results.json
+//!     distances.json          accuracy by how many segments ago something was told, for each length
+//! ```
+
+mod compare;
+mod experiment;
+mod progress;
+mod results;
+mod svg;
+
+pub use compare::{Comparison, Line};
+pub use experiment::{Experiment, Outcome};
+pub use results::{Results, RunResult, Test};

@@ -1,0 +1,97 @@
+//! Comparisons as pictures.
+
+use std::{error::Error, path::Path};
+
+use plotters::prelude::*;
+
+use super::{Comparison, Test};
+use crate::{TaskError, config::TaskName, files};
+
+/// Distinguishable also for the colour-blind.
+const COLORS: [RGBColor; 8] = [
+    RGBColor(0, 114, 178),
+    RGBColor(230, 159, 0),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(213, 94, 0),
+    RGBColor(86, 180, 233),
+    RGBColor(0, 0, 0),
+    RGBColor(240, 228, 66),
+];
+
+/// Means over length, or over the tests' names, with their deviations as bars.
+pub(super) fn draw(comparison: &Comparison, path: &Path) -> Result<(), TaskError> {
+    let mut svg = String::new();
+    draw_to(comparison, &mut svg).map_err(|error| TaskError::format(path, error.to_string()))?;
+    files::write(path, svg.as_bytes())
+}
+
+fn draw_to(comparison: &Comparison, svg: &mut String) -> Result<(), Box<dyn Error>> {
+    let root = SVGBackend::with_string(svg, (860, 480)).into_drawing_area();
+    root.fill(&WHITE)?;
+    let mut names: Vec<String> = Vec::new();
+    for (test, ..) in comparison.lines.iter().flat_map(|line| &line.tests) {
+        if !names.contains(&test.name()) {
+            names.push(test.name());
+        }
+    }
+    let place = |test: &Test| match test {
+        Test::Questions { length, .. } => f64::from(*length).log2(),
+        other => names.iter().position(|name| *name == other.name()).unwrap_or(0) as f64,
+    };
+    let tests = || comparison.lines.iter().flat_map(|line| &line.tests);
+    let last = tests().map(|(test, ..)| place(test)).fold(0.0, f64::max);
+    let text = comparison.task == TaskName::Lm;
+    let high = tests().map(|(_, mean, deviation)| mean + deviation).fold(0.0, f64::max);
+    let low = tests().map(|(_, mean, deviation)| mean - deviation).fold(high, f64::min);
+    let range = if text { low - 0.1..high + 0.1 } else { 0.0..1.02 };
+    let mut chart = ChartBuilder::on(&root)
+        .caption(format!("{}: means of seeds", comparison.task.name()), ("sans-serif", 20))
+        .margin(16)
+        .x_label_area_size(44)
+        .y_label_area_size(64)
+        .build_cartesian_2d(-0.25..last + 0.25, range)?;
+    let questions = tests().all(|(test, ..)| matches!(test, Test::Questions { .. }));
+    let x_label = |&x: &f64| match (questions, (x - x.round()).abs() < 1e-6) {
+        (_, false) => String::new(),
+        (true, _) => format!("{:.0}×", x.exp2()),
+        (false, _) => names.get(x.round() as usize).cloned().unwrap_or_default(),
+    };
+    chart
+        .configure_mesh()
+        .x_desc(if questions { "length, in times the trained" } else { "test" })
+        .y_desc(if text { "bits per byte" } else { "accuracy" })
+        .x_labels(2 * last.round() as usize + 2)
+        .x_label_formatter(&x_label)
+        .y_label_formatter(&|y| {
+            if text { format!("{y:.2}") } else { format!("{:.0} %", y * 100.0) }
+        })
+        .light_line_style(WHITE)
+        .draw()?;
+    for (line, color) in comparison.lines.iter().zip(COLORS.into_iter().cycle()) {
+        let points: Vec<(f64, f64, f64)> = line
+            .tests
+            .iter()
+            .map(|(test, mean, deviation)| (place(test), *mean, *deviation))
+            .collect();
+        let means = points.iter().map(|&(x, mean, _)| (x, mean));
+        chart
+            .draw_series(LineSeries::new(means.clone(), color.stroke_width(2)))?
+            .label(&line.name)
+            .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], color.stroke_width(2)));
+        chart.draw_series(means.map(|point| Circle::new(point, 3, color.filled())))?;
+        let bar = |&(x, mean, deviation): &(f64, f64, f64)| {
+            PathElement::new([(x, mean - deviation), (x, mean + deviation)], color.stroke_width(1))
+        };
+        chart.draw_series(points.iter().map(bar))?;
+    }
+    chart
+        .configure_series_labels()
+        .position(SeriesLabelPosition::LowerLeft)
+        .background_style(WHITE.mix(0.8))
+        .border_style(BLACK.mix(0.3))
+        .draw()?;
+    root.present()?;
+    drop(chart);
+    Ok(())
+}

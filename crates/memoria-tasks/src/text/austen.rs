@@ -1,0 +1,60 @@
+use std::path::{Path, PathBuf};
+
+use super::rdata;
+use crate::TaskError;
+
+/// Where Debian's package puts them.
+const PACKAGE: &str = "/usr/lib/R/site-library/janeaustenr";
+
+const HINT: &str = "It is part of Debian's package r-cran-janeaustenr: install that, or have it without \
+    being root and without R by `apt-get download r-cran-janeaustenr` and \
+    `dpkg-deb -x r-cran-janeaustenr_*.deb out/austen`, and set data.path to \
+    out/austen/usr/lib/R/site-library/janeaustenr";
+
+/// A novel by Jane Austen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "they are titles")]
+pub enum Novel {
+    SenseAndSensibility,
+    PrideAndPrejudice,
+    MansfieldPark,
+    Emma,
+    NorthangerAbbey,
+    Persuasion,
+}
+
+impl Novel {
+    /// In the order in which they came out, the last one at the end.
+    pub const ALL: [Self; 6] = [
+        Self::SenseAndSensibility,
+        Self::PrideAndPrejudice,
+        Self::MansfieldPark,
+        Self::Emma,
+        Self::NorthangerAbbey,
+        Self::Persuasion,
+    ];
+
+    fn object(self) -> &'static str {
+        match self {
+            Self::SenseAndSensibility => "sensesensibility",
+            Self::PrideAndPrejudice => "prideprejudice",
+            Self::MansfieldPark => "mansfieldpark",
+            Self::Emma => "emma",
+            Self::NorthangerAbbey => "northangerabbey",
+            Self::Persuasion => "persuasion",
+        }
+    }
+
+    /// Its text, as it is in the R package janeaustenr, which `package` is the folder of; by default where
+    /// Debian's package puts it.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError::Missing`], which says where to get it, [`TaskError::File`] or [`TaskError::Format`].
+    pub fn text(self, package: Option<&Path>) -> Result<String, TaskError> {
+        let package = package.map_or_else(|| PathBuf::from(PACKAGE), Path::to_owned);
+        let mut lines = rdata::lines(&package, self.object(), HINT)?;
+        lines.push(String::new());
+        Ok(lines.join("\n"))
+    }
+}

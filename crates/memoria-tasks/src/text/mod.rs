@@ -1,0 +1,18 @@
+//! Texts: where they come from, and how they become tokens.
+
+mod austen;
+mod brown;
+mod corpus;
+mod hyperpartisan;
+mod labelled;
+mod rdata;
+mod sentences;
+mod words;
+
+pub use austen::Novel;
+pub use brown::brown;
+pub use corpus::Corpus;
+pub use hyperpartisan::hyperpartisan;
+pub use labelled::{Labelled, LabelledText};
+pub use sentences::sentences;
+pub use words::{Words, split};

@@ -1,0 +1,180 @@
+use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
+
+use crate::data::Document;
+
+/// Segments of several rows, in order.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// `[segments, rows, length]`; padding is token 0.
+    pub tokens: Tensor<3, Int>,
+    /// `[segments, rows, length]`, true for padding; `None` if there is none. A segment that is all padding
+    /// has one place that is not, so that attention has something to attend to.
+    pub mask_pad: Option<Tensor<3, Bool>>,
+    /// By segment, the rows in which a document begins with it.
+    pub begins: Vec<Vec<usize>>,
+    /// `[asked]`: places that something is asked at, counted through segments, rows and length.
+    pub asked: Tensor<1, Int>,
+    /// `[asked]`: the tokens that are right.
+    pub answers: Tensor<1, Int>,
+    /// What is asked for: each has one or several of the asked places, one after the other.
+    pub questions: Vec<Asked>,
+}
+
+/// One question of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// Its row.
+    pub row: usize,
+    /// Tokens of its answer.
+    pub tokens: usize,
+    /// How many segments ago the answer was told, if it was told at one place.
+    pub distance: Option<usize>,
+}
+
+/// A batch as it is put together on the host.
+pub(super) struct Builder {
+    rows: usize,
+    length: usize,
+    tokens: Vec<i64>,
+    padding: Vec<bool>,
+    begins: Vec<Vec<usize>>,
+    asked: Vec<i64>,
+    answers: Vec<i64>,
+    questions: Vec<Asked>,
+}
+
+impl Builder {
+    pub(super) fn new(rows: usize, length: usize) -> Self {
+        let (tokens, padding, begins) = (vec![], vec![], vec![]);
+        Self {
+            rows,
+            length,
+            tokens,
+            padding,
+            begins,
+            asked: vec![],
+            answers: vec![],
+            questions: vec![],
+        }
+    }
+
+    /// Appends a segment, of padding as yet.
+    pub(super) fn segment(&mut self) {
+        let places = (self.begins.len() + 1) * self.rows * self.length;
+        self.tokens.resize(places, 0);
+        self.padding.resize(places, true);
+        self.begins.push(Vec::new());
+        for row in 0..self.rows {
+            let first = self.place(row, 0);
+            self.padding[first] = false;
+        }
+    }
+
+    /// In the last segment, of a row.
+    fn place(&self, row: usize, at: usize) -> usize {
+        ((self.begins.len() - 1) * self.rows + row) * self.length + at
+    }
+
+    /// The tokens of a row in the last segment.
+    pub(super) fn tokens(&mut self, row: usize, begins: bool, tokens: &[u32]) {
+        if begins && let Some(rows) = self.begins.last_mut() {
+            rows.push(row);
+        }
+        for (at, &token) in tokens.iter().enumerate() {
+            let place = self.place(row, at);
+            self.tokens[place] = i64::from(token);
+            self.padding[place] = false;
+        }
+    }
+
+    /// Something that is asked of a row in the last segment.
+    pub(super) fn ask(&mut self, row: usize, at: usize, answer: &[u32], distance: Option<usize>) {
+        let first = self.place(row, at) as i64;
+        self.asked.extend((0..answer.len() as i64).map(|token| first + token));
+        self.answers.extend(answer.iter().map(|&token| i64::from(token)));
+        self.questions.push(Asked { row, tokens: answer.len(), distance });
+    }
+
+    pub(super) fn build(self, device: &Device) -> Batch {
+        let shape = [self.begins.len(), self.rows, self.length];
+        let padded = self.padding.contains(&true);
+        let padding = padded.then(|| TensorData::new(self.padding, shape));
+        let asked = [self.asked.len()];
+        Batch {
+            tokens: Tensor::from_data(TensorData::new(self.tokens, shape), device),
+            mask_pad: padding.map(|padding| Tensor::from_data(padding, device)),
+            begins: self.begins,
+            asked: Tensor::from_data(TensorData::new(self.asked, asked), device),
+            answers: Tensor::from_data(TensorData::new(self.answers, asked), device),
+            questions: self.questions,
+        }
+    }
+}
+
+impl Batch {
+    /// A row a document, all of them from the first segment on. Shorter ones end in padding.
+    pub fn of_documents(documents: &[Document], device: &Device) -> Self {
+        let segments = documents.iter().map(|document| document.segments.len()).max().unwrap_or(0);
+        let all = documents.iter().flat_map(|document| &document.segments);
+        let length = all.map(|segment| segment.tokens.len()).max().unwrap_or(0).max(1);
+        let mut builder = Builder::new(documents.len(), length);
+        for index in 0..segments {
+            builder.segment();
+            for (row, document) in documents.iter().enumerate() {
+                let Some(segment) = document.segments.get(index) else { continue };
+                builder.tokens(row, index == 0, &segment.tokens);
+                for question in &segment.questions {
+                    builder.ask(row, question.at, &question.answer, question.distance(index));
+                }
+            }
+        }
+        builder.build(device)
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.tokens.dims()[1]
+    }
+
+    /// Whether every row begins a document with the first segment, so that nothing from before is needed.
+    pub fn begins_anew(&self) -> bool {
+        self.begins.first().is_none_or(|begins| begins.len() == self.rows())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{Question, Segment};
+
+    #[test]
+    fn documents_of_several_lengths_are_padded() {
+        let segment = |tokens: &[u32], questions: &[(usize, &[u32], usize)]| Segment {
+            tokens: tokens.to_vec(),
+            questions: questions
+                .iter()
+                .map(|&(at, answer, told)| Question {
+                    at,
+                    answer: answer.to_vec(),
+                    told: Some(told),
+                })
+                .collect(),
+        };
+        let first = [segment(&[1, 2, 3], &[]), segment(&[4, 5], &[(0, &[8, 9], 0)])];
+        let second = [segment(&[6], &[(0, &[7], 0)])];
+        let documents = [first.to_vec(), second.to_vec()].map(|segments| Document { segments });
+        let batch = Batch::of_documents(&documents, &Device::flex());
+        assert_eq!(batch.tokens.dims(), [2, 2, 3]);
+        let tokens: Vec<i64> = batch.tokens.to_data().iter::<i64>().collect();
+        assert_eq!(tokens, [1, 2, 3, 6, 0, 0, 4, 5, 0, 0, 0, 0]);
+        let padding: Vec<bool> =
+            batch.mask_pad.as_ref().unwrap().to_data().iter::<bool>().collect();
+        let real = [true, true, true, true, false, false, true, true, false, true, false, false];
+        assert_eq!(padding, real.map(|real| !real));
+        assert_eq!(batch.begins, [vec![0, 1], vec![]]);
+        assert!(batch.begins_anew());
+        let asked: Vec<i64> = batch.asked.to_data().iter::<i64>().collect();
+        assert_eq!(asked, [3, 6, 7]);
+        assert_eq!(batch.questions[1], Asked { row: 0, tokens: 2, distance: Some(1) });
+    }
+}

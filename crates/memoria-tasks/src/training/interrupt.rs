@@ -1,0 +1,53 @@
+//! Ctrl-C.
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use burn::train::Interrupter;
+use signal_hook::{consts::SIGINT, flag};
+
+/// An interrupter that Ctrl-C triggers: training stops after the running step. A second Ctrl-C ends the program
+/// at once.
+///
+/// # Errors
+///
+/// If the system takes no handler.
+pub fn on_ctrl_c() -> io::Result<Interrupter> {
+    let pressed = Arc::new(AtomicBool::new(false));
+    flag::register_conditional_shutdown(SIGINT, 130, pressed.clone())?;
+    flag::register(SIGINT, pressed.clone())?;
+    let interrupter = Interrupter::new();
+    let handle = interrupter.clone();
+    thread::spawn(move || {
+        while !pressed.load(Ordering::Relaxed) {
+            #[cfg(unix)]
+            keep_signals();
+            thread::sleep(Duration::from_millis(50));
+        }
+        handle.stop(Some("Ctrl-C"));
+    });
+    Ok(interrupter)
+}
+
+/// Burn's dashboard puts the terminal into raw mode, in which Ctrl-C is but a key; this makes it a signal
+/// again.
+#[cfg(unix)]
+fn keep_signals() {
+    use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+
+    let stdin = rustix::stdio::stdin();
+    if let Ok(mut terminal) = tcgetattr(stdin)
+        && !terminal.local_modes.contains(LocalModes::ISIG)
+    {
+        terminal.local_modes.insert(LocalModes::ISIG);
+        // Where it fails, the dashboard's own key to stop is left.
+        let _ = tcsetattr(stdin, OptionalActions::Now, &terminal);
+    }
+}

@@ -1,0 +1,115 @@
+use std::sync::{Arc, Mutex};
+
+use burn::{
+    module::Module,
+    nn::loss::CrossEntropyLossConfig,
+    optim::GradientsParams,
+    tensor::Tensor,
+    train::{ClassificationOutput, InferenceStep, Interrupter, TrainOutput, TrainStep},
+};
+
+use super::{Batch, SegmentModel, carried::Carried};
+use crate::TaskError;
+
+/// A model as Burn's learner sees it, with the memory it is trained with and the one it is validated with.
+#[derive(Module, Debug)]
+pub(super) struct Learning<M: SegmentModel> {
+    pub(super) model: M,
+    #[module(skip)]
+    pub(super) training: Carried<M::Memory>,
+    #[module(skip)]
+    pub(super) validation: Carried<M::Memory>,
+    #[module(skip)]
+    pub(super) accumulation: usize,
+    #[module(skip)]
+    pub(super) failure: Failure,
+}
+
+/// What a step failed of: Burn's steps return no errors.
+#[derive(Clone)]
+pub(super) struct Failure {
+    error: Arc<Mutex<Option<TaskError>>>,
+    interrupter: Interrupter,
+}
+
+impl std::fmt::Debug for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Failure").field("error", &self.error).finish_non_exhaustive()
+    }
+}
+
+impl Failure {
+    pub(super) fn new(interrupter: Interrupter) -> Self {
+        Self { error: Arc::default(), interrupter }
+    }
+
+    /// Keeps the first error, and ends the training.
+    fn keep(&self, error: TaskError) {
+        if let Ok(mut kept) = self.error.lock() {
+            kept.get_or_insert(error);
+        }
+        self.interrupter.stop(Some("a step failed"));
+    }
+
+    pub(super) fn take(&self) -> Option<TaskError> {
+        self.error.lock().ok().and_then(|mut error| error.take())
+    }
+}
+
+impl<M: SegmentModel> Learning<M> {
+    /// The mean cross-entropy of all that is asked for.
+    fn output(
+        &self,
+        batch: &Batch,
+        memory: &mut M::Memory,
+    ) -> Result<ClassificationOutput, TaskError> {
+        let logits = self.model.logits(batch, memory)?;
+        let answers = batch.answers.clone();
+        let loss = CrossEntropyLossConfig::new()
+            .init(&logits.device())
+            .forward(logits.clone(), answers.clone());
+        Ok(ClassificationOutput::new(loss, logits, answers))
+    }
+
+    /// What stands for the output of a step that failed.
+    fn nothing(&self, batch: &Batch) -> ClassificationOutput {
+        let device = batch.tokens.device();
+        let asked = batch.asked.dims()[0];
+        let (loss, logits) = (Tensor::zeros([1], &device), Tensor::zeros([asked, 1], &device));
+        ClassificationOutput::new(loss, logits, batch.answers.clone())
+    }
+}
+
+impl<M: SegmentModel> TrainStep for Learning<M> {
+    type Input = Batch;
+    type Output = ClassificationOutput;
+
+    fn step(&self, batch: Batch) -> TrainOutput<ClassificationOutput> {
+        let step = |memory: &mut M::Memory| {
+            let output = self.output(&batch, memory)?;
+            let loss = output.loss.clone().div_scalar(self.accumulation as f64);
+            Ok((loss.backward(), output))
+        };
+        match self.training.step(&batch, || self.model.memory(), step) {
+            Ok((gradients, output)) => TrainOutput::new(self, gradients, output),
+            Err(error) => {
+                self.failure.keep(error);
+                TrainOutput { grads: GradientsParams::new(), item: self.nothing(&batch) }
+            }
+        }
+    }
+}
+
+impl<M: SegmentModel> InferenceStep for Learning<M> {
+    type Input = Batch;
+    type Output = ClassificationOutput;
+
+    fn step(&self, batch: Batch) -> ClassificationOutput {
+        let step = |memory: &mut M::Memory| self.output(&batch, memory);
+        let output = self.validation.step(&batch, || self.model.memory(), step);
+        output.unwrap_or_else(|error| {
+            self.failure.keep(error);
+            self.nothing(&batch)
+        })
+    }
+}

@@ -1,0 +1,109 @@
+use std::{
+    collections::{BTreeMap, HashMap},
+    fs::{self, OpenOptions},
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use burn::train::{
+    logger::MetricLogger,
+    metric::{
+        MetricDefinition, MetricId, NumericEntry,
+        store::{EpochSummary, MetricsUpdate, Split},
+    },
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{TaskError, files};
+
+/// One line of `metrics.jsonl`: how an epoch ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EpochMetrics {
+    /// Counted from 1.
+    pub epoch: usize,
+    /// `train` or `valid`.
+    pub split: String,
+    /// Means over the epoch, by the metric's name in small letters.
+    #[serde(flatten)]
+    pub values: BTreeMap<String, f64>,
+}
+
+/// Writes `metrics.jsonl`, an object for each epoch and split.
+pub(super) struct MetricsFile {
+    path: PathBuf,
+    names: HashMap<MetricId, String>,
+    running: BTreeMap<String, f64>,
+    written: Vec<EpochMetrics>,
+}
+
+impl EpochMetrics {
+    /// The lines of a file; nothing if there is none. A line that was cut short ends them.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError::File`].
+    pub fn read(path: &Path) -> Result<Vec<Self>, TaskError> {
+        if !path.exists() {
+            return Ok(Vec::new());
+        }
+        let text = fs::read_to_string(path).map_err(TaskError::file(path))?;
+        Ok(text.lines().map_while(|line| serde_json::from_str(line).ok()).collect())
+    }
+}
+
+impl MetricsFile {
+    /// Goes on after so many epochs; what was written of later ones is dropped.
+    pub(super) fn new(path: PathBuf, epochs_done: usize) -> Result<Self, TaskError> {
+        let mut written = EpochMetrics::read(&path)?;
+        written.retain(|metrics| metrics.epoch <= epochs_done);
+        let lines: Vec<String> =
+            written.iter().filter_map(|metrics| serde_json::to_string(metrics).ok()).collect();
+        let text = lines.iter().map(|line| format!("{line}\n")).collect::<String>();
+        files::write(&path, text.as_bytes())?;
+        Ok(Self { path, names: HashMap::new(), running: BTreeMap::new(), written })
+    }
+
+    fn append(&self, metrics: &EpochMetrics) -> std::io::Result<()> {
+        let line = serde_json::to_string(metrics)?;
+        let mut file = OpenOptions::new().append(true).create(true).open(&self.path)?;
+        writeln!(file, "{line}")
+    }
+}
+
+impl MetricLogger for MetricsFile {
+    fn log(&mut self, update: MetricsUpdate, _epoch: usize, _split: &Split) {
+        for numeric in update.entries_numeric {
+            let value = numeric.running_entry.or(numeric.numeric_entry);
+            if let (Some(name), Some(value)) = (self.names.get(&numeric.entry.metric_id), value) {
+                self.running.insert(name.clone(), value.current());
+            }
+        }
+    }
+
+    fn read_numeric(
+        &mut self,
+        name: &str,
+        epoch: usize,
+        split: &Split,
+    ) -> Result<Vec<NumericEntry>, String> {
+        let (name, split) = (name.to_lowercase(), split.to_string());
+        let of_epoch = |metrics: &&EpochMetrics| metrics.epoch == epoch && metrics.split == split;
+        let value =
+            self.written.iter().find(of_epoch).and_then(|metrics| metrics.values.get(&name));
+        Ok(value.map(|&value| NumericEntry::Final(value)).into_iter().collect())
+    }
+
+    fn log_metric_definition(&mut self, definition: MetricDefinition) {
+        self.names.insert(definition.metric_id, definition.name.to_lowercase());
+    }
+
+    fn log_epoch_summary(&mut self, summary: EpochSummary) {
+        let values = std::mem::take(&mut self.running);
+        let (epoch, split) = (summary.epoch_number, summary.split.to_string());
+        let metrics = EpochMetrics { epoch, split, values };
+        if let Err(error) = self.append(&metrics) {
+            eprintln!("{}: {error}", self.path.display());
+        }
+        self.written.push(metrics);
+    }
+}

@@ -1,0 +1,86 @@
+use std::fmt::{Debug, Display};
+
+use burn::{
+    backend::Dispatch,
+    module::{Module, ModuleDisplay},
+    tensor::{Device, Tensor},
+};
+use memoria_core::Restore;
+use memoria_nn::MemoriaState;
+
+use super::Batch;
+use crate::{
+    TaskError,
+    model::{ContextMemory, Decoder},
+};
+
+/// A model that can be trained with a memory by this crate.
+///
+/// A model of one's own needs no more than this: an empty memory, and logits where a batch asks for them.
+pub trait SegmentModel: Module + ModuleDisplay + Display + 'static {
+    /// What it carries from segment to segment.
+    type Memory: CarriedMemory;
+
+    /// An empty memory for it.
+    ///
+    /// # Errors
+    ///
+    /// If its configuration is not valid.
+    fn memory(&self) -> Result<Self::Memory, TaskError>;
+
+    /// Logits `[asked, vocabulary]` at the places of a batch that are asked for; the memory goes on.
+    ///
+    /// # Errors
+    ///
+    /// What the memory refuses.
+    fn logits(&self, batch: &Batch, memory: &mut Self::Memory) -> Result<Tensor<2>, TaskError>;
+}
+
+/// A memory that goes on from step to step.
+pub trait CarriedMemory: Clone + Debug + Send + 'static {
+    /// Forgets how it was computed: called after each `backward`.
+    fn detach(&mut self);
+
+    /// What a checkpoint keeps of it; nothing if there is nothing to keep.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be told.
+    fn snapshot(&mut self) -> Result<Option<Vec<u8>>, TaskError>;
+
+    /// From what a checkpoint kept, on a device without autodiff.
+    ///
+    /// # Errors
+    ///
+    /// If it is damaged.
+    fn restore(snapshot: &[u8], device: &Device) -> Result<Self, TaskError>;
+}
+
+impl SegmentModel for Decoder {
+    type Memory = ContextMemory;
+
+    fn memory(&self) -> Result<ContextMemory, TaskError> {
+        Decoder::memory(self)
+    }
+
+    fn logits(&self, batch: &Batch, memory: &mut ContextMemory) -> Result<Tensor<2>, TaskError> {
+        Decoder::logits(self, batch, memory)
+    }
+}
+
+impl CarriedMemory for ContextMemory {
+    fn detach(&mut self) {
+        ContextMemory::detach(self);
+    }
+
+    /// The memory's own snapshot. What a causal model keeps of the previous segment is not in it: its first
+    /// segment after a restart has no working memories.
+    fn snapshot(&mut self) -> Result<Option<Vec<u8>>, TaskError> {
+        self.memory().map(|memory| Ok(memory.snapshot()?.to_bytes()?)).transpose()
+    }
+
+    fn restore(snapshot: &[u8], device: &Device) -> Result<Self, TaskError> {
+        let restored = Restore::<Dispatch>::new(device.as_dispatch()).read_bytes(snapshot)?;
+        Ok(Self::of(MemoriaState::try_from(restored)?))
+    }
+}

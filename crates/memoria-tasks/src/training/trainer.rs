@@ -1,0 +1,181 @@
+use std::{
+    io::IsTerminal,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use burn::{
+    data::dataloader::DataLoader,
+    grad_clipping::GradientClippingConfig,
+    optim::AdamWConfig,
+    tensor::Device,
+    train::{
+        Interrupter, Learner, MetricEarlyStoppingStrategy, StoppingCondition, SupervisedTraining,
+        checkpoint::{FileCheckpointer, KeepLastNCheckpoints},
+        metric::{
+            AccuracyMetric, LossMetric,
+            store::{Aggregate, Direction, Split},
+        },
+    },
+};
+
+use super::{
+    Batch, SegmentModel,
+    carried::{Carried, ModelAndMemory},
+    console::ConsoleRenderer,
+    learning::{Failure, Learning},
+    metrics_file::MetricsFile,
+    schedule::schedule,
+};
+use crate::{TaskError, config::TrainingConfig};
+
+/// Trains models with a memory, by Burn's learner: a dashboard on a terminal and plain lines elsewhere, a
+/// checkpoint after every epoch with model, optimizer, learning rate and memory, `metrics.jsonl`, an early end
+/// if asked for.
+///
+/// Gradients flow back as far as the memory's window within a step. Training and validation have a memory
+/// each.
+#[derive(Clone)]
+pub struct Trainer {
+    config: TrainingConfig,
+    folder: PathBuf,
+    label: String,
+    interrupter: Interrupter,
+    epochs_done: usize,
+}
+
+/// How a training ended.
+#[derive(Debug)]
+pub enum Trained<M> {
+    /// The model, without autodiff.
+    Finished(M),
+    /// It was interrupted, and can be gone on with from the last finished epoch.
+    Interrupted,
+}
+
+impl Trainer {
+    /// A training whose files are kept in a folder.
+    pub fn new(config: TrainingConfig, folder: &Path) -> Self {
+        let (folder, label) = (folder.to_owned(), "training".into());
+        Self { config, folder, label, interrupter: Interrupter::new(), epochs_done: 0 }
+    }
+
+    /// What it is called in its output.
+    pub fn label(mut self, label: &str) -> Self {
+        self.label = label.to_owned();
+        self
+    }
+
+    /// With which it can be stopped; see [`on_ctrl_c`](super::on_ctrl_c).
+    pub fn interrupter(mut self, interrupter: Interrupter) -> Self {
+        self.interrupter = interrupter;
+        self
+    }
+
+    /// Goes on after the last epoch that everything was saved of, if there is one.
+    pub fn resume(mut self) -> Self {
+        self.epochs_done = last_checkpoint(&self.folder.join("checkpoint")).unwrap_or(0);
+        self
+    }
+
+    /// Epochs that were done before.
+    pub fn epochs_done(&self) -> usize {
+        self.epochs_done
+    }
+
+    /// Trains a model, which is on a device with autodiff.
+    ///
+    /// Loaders give `epoch_steps` batches an epoch; one that goes on has to be told of the
+    /// [epochs done](Self::epochs_done). The progress bars of Burn and the early end look at what validation
+    /// comes to.
+    ///
+    /// # Errors
+    ///
+    /// What a document, a step or a checkpoint failed of.
+    pub fn train<M>(
+        self,
+        model: M,
+        training: Arc<dyn DataLoader<Batch>>,
+        validation: Arc<dyn DataLoader<Batch>>,
+        device: &Device,
+    ) -> Result<Trained<M>, TaskError>
+    where
+        M: SegmentModel,
+    {
+        let Self { config, folder, label, interrupter, epochs_done } = self;
+        let checkpoints = folder.join("checkpoint");
+        std::fs::create_dir_all(&checkpoints).map_err(TaskError::file(&checkpoints))?;
+        let carried = Carried::new(config.epoch_steps);
+        let failure = Failure::new(interrupter.clone());
+        let learning = Learning {
+            model,
+            training: carried.clone(),
+            validation: Carried::new(0),
+            accumulation: config.accumulation,
+            failure: failure.clone(),
+        };
+        let clip = (config.clip > 0.0).then_some(GradientClippingConfig::Norm(config.clip as f32));
+        let optimizer = AdamWConfig::new()
+            .with_weight_decay(config.weight_decay as f32)
+            .with_grad_clipping(clip)
+            .init();
+        let learner = Learner::new(learning, optimizer, schedule(&config)?);
+        let metrics = MetricsFile::new(folder.join("metrics.jsonl"), epochs_done)?;
+        let mut supervised = SupervisedTraining::new(&folder, training, validation)
+            .metrics((AccuracyMetric::new(), LossMetric::new()))
+            .with_metric_logger(metrics)
+            .with_custom_checkpointers(
+                ModelAndMemory::new(&checkpoints, carried, device),
+                FileCheckpointer::new(&checkpoints, "optim"),
+                FileCheckpointer::new(&checkpoints, "scheduler"),
+            )
+            .with_checkpointing_strategy(KeepLastNCheckpoints::new(2))
+            .with_interrupter(interrupter)
+            .with_application_logger(None)
+            .num_epochs(config.epochs)
+            .label(&label);
+        if epochs_done > 0 {
+            supervised = supervised.checkpoint(epochs_done);
+        }
+        if config.accumulation > 1 {
+            supervised = supervised.grads_accumulation(config.accumulation);
+        }
+        if config.patience > 0 {
+            supervised = supervised.early_stopping(MetricEarlyStoppingStrategy::new(
+                &LossMetric::new(),
+                Aggregate::Mean,
+                Direction::Lowest,
+                Split::Valid,
+                StoppingCondition::NoImprovementSince { n_epochs: config.patience },
+            ));
+        }
+        if !std::io::stdout().is_terminal() {
+            supervised = supervised.renderer(Box::new(ConsoleRenderer::new(&label)));
+        }
+        let result = supervised.launch(learner);
+        if let Some(error) = failure.take() {
+            return Err(error);
+        }
+        if let Some(error) = result.error {
+            return Err(TaskError::Training(error.to_string()));
+        }
+        Ok(match result.interrupted {
+            Some(_) => Trained::Interrupted,
+            None => Trained::Finished(result.model.model),
+        })
+    }
+}
+
+/// The last epoch that model, optimizer and learning rate were all saved after.
+fn last_checkpoint(folder: &Path) -> Option<usize> {
+    let epoch = |path: PathBuf| {
+        path.file_name()?.to_str()?.strip_prefix("model-")?.strip_suffix(".bpk")?.parse().ok()
+    };
+    let complete = |epoch: &usize| {
+        ["optim", "scheduler"]
+            .iter()
+            .all(|name| folder.join(format!("{name}-{epoch}.bpk")).exists())
+    };
+    let files = std::fs::read_dir(folder).ok()?;
+    files.flatten().filter_map(|file| epoch(file.path())).filter(complete).max()
+}
