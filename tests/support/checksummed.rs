@@ -127,9 +127,12 @@ pub(crate) struct Contents {
     pub(crate) ties: (u64, Vec<Vec<u64>>),
     pub(crate) vectors: Vec<f32>,
     /// Of version 2, by name: how many rows have it, and of each its number and its kind with the value.
-    pub(crate) attachments: Vec<(Vec<u8>, u64, Vec<(u64, Vec<u8>)>)>,
+    pub(crate) attachments: Vec<NamedValues>,
     pub(crate) rest: Vec<u8>,
 }
+
+/// A name, how many rows have a value of it, and of each its number and the value.
+pub(crate) type NamedValues = (Vec<u8>, u64, Vec<(u64, Vec<u8>)>);
 
 /// One engram as it is written: id and age are differences.
 #[derive(Clone, Debug)]

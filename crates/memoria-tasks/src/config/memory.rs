@@ -1,4 +1,4 @@
-use memoria_core::{Correlation, MemoriaConfig};
+use memoria_core::{Correlation, LongTermSearch, MemoriaConfig, Pooling, ShortTermSearch, Wiring};
 use memoria_nn::MemoriaStateConfig;
 use serde::{Deserialize, Serialize};
 
@@ -22,8 +22,20 @@ pub struct MemoryConfig {
     pub initial_lifespan: f32,
     /// α: segments of life that an engram gains by an average share of attention.
     pub lifespan_extend_scale: f32,
-    /// How working memories and engrams are compared.
+    /// Queries made of a segment, which are compared and not stored; 0 for the working memories.
+    pub queries: usize,
+    /// Whether memories are divided by the root mean square of their numbers; a causal model's always are.
+    pub equal_length: bool,
+    /// How queries and engrams are compared.
     pub correlation: CorrelationName,
+    /// How a score is made of several queries' correlations.
+    pub pooling: Pooling,
+    /// Which short-term engrams are reminded.
+    pub short_term_search: ShortTermSearch,
+    /// Which long-term engrams are reminded.
+    pub long_term_search: LongTermSearch,
+    /// Which engrams are connected.
+    pub wiring: Wiring,
     /// Segments that gradients flow back through memories.
     pub gradient_window: usize,
 }
@@ -49,7 +61,13 @@ impl Default for MemoryConfig {
             ltm_exploration: 0,
             initial_lifespan: 16.0,
             lifespan_extend_scale: 8.0,
+            queries: 1,
+            equal_length: false,
             correlation: CorrelationName::L2,
+            pooling: Pooling::default(),
+            short_term_search: ShortTermSearch::default(),
+            long_term_search: LongTermSearch::default(),
+            wiring: Wiring::default(),
             gradient_window: 8,
         }
     }
@@ -70,6 +88,10 @@ impl MemoryConfig {
             self.num_final_ltms,
         )
         .with_correlation(correlation)
+        .with_pooling(self.pooling)
+        .with_short_term_search(self.short_term_search)
+        .with_long_term_search(self.long_term_search)
+        .with_wiring(self.wiring)
         .with_ltm_exploration(self.ltm_exploration, seed);
         MemoriaStateConfig::new(memoria)
             .with_lifespan_extend_scale(self.lifespan_extend_scale)

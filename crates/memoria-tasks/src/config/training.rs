@@ -1,3 +1,4 @@
+use memoria_nn::MemoriaStateConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::{TaskError, error::at_least};
@@ -54,6 +55,24 @@ pub struct EvaluationConfig {
     pub documents: usize,
     /// Rows at a time.
     pub batch: usize,
+    /// Short-term engrams reminded; as in training if not given.
+    pub num_reminded_stm: Option<usize>,
+    /// Long-term engrams reminded, at most; as in training if not given.
+    pub num_final_ltms: Option<usize>,
+    /// Lifespan of a new engram, in segments; as in training if not given.
+    pub initial_lifespan: Option<f32>,
+}
+
+impl EvaluationConfig {
+    /// The memory that a model is tested with, from the one it was trained with.
+    pub fn memory(&self, trained: &MemoriaStateConfig) -> MemoriaStateConfig {
+        let mut tested = trained.clone();
+        let memoria = &mut tested.memoria;
+        memoria.num_reminded_stm = self.num_reminded_stm.unwrap_or(memoria.num_reminded_stm);
+        memoria.num_final_ltms = self.num_final_ltms.unwrap_or(memoria.num_final_ltms);
+        memoria.initial_lifespan = self.initial_lifespan.unwrap_or(memoria.initial_lifespan);
+        tested
+    }
 }
 
 impl Default for TrainingConfig {
@@ -77,7 +96,14 @@ impl Default for TrainingConfig {
 
 impl Default for EvaluationConfig {
     fn default() -> Self {
-        Self { lengths: vec![1, 2, 4], documents: 256, batch: 32 }
+        Self {
+            lengths: vec![1, 2, 4],
+            documents: 256,
+            batch: 32,
+            num_reminded_stm: None,
+            num_final_ltms: None,
+            initial_lifespan: None,
+        }
     }
 }
 

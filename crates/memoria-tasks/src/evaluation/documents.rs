@@ -5,7 +5,7 @@ use crate::{
     TaskError,
     config::EvaluationConfig,
     data::{Document, DocumentId, Measure, Split, Task},
-    model::Decoder,
+    model::{ContextMemory, Decoder},
     runs::Test,
     training::Batch,
 };
@@ -35,7 +35,8 @@ pub fn test_documents(
         let documents: Vec<Document> =
             numbers.clone().map(|index| task.document(id(index))).collect::<Result<_, _>>()?;
         let batch = Batch::of_documents(&documents, device);
-        let memory = &mut model.memory()?;
+        let tested = model.memory_config().map(|trained| config.memory(trained));
+        let memory = &mut ContextMemory::new(tested.as_ref())?;
         let logits = model.logits(&batch, memory)?;
         match task.measure() {
             Measure::Documents => by_document(&batch, logits, &mut score),

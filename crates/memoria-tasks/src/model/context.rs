@@ -1,10 +1,12 @@
 use burn::{
     module::Module,
-    tensor::{Bool, Device, Tensor, TensorData},
+    tensor::{Bool, Device, Tensor},
 };
 use clap::ValueEnum;
-use memoria_core::{MemoriaConfig, MemoriaError};
-use memoria_nn::{MemoriaLayer, MemoriaLayerConfig, MemoriaState, MemoriaStateConfig};
+use memoria_core::{LongTermSearch, MemoriaConfig, MemoriaError, ShortTermSearch};
+use memoria_nn::{
+    MemoriaLayer, MemoriaLayerConfig, MemoriaLayerInput, MemoriaState, MemoriaStateConfig,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::config::MemoryConfig;
@@ -15,9 +17,13 @@ use crate::config::MemoryConfig;
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum ContextName {
-    /// A Memoria memory: working, short-term and long-term, with a gradient window.
+    /// A Memoria memory that learns what to be reminded of: a query of its own, and the score of what is
+    /// reminded in the attention's logits.
     Memoria,
-    /// The same without a gradient window: what wrote a memory is not trained by what reads it.
+    /// The paper's memory: working memories are the query, and nothing learns the choice. With a gradient
+    /// window.
+    Paper,
+    /// As the first, without a gradient window: what wrote a memory is not trained by what reads it.
     NoWindow,
     /// Working memory only: nothing is reminded.
     WorkingOnly,
@@ -29,16 +35,12 @@ pub enum ContextName {
 #[derive(Module, Debug)]
 pub struct Context {
     memory: Option<MemoriaLayer>,
-    /// Whether a segment's memories are made of the one before it, so that no place sees what comes after it.
-    causal: bool,
 }
 
 /// What a [`Context`] keeps of the segments up to now; an explicit value, as a memory is.
 #[derive(Clone, Debug)]
 pub struct ContextMemory {
     memory: Option<MemoriaState>,
-    /// The previous segment, where memories are made of that.
-    previous: Option<Segment>,
     reminded: usize,
 }
 
@@ -59,11 +61,14 @@ impl ContextName {
     pub fn memory(self, config: &MemoryConfig, seed: u64) -> Option<MemoriaStateConfig> {
         let state = config.state(seed);
         match self {
-            Self::Memoria => Some(state),
+            Self::Memoria | Self::Paper => Some(state),
             Self::NoWindow => Some(state.with_bptt(0)),
             Self::WorkingOnly => {
-                let memoria =
-                    MemoriaConfig { num_reminded_stm: 0, num_final_ltms: 0, ..state.memoria };
+                let memoria = MemoriaConfig {
+                    short_term_search: ShortTermSearch::None,
+                    long_term_search: LongTermSearch::None,
+                    ..state.memoria
+                };
                 Some(MemoriaStateConfig { memoria, ..state })
             }
             Self::None => None,
@@ -73,8 +78,8 @@ impl ContextName {
 
 impl Context {
     /// With a memory, if there is one.
-    pub(super) fn new(memory: Option<MemoriaLayerConfig>, causal: bool, device: &Device) -> Self {
-        Self { memory: memory.map(|config| config.init(device)), causal }
+    pub(super) fn new(memory: Option<MemoriaLayerConfig>, device: &Device) -> Self {
+        Self { memory: memory.map(|config| config.init(device)) }
     }
 
     /// Whether segments have to go through it one after the other.
@@ -92,40 +97,15 @@ impl Context {
         let (Some(layer), Some(state)) = (&self.memory, &mut memory.memory) else {
             return Ok(segment.hidden);
         };
-        if !self.causal {
-            if state.batch() > 0 {
-                state.reset_rows(begins)?;
-            }
-            let working = layer.abstractor.forward(segment.hidden.clone(), segment.mask_pad);
-            let recall = state.recall(working)?;
-            memory.reminded = reminded(&recall, segment.hidden.dims()[0]);
-            let output = layer.attend(segment.hidden, recall);
-            state.reinforce(&output.recall, output.weights)?;
-            return Ok(output.hidden);
+        if state.batch() > 0 {
+            state.reset_rows(begins)?;
         }
-        let hidden = segment.hidden.clone();
-        let rows = hidden.dims()[0];
-        let before = memory.previous.replace(segment).filter(|_| begins.len() < rows);
-        let Some(before) = before else {
-            // No row has a segment before this one.
-            if state.batch() > 0 {
-                state.reset_rows(begins)?;
-            }
-            return Ok(hidden);
-        };
-        let working = layer.abstractor.forward(before.hidden, before.mask_pad);
-        let recall = state.recall_except(working, begins)?;
-        memory.reminded = reminded(&recall, rows);
-        let output = layer.attend(hidden.clone(), recall);
-        state.reinforce(&output.recall, output.weights)?;
-        if begins.is_empty() {
-            return Ok(output.hidden);
-        }
-        // A document that begins sees nothing of the one before it.
-        let first: Vec<bool> = (0..rows).map(|row| begins.contains(&row)).collect();
-        let first = TensorData::new(first, [rows, 1, 1]);
-        let first = Tensor::<3, Bool>::from_data(first, &hidden.device()).expand(hidden.dims());
-        Ok(output.hidden.mask_where(first, hidden))
+        let rows = segment.hidden.dims()[0];
+        let mut input = MemoriaLayerInput::new(segment.hidden);
+        input.mask_pad = segment.mask_pad;
+        let output = layer.forward(input, state)?;
+        memory.reminded = reminded(&output.recall, rows);
+        Ok(output.hidden)
     }
 }
 
@@ -143,12 +123,12 @@ impl ContextMemory {
     /// As [`MemoriaStateConfig::init`].
     pub fn new(config: Option<&MemoriaStateConfig>) -> Result<Self, MemoriaError> {
         let memory = config.map(MemoriaStateConfig::init).transpose()?;
-        Ok(Self { memory, previous: None, reminded: 0 })
+        Ok(Self { memory, reminded: 0 })
     }
 
     /// One that was restored.
     pub(crate) fn of(memory: MemoriaState) -> Self {
-        Self { memory: Some(memory), previous: None, reminded: 0 }
+        Self { memory: Some(memory), reminded: 0 }
     }
 
     /// The memory, if there is one.
@@ -160,9 +140,6 @@ impl ContextMemory {
     pub fn detach(&mut self) {
         if let Some(memory) = &mut self.memory {
             memory.detach();
-        }
-        if let Some(previous) = &mut self.previous {
-            previous.hidden = previous.hidden.clone().detach();
         }
     }
 

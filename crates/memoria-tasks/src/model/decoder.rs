@@ -133,15 +133,13 @@ impl DecoderConfig {
                 .init(device)
         };
         let memory = self.context.memory(&self.memory, self.seed);
-        let layer = memory.as_ref().map(|_| {
-            MemoriaLayerConfig::new(width, heads, self.memory.memories).with_dropout(dropout)
-        });
+        let layer = memory.as_ref().map(|_| self.layer());
         let output = LinearConfig::new(width, self.vocabulary);
         Ok(Decoder {
             tokens: embedding(self.vocabulary),
             places: embedding(self.segment_length),
             below: blocks(self.model.blocks_below),
-            context: Context::new(layer, self.model.causal, device),
+            context: Context::new(layer, device),
             above: blocks(self.model.blocks_above),
             norm: LayerNormConfig::new(width).init(device),
             output: (!self.model.tied).then(|| output.init(device)),
@@ -151,7 +149,31 @@ impl DecoderConfig {
     }
 }
 
+impl DecoderConfig {
+    fn layer(&self) -> MemoriaLayerConfig {
+        let ModelConfig { width, heads, dropout, causal, .. } = self.model;
+        let memories = self.memory.memories;
+        let layer = match causal {
+            true => MemoriaLayerConfig::causal(width, heads, self.segment_length)
+                .with_num_memories(Some(memories)),
+            false => MemoriaLayerConfig::bidirectional(width, heads, memories),
+        };
+        let layer = match self.context {
+            ContextName::Paper => layer.paper(),
+            _ => layer
+                .with_num_queries(self.memory.queries)
+                .with_equal_length(self.memory.equal_length || causal),
+        };
+        layer.with_dropout(dropout)
+    }
+}
+
 impl Decoder {
+    /// What memories of it are made with, if it has one.
+    pub fn memory_config(&self) -> Option<&MemoriaStateConfig> {
+        self.memory.as_ref()
+    }
+
     /// An empty memory for it.
     ///
     /// # Errors

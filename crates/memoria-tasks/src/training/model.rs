@@ -73,8 +73,7 @@ impl CarriedMemory for ContextMemory {
         ContextMemory::detach(self);
     }
 
-    /// The memory's own snapshot. What a causal model keeps of the previous segment is not in it: its first
-    /// segment after a restart has no working memories.
+    /// The memory's own snapshot.
     fn snapshot(&mut self) -> Result<Option<Vec<u8>>, TaskError> {
         self.memory().map(|memory| Ok(memory.snapshot()?.to_bytes()?)).transpose()
     }
