@@ -68,8 +68,8 @@
 pub use memoria_core::{
     AttachedRows, Attachment, Connection, Correlation, Costs, Engram, EngramCounts, EngramId,
     EngramKind, Invariant, LifespanGain, LongTermSearch, Memoria, MemoriaConfig, MemoriaError,
-    MemoryUse, Pooling, Recollection, Reminded, Restore, Restored, RowState, ShortTermSearch,
-    Snapshot, SnapshotInfo, State, Storage, Wiring, history,
+    MemoryUse, Pooling, Reached, Recollection, Reminded, Restore, Restored, RowState, SearchStage,
+    SearchTrace, ShortTermSearch, Snapshot, SnapshotInfo, State, Storage, Wiring, history,
 };
 
 /// Whole transformers with a memory, and their weights: GPT-2, BERT and RoBERTa. Feature `models`.
@@ -94,8 +94,8 @@ pub mod nn {
     pub use memoria_nn::{
         Abstractor, AbstractorConfig, AbstractorOutput, MemoriaLayer, MemoriaLayerConfig,
         MemoriaLayerInput, MemoriaLayerOutput, MemoriaState, MemoriaStateConfig, MemoryAttention,
-        MemoryAttentionConfig, MemoryAttentionInput, MemoryAttentionOutput, ProjectedMemories,
-        Recall, RecallInput, RemindedMemories, ScoreMask, Sight, apply_dropout, attend,
-        attend_to_memories, recall_scores, rows_of_padding,
+        MemoryAttentionConfig, MemoryAttentionInput, MemoryAttentionOutput, Padding,
+        PreviousSegment, ProjectedMemories, Recall, RecallInput, RemindedMemories, ScoreMask,
+        Sight, apply_dropout, attend, attend_to_memories, recall_scores, rows_of_padding,
     };
 }

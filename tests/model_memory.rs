@@ -326,23 +326,31 @@ fn what_is_something_else_is_refused_by_name() {
     MemoriaState::try_from(restore(&device).read_bytes(&whole).unwrap()).unwrap();
     // A newer version.
     let state = memory.memoria().snapshot().unwrap();
-    let newer = state.attribute("model_memory", 2u32.to_le_bytes()).to_bytes().unwrap();
-    let text = "this memory of a model is of version 2, this library reads versions up to 1";
+    let newer = state.attribute("model_memory", 3u32.to_le_bytes()).to_bytes().unwrap();
+    let text = "this memory of a model is of version 3, this library reads versions up to 2";
     assert_eq!(try_memory(&newer).unwrap_err().to_string(), text);
     let path = file("nowhere");
     assert!(matches!(ModelMemory::load(&path, &device), Err(MemoriaError::Io { .. })));
 
-    // A previous segment that cannot be: too short, too long, or with flags that are none.
-    let row = SnapshotInfo::read(&whole[..]).unwrap().attributes["previous_segment"][8..].to_vec();
+    // A previous segment of version 1 that cannot be: too short, too long, or with flags that are none.
+    let of_both_rows = SnapshotInfo::load(file_of(1)).unwrap().attributes;
+    let joined = &of_both_rows["previous_segment"];
+    let len = u64::from_le_bytes(joined[..8].try_into().unwrap()) as usize;
+    let row = joined[8..8 + len].to_vec();
     type Change = fn(&mut Vec<u8>);
+    let first_row = || {
+        let restored = restore(&device).rows(&[0]).load(file_of(1)).unwrap();
+        MemoriaState::try_from(restored).unwrap()
+    };
+    let try_attribute = |value: Vec<u8>| {
+        let mut state = first_row();
+        let snapshot = state.snapshot().unwrap().attribute("model_memory", 1u32.to_le_bytes());
+        try_memory(&snapshot.attribute("previous_segment", value).to_bytes().unwrap())
+    };
     let forged = |change: Change| {
         let mut forged = row.clone();
         change(&mut forged);
-        let state = MemoriaState::try_from(restore(&device).read_bytes(&whole).unwrap());
-        let mut state = state.unwrap();
-        let snapshot = state.snapshot().unwrap().attribute("model_memory", 1u32.to_le_bytes());
-        let snapshot = snapshot.row_attribute("previous_segment", vec![forged]).unwrap();
-        try_memory(&snapshot.to_bytes().unwrap())
+        try_attribute([&(forged.len() as u64).to_le_bytes()[..], &forged].concat())
     };
     assert!(forged(|_| {}).is_ok());
     let changes: [(&str, Change); 6] = [
@@ -358,11 +366,10 @@ fn what_is_something_else_is_refused_by_name() {
         assert!(matches!(error, MemoriaError::Invalid { row: Some(0), .. }), "{error}");
         assert!(error.to_string().contains(expected), "{error}");
     }
-    let state = memory.memoria().snapshot().unwrap();
-    let state = state.attribute("model_memory", 1u32.to_le_bytes());
-    let no_rows = state.attribute("previous_segment", "words").to_bytes().unwrap();
-    let error = try_memory(&no_rows).unwrap_err();
-    assert!(matches!(error, MemoriaError::Invalid { row: None, .. }), "{error}");
+    for value in [&b"words"[..], &[0; 16], &u64::MAX.to_le_bytes()] {
+        let error = try_attribute(value.to_vec()).unwrap_err();
+        assert!(matches!(error, MemoriaError::Invalid { row: None, .. }), "{error}");
+    }
 }
 
 /// Restored in another float type or on another device, it is not the model's that it was.
@@ -417,16 +424,21 @@ fn a_memory_that_does_not_fit_the_model_is_refused() {
     memory.split(&[0, 1]).unwrap();
     model.read(&input(&[0]), &mut memory).unwrap();
 
-    // Rows that the model's memory was not told of.
-    memory.memoria().split(&[0]).unwrap();
-    for refused in [memory.snapshot().map(drop), memory.clone().add_rows(1)] {
-        let error = refused.unwrap_err();
-        assert_eq!(error.to_string(), "the previous segment must have batch 0, got 1");
-    }
+    // The previous segment goes where its row goes, whichever way that is.
+    let mut state = memory.memoria().split(&[0]).unwrap();
+    assert_eq!(memory.batch(), 0);
+    memory.memoria().merge(&mut state).unwrap();
+    memory.snapshot().unwrap();
+    model.read(&input(&[0]), &mut memory).unwrap();
 }
 
-/// The file of version 1: two rows of `gpt2-memoria`, of which the second has begun anew, after four segments.
-const FILE: &str = "tests/data/snapshots/model-memory-1.memoria";
+/// The version that is written.
+const VERSION: u32 = 2;
+
+/// Two rows of `gpt2-memoria`, of which the second has begun anew, after four segments.
+fn file_of(version: u32) -> String {
+    format!("tests/data/snapshots/model-memory-{version}.memoria")
+}
 
 fn of_the_file() -> (Model, ModelMemory) {
     let model = Model::load("gpt2-memoria", &Device::flex());
@@ -442,26 +454,32 @@ fn of_the_file() -> (Model, ModelMemory) {
 #[test]
 #[ignore = "only when there is a new version"]
 fn write_the_file_of_this_version() {
-    assert!(!PathBuf::from(FILE).exists(), "{FILE} is there already");
-    of_the_file().1.snapshot().unwrap().attribute("model", "gpt2-memoria").save(FILE).unwrap();
+    let file = file_of(VERSION);
+    assert!(!PathBuf::from(&file).exists(), "{file} is there already");
+    of_the_file().1.snapshot().unwrap().attribute("model", "gpt2-memoria").save(file).unwrap();
 }
 
 #[test]
 fn every_version_is_read_and_goes_on() {
-    let (model, mut memory) = of_the_file();
     let device = Device::flex();
-    let mut loaded = ModelMemory::load(FILE, &device).unwrap();
-    let info = SnapshotInfo::load(FILE).unwrap();
-    assert_eq!(info.attributes["model"], b"gpt2-memoria");
-    // Nobody changes what is written without giving it a new version.
-    let again = loaded.snapshot().unwrap().attribute("model", "gpt2-memoria").to_bytes().unwrap();
-    assert!(again == fs::read(FILE).unwrap());
-    for segment in 4..8 {
-        let rows = [tokens(0, segment, 6), tokens(1, segment, 6)];
-        let input = model.input(&rows, None);
-        let expected = model.read(&input, &mut memory).unwrap();
-        for (got, expected) in model.read(&input, &mut loaded).unwrap().iter().zip(&expected) {
-            assert_alike(got, expected, &format!("segment {segment}"));
+    for version in 1..=VERSION {
+        let (model, mut memory) = of_the_file();
+        let file = file_of(version);
+        let mut loaded = ModelMemory::load(&file, &device).unwrap();
+        let info = SnapshotInfo::load(&file).unwrap();
+        assert_eq!(info.attributes["model"], b"gpt2-memoria");
+        // Nobody changes what is written without giving it a new version.
+        let again = loaded.snapshot().unwrap().attribute("model", "gpt2-memoria");
+        if version == VERSION {
+            assert!(again.to_bytes().unwrap() == fs::read(&file).unwrap());
+        }
+        for segment in 4..8 {
+            let rows = [tokens(0, segment, 6), tokens(1, segment, 6)];
+            let input = model.input(&rows, None);
+            let expected = model.read(&input, &mut memory).unwrap();
+            for (got, expected) in model.read(&input, &mut loaded).unwrap().iter().zip(&expected) {
+                assert_alike(got, expected, &format!("version {version}, segment {segment}"));
+            }
         }
     }
 }

@@ -1,4 +1,5 @@
-//! What happened in a memory: who was made, fired, gained, moved on, died, and with whom it was wired.
+//! What happened in a memory: which engrams were made, fired, gained, became long-term and died, and how they
+//! were connected.
 //!
 //! Recording is opt-in: [`Memoria::with_history`](crate::Memoria::with_history) or
 //! [`Memoria::record_history`](crate::Memoria::record_history); a memory that does not record pays
@@ -26,7 +27,7 @@
 //! assert_eq!(row.summaries().count(), 6);
 //! let life = row.inspect(EngramId(3))?;
 //! assert_eq!((life.life.born, life.became_short_term), (0, Some(0)));
-//! // Who lived at the end of step 2, and how everybody was connected then.
+//! // The living engrams at the end of step 2, and their connections then.
 //! let then = row.at(2)?;
 //! assert!(then.engram(EngramId(16)).is_some() && !then.edges().is_empty());
 //! # Ok(()) } main().unwrap(); }
@@ -36,8 +37,8 @@
 //!
 //! A step ends with [`adjust`](crate::Memoria::adjust). What happens before the first one and in it
 //! happens in step 0. Resets are events as others are: the recording goes on, ids and steps too. A
-//! reset of working memories that nobody has looked at yet (neither a remind nor
-//! [`state`](crate::Memoria::state)) leaves no trace, as they were never engrams.
+//! reset of working memories before any remind or [`state`](crate::Memoria::state) leaves no trace, as they were
+//! never engrams.
 //!
 //! Recording changes nothing that a memory does, but for one thing: lifespan gains that are still on
 //! the device when a row is reset are read before it, one device round trip, so that they come first
@@ -71,7 +72,7 @@
 //! | `EngramsInfo.working`, `shortterm`, `longterm` | [`Moment::of_kind`] |
 //! | `EngramConnection.source_id`, `target_id`, `weight`, `cofire_count` | [`Edge`]; seen from its source, [`Connection`](crate::Connection) |
 //!
-//! Where the two count differently: the package looks at who lives at the end of each step. So it
+//! Where the two count differently: the package looks at the living engrams at the end of each step. So it
 //! knows neither of the firing of an engram in the step in which it is made, nor of that in which it
 //! dies, nor of an engram that dies in its first step; it works a gain out from two lifespans, with
 //! their rounding, and two reminds of a step are one firing to it. Here all of that is recorded as it
@@ -86,8 +87,9 @@
 //! What a [`History`] is asked for and does not know is an error that says what it knows; bytes are
 //! refused as [`History::from_bytes`] says. Looking at a history never panics, whatever it was read from.
 
-mod events;
+mod event;
 mod file;
+mod firing;
 mod inspect;
 mod json_lines;
 mod lives;
@@ -106,13 +108,14 @@ use std::{
     path::Path,
 };
 
-pub use events::{Firing, HistoryEvent};
+pub use event::HistoryEvent;
+pub use firing::Firing;
 pub use inspect::{Companion, EngramHistory};
 pub use lives::{Death, DeathCause, Life};
 pub use moment::{Edge, Moment};
 pub(crate) use recorder::Recorder;
 pub use row_history::RowHistory;
-pub(crate) use row_history::{Beginning, Cursor};
+pub(crate) use row_history::{Beginning, Cursor, PIECE_BYTES};
 pub use summary::StepSummary;
 
 use crate::{MemoriaError, files::durable_file};

@@ -104,6 +104,7 @@ pub use invariant::Invariant;
 pub use memoria::Memoria;
 pub use memory_use::MemoryUse;
 pub use reminded::{Recollection, Reminded};
+pub use search::{Reached, SearchStage, SearchTrace};
 pub use snapshot::{Restore, Restored, Snapshot, SnapshotInfo};
 pub use state::{RowState, State};
 #[doc(hidden)]

@@ -2,12 +2,15 @@
 
 pub(crate) mod draw;
 pub(crate) mod ranking;
+mod trace;
 mod walk;
 mod workspace;
 
 pub(crate) use workspace::SearchWorkspace;
 
 use draw::Draw;
+
+pub use trace::{Reached, SearchStage, SearchTrace};
 
 use crate::{
     EngramId, LongTermSearch, MemoriaConfig, Recollection, ShortTermSearch,

@@ -7,9 +7,9 @@ use burn::{
     tensor::{Bool, Tensor},
 };
 use memoria_core::{MemoriaError, State};
-use memoria_nn::{MemoriaState, Recall, RecallInput};
+use memoria_nn::{MemoriaState, Padding, Recall, RecallInput};
 
-use previous::Previous;
+use previous::check_model;
 
 /// The memory of a model, from segment to segment: an explicit value that a model is run with, passed as
 /// `&mut` and never kept in the model.
@@ -44,13 +44,11 @@ use previous::Previous;
 #[derive(Clone, Debug)]
 pub struct ModelMemory {
     state: MemoriaState,
-    /// Of a model whose working memories are made of it. Has the rows of the state.
-    previous: Option<Previous>,
 }
 
 impl ModelMemory {
     pub(crate) fn new(state: MemoriaState) -> Self {
-        Self { state, previous: None }
+        Self { state }
     }
 
     /// Ends the gradient window: to be called after each `backward`, which frees the graph. No gradient
@@ -58,15 +56,11 @@ impl ModelMemory {
     /// [their chain](crate::MemoryConfig::bptt).
     pub fn detach(&mut self) {
         self.state.detach();
-        if let Some(previous) = &mut self.previous {
-            previous.hidden = previous.hidden.clone().inner();
-        }
     }
 
     /// Empties all rows: the next segment is the first of its documents. There are as many rows as before.
     pub fn reset(&mut self) {
         self.state.reset();
-        self.previous = None;
     }
 
     /// Empties some rows; their neighbours go on.
@@ -78,11 +72,7 @@ impl ModelMemory {
     ///
     /// [`MemoriaError::RowOutOfRange`].
     pub fn reset_rows(&mut self, rows: &[usize]) -> Result<(), MemoriaError> {
-        self.state.reset_rows(rows)?;
-        if let Some(previous) = &mut self.previous {
-            previous.begin_anew(rows);
-        }
-        Ok(())
+        self.state.reset_rows(rows)
     }
 
     /// Number of rows; 0 before the first segment.
@@ -99,8 +89,8 @@ impl ModelMemory {
         self.state.state()
     }
 
-    /// The memory without the model's previous segment. Rows come and go with [`split`](Self::split) and
-    /// the like of this value, not of that one, which does not know of the segment.
+    /// The state that the model is run with. What the model needs of the previous segment is
+    /// [attached](memoria_core::Attachment) to its rows.
     pub fn memoria(&mut self) -> &mut MemoriaState {
         &mut self.state
     }
@@ -124,15 +114,18 @@ impl ModelMemory {
         if !embedding.is_autodiff() {
             self.detach();
         }
-        let Some(previous) = &self.previous else { return Ok(None) };
-        previous.check_model(embedding)?;
-        let mut without = [&previous.begun_anew[..], absent].concat();
+        let Some(previous) = self.state.previous_segment(&embedding.device())? else {
+            return Ok(None);
+        };
+        check_model(&previous.hidden, embedding)?;
+        let mut without = [&previous.absent()[..], absent].concat();
         without.sort_unstable();
         without.dedup();
         if without.len() == batch {
             return Ok(None);
         }
-        let working = abstractor(previous.hidden.clone(), previous.left_out.clone());
+        let left_out = previous.padding.map(|padding| padding.mask(&previous.hidden.device()));
+        let working = abstractor(previous.hidden, left_out);
         let asked = RecallInput::new(working).absent(&without);
         Ok(Some((self.state.recall(asked)?, without)))
     }
@@ -154,23 +147,17 @@ impl ModelMemory {
     }
 
     /// Keeps a segment `[batch, seq, d_model]` for the next one, with its graph if there is a gradient
-    /// window. Memories will be made of all positions but those in `left_out` `[batch, seq]`. Rows in
-    /// `absent` keep what they have read last.
+    /// window. Memories will be made of all positions but those that are `left_out`. Rows of which nothing else
+    /// is there keep what they have read last. Returns the segment as it is to go on.
     ///
     /// # Errors
     ///
-    /// As [`MemoriaState::prepare`], for a memory of other rows or of another model.
+    /// As [`MemoriaState::keep_segment`].
     pub(crate) fn keep(
         &mut self,
         hidden: Tensor<3>,
-        left_out: Option<Tensor<2, Bool>>,
-        absent: &[usize],
-    ) -> Result<(), MemoriaError> {
-        self.state.prepare(&hidden)?;
-        let hidden = if self.state.bptt() > 0 { hidden } else { hidden.inner() };
-        let left_out = left_out.map(Tensor::inner);
-        let read = Previous { hidden, left_out, begun_anew: Vec::new() };
-        self.previous = Some(read.read_except(absent, self.previous.take()));
-        Ok(())
+        left_out: Option<Padding>,
+    ) -> Result<Tensor<3>, MemoriaError> {
+        self.state.keep_segment(hidden, left_out.as_ref())
     }
 }

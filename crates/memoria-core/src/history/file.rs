@@ -1,15 +1,16 @@
-//! Histories as bytes, in the stream that [`checksummed`](crate::files::checksummed) describes, version 1.
+//! Histories as bytes, in the stream that [`checksummed`](crate::files::checksummed) describes: of version 2 if searches
+//! were traced, otherwise of version 1.
 //!
 //! ```text
 //! rows             how many
 //! of each row
 //!   beginning      after its length: step, next id, where long-term ends; engrams; firings; ties
 //!   record         after its length: what `record.rs` describes
-//!   end            after its length: ids of those who live
+//!   end            after its length: ids of the living engrams
 //! ```
 //!
-//! Every engram takes at least a byte: who is born dies, is emptied, or lives at the end. So nothing
-//! that is made while reading is larger than a fixed multiple of the bytes that are there.
+//! Every engram takes at least a byte, as it dies, is in a reset, or lives at the end. So nothing that is made
+//! while reading is larger than a fixed multiple of the bytes that are there.
 
 use std::{
     io::{self, Read, Write},
@@ -21,10 +22,10 @@ use crate::{
     files::checksummed::{ChecksummedReader, ChecksummedWriter, Format},
     history::{
         History, RowHistory,
-        lives::living,
+        event::Event,
         record::{Fault, Ids, Record, float, put_ids, put_varint, take, varint},
         replay::Replay,
-        row_history::{Beginning, Cursor, PIECE, Piece},
+        row_history::{Beginning, Cursor, PIECE_BYTES, Piece},
         walk::Walk,
     },
 };
@@ -33,11 +34,16 @@ use crate::{
 /// never run out.
 const LAST_STEP: u64 = 1 << 63;
 
-static FORMAT: Format = Format { magic: *b"\x89MEMHIST", name: "history", version: 1 };
+static FORMAT: Format = Format { magic: *b"\x89MEMHIST", name: "history", version: 2 };
 
-/// Writes a history; the records go straight from where they are.
+/// The version that a history is written in. Earlier versions of this library read the first one.
+fn version(history: &History) -> u32 {
+    if history.rows.iter().any(|row| row.has_traces) { FORMAT.version } else { 1 }
+}
+
+/// Writes a history; the records are not copied before.
 pub(super) fn write<W: Write>(history: &History, writer: W) -> io::Result<W> {
-    let mut to = ChecksummedWriter::begin(writer, &FORMAT, FORMAT.version)?;
+    let mut to = ChecksummedWriter::begin(writer, &FORMAT, version(history))?;
     to.put_number(history.rows.len() as u64)?;
     let mut bytes = Vec::new();
     for row in &history.rows {
@@ -53,7 +59,7 @@ pub(super) fn write<W: Write>(history: &History, writer: W) -> io::Result<W> {
     to.end()
 }
 
-/// Reads a history and lives through it, so that whatever is accepted can be looked at. The reader is
+/// Reads a history and replays it, so that whatever is accepted can be looked at. The reader is
 /// left where the history ends, unless it `is_all` that there must be.
 pub(super) fn read(reader: impl Read, is_all: bool) -> Result<History, MemoriaError> {
     let mut stream = ChecksummedReader::begin(reader, &FORMAT)?;
@@ -64,10 +70,16 @@ pub(super) fn read(reader: impl Read, is_all: bool) -> Result<History, MemoriaEr
         let beginning = stream.bytes("bytes of its beginning")?;
         let record = stream.bytes("bytes of its record")?;
         let end = stream.bytes("bytes of its end")?;
-        let row = read_row(&beginning, &record, &end).map_err(|fault| stream.invalid(fault))?;
+        let row = read_row(&beginning, &record, &end, PIECE_BYTES)
+            .map_err(|fault| stream.invalid(fault))?;
         history.rows.push(row);
     }
     stream.row = None;
+    if version(&history) != stream.version() {
+        return Err(
+            stream.invalid("traces of searches are what version 2 has, and version 1 has not")
+        );
+    }
     if is_all {
         stream.end_of_source()?
     } else {
@@ -76,7 +88,13 @@ pub(super) fn read(reader: impl Read, is_all: bool) -> Result<History, MemoriaEr
     Ok(history)
 }
 
-fn read_row(beginning: &[u8], record: &[u8], end: &[u8]) -> Result<RowHistory, Fault> {
+/// A row from its parts, its record in pieces that end with the step after so many bytes.
+fn read_row(
+    beginning: &[u8],
+    record: &[u8],
+    end: &[u8],
+    piece_bytes: usize,
+) -> Result<RowHistory, Fault> {
     let beginning = all_of(beginning, read_beginning)?;
     let living = all_of(end, Ids::read)?;
     let mut replay = Replay::new(&beginning);
@@ -85,25 +103,65 @@ fn read_row(beginning: &[u8], record: &[u8], end: &[u8]) -> Result<RowHistory, F
     let mut room = (record.len() + end.len()) as u64;
     let mut pieces = Vec::new();
     let (mut from, mut from_at) = (record, beginning.at);
-    while let Some(next) = walk.next()? {
-        if let Record::Born { count, .. } = next {
+    let mut has_traces = false;
+    while let Some((_, event)) = walk.next()? {
+        if let Event::Born { engrams, .. } = &event {
+            let count = engrams.end - engrams.start;
             room = room.checked_sub(count).ok_or("more births than there is room for")?;
         }
-        replay.apply(&next, &walk)?;
-        // Pieces end with a step.
+        has_traces |= matches!(event, Event::Searched(_));
+        replay.apply(&event)?;
+        let is_step_over = matches!(event, Event::Ended);
         let len = from.len() - walk.rest().len();
-        if walk.after().step != walk.before().step && len >= PIECE {
+        if is_step_over && len >= piece_bytes {
             pieces.push(Arc::new(Piece { at: from_at, bytes: from[..len].to_vec() }));
-            (from, from_at) = (walk.rest(), walk.after());
+            (from, from_at) = (walk.rest(), walk.cursor());
         }
     }
     pieces.push(Arc::new(Piece { at: from_at, bytes: from.to_vec() }));
     let alive = replay.engrams().map(|engram| engram.id);
     if !(living.is_sound() && living.iter().eq(alive)) {
-        return Err("an end with others than those who live");
+        return Err("an end with others than the living");
     }
     replay.check_lifespans()?;
-    Ok(RowHistory { beginning: Arc::new(beginning), pieces, end: walk.after() })
+    let beginning = Arc::new(beginning);
+    Ok(RowHistory { beginning, pieces, end: walk.cursor(), has_traces })
+}
+
+/// The living engrams at the end of a sound record, in order of id. Passes over what it needs not decode: saving
+/// spends most of its time here.
+fn living(history: &RowHistory) -> Vec<EngramId> {
+    let mut living: Vec<EngramId> = history.beginning.engrams.iter().map(|e| e.id).collect();
+    // Taken out when they are many, so that each costs little however many live.
+    let mut dead: Vec<EngramId> = Vec::new();
+    let bury = |living: &mut Vec<EngramId>, dead: &mut Vec<EngramId>| {
+        dead.sort_unstable();
+        living.retain(|id| dead.binary_search(id).is_err());
+        dead.clear();
+    };
+    for piece in &history.pieces {
+        let mut rest = &piece.bytes[..];
+        while let Ok(record) = Record::read(&mut rest) {
+            match record {
+                Record::Born { first, count, .. } => {
+                    living.extend((first.0..first.0 + count).map(EngramId));
+                }
+                Record::Fired { .. } | Record::Searched { .. } => {}
+                Record::Adjusted { died, .. } => {
+                    dead.extend(died.iter());
+                    if dead.len() > 1024.max(living.len() / 2) {
+                        bury(&mut living, &mut dead);
+                    }
+                }
+                Record::Reset { .. } => {
+                    living.clear();
+                    dead.clear();
+                }
+            }
+        }
+    }
+    bury(&mut living, &mut dead);
+    living
 }
 
 fn all_of<'a, T>(
@@ -191,33 +249,91 @@ fn read_beginning(rest: &mut &[u8]) -> Result<Beginning, Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{LifespanGain, Memoria, MemoriaConfig};
+    use crate::{
+        LifespanGain, Memoria, MemoriaConfig, Reached, SearchStage,
+        history::{
+            HistoryEvent,
+            record::{put_adjusted, put_born, put_fired, put_reset, put_searched},
+            recorder::Recorder,
+        },
+        id::{Entry, Member},
+    };
     use burn::backend::{Flex, TensorData, ops::FloatTensorOps};
     use rand::{RngExt, SeedableRng};
     use rand_chacha::ChaCha8Rng;
+    use std::{ops::Range, path::Path};
 
-    /// Recorded from the middle on, with a reset, and ending in the midst of a step.
-    fn lived() -> RowHistory {
+    /// Memories that are recorded from some step on, with a reset, and end in the midst of a step.
+    fn lived_rows(rows: usize, steps: Range<usize>) -> History {
         let mut rng = ChaCha8Rng::seed_from_u64(3);
         let config = MemoriaConfig::new(3, 5, 3, 2.0, 3);
         let mut memory = Memoria::<Flex>::new(config).unwrap();
-        for step in 0..30 {
-            let numbers: Vec<f32> = (0..9).map(|_| rng.random_range(-1.0..1.0)).collect();
-            let data = TensorData::new(numbers, [1, 3, 3]);
+        for step in 0..steps.end {
+            let numbers: Vec<f32> = (0..rows * 9).map(|_| rng.random_range(-1.0..1.0)).collect();
+            let data = TensorData::new(numbers, [rows, 3, 3]);
             memory.add_working_memory(Flex::float_from_data(data, &Default::default())).unwrap();
             let reminded = memory.remind().unwrap();
-            let gains = reminded.ids(0).iter().map(|_| rng.random_range(0.0..2.5)).collect();
-            if step == 14 {
+            let mut gains =
+                |row| reminded.ids(row).iter().map(|_| rng.random_range(0.0..2.5)).collect();
+            let gains = (0..rows).map(&mut gains).collect();
+            if step == steps.start {
                 memory.record_history(true);
             }
-            if step < 29 {
-                memory.adjust(&reminded, LifespanGain::Host(vec![gains])).unwrap();
+            if step < steps.end - 1 {
+                memory.adjust(&reminded, LifespanGain::Host(gains)).unwrap();
             }
             if step == 24 {
                 memory.reset();
             }
         }
-        memory.history().unwrap().row(0).unwrap().clone()
+        memory.history().unwrap()
+    }
+
+    fn lived() -> RowHistory {
+        lived_rows(1, 14..30).rows.remove(0)
+    }
+
+    /// A row whose searches were traced as well: in some way, every stage among them.
+    fn traced(row: &RowHistory) -> RowHistory {
+        let mut bytes = Vec::new();
+        let mut walk = Walk::new(row);
+        let mut traces = Vec::new();
+        let mut rng = ChaCha8Rng::seed_from_u64(4);
+        while let Some((_, event)) = walk.next_sound() {
+            let Event::Fired(fired) = event else { continue };
+            let reached = |place: usize| {
+                let id = fired.members[place];
+                let mut via = Some((*fired.members.last()?, rng.random_range(0.0..1.0)));
+                let stage = match (fired.kind(place), rng.random_range(0..5)) {
+                    (EngramKind::ShortTerm, _) => SearchStage::ShortTerm,
+                    (_, 0) => SearchStage::WalkStart,
+                    (_, 1) => SearchStage::Walk { step: rng.random_range(1..300) },
+                    (_, 2) => SearchStage::Explored,
+                    (_, 3) => SearchStage::Nearest,
+                    _ => SearchStage::Random,
+                };
+                if !matches!(stage, SearchStage::WalkStart | SearchStage::Walk { .. }) {
+                    via = None;
+                }
+                let score = rng.random_ratio(4, 5).then(|| rng.random_range(-9.0..0.0));
+                Some(Reached { id, score, stage, via })
+            };
+            traces.push((0..fired.reminded).filter_map(reached).collect::<Vec<_>>());
+        }
+        let mut traces = traces.into_iter();
+        for piece in &row.pieces {
+            let mut rest = &piece.bytes[..];
+            while !rest.is_empty() {
+                let from = rest;
+                let record = Record::read(&mut rest).unwrap();
+                bytes.extend(&from[..from.len() - rest.len()]);
+                if let Record::Fired { .. } = record {
+                    put_searched(&mut bytes, &traces.next().unwrap());
+                }
+            }
+        }
+        let pieces = vec![Arc::new(Piece { at: row.beginning.at, bytes })];
+        RowHistory { pieces, has_traces: true, ..row.clone() }
     }
 
     fn parts(row: &RowHistory) -> [Vec<u8>; 3] {
@@ -263,24 +379,145 @@ mod tests {
 
     #[test]
     fn a_row_comes_back() {
-        let row = lived();
-        let [beginning, record, end] = parts(&row);
-        let read = read_row(&beginning, &record, &end).unwrap();
-        assert!(row.pieces.len() > 2, "pieces are short here");
-        assert_eq!(read.pieces.len(), row.pieces.len());
-        assert!(read.pieces.iter().zip(&row.pieces).all(|(a, b)| a.at == b.at));
-        assert_eq!((read.end, look_at_all(&read)), (row.end, look_at_all(&row)));
-        assert_eq!(parts(&read), [beginning, record, end]);
+        for row in [lived(), traced(&lived())] {
+            comes_back(&row);
+        }
     }
 
-    /// What a digest cannot find, as whoever wrote the bytes computed it anew.
+    fn comes_back(row: &RowHistory) {
+        let [beginning, record, end] = parts(row);
+        for piece_bytes in [1, 100, 256, PIECE_BYTES] {
+            let read = read_row(&beginning, &record, &end, piece_bytes).unwrap();
+            assert!(read.pieces.len() > 2 || piece_bytes > 256, "{}", read.pieces.len());
+            assert_eq!((read.end, look_at_all(&read)), (row.end, look_at_all(row)));
+            assert_eq!(read.has_traces, row.has_traces);
+            assert!(read.events().eq(row.events()));
+            assert_eq!(parts(&read), [&beginning[..], &record, &end]);
+        }
+    }
+
+    #[test]
+    fn traces_make_it_version_2() {
+        let plain = lived_rows(3, 12..24);
+        let traced = History { rows: plain.rows.iter().map(traced).collect() };
+        for (history, version) in [(&plain, 1), (&traced, 2)] {
+            let bytes = history.to_bytes();
+            assert_eq!(bytes[8], version);
+            let read = History::from_bytes(&bytes).unwrap();
+            assert!(read.to_bytes() == bytes);
+            let mut lines = Vec::new();
+            read.write_json_lines(&mut lines).unwrap();
+            let events = history.rows().flat_map(RowHistory::events);
+            assert_eq!(String::from_utf8(lines).unwrap().lines().count(), events.count());
+        }
+        // Traces are told besides, and change nothing.
+        for (plain, traced) in plain.rows().zip(traced.rows()) {
+            let is_search = |event: &HistoryEvent| matches!(event, HistoryEvent::Searched { .. });
+            assert!(traced.events().filter(|event| !is_search(event)).eq(plain.events()));
+            assert!(traced.summaries().eq(plain.summaries()) && traced.lives() == plain.lives());
+            let mut stages = [0; 6];
+            for event in traced.events() {
+                let HistoryEvent::Searched { trace, .. } = event else { continue };
+                for reached in trace.reached {
+                    stages[match reached.stage {
+                        SearchStage::ShortTerm => 0,
+                        SearchStage::WalkStart => 1,
+                        SearchStage::Walk { .. } => 2,
+                        SearchStage::Explored => 3,
+                        SearchStage::Nearest => 4,
+                        SearchStage::Random => 5,
+                    }] += 1;
+                }
+            }
+            assert!(stages.iter().all(|&count| count > 0), "{stages:?}");
+        }
+    }
+
+    #[test]
+    #[ignore = "writes the files of a new version of the format, which then stay as they are"]
+    fn write_the_files_of_this_version() {
+        let history = History { rows: lived_rows(3, 12..24).rows.iter().map(traced).collect() };
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let name = format!("tests/data/histories/version-{}.history", FORMAT.version);
+        let path = root.join(name);
+        assert!(!path.exists(), "{} is there", path.display());
+        history.save(&path).unwrap();
+        history.save_json_lines(path.with_extension("jsonl")).unwrap();
+    }
+
+    /// A search that cannot have been, each refused with its reason.
+    #[test]
+    fn a_search_that_cannot_be_is_refused() {
+        let reached = |id, stage| Reached { id: EngramId(id), score: None, stage, via: None };
+        let short = reached(0, SearchStage::ShortTerm);
+        let via = |id, weight| Reached { via: Some((EngramId(id), weight)), ..short };
+        let refused = |traced: &[Reached]| {
+            let mut record = Vec::new();
+            put_born(&mut record, 0..1, 3.0);
+            put_adjusted(&mut record, &[], false, &[], core::iter::empty());
+            put_born(&mut record, 1..2, 3.0);
+            put_fired(&mut record, [EngramId(0)].into_iter());
+            put_searched(&mut record, traced);
+            let (mut beginning, mut end) = (Vec::new(), Vec::new());
+            put_beginning(&mut beginning, &Beginning::default());
+            put_ids(&mut end, [EngramId(0), EngramId(1)].into_iter());
+            read_row(&beginning, &record, &end, 256).err()
+        };
+        assert_eq!(refused(&[short]), None);
+        assert_eq!(refused(&[via(1, 0.5)]), None);
+        for (traced, fault) in [
+            (vec![], "a search that found others than those that fired"),
+            (vec![short; 2], "a search that found others than those that fired"),
+            (
+                vec![reached(0, SearchStage::Nearest)],
+                "a stage of the search for engrams of another kind",
+            ),
+            (vec![Reached { score: Some(f64::NAN), ..short }], "a score that is none"),
+            (vec![via(1, 1.5)], "a connection whose weight is none"),
+            (vec![via(1, f32::NAN)], "a connection whose weight is none"),
+            (vec![via(2, 0.5)], "a connection of the dead"),
+        ] {
+            assert_eq!(refused(&traced), Some(fault));
+        }
+    }
+
+    /// A recorder ends its pieces where reading does.
+    #[test]
+    fn a_recorder_ends_pieces_where_reading_does() {
+        let member = |id| Member { id: EngramId(id), entry: Entry(0) };
+        for piece_bytes in [1, 64, 300, PIECE_BYTES] {
+            let mut recorder = Recorder::new(Beginning::default(), piece_bytes);
+            for step in 0..50 {
+                recorder.born(2 * step, 2, 1e3);
+                if step > 0 {
+                    recorder.fired(&[], &[member(2 * step - 1)]);
+                    recorder.gained(EngramId(2 * step - 1), 0.5);
+                }
+                if step % 3 == 2 {
+                    recorder.promoted(EngramId(step / 3));
+                }
+                recorder.adjusted(&[]);
+            }
+            let row = recorder.history();
+            let [beginning, record, end] = parts(&row);
+            let read = read_row(&beginning, &record, &end, piece_bytes).unwrap();
+            let pieces = |row: &RowHistory| {
+                row.pieces.iter().map(|piece| (piece.at, piece.bytes.clone())).collect::<Vec<_>>()
+            };
+            assert_eq!(pieces(&read), pieces(&row));
+            assert_eq!(row.pieces.len() > 2, piece_bytes < PIECE_BYTES);
+            assert_eq!((read.steps(), read.end), (0..50, row.end));
+        }
+    }
+
+    /// Changes that come with the right checksums.
     #[test]
     fn changed_rows_are_refused_or_can_be_looked_at() {
         let mut rng = ChaCha8Rng::seed_from_u64(7);
-        let original = parts(&lived());
+        let originals = [lived(), traced(&lived())].map(|row| parts(&row));
         let (mut refused, mut looked_at) = (0, 0);
-        for _ in 0..20_000 {
-            let mut parts = original.clone();
+        for round in 0..20_000 {
+            let mut parts = originals[round % 2].clone();
             for _ in 0..rng.random_range(1..4) {
                 let part = [0, 1, 1, 1, 2][rng.random_range(0..5)];
                 if !parts[part].is_empty() {
@@ -288,7 +525,7 @@ mod tests {
                 }
             }
             let [beginning, record, end] = &parts;
-            match read_row(beginning, record, end) {
+            match read_row(beginning, record, end, 256) {
                 Err(_) => refused += 1,
                 Ok(row) => {
                     let most = beginning.len() + record.len() + end.len();
@@ -308,8 +545,8 @@ mod tests {
             let at = Cursor { step, ..Cursor::default() };
             put_beginning(&mut beginning, &Beginning { at, ..Beginning::default() });
             let mut record = Vec::new();
-            crate::history::record::put_born(&mut record, 0..1, 3.0);
-            let read = read_row(&beginning, &record, &[1, 0]);
+            put_born(&mut record, 0..1, 3.0);
+            let read = read_row(&beginning, &record, &[1, 0], 256);
             assert_eq!(read.is_ok(), is_taken, "{step}");
         }
     }
@@ -317,13 +554,13 @@ mod tests {
     #[test]
     fn births_without_end_are_refused() {
         let mut record = Vec::new();
-        crate::history::record::put_born(&mut record, 0..1 << 60, 3.0);
-        crate::history::record::put_reset(&mut record, core::iter::empty());
+        put_born(&mut record, 0..1 << 60, 3.0);
+        put_reset(&mut record, core::iter::empty());
         let (mut beginning, mut end) = (Vec::new(), Vec::new());
         put_beginning(&mut beginning, &Beginning::default());
         put_ids(&mut end, core::iter::empty());
         assert_eq!(
-            read_row(&beginning, &record, &end).unwrap_err(),
+            read_row(&beginning, &record, &end, 256).unwrap_err(),
             "more births than there is room for"
         );
     }

@@ -6,9 +6,9 @@ use crate::{
     Engram, EngramId, EngramKind,
     bookkeeping::lifespan::Lifespan,
     history::{
-        events::{Firing, gains_of, kind},
+        event::Event,
+        firing::Firing,
         lives::{Death, DeathCause, Life, duration},
-        record::Record,
         row_history::RowHistory,
         walk::Walk,
     },
@@ -17,11 +17,11 @@ use crate::{
 /// The life of one engram.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EngramHistory {
-    /// From when to when it lived.
+    /// The steps that it lived.
     pub life: Life,
-    /// The first step that is told of: that in which it was made, or in which the recording began.
+    /// The first step that is known: that in which it was made, or in which the recording began.
     pub recorded_from: u64,
-    /// What it had to live then, in steps.
+    /// Its lifespan then, in steps.
     pub initial_lifespan: f32,
     /// The step at the end of which it became short-term; `None` if it did not since it is recorded.
     pub became_short_term: Option<u64>,
@@ -32,14 +32,14 @@ pub struct EngramHistory {
     /// How it was at the end of each step that it lived through, from
     /// [`recorded_from`](Self::recorded_from) on.
     pub states: Vec<Engram>,
-    /// With whom it fired, living or dead: most often first, of equal ones the smaller id.
+    /// The engrams that it fired with, living or dead: most often first, of equal ones the smaller id.
     pub companions: Vec<Companion>,
 }
 
 /// An engram that another one fired together with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Companion {
-    /// Who.
+    /// The other engram.
     pub engram: EngramId,
     /// How often the two fired together.
     pub cofire_count: u32,
@@ -81,55 +81,50 @@ pub(super) fn inspect(history: &RowHistory, id: EngramId) -> Option<EngramHistor
         companions: Vec::new(),
     };
     let mut companions = companions_before(history, id);
-    let mut members = Vec::new();
     // The firing whose gain is not known yet.
     let mut last_firing = None;
     while told.life.death.is_none()
-        && let Some(record) = walk.next_sound()
+        && let Some((step, event)) = walk.next_sound()
     {
-        let step = walk.step();
-        match record {
-            Record::Born { .. } => {}
-            Record::Fired { reminded } => {
+        let contains = |engrams: &[EngramId]| engrams.binary_search(&id).is_ok();
+        match event {
+            Event::Born { .. } | Event::Searched(_) => {}
+            Event::Fired(fired) => {
                 last_firing = None;
-                if !walk.is_working(id) && reminded.position(id).is_none() {
-                    continue;
-                }
+                let Ok(place) = fired.members.binary_search(&id) else { continue };
                 last_firing = Some(told.firings.len());
-                let kind = kind(id, &walk);
+                let kind = fired.kind(place);
                 told.firings.push(Firing { step, engram: id, kind, lifespan_gain: 0.0 });
                 now.fire_count = now.fire_count.saturating_add(1);
-                walk.members_of(&record, &mut members);
-                for &with in members.iter().filter(|&&with| with != id) {
+                for &with in fired.members.iter().filter(|&&with| with != id) {
                     meet(&mut companions, with, 1, step);
                 }
             }
-            Record::Reset { emptied } => {
-                if emptied.position(id).is_some() {
-                    told.life.death = Some(Death { step, cause: DeathCause::Reset });
-                }
-            }
-            Record::Adjusted { gains, promoted, died } => {
-                let gain = gains_of(&gains, &walk).into_iter().find(|gain| gain.0 == id);
-                if let Some((_, gain)) = gain {
+            Event::Gained(gains) => {
+                if let Ok(place) = gains.binary_search_by_key(&id, |gain| gain.0) {
+                    let gain = gains[place].1;
                     lifespan.extend(gain, step);
                     if let Some(at) = last_firing {
                         told.firings[at].lifespan_gain = gain;
                     }
                 }
+            }
+            Event::Promoted { to, engrams } if contains(engrams) => {
+                now.kind = to;
+                match to {
+                    EngramKind::LongTerm => told.became_long_term = Some(step),
+                    _ => told.became_short_term = Some(step),
+                }
+            }
+            Event::Died(engrams) if contains(engrams) => {
+                told.life.death = Some(Death { step, cause: DeathCause::Forgotten });
+            }
+            Event::Reset(engrams) if contains(engrams) => {
+                told.life.death = Some(Death { step, cause: DeathCause::Reset });
+            }
+            Event::Promoted { .. } | Event::Died(_) | Event::Reset(_) => {}
+            Event::Ended => {
                 last_firing = None;
-                if walk.is_working(id) {
-                    now.kind = EngramKind::ShortTerm;
-                    told.became_short_term = Some(step);
-                }
-                if promoted.position(id).is_some() {
-                    now.kind = EngramKind::LongTerm;
-                    told.became_long_term = Some(step);
-                }
-                if died.position(id).is_some() {
-                    told.life.death = Some(Death { step, cause: DeathCause::Forgotten });
-                    continue;
-                }
                 now.age += 1;
                 now.lifespan = lifespan.at(step + 1);
                 told.states.push(now);
@@ -150,14 +145,14 @@ fn beginning(history: &RowHistory, id: EngramId) -> Option<Engram> {
 
 /// Goes on to the birth of an engram; how it was then, and the step.
 fn birth(walk: &mut Walk<'_>, id: EngramId) -> Option<(Engram, u64)> {
-    while let Some(record) = walk.next_sound() {
-        if let Record::Born { first, count, lifespan } = record {
-            if first > id {
+    while let Some((step, event)) = walk.next_sound() {
+        if let Event::Born { engrams, lifespan } = event {
+            if engrams.start > id.0 {
                 return None;
             }
-            if id.0 - first.0 < count {
+            if engrams.contains(&id.0) {
                 let kind = EngramKind::Working;
-                return Some((Engram { id, kind, lifespan, age: 0, fire_count: 0 }, walk.step()));
+                return Some((Engram { id, kind, lifespan, age: 0, fire_count: 0 }, step));
             }
         }
     }

@@ -2,14 +2,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     EngramId,
-    history::{
-        record::{Ids, Record},
-        row_history::RowHistory,
-        walk::Walk,
-    },
+    history::{event::Event, row_history::RowHistory, walk::Walk},
 };
 
-/// From when to when an engram lived.
+/// The steps that an engram lived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Life {
     /// The engram.
@@ -57,27 +53,25 @@ pub enum DeathCause {
 /// See [`RowHistory::lives`].
 pub(super) fn lives(history: &RowHistory) -> Vec<Life> {
     let beginning = &history.beginning;
-    let mut lives: Vec<Life> = Vec::with_capacity(beginning.engrams.len());
-    for engram in &beginning.engrams {
-        lives.push(begun(engram.id, beginning.at.step - engram.age));
-    }
+    let begun = |engram, born| Life { engram, born, death: None, duration: 0 };
+    let engrams = beginning.engrams.iter();
+    let mut lives: Vec<Life> =
+        engrams.map(|engram| begun(engram.id, beginning.at.step - engram.age)).collect();
     let mut walk = Walk::new(history);
-    while let Some(record) = walk.next_sound() {
-        let step = walk.step();
-        let mut end = |ids: Ids<'_>, cause: DeathCause| {
-            for id in ids.iter() {
-                if let Ok(at) = lives.binary_search_by_key(&id, |life| life.engram) {
-                    lives[at].death = Some(Death { step, cause });
-                }
+    while let Some((step, event)) = walk.next_sound() {
+        let (ended, cause) = match event {
+            Event::Born { engrams, .. } => {
+                lives.extend(engrams.map(|id| begun(EngramId(id), step)));
+                continue;
             }
+            Event::Died(engrams) => (engrams, DeathCause::Forgotten),
+            Event::Reset(engrams) => (engrams, DeathCause::Reset),
+            _ => continue,
         };
-        match record {
-            Record::Born { first, count, .. } => {
-                lives.extend((first.0..first.0 + count).map(|id| begun(EngramId(id), step)));
+        for id in ended {
+            if let Ok(at) = lives.binary_search_by_key(id, |life| life.engram) {
+                lives[at].death = Some(Death { step, cause });
             }
-            Record::Fired { .. } => {}
-            Record::Adjusted { died, .. } => end(died, DeathCause::Forgotten),
-            Record::Reset { emptied } => end(emptied, DeathCause::Reset),
         }
     }
     for life in &mut lives {
@@ -86,44 +80,7 @@ pub(super) fn lives(history: &RowHistory) -> Vec<Life> {
     lives
 }
 
-fn begun(engram: EngramId, born: u64) -> Life {
-    Life { engram, born, death: None, duration: 0 }
-}
-
-/// Who lives at the end of the record, in order of id. Passes over who fired and gained.
-pub(super) fn living(history: &RowHistory) -> Vec<EngramId> {
-    let mut living: Vec<EngramId> = history.beginning.engrams.iter().map(|e| e.id).collect();
-    // Taken out when they are many, so that each costs little however many live.
-    let mut dead: Vec<EngramId> = Vec::new();
-    let bury = |living: &mut Vec<EngramId>, dead: &mut Vec<EngramId>| {
-        dead.sort_unstable();
-        living.retain(|id| dead.binary_search(id).is_err());
-        dead.clear();
-    };
-    let mut walk = Walk::new(history);
-    while let Some(record) = walk.next_sound() {
-        match record {
-            Record::Born { first, count, .. } => {
-                living.extend((first.0..first.0 + count).map(EngramId));
-            }
-            Record::Fired { .. } => {}
-            Record::Adjusted { died, .. } => {
-                dead.extend(died.iter());
-                if dead.len() > 1024.max(living.len() / 2) {
-                    bury(&mut living, &mut dead);
-                }
-            }
-            Record::Reset { .. } => {
-                living.clear();
-                dead.clear();
-            }
-        }
-    }
-    bury(&mut living, &mut dead);
-    living
-}
-
-/// Steps lived to their end, by the end of the record at step `now`.
+/// Steps that an engram lived to the end of, by the end of the record at step `now`.
 pub(super) fn duration(born: u64, death: Option<Death>, now: u64) -> u64 {
     death.map_or(now, |death| death.step) - born
 }

@@ -37,7 +37,7 @@ impl<'a> Moment<'a> {
         Self { history, until, engrams: replay.engrams().collect() }
     }
 
-    /// Who lived, in order of id.
+    /// The living engrams, in order of id.
     pub fn engrams(&self) -> &[Engram] {
         &self.engrams
     }

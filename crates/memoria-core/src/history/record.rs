@@ -1,16 +1,28 @@
-//! What happened, in bytes: one record per call that changed the row.
+//! What happened, in bytes: one record per call that changed the row, and one per search that is traced.
 //!
-//! Numbers are LEB128 varints. Ids come after their number, in ascending order, each as its distance
-//! from the one before.
+//! ```text
+//! 1 born      the first id, how many, their lifespan
+//! 2 fired     ids of the reminded engrams; the working ones fire with them
+//! 3 adjusted  gains: byte 0 for none; 1, how many, and those of the step's last firing in its order; or 2, ids
+//!             and their gains; then ids of engrams that became long-term, and ids of engrams that died
+//! 4 reset     ids of the engrams that lived
+//! 5 searched  how many; of each engram of the last firing that was reminded, in its order: a byte, which is the
+//!             place of its stage in `STAGES`, plus 16 if it has a score and 32 if it has a connection; for a
+//!             walk its step; the score (64 bits); the id that the connection comes from, and its weight
+//! ```
+//!
+//! Numbers are LEB128 varints, floats 32 bits where nothing else is said. Ids come after their number, in
+//! ascending order, each as its distance from the one before.
 
 use core::ops::Range;
 
-use crate::EngramId;
+use crate::{EngramId, Reached, SearchStage};
 
 const BORN: u8 = 1;
 const FIRED: u8 = 2;
 const ADJUSTED: u8 = 3;
 const RESET: u8 = 4;
+const SEARCHED: u8 = 5;
 
 const NO_GAINS: u8 = 0;
 const GAINS_OF_LAST_FIRING: u8 = 1;
@@ -28,9 +40,11 @@ pub(super) enum Record<'a> {
     Adjusted { gains: Gains<'a>, promoted: Ids<'a>, died: Ids<'a> },
     /// The row was emptied.
     Reset { emptied: Ids<'a> },
+    /// The search of the firing before was traced.
+    Searched { trace: Trace<'a> },
 }
 
-/// Gains, nobody's being zero.
+/// Gains that are not all zero.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Gains<'a> {
     None,
@@ -61,6 +75,7 @@ impl<'a> Record<'a> {
                 died: Ids::read(bytes)?,
             }),
             RESET => Ok(Self::Reset { emptied: Ids::read(bytes)? }),
+            SEARCHED => Ok(Self::Searched { trace: Trace::find(bytes)? }),
             _ => Err("a record of no known kind"),
         }
     }
@@ -81,6 +96,68 @@ impl<'a> Gains<'a> {
             _ => Err("gains of no known kind"),
         }
     }
+}
+
+/// How reminded engrams were reached.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Trace<'a> {
+    count: u64,
+    bytes: &'a [u8],
+}
+
+/// The stages of a search; their codes are their places.
+const STAGES: [SearchStage; 6] = [
+    SearchStage::ShortTerm,
+    SearchStage::WalkStart,
+    SearchStage::Walk { step: 0 },
+    SearchStage::Explored,
+    SearchStage::Nearest,
+    SearchStage::Random,
+];
+const HAS_SCORE: u8 = 0x10;
+const HAS_VIA: u8 = 0x20;
+
+impl<'a> Trace<'a> {
+    /// Finds the end of the trace.
+    fn find(bytes: &mut &'a [u8]) -> Result<Self, Fault> {
+        let count = varint(bytes)?;
+        let mut rest = *bytes;
+        for _ in 0..count {
+            reached(EngramId(0), &mut rest)?;
+        }
+        Ok(Self { count, bytes: take(bytes, bytes.len() - rest.len())? })
+    }
+
+    /// How each of so many engrams was reached.
+    pub(super) fn read(mut self, engrams: &[EngramId], to: &mut Vec<Reached>) -> Result<(), Fault> {
+        if self.count != engrams.len() as u64 {
+            return Err("a search that found others than those that fired");
+        }
+        for &id in engrams {
+            to.push(reached(id, &mut self.bytes)?);
+        }
+        Ok(())
+    }
+}
+
+fn reached(id: EngramId, bytes: &mut &[u8]) -> Result<Reached, Fault> {
+    let byte = take(bytes, 1)?[0];
+    let stage = STAGES.get(usize::from(byte & !(HAS_SCORE | HAS_VIA)));
+    let mut stage = *stage.ok_or("a stage of no known kind")?;
+    if let SearchStage::Walk { step } = &mut stage {
+        *step =
+            usize::try_from(varint(bytes)?).map_err(|_| "a step of a walk beyond all numbers")?;
+    }
+    let mut score = None;
+    if byte & HAS_SCORE != 0 {
+        let eight = take(bytes, 8)?;
+        score = eight.first_chunk().map(|&eight| f64::from_le_bytes(eight));
+    }
+    let mut via = None;
+    if byte & HAS_VIA != 0 {
+        via = Some((EngramId(varint(bytes)?), float(bytes)?));
+    }
+    Ok(Reached { id, score, stage, via })
 }
 
 /// Ids in ascending order.
@@ -112,12 +189,6 @@ impl<'a> Ids<'a> {
 
     pub(super) fn iter(&self) -> IdIter<'a> {
         IdIter { left: self.count, next: 0, bytes: self.bytes }
-    }
-
-    /// Where in the list an engram is.
-    pub(super) fn position(&self, id: EngramId) -> Option<usize> {
-        let (at, found) = self.iter().enumerate().find(|&(_, other)| other >= id)?;
-        (found == id).then_some(at)
     }
 }
 
@@ -271,6 +342,29 @@ pub(super) fn put_reset(out: &mut Vec<u8>, emptied: impl ExactSizeIterator<Item 
     put_ids(out, emptied);
 }
 
+/// `reached` in the order of the last firing's reminded engrams.
+pub(super) fn put_searched(out: &mut Vec<u8>, reached: &[Reached]) {
+    out.push(SEARCHED);
+    put_varint(out, reached.len() as u64);
+    for Reached { score, stage, via, .. } in reached {
+        let kind = core::mem::discriminant(stage);
+        let code = STAGES.iter().position(|stage| core::mem::discriminant(stage) == kind);
+        let flags = [(score.is_some(), HAS_SCORE), (via.is_some(), HAS_VIA)];
+        let flags = flags.iter().filter(|flag| flag.0).map(|flag| flag.1).sum::<u8>();
+        out.push(code.unwrap_or(STAGES.len()) as u8 | flags);
+        if let SearchStage::Walk { step } = stage {
+            put_varint(out, *step as u64);
+        }
+        if let Some(score) = score {
+            out.extend_from_slice(&score.to_le_bytes());
+        }
+        if let Some((from, weight)) = via {
+            put_varint(out, from.0);
+            out.extend_from_slice(&weight.to_le_bytes());
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -301,12 +395,6 @@ mod tests {
             let read = Ids::read(&mut rest).unwrap();
             prop_assert!(rest.is_empty() && read.is_sound());
             prop_assert_eq!(read.iter().map(|id| id.0).collect::<BTreeSet<_>>(), ids.clone());
-            for (at, &id) in ids.iter().enumerate() {
-                prop_assert_eq!(read.position(EngramId(id)), Some(at));
-                if !ids.contains(&(id + 1)) {
-                    prop_assert_eq!(read.position(EngramId(id + 1)), None);
-                }
-            }
         }
 
         #[test]

@@ -1,10 +1,10 @@
 use std::sync::Arc;
 
 use crate::{
-    EngramId,
+    EngramId, SearchTrace,
     history::{
-        record::{put_adjusted, put_born, put_fired, put_reset},
-        row_history::{Beginning, Cursor, PIECE, Piece, RowHistory},
+        record::{put_adjusted, put_born, put_fired, put_reset, put_searched},
+        row_history::{Beginning, Cursor, Piece, RowHistory},
     },
     id::Member,
 };
@@ -13,12 +13,15 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(crate) struct Recorder {
     beginning: Arc<Beginning>,
-    /// Pieces that are full. Whoever looks at the history shares them.
+    /// Bytes after which a piece ends with the step.
+    piece_bytes: usize,
+    /// Pieces that are full, shared with the histories that were asked for.
     pieces: Vec<Arc<Piece>>,
     /// The piece that is being written.
     last: Piece,
     /// Where the record stands.
     end: Cursor,
+    has_traces: bool,
     /// Those reminded in the present step's last firing.
     fired: Vec<EngramId>,
     gains: Vec<(EngramId, f32)>,
@@ -26,13 +29,16 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    pub(crate) fn new(beginning: Beginning) -> Self {
+    /// A record from here on, in pieces that end with the step after so many bytes.
+    pub(crate) fn new(beginning: Beginning, piece_bytes: usize) -> Self {
         let at = beginning.at;
         Self {
             beginning: Arc::new(beginning),
+            piece_bytes,
             pieces: Vec::new(),
             last: Piece { at, bytes: Vec::new() },
             end: at,
+            has_traces: false,
             fired: Vec::new(),
             gains: Vec::new(),
             promoted: Vec::new(),
@@ -46,6 +52,7 @@ impl Recorder {
             beginning: self.beginning.clone(),
             pieces: self.pieces.iter().cloned().chain([last]).collect(),
             end: self.end,
+            has_traces: self.has_traces,
         }
     }
 
@@ -66,6 +73,13 @@ impl Recorder {
         self.fired.clear();
         self.fired.extend(reminded);
         put_fired(&mut self.last.bytes, self.fired.iter().copied());
+    }
+
+    /// How the search came to what the last firing was reminded of.
+    pub(crate) fn searched(&mut self, trace: &SearchTrace) {
+        debug_assert!(trace.reached.iter().map(|reached| &reached.id).eq(&self.fired));
+        self.has_traces = true;
+        put_searched(&mut self.last.bytes, &trace.reached);
     }
 
     /// An engram gains lifespan; in order of id.
@@ -89,8 +103,9 @@ impl Recorder {
             end.long_term_below = last.0 + 1;
         }
         end.step += 1;
-        if last.bytes.len() >= PIECE {
-            let next = Piece { at: *end, bytes: Vec::with_capacity(PIECE + PIECE / 8) };
+        let most = self.piece_bytes;
+        if last.bytes.len() >= most {
+            let next = Piece { at: *end, bytes: Vec::with_capacity(most + most / 8) };
             let mut full = core::mem::replace(last, next);
             full.bytes.shrink_to_fit();
             self.pieces.push(Arc::new(full));
@@ -100,7 +115,7 @@ impl Recorder {
         self.promoted.clear();
     }
 
-    /// The row is emptied of whoever lives, in order of id.
+    /// The row is emptied of its living engrams, in order of id.
     pub(crate) fn reset(&mut self, living: impl ExactSizeIterator<Item = EngramId>) {
         put_reset(&mut self.last.bytes, living);
     }

@@ -1,19 +1,20 @@
 use crate::{
-    Engram, EngramId, EngramKind,
+    Engram, EngramId, EngramKind, Reached, SearchStage,
     bookkeeping::lifespan::Lifespan,
     history::{
-        events::{gains_of, kind},
+        event::Event,
         population::Population,
-        record::{Fault, Gains, Ids, Record},
+        record::Fault,
         row_history::{Beginning, RowHistory},
         walk::Walk,
     },
 };
 
-/// A row that lives once more through what was recorded.
+/// A row that goes once more through what was recorded.
 #[derive(Clone, Debug)]
 pub(super) struct Replay {
-    pub(super) step: u64,
+    step: u64,
+    next_id: u64,
     living: Population<Living>,
 }
 
@@ -30,18 +31,18 @@ impl Replay {
     pub(super) fn until(history: &RowHistory, step: u64) -> Self {
         let mut replay = Self::new(&history.beginning);
         let mut walk = Walk::new(history);
-        while let Some(record) = walk.next_sound() {
-            if walk.step() >= step {
+        while let Some((of_step, event)) = walk.next_sound() {
+            if of_step >= step {
                 break;
             }
-            let applied = replay.apply(&record, &walk);
+            let applied = replay.apply(&event);
             debug_assert_eq!(applied, Ok(()));
         }
         replay
     }
 
     pub(super) fn new(beginning: &Beginning) -> Self {
-        let step = beginning.at.step;
+        let (step, next_id) = (beginning.at.step, beginning.at.next_id);
         let mut living = Population::new();
         for engram in &beginning.engrams {
             let lifespan = Lifespan::new(engram.lifespan, step);
@@ -49,108 +50,114 @@ impl Replay {
             let fire_count = engram.fire_count;
             living.push(engram.id, Living { kind, born, lifespan, fire_count });
         }
-        Self { step, living }
+        Self { step, next_id, living }
     }
 
-    /// Lets happen what a walk has come by. Fails where it cannot have happened, and is not to be used
-    /// then.
-    pub(super) fn apply(&mut self, record: &Record<'_>, walk: &Walk<'_>) -> Result<(), Fault> {
-        match *record {
-            Record::Born { first, count, lifespan } => {
-                if first.0 < walk.before().next_id {
+    /// Applies an event. Fails if it cannot have happened; the replay is not to be used then.
+    pub(super) fn apply(&mut self, event: &Event<'_>) -> Result<(), Fault> {
+        match event {
+            Event::Born { engrams, lifespan } => {
+                if engrams.start < self.next_id {
                     return Err("an id that was given away before");
                 }
-                if !(lifespan.is_finite() && lifespan > 0.0) {
+                if !(lifespan.is_finite() && *lifespan > 0.0) {
                     return Err("a new engram with a lifespan that is none");
                 }
-                let lifespan = Lifespan::new(lifespan, self.step);
+                self.next_id = engrams.end;
+                let lifespan = Lifespan::new(*lifespan, self.step);
                 let (kind, born, fire_count) = (EngramKind::Working, self.step, 0);
                 let new = Living { kind, born, lifespan, fire_count };
-                (first.0..first.0 + count).for_each(|id| self.living.push(EngramId(id), new));
+                engrams.clone().for_each(|id| self.living.push(EngramId(id), new));
             }
-            Record::Fired { reminded } => {
-                for id in sound(reminded)?.iter().chain(walk.working()) {
-                    let kind = kind(id, walk);
-                    let fired = self.living.get_mut(id).ok_or("a firing of the dead")?;
-                    if kind != fired.kind {
+            Event::Fired(fired) => {
+                for (place, &id) in fired.members.iter().enumerate() {
+                    let living = self.living.get_mut(id).ok_or("a firing of the dead")?;
+                    if living.kind != fired.kind(place) {
                         return Err("an engram of the wrong kind");
                     }
-                    fired.fire_count = fired.fire_count.saturating_add(1);
-                }
-                if reminded.iter().any(|id| walk.is_working(id)) {
-                    return Err("a working engram that was reminded");
+                    living.fire_count = living.fire_count.saturating_add(1);
                 }
             }
-            Record::Reset { emptied } => {
-                let living = self.living.iter().map(|(id, _)| id);
-                if !sound(emptied)?.iter().eq(living) {
-                    return Err("a reset of others than the living");
-                }
-                self.living.clear();
+            Event::Searched(reached) => {
+                reached.iter().try_for_each(|reached| self.check_reached(reached))?;
             }
-            Record::Adjusted { gains, promoted, died } => {
-                self.gain(&gains, walk)?;
-                self.step = walk.after().step;
-                for id in walk.working() {
+            Event::Gained(gains) => {
+                for &(id, gain) in *gains {
+                    if !gain.is_finite() {
+                        return Err("a gain that is not finite");
+                    }
+                    let gaining = self.living.get_mut(id).ok_or("a gain of the dead")?;
+                    gaining.check(self.step)?;
+                    gaining.lifespan.extend(gain, self.step);
+                }
+            }
+            Event::Promoted { to: EngramKind::LongTerm, engrams } => self.promote(engrams)?,
+            Event::Promoted { engrams, .. } => {
+                for &id in *engrams {
                     let working = self.living.get_mut(id).ok_or("a working engram that is dead")?;
                     working.kind = EngramKind::ShortTerm;
                 }
-                self.promote(sound(promoted)?)?;
-                for id in sound(died)?.iter() {
+            }
+            Event::Died(died) => {
+                for &id in *died {
                     let dead = self.living.remove(id).ok_or("a death of the dead")?;
-                    if dead.lifespan.at(self.step) > 0.0 {
+                    if self.step.checked_add(1).is_none_or(|now| dead.lifespan.at(now) > 0.0) {
                         return Err("a death before its time");
                     }
                 }
             }
-        }
-        Ok(())
-    }
-
-    fn gain(&mut self, gains: &Gains<'_>, walk: &Walk<'_>) -> Result<(), Fault> {
-        match *gains {
-            Gains::None => {}
-            Gains::OfLastFiring(gains) => {
-                if walk.fired().is_none_or(|fired| fired.len() != gains.len()) {
-                    return Err("gains of a firing that was not");
+            Event::Reset(emptied) => {
+                if !self.living.iter().map(|(id, _)| id).eq(emptied.iter().copied()) {
+                    return Err("a reset of others than the living");
                 }
+                self.living.clear();
             }
-            Gains::ById(ids, _) => drop(sound(ids)?),
-        }
-        for (id, gain) in gains_of(gains, walk) {
-            if !gain.is_finite() {
-                return Err("a gain that is not finite");
-            }
-            let gaining = self.living.get_mut(id).ok_or("a gain of the dead")?;
-            gaining.check(self.step)?;
-            gaining.lifespan.extend(gain, self.step);
+            Event::Ended => self.step += 1,
         }
         Ok(())
     }
 
-    fn promote(&mut self, promoted: Ids<'_>) -> Result<(), Fault> {
-        for id in promoted.iter() {
+    fn promote(&mut self, engrams: &[EngramId]) -> Result<(), Fault> {
+        for &id in engrams {
             let promoted = self.living.get_mut(id).ok_or("a promotion of the dead")?;
             if promoted.kind != EngramKind::ShortTerm {
                 return Err("a promotion of an engram that is not short-term");
             }
             promoted.kind = EngramKind::LongTerm;
         }
-        let Some(last) = promoted.iter().last() else { return Ok(()) };
+        let Some(&last) = engrams.last() else { return Ok(()) };
         // One of them, if there are as many, was promoted earlier.
-        let mut older = self.living.below(last).take(promoted.len());
+        let mut older = self.living.below(last).take(engrams.len());
         if !older.all(|(_, older)| older.kind == EngramKind::LongTerm) {
             return Err("a promotion before others that are older");
         }
         Ok(())
     }
 
-    /// Checks that nobody lives who should have died.
+    fn check_reached(&mut self, reached: &Reached) -> Result<(), Fault> {
+        let living = self.living.get_mut(reached.id).ok_or("a search that finds the dead")?;
+        let is_short_term = living.kind == EngramKind::ShortTerm;
+        if is_short_term != (reached.stage == SearchStage::ShortTerm) {
+            return Err("a stage of the search for engrams of another kind");
+        }
+        if reached.score.is_some_and(f64::is_nan) {
+            return Err("a score that is none");
+        }
+        match reached.via {
+            Some((_, weight)) if !(0.0..=1.0).contains(&weight) => {
+                Err("a connection whose weight is none")
+            }
+            Some((id, _)) if self.living.get_mut(id).is_none() => Err("a connection of the dead"),
+            _ => Ok(()),
+        }
+    }
+
+    /// Checks that every living engram has lifespan left.
     pub(super) fn check_lifespans(&self) -> Result<(), Fault> {
         self.living.iter().try_for_each(|(_, living)| living.check(self.step))
     }
 
-    /// Who lives, in order of id.
+    /// The living engrams, in order of id.
     pub(super) fn engrams(&self) -> impl Iterator<Item = Engram> {
         self.living.iter().map(|(id, living)| Engram {
             id,
@@ -166,8 +173,4 @@ impl Living {
     fn check(&self, now: u64) -> Result<(), Fault> {
         if self.lifespan.at(now) > 0.0 { Ok(()) } else { Err("a life beyond its time") }
     }
-}
-
-fn sound(ids: Ids<'_>) -> Result<Ids<'_>, Fault> {
-    if ids.is_sound() { Ok(ids) } else { Err("a list of ids that is broken") }
 }

@@ -3,13 +3,13 @@ use std::sync::Arc;
 use crate::{
     Engram, EngramId, MemoriaError,
     history::{
-        EngramHistory, Firing, HistoryEvent, Life, Moment, StepSummary, events, inspect, lives,
-        replay::Replay, summary, walk::Walk,
+        EngramHistory, Firing, HistoryEvent, Life, Moment, StepSummary, event::Event, firing,
+        inspect, lives, replay::Replay, summary, walk::Walk,
     },
 };
 
-/// Bytes after which a piece of the record ends with the step.
-pub(super) const PIECE: usize = if cfg!(test) { 256 } else { 1 << 16 };
+/// Bytes after which a piece of a record ends with the step.
+pub(crate) const PIECE_BYTES: usize = 1 << 16;
 
 /// What happened in one row, from the moment its recording began.
 ///
@@ -22,6 +22,8 @@ pub struct RowHistory {
     pub(super) pieces: Vec<Arc<Piece>>,
     /// Where the record stands.
     pub(super) end: Cursor,
+    /// Whether it tells of searches.
+    pub(super) has_traces: bool,
 }
 
 /// How things were when the recording began.
@@ -40,9 +42,9 @@ pub(crate) struct Beginning {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Cursor {
     pub(crate) step: u64,
-    /// Ids from here on are not given away yet.
+    /// Ids from here on are not given out yet.
     pub(crate) next_id: u64,
-    /// Engrams with ids below this are long-term: who was made earlier becomes so earlier.
+    /// Engrams with ids below this are long-term: they become so in the order in which they were made.
     pub(crate) long_term_below: u64,
 }
 
@@ -80,7 +82,9 @@ impl RowHistory {
 
     /// Everything that happened, in order.
     pub fn events(&self) -> impl Iterator<Item = HistoryEvent> {
-        events::began(self).into_iter().chain(events::Events::new(Walk::new(self)))
+        let Beginning { at, engrams, .. } = &*self.beginning;
+        let began = HistoryEvent::Began { step: at.step, engrams: engrams.clone() };
+        core::iter::once(began).chain(events(Walk::new(self)))
     }
 
     /// What happened in one step, in order. Reads no more than some 64 KiB before it.
@@ -90,12 +94,11 @@ impl RowHistory {
     /// [`MemoriaError::NoSuchStep`]; the step that has not ended yet is allowed.
     pub fn events_of(&self, step: u64) -> Result<Vec<HistoryEvent>, MemoriaError> {
         self.check_step(step, self.end.step)?;
-        let events = events::Events::new(Walk::from_step(self, step));
-        let from = events.skip_while(|event| event.step() < step);
+        let from = events(Walk::from_step(self, step)).skip_while(|event| event.step() < step);
         Ok(from.take_while(|event| event.step() == step).collect())
     }
 
-    /// Who fired in a step, each with what it gained by it; an engram that fired in several reminds
+    /// The engrams that fired in a step, each with what it gained by it; one that fired in several reminds
     /// of the step is there several times. Reads no more than some 64 KiB before it.
     ///
     /// # Errors
@@ -103,16 +106,16 @@ impl RowHistory {
     /// [`MemoriaError::NoSuchStep`]; the step that has not ended yet is allowed.
     pub fn firings_of(&self, step: u64) -> Result<Vec<Firing>, MemoriaError> {
         self.check_step(step, self.end.step)?;
-        Ok(events::firings_of(self, step))
+        Ok(firing::firings_of(self, step))
     }
 
-    /// From when to when every engram lived, in order of id: those that lived when the recording
+    /// The steps that every engram lived, in order of id: those that lived when the recording
     /// began, and all that were made since.
     pub fn lives(&self) -> Vec<Life> {
         lives::lives(self)
     }
 
-    /// The life of one engram: when it fired, with whom, what it gained, what became of it. Reads the
+    /// The life of one engram: when it fired and with which others, what it gained, how it ended. Reads the
     /// record from its birth to its death.
     ///
     /// # Errors
@@ -122,7 +125,7 @@ impl RowHistory {
         inspect::inspect(self, id).ok_or(MemoriaError::NotInHistory { engram: id })
     }
 
-    /// What the steps came to, one after the other.
+    /// A summary of each step, in order.
     pub fn summaries(&self) -> impl Iterator<Item = StepSummary> {
         summary::Summaries::new(self)
     }
@@ -168,14 +171,20 @@ impl RowHistory {
             self.beginning.ties.iter().for_each(|&(a, b, count)| each(&[a, b], count));
         }
         let mut walk = Walk::from_birth(self, since);
-        let mut members = Vec::new();
-        while let Some(record) = walk.next_sound() {
-            if walk.step() >= until {
+        while let Some((step, event)) = walk.next_sound() {
+            if step >= until {
                 break;
             }
-            if walk.members_of(&record, &mut members) {
-                each(&members, 1);
+            if let Event::Fired(fired) = event {
+                each(fired.members, 1);
             }
         }
     }
+}
+
+/// What a walk comes by.
+fn events(mut walk: Walk<'_>) -> impl Iterator<Item = HistoryEvent> {
+    core::iter::from_fn(move || {
+        walk.next_sound().map(|(step, event)| HistoryEvent::new(step, event))
+    })
 }

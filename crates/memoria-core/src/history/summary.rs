@@ -2,10 +2,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     EngramCounts, EngramKind,
-    history::{events::gains_of, record::Record, row_history::RowHistory, walk::Walk},
+    history::{event::Event, row_history::RowHistory, walk::Walk},
 };
 
-/// What a step came to in one row.
+/// What happened in one row in a step, in figures.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct StepSummary {
     /// The step.
@@ -18,19 +18,19 @@ pub struct StepSummary {
     pub fired: usize,
     /// Those of them that were reminded.
     pub reminded: usize,
-    /// What all gained together, in steps.
+    /// The sum of all gains, in steps.
     pub lifespan_gain: f64,
     /// Engrams that became short-term, those included that became long-term with it or died.
     pub became_short_term: usize,
     /// Engrams that became long-term, those included that died.
     pub became_long_term: usize,
-    /// Engrams that had nothing left to live.
+    /// Engrams that had no lifespan left.
     pub forgotten: usize,
     /// Times that the row was emptied.
     pub resets: usize,
     /// Engrams that were in it.
     pub emptied: usize,
-    /// Who lived at the end of the step.
+    /// The living engrams at the end of the step.
     pub alive: EngramCounts,
 }
 
@@ -38,6 +38,7 @@ pub struct StepSummary {
 pub(super) struct Summaries<'a> {
     walk: Walk<'a>,
     alive: EngramCounts,
+    long_term_below: u64,
 }
 
 impl<'a> Summaries<'a> {
@@ -50,7 +51,8 @@ impl<'a> Summaries<'a> {
                 EngramKind::LongTerm => alive.long_term += 1,
             }
         }
-        Self { walk: Walk::new(history), alive }
+        let long_term_below = history.beginning.at.long_term_below;
+        Self { walk: Walk::new(history), alive, long_term_below }
     }
 }
 
@@ -58,40 +60,49 @@ impl Iterator for Summaries<'_> {
     type Item = StepSummary;
 
     fn next(&mut self) -> Option<StepSummary> {
+        let Self { walk, alive, long_term_below } = self;
         let mut summary = StepSummary::default();
         loop {
-            match self.walk.next_sound()? {
-                Record::Born { count, .. } => {
-                    summary.born += count as usize;
-                    self.alive.working += count as usize;
+            let (step, event) = walk.next_sound()?;
+            match event {
+                Event::Born { engrams, .. } => {
+                    let count = (engrams.end - engrams.start) as usize;
+                    summary.born += count;
+                    alive.working += count;
                 }
-                Record::Fired { reminded } => {
+                Event::Fired(fired) => {
                     summary.reminds += 1;
-                    summary.reminded += reminded.len();
-                    summary.fired += reminded.len() + self.walk.working_len();
+                    summary.reminded += fired.reminded;
+                    summary.fired += fired.members.len();
                 }
-                Record::Reset { emptied } => {
-                    summary.resets += 1;
-                    summary.emptied += emptied.len();
-                    self.alive = EngramCounts::default();
-                }
-                Record::Adjusted { gains, promoted, died } => {
-                    let gains = gains_of(&gains, &self.walk);
+                Event::Searched(_) => {}
+                Event::Gained(gains) => {
                     summary.lifespan_gain =
                         gains.iter().fold(0.0, |sum, gain| sum + f64::from(gain.1));
-                    summary.became_short_term = self.alive.working;
-                    summary.became_long_term = promoted.len();
-                    summary.forgotten = died.len();
-                    let alive = &mut self.alive;
+                }
+                Event::Promoted { to: EngramKind::LongTerm, engrams } => {
+                    summary.became_long_term = engrams.len();
+                    alive.short_term -= engrams.len();
+                    alive.long_term += engrams.len();
+                    *long_term_below = engrams.last().map_or(*long_term_below, |last| last.0 + 1);
+                }
+                Event::Promoted { engrams, .. } => {
+                    summary.became_short_term = engrams.len();
                     alive.short_term += core::mem::take(&mut alive.working);
-                    alive.short_term -= promoted.len();
-                    alive.long_term += promoted.len();
-                    let long_term_below = self.walk.after().long_term_below;
-                    let long_term = died.iter().filter(|id| id.0 < long_term_below).count();
+                }
+                Event::Died(engrams) => {
+                    summary.forgotten = engrams.len();
+                    let long_term = engrams.partition_point(|id| id.0 < *long_term_below);
                     alive.long_term -= long_term;
-                    alive.short_term -= died.len() - long_term;
-                    summary.step = self.walk.step();
-                    summary.alive = *alive;
+                    alive.short_term -= engrams.len() - long_term;
+                }
+                Event::Reset(engrams) => {
+                    summary.resets += 1;
+                    summary.emptied += engrams.len();
+                    *alive = EngramCounts::default();
+                }
+                Event::Ended => {
+                    (summary.step, summary.alive) = (step, *alive);
                     return Some(summary);
                 }
             }

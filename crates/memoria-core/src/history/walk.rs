@@ -2,35 +2,45 @@ use core::{ops::Range, slice};
 use std::sync::Arc;
 
 use crate::{
-    EngramId,
+    EngramId, EngramKind, Reached,
     history::{
-        record::{Fault, Ids, Record},
+        event::{Event, Fired},
+        record::{Fault, Gains, Ids, Record},
         row_history::{Beginning, Cursor, Piece, RowHistory},
     },
 };
 
-/// Goes through a record and keeps what is needed to understand it.
+/// Goes through a record, event by event.
 #[derive(Clone, Debug)]
 pub(super) struct Walk<'a> {
-    /// How it is before the record that was read last.
-    before: Cursor,
-    after: Cursor,
-    /// The ids of working engrams, before the record that was read last.
-    working: Vec<Range<u64>>,
-    /// What becomes of them by it.
-    change: Change,
-    /// Those reminded in the present step's last firing.
-    fired: Option<Ids<'a>>,
+    /// Where it stands, the events that are pending aside.
+    at: Cursor,
     rest: &'a [u8],
     pieces: slice::Iter<'a, Arc<Piece>>,
+    /// The working engrams, in order of id, but for those of the last event.
+    working: Vec<EngramId>,
+    born: Range<u64>,
+    /// The members of the step's last firing, those reminded in front, and how many these are.
+    members: Vec<EngramId>,
+    reminded: Option<usize>,
+    reached: Vec<Reached>,
+    /// What is left to be told of the end of a step.
+    pending: Pending,
+    gains: Vec<(EngramId, f32)>,
+    promoted: Vec<EngramId>,
+    /// Engrams that died, or that a reset took.
+    gone: Vec<EngramId>,
 }
 
-#[derive(Clone, Debug)]
-enum Change {
+/// The next event of the end of a step.
+#[derive(Clone, Copy, Debug)]
+enum Pending {
     Nothing,
-    Born(Range<u64>),
-    /// They are gone or not working any longer.
-    End,
+    Gained,
+    BecameShortTerm,
+    BecameLongTerm,
+    Died,
+    Ended,
 }
 
 impl<'a> Walk<'a> {
@@ -51,105 +61,159 @@ impl<'a> Walk<'a> {
         Self::from_piece(history, after.saturating_sub(1))
     }
 
-    /// Through bytes that follow a beginning and that nobody has looked at yet.
+    /// Through bytes that follow a beginning and were not checked yet.
     pub(super) fn through(beginning: &Beginning, bytes: &'a [u8]) -> Self {
         Self { rest: bytes, ..Self::at(beginning.at, working(beginning)) }
     }
 
     fn from_piece(history: &'a RowHistory, index: usize) -> Self {
         let pieces = history.pieces.get(index..).unwrap_or_default().iter();
-        // A piece begins with a step, when nobody is working; but for the first one.
+        // A piece begins with a step, where no engram is working; but for the first one.
         let working = if index == 0 { working(&history.beginning) } else { Vec::new() };
         let at = history.pieces.get(index).map_or(history.beginning.at, |piece| piece.at);
         Self { pieces, ..Self::at(at, working) }
     }
 
-    fn at(at: Cursor, working: Vec<Range<u64>>) -> Self {
-        let (change, fired) = (Change::Nothing, None);
-        Self { before: at, after: at, working, change, fired, rest: &[], pieces: [].iter() }
+    fn at(at: Cursor, working: Vec<EngramId>) -> Self {
+        Self {
+            at,
+            rest: &[],
+            pieces: [].iter(),
+            working,
+            born: 0..0,
+            members: Vec::new(),
+            reminded: None,
+            reached: Vec::new(),
+            pending: Pending::Nothing,
+            gains: Vec::new(),
+            promoted: Vec::new(),
+            gone: Vec::new(),
+        }
     }
 
-    /// The next record; what is wrong with it otherwise.
-    pub(super) fn next(&mut self) -> Result<Option<Record<'a>>, Fault> {
-        match core::mem::replace(&mut self.change, Change::Nothing) {
-            Change::Nothing => {}
-            Change::Born(ids) => self.working.push(ids),
-            Change::End => self.working.clear(),
-        }
-        if self.after.step != self.before.step {
-            self.fired = None;
-        }
-        self.before = self.after;
-        while self.rest.is_empty() {
-            let Some(piece) = self.pieces.next() else { return Ok(None) };
-            self.rest = &piece.bytes;
-        }
-        let record = Record::read(&mut self.rest)?;
-        match record {
-            Record::Born { first, count, .. } => {
-                self.after.next_id = first.0 + count;
-                self.change = Change::Born(first.0..first.0 + count);
+    /// The next event and its step; what is wrong with the record otherwise. Lists are sound, in order of id.
+    pub(super) fn next(&mut self) -> Result<Option<(u64, Event<'_>)>, Fault> {
+        let step = self.at.step;
+        // Only now, as a record that was not checked yet may tell of more than there can be.
+        self.working.extend(core::mem::take(&mut self.born).map(EngramId));
+        if matches!(self.pending, Pending::Nothing) {
+            while self.rest.is_empty() {
+                let Some(piece) = self.pieces.next() else { return Ok(None) };
+                self.rest = &piece.bytes;
             }
-            Record::Fired { reminded } => self.fired = Some(reminded),
-            Record::Adjusted { promoted, .. } => {
-                self.after.step = self.before.step.checked_add(1).ok_or("too many steps")?;
-                if let Some(last) = promoted.iter().last() {
-                    self.after.long_term_below = last.0 + 1;
+            let record = Record::read(&mut self.rest)?;
+            let Record::Adjusted { gains, promoted, died } = record else {
+                return Ok(Some((step, self.event(record)?)));
+            };
+            self.read_gains(&gains)?;
+            read_ids(promoted, &mut self.promoted)?;
+            read_ids(died, &mut self.gone)?;
+            self.pending = Pending::Gained;
+        }
+        // The parts that no engram had are left out.
+        if let Pending::Gained = self.pending {
+            self.pending = Pending::BecameShortTerm;
+            if !self.gains.is_empty() {
+                return Ok(Some((step, Event::Gained(&self.gains))));
+            }
+        }
+        if let Pending::BecameShortTerm = self.pending {
+            self.pending = Pending::BecameLongTerm;
+            if !self.working.is_empty() {
+                let (to, engrams) = (EngramKind::ShortTerm, &self.working[..]);
+                return Ok(Some((step, Event::Promoted { to, engrams })));
+            }
+        }
+        if let Pending::BecameLongTerm = self.pending {
+            self.pending = Pending::Died;
+            if !self.promoted.is_empty() {
+                let (to, engrams) = (EngramKind::LongTerm, &self.promoted[..]);
+                return Ok(Some((step, Event::Promoted { to, engrams })));
+            }
+        }
+        if let Pending::Died = self.pending {
+            self.pending = Pending::Ended;
+            if !self.gone.is_empty() {
+                return Ok(Some((step, Event::Died(&self.gone))));
+            }
+        }
+        self.pending = Pending::Nothing;
+        self.end_step()?;
+        Ok(Some((step, Event::Ended)))
+    }
+
+    /// The event of a record that is not the end of a step.
+    fn event(&mut self, record: Record<'a>) -> Result<Event<'_>, Fault> {
+        Ok(match record {
+            Record::Born { first, count, lifespan } => {
+                let engrams = first.0..first.0 + count;
+                self.at.next_id = engrams.end;
+                self.born = engrams.clone();
+                Event::Born { engrams, lifespan }
+            }
+            Record::Fired { reminded } => {
+                read_ids(reminded, &mut self.members)?;
+                let reminded = self.members.len();
+                let long_term_below = self.at.long_term_below;
+                let long_term = self.members.partition_point(|id| id.0 < long_term_below);
+                self.members.extend_from_slice(&self.working);
+                self.reminded = Some(reminded);
+                Event::Fired(Fired { members: &self.members, long_term, reminded })
+            }
+            Record::Searched { trace } => {
+                let fired = self.reminded.ok_or("a search of a firing that was not")?;
+                self.reached.clear();
+                trace.read(&self.members[..fired], &mut self.reached)?;
+                Event::Searched(&self.reached)
+            }
+            Record::Reset { emptied } => {
+                read_ids(emptied, &mut self.gone)?;
+                self.working.clear();
+                Event::Reset(&self.gone)
+            }
+            Record::Adjusted { .. } => Event::Ended,
+        })
+    }
+
+    fn read_gains(&mut self, gains: &Gains<'_>) -> Result<(), Fault> {
+        self.gains.clear();
+        match *gains {
+            Gains::None => {}
+            Gains::OfLastFiring(gains) => {
+                let fired = self.reminded.filter(|&reminded| reminded == gains.len());
+                let fired = fired.ok_or("gains of a firing that was not")?;
+                self.gains.extend(self.members[..fired].iter().copied().zip(gains.iter()));
+            }
+            Gains::ById(ids, gains) => {
+                self.gains.extend(ids.iter().zip(gains.iter()));
+                if self.gains.len() != ids.len() {
+                    return Err(BROKEN);
                 }
-                self.change = Change::End;
             }
-            Record::Reset { .. } => self.change = Change::End,
         }
-        Ok(Some(record))
+        Ok(())
     }
 
-    /// The next record of a history that was recorded here or checked when it was read.
-    pub(super) fn next_sound(&mut self) -> Option<Record<'a>> {
+    fn end_step(&mut self) -> Result<(), Fault> {
+        self.at.step = self.at.step.checked_add(1).ok_or("too many steps")?;
+        if let Some(last) = self.promoted.last() {
+            self.at.long_term_below = last.0 + 1;
+        }
+        self.working.clear();
+        self.reminded = None;
+        Ok(())
+    }
+
+    /// The next event of a history that was recorded here, or checked when it was read.
+    pub(super) fn next_sound(&mut self) -> Option<(u64, Event<'_>)> {
         let next = self.next();
         debug_assert!(next.is_ok(), "{next:?}");
         next.ok().flatten()
     }
 
-    /// The step that the record belongs to.
-    pub(super) fn step(&self) -> u64 {
-        self.before.step
-    }
-
-    /// How it was before the record.
-    pub(super) fn before(&self) -> Cursor {
-        self.before
-    }
-
-    /// How it was after the record.
-    pub(super) fn after(&self) -> Cursor {
-        self.after
-    }
-
-    /// The engrams that were working before the record, in order of id.
-    pub(super) fn working(&self) -> impl Iterator<Item = EngramId> + use<'_, 'a> {
-        self.working.iter().cloned().flatten().map(EngramId)
-    }
-
-    pub(super) fn working_len(&self) -> usize {
-        self.working.iter().map(|ids| (ids.end - ids.start) as usize).sum()
-    }
-
-    pub(super) fn is_working(&self, id: EngramId) -> bool {
-        self.working.iter().any(|ids| ids.contains(&id.0))
-    }
-
-    /// Whom the gains of [`Gains::OfLastFiring`](super::record::Gains) are for.
-    pub(super) fn fired(&self) -> Option<Ids<'a>> {
-        self.fired
-    }
-
-    /// Whether the record is a firing, and who took part in it, in order of id.
-    pub(super) fn members_of(&self, record: &Record<'_>, members: &mut Vec<EngramId>) -> bool {
-        let Record::Fired { reminded } = record else { return false };
-        members.clear();
-        members.extend(reminded.iter());
-        members.extend(self.working());
-        true
+    /// Where it stands. After [`Event::Ended`] it is at the beginning of a step.
+    pub(super) fn cursor(&self) -> Cursor {
+        self.at
     }
 
     /// Bytes that were not read yet.
@@ -158,8 +222,16 @@ impl<'a> Walk<'a> {
     }
 }
 
-fn working(beginning: &Beginning) -> Vec<Range<u64>> {
-    let working =
-        beginning.engrams.iter().filter(|engram| engram.kind == crate::EngramKind::Working);
-    working.map(|engram| engram.id.0..engram.id.0 + 1).collect()
+const BROKEN: Fault = "a list of ids that is broken";
+
+/// Decodes all of a list.
+fn read_ids(ids: Ids<'_>, to: &mut Vec<EngramId>) -> Result<(), Fault> {
+    to.clear();
+    to.extend(ids.iter());
+    if to.len() == ids.len() { Ok(()) } else { Err(BROKEN) }
+}
+
+fn working(beginning: &Beginning) -> Vec<EngramId> {
+    let engrams = beginning.engrams.iter();
+    engrams.filter(|engram| engram.kind == EngramKind::Working).map(|engram| engram.id).collect()
 }

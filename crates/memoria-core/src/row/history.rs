@@ -1,8 +1,8 @@
 //! What a row records of itself.
 
 use crate::{
-    EngramId,
-    history::{Beginning, Cursor, Recorder, RowHistory},
+    EngramId, SearchTrace,
+    history::{Beginning, Cursor, PIECE_BYTES, Recorder, RowHistory},
     row::Row,
 };
 
@@ -10,7 +10,7 @@ impl Row {
     /// Records from now on, if it does not yet.
     pub(crate) fn record_history(&mut self) {
         if self.recorder.is_none() {
-            self.recorder = Some(Box::new(Recorder::new(self.beginning())));
+            self.recorder = Some(Box::new(Recorder::new(self.beginning(), PIECE_BYTES)));
         }
     }
 
@@ -36,6 +36,14 @@ impl Row {
             engrams,
             firings: self.log.firings().map(members).collect(),
             ties: self.log.ties(&self.records),
+        }
+    }
+
+    /// Records how the search came to what has fired last.
+    #[allow(dead_code, reason = "searches are not traced yet")]
+    pub(crate) fn record_search(&mut self, trace: &SearchTrace) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.searched(trace);
         }
     }
 

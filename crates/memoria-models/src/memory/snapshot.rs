@@ -1,29 +1,35 @@
-//! A model's memory on disk: the snapshot of its state, which has two attributes more.
+//! A model's memory on disk: the snapshot of its state with an attribute that says so, `model_memory`, the version
+//! of what a model keeps in it (u32).
+//!
+//! Since version 2 the previous segment is attached to the rows. In version 1 it was an attribute
+//! `previous_segment`, there if a row had one. Of each row, after its length (u64):
 //!
 //! ```text
-//! model_memory      the version of these attributes, 1 (u32)
-//! previous_segment  of rows; only if a row has a previous segment. Of each row:
-//!   has one         byte, 0 or 1; if 0, all that follows is zeros
-//!   left out        of each position a byte, 1 if memories are not made of it
-//!   hidden states   of each position as many numbers as a vector of the memory has, of its float type
+//! has one         byte, 0 or 1; if 0, all that follows is zeros
+//! left out        of each position a byte, 1 if memories are not made of it
+//! hidden states   of each position as many numbers as a vector of the memory has, of its float type
 //! ```
 //!
-//! All rows have as many positions, and numbers are little-endian.
+//! All rows had as many positions, and numbers are little-endian.
 
 use std::path::Path;
 
 use burn::{
     backend::{DType, Dispatch, ops::FloatTensorOps},
-    tensor::{Bool, Device, Tensor, TensorData},
+    tensor::{Device, Int, Tensor, TensorData},
 };
-use memoria_core::{Attachment, MemoriaError, Restore, Restored, Snapshot, SnapshotInfo};
+use memoria_core::{Attachment, Memoria, MemoriaError, Restore, Restored, Snapshot, SnapshotInfo};
+#[cfg(doc)]
 use memoria_nn::MemoriaState;
 
-use super::{ModelMemory, previous::Previous};
+use super::ModelMemory;
 
+/// What errors call it.
+const FORMAT: &str = "memory of a model";
 const VERSION_NAME: &str = "model_memory";
-const VERSION: u32 = 1;
-const PREVIOUS: &str = "previous_segment";
+const VERSION: u32 = 2;
+/// The attribute of version 1, and what a state calls what is attached since.
+const HIDDEN: &str = "previous_segment";
 
 impl ModelMemory {
     /// What is needed to save the memory whole, so that a model goes on from it as it would have.
@@ -38,15 +44,6 @@ impl ModelMemory {
     ///
     /// As [`MemoriaState::snapshot`].
     pub fn snapshot(&mut self) -> Result<Snapshot<'_, Dispatch>, MemoriaError> {
-        self.check_previous()?;
-        let previous = self.previous.as_ref().filter(|previous| !previous.is_absent());
-        let rows = previous.map(Previous::to_bytes).transpose()?;
-        for row in 0..self.batch() {
-            self.state.memoria().remove_attachment(row, PREVIOUS)?;
-        }
-        for (row, bytes) in rows.into_iter().flatten().enumerate() {
-            self.state.memoria().attach(row, PREVIOUS, Attachment::Bytes(bytes.into()))?;
-        }
         Ok(self.state.snapshot()?.attribute(VERSION_NAME, VERSION.to_le_bytes()))
     }
 
@@ -77,95 +74,90 @@ impl ModelMemory {
 impl TryFrom<Restored<Dispatch>> for ModelMemory {
     type Error = MemoriaError;
 
-    fn try_from(restored: Restored<Dispatch>) -> Result<Self, MemoriaError> {
-        check_version(&restored.info)?;
-        let previous = Previous::from_restored(&restored)?;
-        Ok(Self { state: MemoriaState::try_from(restored)?, previous })
+    fn try_from(mut restored: Restored<Dispatch>) -> Result<Self, MemoriaError> {
+        if version(&restored.info)? == 1 {
+            attach_version_1(&mut restored)?;
+        }
+        Ok(Self { state: restored.try_into()? })
     }
 }
 
 /// # Errors
 ///
 /// [`MemoriaError::MissingAttribute`] and [`MemoriaError::NewerVersion`].
-fn check_version(info: &SnapshotInfo) -> Result<(), MemoriaError> {
+fn version(info: &SnapshotInfo) -> Result<u32, MemoriaError> {
     let version = info.attributes.get(VERSION_NAME).and_then(|value| value[..].try_into().ok());
     match version.map(u32::from_le_bytes) {
         None | Some(0) => Err(MemoriaError::MissingAttribute { name: VERSION_NAME }),
         Some(found) if found > VERSION => {
-            let (format, supported) = ("memory of a model", VERSION);
+            let (format, supported) = (FORMAT, VERSION);
             Err(MemoriaError::NewerVersion { format, found, supported })
         }
-        Some(_) => Ok(()),
+        Some(version) => Ok(version),
     }
 }
 
-impl Previous {
-    /// Every row as it is saved.
-    ///
-    /// # Errors
-    ///
-    /// [`MemoriaError::Device`].
-    fn to_bytes(&self) -> Result<Vec<Vec<u8>>, MemoriaError> {
-        let device = |error| MemoriaError::Device(Box::new(error));
-        let [batch, seq, _] = self.hidden.dims();
-        let hidden = self.hidden.clone().inner().try_into_data().map_err(device)?;
-        let hidden = little_endian(hidden.as_bytes().to_vec(), hidden.dtype());
-        let left_out: Vec<u8> = match self.left_out.clone() {
-            None => vec![0; batch * seq],
-            Some(left_out) => {
-                let left_out = left_out.try_into_data().map_err(device)?;
-                left_out.iter::<bool>().map(u8::from).collect()
-            }
-        };
-        let rows = hidden.chunks(hidden.len() / batch).zip(left_out.chunks(seq)).enumerate();
-        let row = |(row, (hidden, left_out)): (usize, (&[u8], &[u8]))| {
-            if self.begun_anew.contains(&row) {
-                return vec![0; 1 + left_out.len() + hidden.len()];
-            }
-            [&[1], left_out, hidden].concat()
-        };
-        Ok(rows.map(row).collect())
+/// Attaches the previous segment that version 1 has as an attribute.
+///
+/// # Errors
+///
+/// [`MemoriaError::Invalid`]; [`MemoriaError::NonFiniteData`] if hidden states do not fit the float type.
+fn attach_version_1(restored: &mut Restored<Dispatch>) -> Result<(), MemoriaError> {
+    let (info, memory) = (&restored.info, &mut restored.memory);
+    let Some(joined) = info.attributes.get(HIDDEN) else { return Ok(()) };
+    let rows = parted(joined, info.rows).ok_or_else(|| {
+        let found = format!("attribute `{HIDDEN}` is not one of {} rows", info.rows);
+        MemoriaError::Invalid { format: FORMAT, row: None, found }
+    })?;
+    let rows: Vec<&[u8]> = restored.rows.iter().map(|&row| rows[row]).collect();
+    let (Some(d_model), Some(saved)) = (info.dim, info.dtype) else { return Ok(()) };
+    let (Some(dtype), Some(device)) = (memory.dtype(), memory.device().cloned()) else {
+        return Ok(());
+    };
+    let RowsRead { hidden, left_out, begun_anew, seq } = read(&rows, d_model * saved.size())?;
+    if begun_anew.len() == rows.len() {
+        return Ok(());
     }
+    let shape = [rows.len(), seq, d_model];
+    let hidden = TensorData::from_bytes_vec(little_endian(hidden, saved), shape, saved);
+    let hidden = if dtype == saved { hidden } else { convert(hidden, dtype)? };
+    let hidden = Tensor::<3>::from_dispatch(Dispatch::float_from_data(hidden, &device));
+    for (row, left_out) in left_out.chunks(seq).enumerate() {
+        if !begun_anew.contains(&row) {
+            attach_row(memory, row, hidden.clone(), left_out)?;
+        }
+    }
+    Ok(())
+}
 
-    /// What was saved of the rows that were restored, where their vectors are and in their float type.
-    ///
-    /// # Errors
-    ///
-    /// [`MemoriaError::Invalid`]; [`MemoriaError::NonFiniteData`] if hidden states do not fit the float
-    /// type.
-    fn from_restored(restored: &Restored<Dispatch>) -> Result<Option<Self>, MemoriaError> {
-        let mut rows = Vec::new();
-        for row in 0..restored.memory.batch() {
-            if let Some(Attachment::Bytes(bytes)) = restored.memory.attachment(row, PREVIOUS)? {
-                rows.push(bytes);
-            }
-        }
-        if rows.is_empty() {
-            return Ok(None);
-        }
-        let rows: Vec<&[u8]> = rows.iter().map(|bytes| &bytes[..]).collect();
-        let (info, memory) = (&restored.info, &restored.memory);
-        let (Some(d_model), Some(saved)) = (info.dim, info.dtype) else { return Ok(None) };
-        let (Some(dtype), Some(device)) = (memory.dtype(), memory.device()) else {
-            return Ok(None);
-        };
-        let RowsRead { hidden, left_out, begun_anew, seq } = read(&rows, d_model * saved.size())?;
-        if begun_anew.len() == rows.len() {
-            return Ok(None);
-        }
-        let hidden = TensorData::from_bytes_vec(
-            little_endian(hidden, saved),
-            [rows.len(), seq, d_model],
-            saved,
-        );
-        let converted = if dtype == saved { hidden } else { convert(hidden, dtype)? };
-        let hidden = Tensor::<3>::from_dispatch(Dispatch::float_from_data(converted, device));
-        let left_out = left_out.contains(&true).then(|| {
-            let left_out = TensorData::new(left_out, [rows.len(), seq]);
-            Tensor::<2, Bool>::from_data(left_out, &hidden.device())
-        });
-        Ok(Some(Self { hidden, left_out, begun_anew }))
+/// Attaches a row of hidden states `[batch, seq, d_model]`, without the positions that are left out.
+fn attach_row(
+    memory: &mut Memoria<Dispatch>,
+    row: usize,
+    hidden: Tensor<3>,
+    left_out: &[bool],
+) -> Result<(), MemoriaError> {
+    let [_, seq, d_model] = hidden.dims();
+    let read: Vec<i64> = (0..seq).filter(|&at| !left_out[at]).map(|at| at as i64).collect();
+    if read.is_empty() {
+        return Ok(());
     }
+    let read = Tensor::<1, Int>::from_data(&read[..], &hidden.device());
+    let hidden = hidden.narrow(0, row, 1).reshape([seq, d_model]).select(0, read);
+    memory.attach(row, HIDDEN, Attachment::Tensor(hidden.into_dispatch()))
+}
+
+/// The values of so many rows, each after its length, if they are that.
+fn parted(mut joined: &[u8], rows: usize) -> Option<Vec<&[u8]>> {
+    let mut values = Vec::new();
+    for _ in 0..rows {
+        let (length, rest) = joined.split_first_chunk::<{ size_of::<u64>() }>()?;
+        let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
+        let (value, rest) = rest.split_at_checked(length)?;
+        values.push(value);
+        joined = rest;
+    }
+    joined.is_empty().then_some(values)
 }
 
 /// Rows that were taken apart.
@@ -181,7 +173,7 @@ struct RowsRead {
 /// Takes rows apart whose hidden states have so many bytes.
 fn read(rows: &[&[u8]], bytes: usize) -> Result<RowsRead, MemoriaError> {
     let invalid = |row, found: &str| {
-        let (format, found) = ("memory of a model", found.to_owned());
+        let (format, found) = (FORMAT, found.to_owned());
         Err(MemoriaError::Invalid { format, row: Some(row), found })
     };
     let seq = rows.first().map_or(0, |row| row.len().saturating_sub(1) / (1 + bytes));

@@ -1,0 +1,58 @@
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    EngramId, EngramKind,
+    history::{event::Event, row_history::RowHistory, walk::Walk},
+};
+
+/// That an engram fired, and what it gained by it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Firing {
+    /// The step.
+    pub step: u64,
+    /// The engram.
+    pub engram: EngramId,
+    /// Its kind at that time: working engrams fire by themselves, others because they were reminded.
+    pub kind: EngramKind,
+    /// Steps of life that it gained: 0 for working engrams, and as long as the step has not ended.
+    pub lifespan_gain: f32,
+}
+
+/// See [`RowHistory::firings_of`].
+pub(super) fn firings_of(history: &RowHistory, step: u64) -> Vec<Firing> {
+    let mut walk = Walk::from_step(history, step);
+    let mut firings: Vec<Firing> = Vec::new();
+    // Where those of the last remind begin.
+    let mut last = 0;
+    while let Some((of_step, event)) = walk.next_sound() {
+        if of_step > step {
+            break;
+        }
+        if of_step < step {
+            continue;
+        }
+        match event {
+            Event::Fired(fired) => {
+                last = firings.len();
+                let firing = |(place, &engram)| Firing {
+                    step,
+                    engram,
+                    kind: fired.kind(place),
+                    lifespan_gain: 0.0,
+                };
+                firings.extend(fired.members.iter().enumerate().map(firing));
+            }
+            Event::Gained(gains) => {
+                // Both in order of id.
+                let fired = &mut firings[last..];
+                for &(engram, gain) in gains {
+                    if let Ok(at) = fired.binary_search_by_key(&engram, |firing| firing.engram) {
+                        fired[at].lifespan_gain = gain;
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    firings
+}
