@@ -3,7 +3,7 @@ use burn::{
     tensor::{Bool, Device, Int, Tensor, TensorData, kind::Autodiff},
 };
 use memoria_core::{MemoriaError, computes_on_host};
-use memoria_nn::rows_of_padding;
+use memoria_nn::Padding;
 
 use crate::ModelError;
 
@@ -177,13 +177,13 @@ impl ModelInput {
         Ok(checked)
     }
 
-    /// The rows that are nothing but padding.
+    /// What is padding, read from the device; `None` if nothing is.
     ///
     /// # Errors
     ///
-    /// As [`rows_of_padding`].
-    pub(crate) fn rows_of_padding(&self) -> Result<Vec<usize>, MemoriaError> {
-        self.mask_pad.as_ref().map_or(Ok(Vec::new()), rows_of_padding)
+    /// As [`Padding::read`].
+    pub(crate) fn padding(&self) -> Result<Option<Padding>, MemoriaError> {
+        self.mask_pad.as_ref().map_or(Ok(None), Padding::read)
     }
 }
 

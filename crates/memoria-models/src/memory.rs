@@ -7,9 +7,9 @@ use burn::{
     tensor::{Bool, Tensor},
 };
 use memoria_core::{MemoriaError, State};
-use memoria_nn::{MemoriaState, Recall, RecallInput};
+use memoria_nn::{MemoriaState, Padding, Recall, RecallInput};
 
-use previous::Previous;
+use previous::check_model;
 
 /// The memory of a model, from segment to segment: an explicit value that a model is run with, passed as
 /// `&mut` and never kept in the model.
@@ -114,16 +114,19 @@ impl ModelMemory {
         if !embedding.is_autodiff() {
             self.detach();
         }
-        let Some(previous) = Previous::of(&mut self.state)? else { return Ok(None) };
-        previous.check_model(embedding)?;
-        let Previous { hidden, left_out, begun_anew } = previous;
-        let mut without = [&begun_anew[..], absent].concat();
+        let Some(previous) = self.state.previous_segment(&embedding.device())? else {
+            return Ok(None);
+        };
+        check_model(&previous.hidden, embedding)?;
+        let mut without = [&previous.absent()[..], absent].concat();
         without.sort_unstable();
         without.dedup();
         if without.len() == batch {
             return Ok(None);
         }
-        let asked = RecallInput::new(abstractor(hidden, left_out)).absent(&without);
+        let left_out = previous.padding.map(|padding| padding.mask(&previous.hidden.device()));
+        let working = abstractor(previous.hidden, left_out);
+        let asked = RecallInput::new(working).absent(&without);
         Ok(Some((self.state.recall(asked)?, without)))
     }
 
@@ -144,19 +147,17 @@ impl ModelMemory {
     }
 
     /// Keeps a segment `[batch, seq, d_model]` for the next one, with its graph if there is a gradient
-    /// window. Memories will be made of all positions but those in `left_out` `[batch, seq]`. Rows in
-    /// `absent` keep what they have read last.
+    /// window. Memories will be made of all positions but those that are `left_out`. Rows of which nothing else
+    /// is there keep what they have read last. Returns the segment as it is to go on.
     ///
     /// # Errors
     ///
-    /// As [`MemoriaState::prepare`], for a memory of other rows or of another model.
+    /// As [`MemoriaState::keep_segment`].
     pub(crate) fn keep(
         &mut self,
         hidden: Tensor<3>,
-        left_out: Option<Tensor<2, Bool>>,
-        absent: &[usize],
-    ) -> Result<(), MemoriaError> {
-        self.state.prepare(&hidden)?;
-        Previous::attach(&mut self.state, hidden, left_out, absent)
+        left_out: Option<Padding>,
+    ) -> Result<Tensor<3>, MemoriaError> {
+        self.state.keep_segment(hidden, left_out.as_ref())
     }
 }

@@ -147,7 +147,7 @@ impl MemoriaLayer {
         };
         memory.belong_to(self.id());
         if self.is_causal {
-            input.hidden = memory.keep(input.hidden, padding.as_ref())?;
+            input.hidden = memory.keep_segment(input.hidden, padding.as_ref())?;
         }
         let mask_pad = input.mask_pad.clone();
         let output = self.attend(input, recall);
@@ -261,7 +261,7 @@ impl MemoriaLayer {
         }
         // A memory of other rows is refused here.
         memory.prepare(hidden)?;
-        let Some(previous) = memory.previous(&hidden.device())? else { return Ok(None) };
+        let Some(previous) = memory.previous_segment(&hidden.device())? else { return Ok(None) };
         let absent = padding.map(Padding::empty_rows).unwrap_or_default();
         let Some(stored) = previous.padding_without(&absent) else { return Ok(None) };
         Ok(Some(Source::new(previous.hidden, previous.padding, stored)))

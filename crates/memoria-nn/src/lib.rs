@@ -95,10 +95,10 @@ pub use attention::{
 };
 pub use dropout::{apply_dropout, init_dropout};
 pub use layer::{MemoriaLayer, MemoriaLayerConfig, MemoriaLayerInput, MemoriaLayerOutput, Sight};
-pub use padding::rows_of_padding;
+pub use padding::{Padding, rows_of_padding};
 pub use recall::{Recall, RecallInput, RemindedMemories};
 pub use score::recall_scores;
 // For the other crates of this workspace.
 #[doc(hidden)]
 pub use state::accumulated;
-pub use state::{MemoriaState, MemoriaStateConfig};
+pub use state::{MemoriaState, MemoriaStateConfig, PreviousSegment};

@@ -3,7 +3,7 @@ use memoria_core::MemoriaError;
 
 /// Which positions of a batch are padding, on the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Padding {
+pub struct Padding {
     seq: usize,
     /// `batch × seq`, row by row.
     positions: Vec<bool>,
@@ -15,20 +15,25 @@ impl Padding {
     /// # Errors
     ///
     /// [`MemoriaError::Device`].
-    pub(crate) fn read(mask_pad: &Tensor<2, Bool>) -> Result<Option<Self>, MemoriaError> {
+    pub fn read(mask_pad: &Tensor<2, Bool>) -> Result<Option<Self>, MemoriaError> {
         let seq = mask_pad.dims()[1];
         let mask = mask_pad.clone().try_into_data();
         let mask = mask.map_err(|error| MemoriaError::Device(Box::new(error)))?;
         Ok(Self::new(seq, mask.iter().collect()))
     }
 
-    /// Rows of `seq` positions; `None` if nothing is padding.
-    pub(crate) fn new(seq: usize, positions: Vec<bool>) -> Option<Self> {
+    /// Rows of `seq` positions, true for padding, row by row; `None` if nothing is padding.
+    pub fn new(seq: usize, positions: Vec<bool>) -> Option<Self> {
         positions.contains(&true).then_some(Self { seq, positions })
     }
 
-    /// Some rows that are all padding; `None` if there are none of them.
-    pub(crate) fn of_rows(rows: &[usize], [batch, seq]: [usize; 2]) -> Option<Self> {
+    /// Rows of `[batch, seq]` that are padding alone, beside others that have none; `None` if there are no such
+    /// rows.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such row.
+    pub fn of_rows(rows: &[usize], [batch, seq]: [usize; 2]) -> Option<Self> {
         let mut positions = vec![false; batch * seq];
         rows.iter().for_each(|row| positions[row * seq..][..seq].fill(true));
         Self::new(seq, positions)
@@ -57,7 +62,7 @@ impl Padding {
     }
 
     /// Rows of nothing but padding, in ascending order.
-    pub(crate) fn empty_rows(&self) -> Vec<usize> {
+    pub fn empty_rows(&self) -> Vec<usize> {
         let is_empty = |&row: &usize| !self.row(row).contains(&false);
         (0..self.dims()[0]).filter(is_empty).collect()
     }
@@ -86,7 +91,7 @@ impl Padding {
     }
 
     /// `[batch, seq]`, true for padding.
-    pub(crate) fn mask(&self, device: &Device) -> Tensor<2, Bool> {
+    pub fn mask(&self, device: &Device) -> Tensor<2, Bool> {
         Tensor::from_data(TensorData::new(self.positions.clone(), self.dims()), device)
     }
 }

@@ -16,6 +16,7 @@ use memoria_core::{Memoria, MemoriaConfig, MemoriaError, Reminded};
 
 pub use gains::accumulated;
 use previous::Graph;
+pub use previous::PreviousSegment;
 
 use crate::{Recall, RecallInput, RemindedMemories, padding::Padding, window::GradientWindow};
 

@@ -25,13 +25,11 @@ struct Segment {
 pub(crate) struct GradientWindow {
     bptt: usize,
     segments: VecDeque<Segment>,
-    /// The hidden states that the next memories are to be made of, if the model keeps them.
-    pub(crate) previous: Option<Tensor<3>>,
 }
 
 impl GradientWindow {
     pub(crate) fn new(bptt: usize) -> Self {
-        Self { bptt, segments: VecDeque::new(), previous: None }
+        Self { bptt, segments: VecDeque::new() }
     }
 
     pub(crate) fn bptt(&self) -> usize {
@@ -41,7 +39,6 @@ impl GradientWindow {
     /// Becomes as long as this; what is older now is dropped.
     pub(crate) fn set_bptt(&mut self, bptt: usize) {
         self.bptt = bptt;
-        self.previous = self.previous.take().filter(|_| bptt > 0);
         self.drop_old();
     }
 
@@ -51,7 +48,6 @@ impl GradientWindow {
 
     pub(crate) fn clear(&mut self) {
         self.segments.clear();
-        self.previous = None;
     }
 
     /// Whether a `backward` has gone through what is kept.

@@ -112,7 +112,7 @@ impl Encoder {
         for layer in below {
             hidden = layer.forward(hidden, &mask, None).hidden;
         }
-        let absent = input.rows_of_padding()?;
+        let absent = input.padding()?.map(|padding| padding.empty_rows()).unwrap_or_default();
         let left_out = input.mask_pad.filter(|_| !self.remembers_padding);
         let working = match &self.abstractor {
             Some(abstractor) => abstractor.forward(hidden.clone(), left_out.clone()).memories,

@@ -1,7 +1,7 @@
 //! Tokens read one after the other, segment by segment.
 
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
-use memoria_nn::accumulated;
+use memoria_nn::{Padding, accumulated};
 
 use crate::{
     Gpt2Cache, Gpt2LmHead, ModelError, ModelInput, ModelMemory,
@@ -30,8 +30,6 @@ pub(crate) struct Reader<'a> {
 #[derive(Debug)]
 struct OpenSegment {
     recall: Option<Gpt2Recall>,
-    /// Rows that had ended before, which take no part.
-    absent: Vec<usize>,
     /// Hidden states, `[batch, tokens, d_model]` per piece that was read.
     hidden: Vec<Tensor<3>>,
     /// Weights over the reminded memories, as a mean over layers and a sum over the tokens that are not
@@ -114,8 +112,9 @@ impl<'a> Reader<'a> {
             let gains = memory.memoria().gains(recall, mean)?;
             memory.memoria().adjust(recall, gains)?;
         }
-        let left_out = padding(&self.rows, &self.device);
-        memory.keep(Tensor::cat(open.hidden, 1), left_out, &open.absent)?;
+        // Rows that have ended have no tokens in all of the segment.
+        let left_out = Padding::new(width(&self.rows), padding(&self.rows));
+        memory.keep(Tensor::cat(open.hidden, 1), left_out)?;
         Ok(())
     }
 
@@ -143,7 +142,7 @@ impl<'a> Reader<'a> {
             if !self.use_cache {
                 (open.hidden, open.weights) = (Vec::new(), None);
             }
-            open.add(passed, padding(read, &self.device));
+            open.add(passed, mask_pad(read, &self.device));
         }
         let logits = self.model.logits(last);
         let vocab_size = logits.dims()[2];
@@ -171,7 +170,7 @@ impl<'a> Reader<'a> {
             let has_ended = |&row: &usize| new[row].iter().all(Option::is_none);
             let absent: Vec<usize> = (0..batch).filter(has_ended).collect();
             let recall = self.model.transformer.recall(batch, &absent, memory)?;
-            self.open = Some(OpenSegment { recall, absent, hidden: Vec::new(), weights: None });
+            self.open = Some(OpenSegment { recall, hidden: Vec::new(), weights: None });
         }
         Ok(())
     }
@@ -212,20 +211,22 @@ fn input(rows: &[Vec<Option<i64>>], before: &[usize], device: &Device) -> ModelI
     let tensor =
         |numbers: Vec<i64>| Tensor::<2, Int>::from_data(TensorData::new(numbers, shape), device);
     let input = ModelInput::new(tensor(ids)).position_ids(tensor(positions));
-    ModelInput { mask_pad: padding(rows, device), ..input }
+    ModelInput { mask_pad: mask_pad(rows, device), ..input }
 }
 
-/// `[batch, seq]`, true where a row has no token; `None` if all have.
-fn padding(rows: &[Vec<Option<i64>>], device: &Device) -> Option<Tensor<2, Bool>> {
+/// Where rows have no tokens, `batch × seq`, row by row; shorter ones begin late.
+fn padding(rows: &[Vec<Option<i64>>]) -> Vec<bool> {
     let width = width(rows);
     let row = |row: &Vec<Option<i64>>| {
         let left = std::iter::repeat_n(true, width - row.len());
         left.chain(row.iter().map(Option::is_none)).collect::<Vec<_>>()
     };
-    let padding: Vec<bool> = rows.iter().flat_map(row).collect();
-    padding
-        .contains(&true)
-        .then(|| Tensor::from_data(TensorData::new(padding, [rows.len(), width]), device))
+    rows.iter().flat_map(row).collect()
+}
+
+/// `[batch, seq]`, true where a row has no token; `None` if all have.
+fn mask_pad(rows: &[Vec<Option<i64>>], device: &Device) -> Option<Tensor<2, Bool>> {
+    Padding::new(width(rows), padding(rows)).map(|padding| padding.mask(device))
 }
 
 fn width(rows: &[Vec<Option<i64>>]) -> usize {

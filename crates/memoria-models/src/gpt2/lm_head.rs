@@ -3,7 +3,7 @@ use burn::{
     nn::Linear,
     tensor::{Device, Tensor},
 };
-use memoria_nn::Recall;
+use memoria_nn::{Padding, Recall};
 
 use super::{Gpt2, Gpt2Cache, Gpt2Config, Gpt2Recall};
 use crate::{ModelError, ModelInput, ModelMemory, init::Normal};
@@ -70,8 +70,9 @@ impl Gpt2LmHead {
             let logits = self.logits(hidden.clone());
             return Ok(Gpt2Output { logits, hidden, recall: None, gains: None });
         };
-        let absent = input.rows_of_padding()?;
-        let batch = input.input_ids.dims()[0];
+        let padding = input.padding()?;
+        let absent = padding.as_ref().map(Padding::empty_rows).unwrap_or_default();
+        let [batch, seq] = input.input_ids.dims();
         let recall = self.transformer.recall(batch, &absent, memory)?;
         let passed = self.transformer.pass(embedded, recall.as_ref(), None);
         let left_out = input.mask_pad.filter(|_| !self.transformer.remembers_padding);
@@ -80,10 +81,14 @@ impl Gpt2LmHead {
             gains = memory.memoria().gains_except(recall, passed.weights, left_out.as_ref())?;
             memory.memoria().adjust(recall, gains.clone())?;
         }
-        memory.keep(passed.hidden.clone(), left_out, &absent)?;
+        let left_out = match self.transformer.remembers_padding {
+            true => Padding::of_rows(&absent, [batch, seq]),
+            false => padding,
+        };
+        let hidden = memory.keep(passed.hidden, left_out)?;
         Ok(Gpt2Output {
-            logits: self.logits(passed.hidden.clone()),
-            hidden: passed.hidden,
+            logits: self.logits(hidden.clone()),
+            hidden,
             recall: recall.map(|recall| recall.recall),
             gains,
         })

@@ -16,21 +16,20 @@ use std::path::Path;
 
 use burn::{
     backend::{DType, Dispatch, ops::FloatTensorOps},
-    tensor::{Device, TensorData},
+    tensor::{Device, Int, Tensor, TensorData},
 };
-use memoria_core::{MemoriaError, Restore, Restored, Snapshot, SnapshotInfo};
+use memoria_core::{Attachment, Memoria, MemoriaError, Restore, Restored, Snapshot, SnapshotInfo};
 #[cfg(doc)]
 use memoria_nn::MemoriaState;
 
-use super::{
-    ModelMemory,
-    previous::{HIDDEN, LEFT_OUT},
-};
+use super::ModelMemory;
 
 /// What errors call it.
 const FORMAT: &str = "memory of a model";
 const VERSION_NAME: &str = "model_memory";
 const VERSION: u32 = 2;
+/// The attribute of version 1, and what a state calls what is attached since.
+const HIDDEN: &str = "previous_segment";
 
 impl ModelMemory {
     /// What is needed to save the memory whole, so that a model goes on from it as it would have.
@@ -122,13 +121,30 @@ fn attach_version_1(restored: &mut Restored<Dispatch>) -> Result<(), MemoriaErro
     let shape = [rows.len(), seq, d_model];
     let hidden = TensorData::from_bytes_vec(little_endian(hidden, saved), shape, saved);
     let hidden = if dtype == saved { hidden } else { convert(hidden, dtype)? };
-    memory.attach_rows(HIDDEN, Dispatch::float_from_data(hidden, &device), &begun_anew)?;
-    if left_out.contains(&true) {
-        let numbers = left_out.into_iter().map(|is| f32::from(u8::from(is))).collect();
-        let mask = TensorData::new::<f32, _>(numbers, [rows.len(), seq]).convert_dtype(dtype);
-        memory.attach_rows(LEFT_OUT, Dispatch::float_from_data(mask, &device), &begun_anew)?;
+    let hidden = Tensor::<3>::from_dispatch(Dispatch::float_from_data(hidden, &device));
+    for (row, left_out) in left_out.chunks(seq).enumerate() {
+        if !begun_anew.contains(&row) {
+            attach_row(memory, row, hidden.clone(), left_out)?;
+        }
     }
     Ok(())
+}
+
+/// Attaches a row of hidden states `[batch, seq, d_model]`, without the positions that are left out.
+fn attach_row(
+    memory: &mut Memoria<Dispatch>,
+    row: usize,
+    hidden: Tensor<3>,
+    left_out: &[bool],
+) -> Result<(), MemoriaError> {
+    let [_, seq, d_model] = hidden.dims();
+    let read: Vec<i64> = (0..seq).filter(|&at| !left_out[at]).map(|at| at as i64).collect();
+    if read.is_empty() {
+        return Ok(());
+    }
+    let read = Tensor::<1, Int>::from_data(&read[..], &hidden.device());
+    let hidden = hidden.narrow(0, row, 1).reshape([seq, d_model]).select(0, read);
+    memory.attach(row, HIDDEN, Attachment::Tensor(hidden.into_dispatch()))
 }
 
 /// The values of so many rows, each after its length, if they are that.

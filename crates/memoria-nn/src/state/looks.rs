@@ -1,6 +1,6 @@
 //! What a state tells of itself.
 
-use burn::{backend::Dispatch, tensor::Tensor};
+use burn::backend::Dispatch;
 use memoria_core::{Costs, Memoria, MemoriaError, State, history::History};
 
 use super::{MemoriaState, MemoriaStateConfig};
@@ -15,24 +15,9 @@ impl MemoriaState {
         }
     }
 
-    /// The memory itself, without the gradient window: for what is [attached](memoria_core::Attachment) to its
-    /// rows. Rows come and go with [`split`](Self::split) and the like of this value.
+    /// The memory itself, without the gradient window.
     pub fn memoria(&mut self) -> &mut Memoria<Dispatch> {
         &mut self.memory
-    }
-
-    /// Keeps the graph of hidden states `[batch, seq, d_model]` that are attached to the rows, as long as the
-    /// gradient window lasts and the rows are the same. For models of this workspace.
-    #[doc(hidden)]
-    pub fn keep_graph(&mut self, hidden: Tensor<3>) {
-        self.window.previous =
-            Some(hidden).filter(|hidden| self.bptt() > 0 && hidden.is_autodiff());
-    }
-
-    /// What was [kept](Self::keep_graph), if it still is.
-    #[doc(hidden)]
-    pub fn kept_graph(&self) -> Option<Tensor<3>> {
-        self.window.previous.clone()
     }
 
     /// Checks every rule that the memory keeps; see [`Memoria::verify`].

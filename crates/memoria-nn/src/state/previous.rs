@@ -11,18 +11,23 @@ use super::MemoriaState;
 use crate::{padding::Padding, places::indices, tape::Tape};
 
 /// The name under which it is attached: hidden states `[positions, d_model]`, without padding.
-const NAME: &str = "previous_segment_of_layer";
+const NAME: &str = "previous_segment";
 
-/// Hidden states that memories are to be made of.
+/// Hidden states that memories are to be made of, as [`MemoriaState::previous_segment`] has them.
 #[derive(Clone)]
-pub(crate) struct Previous {
+pub struct PreviousSegment {
     /// `[batch, longest, d_model]`.
-    pub(crate) hidden: Tensor<3>,
+    pub hidden: Tensor<3>,
     /// Places beyond the length of a row; a row that has no previous segment has no other.
-    pub(crate) padding: Option<Padding>,
+    pub padding: Option<Padding>,
 }
 
-impl Previous {
+impl PreviousSegment {
+    /// Rows that have no previous segment, in ascending order.
+    pub fn absent(&self) -> Vec<usize> {
+        self.padding.as_ref().map(Padding::empty_rows).unwrap_or_default()
+    }
+
     /// The padding, if these rows had no previous segment, either; `None` if no row has one then.
     pub(crate) fn padding_without(&self, rows: &[usize]) -> Option<Option<Padding>> {
         let [batch, seq, _] = self.hidden.dims();
@@ -54,12 +59,17 @@ impl Graph {
 }
 
 impl MemoriaState {
-    /// The previous segment, for a layer on such a device; `None` if no row has one.
+    /// What was [kept](Self::keep_segment) of the previous segment, for what runs on such a device: with its
+    /// graph if that has autodiff and the gradient window has not ended. `None` if no row has a previous
+    /// segment.
     ///
     /// # Errors
     ///
     /// [`MemoriaError::NotDetached`]; as [`Memoria::attached_rows`].
-    pub(crate) fn previous(&mut self, device: &Device) -> Result<Option<Previous>, MemoriaError> {
+    pub fn previous_segment(
+        &mut self,
+        device: &Device,
+    ) -> Result<Option<PreviousSegment>, MemoriaError> {
         self.check_window()?;
         let Some(attached) = self.memory.attached_rows(NAME)? else { return Ok(None) };
         let hidden = Tensor::<3>::from_dispatch(attached.data);
@@ -75,20 +85,25 @@ impl MemoriaState {
             Some(graph) => graph.in_place_of(hidden),
             None => hidden,
         };
-        Ok(Some(Previous { hidden, padding }))
+        Ok(Some(PreviousSegment { hidden, padding }))
     }
 
-    /// Keeps a segment `[batch, seq, d_model]` for the next one, with its graph if there is a gradient window;
-    /// rows of which there is nothing but padding keep what they had. Returns it as it is to go on.
+    /// Keeps a segment `[batch, seq, d_model]` for the next one, for models whose memories are made of the
+    /// previous segment: [attached](memoria_core::Attachment) to the rows, without its padding, and with its
+    /// graph if there is a gradient window. Rows of which there is nothing but padding keep what they had.
+    ///
+    /// Returns the segment as it is to go on through the model, so that a forgotten
+    /// [`detach`](Self::detach) is noticed.
     ///
     /// # Errors
     ///
-    /// As [`Memoria::attach_rows`].
-    pub(crate) fn keep(
+    /// As [`prepare`](Self::prepare) and [`Memoria::attach_rows`].
+    pub fn keep_segment(
         &mut self,
         hidden: Tensor<3>,
         padding: Option<&Padding>,
     ) -> Result<Tensor<3>, MemoriaError> {
+        self.prepare(&hidden)?;
         let (hidden, tape) = match self.bptt() {
             0 => (hidden, None),
             _ => {

@@ -59,7 +59,7 @@ pub enum Loaded {
     /// Documents with questions.
     Documents(Box<dyn Task>),
     /// Text to be modelled.
-    Text(Text),
+    Text(Box<Text>),
 }
 
 impl TaskName {
@@ -140,7 +140,7 @@ impl TaskConfig {
     /// [`TaskError`]; it says what to do.
     pub fn load(&self) -> Result<Loaded, TaskError> {
         let task: Box<dyn Task> = match self {
-            Self::Lm(config) => return config.load().map(Loaded::Text),
+            Self::Lm(config) => return config.load().map(|text| Loaded::Text(Box::new(text))),
             Self::Recall(task) => {
                 task.check()?;
                 Box::new(task.clone())

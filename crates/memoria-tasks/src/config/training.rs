@@ -66,7 +66,7 @@ pub struct EvaluationConfig {
 impl EvaluationConfig {
     /// The memory that a model is tested with, from the one it was trained with.
     pub fn memory(&self, trained: &MemoriaStateConfig) -> MemoriaStateConfig {
-        let mut tested = trained.clone();
+        let mut tested = *trained;
         let memoria = &mut tested.memoria;
         memoria.num_reminded_stm = self.num_reminded_stm.unwrap_or(memoria.num_reminded_stm);
         memoria.num_final_ltms = self.num_final_ltms.unwrap_or(memoria.num_final_ltms);

@@ -90,8 +90,7 @@ impl Mqar {
             let rate = self.power * ((slot + 1) as f64).powf(self.power - 1.0);
             -(1.0 - rng.random::<f64>()).ln() / rate
         };
-        let mut arrivals: Vec<(f64, usize)> =
-            (0..slots).map(arrival).zip(0..).map(|(time, slot)| (time, slot)).collect();
+        let mut arrivals: Vec<(f64, usize)> = (0..slots).map(arrival).zip(0..).collect();
         arrivals.sort_by(|a, b| a.0.total_cmp(&b.0));
         arrivals.into_iter().take(self.pairs).map(|(_, slot)| slot).collect()
     }

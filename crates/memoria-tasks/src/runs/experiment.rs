@@ -240,7 +240,7 @@ impl Experiment {
         seed: u64,
         folder: &Path,
     ) -> Result<Vec<Test>, TaskError> {
-        let EvaluationConfig { lengths, documents, batch } = &self.config.evaluation;
+        let EvaluationConfig { lengths, documents, batch, .. } = &self.config.evaluation;
         let label = format!("{}, seed {seed}: tests", context.name());
         let mut tests = Vec::new();
         match task {

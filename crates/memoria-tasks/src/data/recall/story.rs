@@ -67,18 +67,19 @@ impl<'a> Story<'a> {
     }
 
     fn fact(&mut self, segment: usize, rng: &mut impl Rng) -> Fact {
-        if self.recall.retold > 0.0 && rng.random_bool(self.recall.retold) {
-            if let Some(index) = self.draw(segment, |_| true, rng) {
-                let value = loop {
-                    let value = self.value(rng);
-                    if value != self.told[index].value {
-                        break value;
-                    }
-                };
-                let told = &mut self.told[index];
-                (told.value, told.segment) = (value.clone(), segment);
-                return Fact { key: told.key, value };
-            }
+        if self.recall.retold > 0.0
+            && rng.random_bool(self.recall.retold)
+            && let Some(index) = self.draw(segment, |_| true, rng)
+        {
+            let value = loop {
+                let value = self.value(rng);
+                if value != self.told[index].value {
+                    break value;
+                }
+            };
+            let told = &mut self.told[index];
+            (told.value, told.segment) = (value.clone(), segment);
+            return Fact { key: told.key, value };
         }
         let key = self.keys.pop().expect("a key for every fact");
         let links = self.recall.hops == 2 && segment % 2 == 1;
