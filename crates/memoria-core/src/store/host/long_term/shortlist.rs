@@ -29,7 +29,7 @@ impl Shortlist {
 
     /// Whether any distance from this one on may be among the `k` least.
     pub(super) fn admits(&self, least: f32) -> bool {
-        !(least > self.threshold)
+        least.partial_cmp(&self.threshold) != Some(core::cmp::Ordering::Greater)
     }
 
     /// Takes a position in if its distance may be among the `k` least.
@@ -51,8 +51,9 @@ impl Shortlist {
             let (_, (_, last), _) = self.found.select_nth_unstable_by(self.k - 1, by_most);
             self.threshold = self.threshold.min(last.most);
         }
-        let threshold = self.threshold;
-        self.found.retain(|(_, range)| !(range.least > threshold));
+        let mut found = core::mem::take(&mut self.found);
+        found.retain(|(_, range)| self.admits(range.least));
+        self.found = found;
         self.limit = self.limit.max(self.found.len().saturating_mul(2));
     }
 
