@@ -34,7 +34,7 @@ pub(crate) struct Row {
     calendar: Calendar,
     log: FiringLog,
     pub(crate) scratch: SearchWorkspace,
-    /// Who has just become long-term, and who has just died.
+    /// Engrams that have just become long-term, and engrams that have just died.
     passing: (Vec<Member>, Vec<Member>),
     next_id: u64,
     steps: u64,
@@ -144,7 +144,7 @@ impl Row {
         self.passing = (promoted, dead);
     }
 
-    /// Forgets everybody; identities go on from where they were. Returns the slots left.
+    /// Forgets all engrams; identities go on from where they were. Returns the slots left.
     pub(crate) fn clear(&mut self) -> Vec<Slot> {
         let slots = self.living().map(|member| self.slot(member.entry)).collect();
         self.record_reset();
@@ -219,10 +219,9 @@ impl Row {
         self.log.strongest_ltms(from, youngest, visited, &self.records, found);
     }
 
-    /// As [`strongest_ltms`](Self::strongest_ltms), with where each was reached from and how often the two
-    /// fired together.
+    /// As [`strongest_ltms`](Self::strongest_ltms), as connections.
     #[allow(dead_code)]
-    pub(crate) fn strongest_connections(&mut self, from: &[Member], found: &mut Vec<Connection>) {
+    pub(crate) fn strongest_connections(&mut self, from: &[Member], found: impl FnMut(Connection)) {
         let (youngest, visited) = (self.long_term_below(), &self.scratch.visited);
         self.log.strongest_connections(from, youngest, visited, &self.records, found);
     }
@@ -238,7 +237,7 @@ impl Row {
         self.log.pair(a, b)
     }
 
-    /// How often everyone else fired together with an engram.
+    /// How often every other engram fired together with an engram.
     pub(crate) fn cofire_counts(&self, of: Member) -> Vec<(Member, u32)> {
         let mut counts = Counts::default();
         self.log.count(of.entry, &self.records, &mut counts);
@@ -287,7 +286,7 @@ impl Row {
         }
     }
 
-    /// Takes everybody out of the calendar whose appointment is due, and puts those whose time is up into
+    /// Takes due appointments out of the calendar, and puts the engrams whose time is up into
     /// `dead`, in place of what is there, in order of id.
     fn due(&mut self, dead: &mut Vec<Member>) {
         dead.clear();

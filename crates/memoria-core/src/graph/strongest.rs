@@ -25,8 +25,7 @@ pub(crate) struct Connection {
 impl FiringLog {
     /// For each of some engrams, none of them long-term unless visited, the long-term engram not in `visited`
     /// that fired with it most often; of equal ones that with the smallest id. Engrams without any are passed
-    /// over. Ids of long-term engrams are below `youngest`. Replaces what was in `found`, in no particular
-    /// order.
+    /// over. Ids of long-term engrams are below `youngest`. Replaces what is in `found`, in no particular order.
     ///
     /// Costs the long-term members of the few firings that an engram took part in, once for all engrams
     /// of the same firings. A hub costs the connections it keeps, about twice as many as were visited; now and
@@ -40,25 +39,12 @@ impl FiringLog {
         found: &mut Vec<Member>,
     ) {
         found.clear();
-        self.each_strongest(from, youngest, visited, records, |connection| {
-            found.push(connection.to);
-        });
+        let found = |connection: Connection| found.push(connection.to);
+        self.strongest_connections(from, youngest, visited, records, found);
     }
 
     /// As [`strongest_ltms`](Self::strongest_ltms), as connections.
     pub(crate) fn strongest_connections(
-        &mut self,
-        from: &[Member],
-        youngest: EngramId,
-        visited: &Marks,
-        records: &Records,
-        found: &mut Vec<Connection>,
-    ) {
-        found.clear();
-        self.each_strongest(from, youngest, visited, records, |connection| found.push(connection));
-    }
-
-    fn each_strongest(
         &mut self,
         from: &[Member],
         youngest: EngramId,
@@ -93,11 +79,7 @@ impl FiringLog {
                         _ => {
                             made += 1;
                             hub.count_long_term(firings, youngest, records, counts);
-                            let connections = counts.iter();
-                            let connections =
-                                connections.map(|(entry, count)| (records.member(entry), count));
-                            let kept =
-                                StrongestCache::of(connections, visited.len(), limits, records);
+                            let kept = StrongestCache::of(counts, visited.len(), limits, records);
                             let Answer::Known(known) = kept.unvisited(visited, records) else {
                                 unreachable!("more are kept than were visited");
                             };

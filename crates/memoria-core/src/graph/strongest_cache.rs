@@ -72,14 +72,15 @@ pub(super) enum Answer {
 }
 
 impl StrongestCache {
-    /// Keeps the strongest of all `connections`, more than were `visited`.
+    /// Keeps the strongest of all connections, more than were `visited`.
     pub(super) fn of(
-        connections: impl Iterator<Item = (Member, u32)>,
+        counts: &Counts,
         visited: usize,
         limits: &GraphLimits,
         records: &Records,
     ) -> Self {
-        let kept = connections.map(|(to, count)| Kept::new(to, count)).collect();
+        let connection = |(entry, count)| Kept { id: records.get(entry).id, entry, count };
+        let kept = counts.iter().map(connection).collect();
         // As many again, so that enough are left without the visited and the dead.
         let room = limits.kept_connections.max(2 * visited + 1);
         let mut cache = Self { kept, others: None, room, full: 0 };

@@ -264,8 +264,10 @@ mod tests {
     #[test]
     fn a_strongest_connection_with_another_count_is_named() {
         let (mut log, records, living) = lived();
-        let connections = [(living[1], 3)].into_iter();
-        let kept = StrongestCache::of(connections, 0, &GraphLimits::SMALL, &records);
+        let mut counts = Counts::default();
+        counts.clear(records.len());
+        counts.add(living[1].entry, 3);
+        let kept = StrongestCache::of(&counts, 0, &GraphLimits::SMALL, &records);
         log.participations.hub_mut(Entry(0)).unwrap().strongest = Some(kept);
         assert_eq!(verify(&log, &records, &living).unwrap_err().invariant, Invariant::Strongest);
     }
