@@ -17,6 +17,8 @@ mod experiment;
 mod progress;
 mod results;
 mod svg;
+#[cfg(test)]
+mod tests;
 
 pub use compare::{Comparison, Line};
 pub use experiment::{Experiment, Outcome};

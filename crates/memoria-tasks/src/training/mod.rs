@@ -14,6 +14,8 @@ mod metrics_file;
 mod model;
 mod schedule;
 mod streams;
+#[cfg(test)]
+mod tests;
 mod trainer;
 
 pub use batch::{Asked, Batch};

@@ -41,7 +41,7 @@ pub(crate) fn run(options: &Eval) -> Result<(), TaskError> {
             resume: true,
             command: std::env::args().collect::<Vec<_>>().join(" "),
         };
-        let tested = rayon::scope(|_| experiment.evaluate())?;
+        let tested = experiment.evaluate()?;
         match &mut results {
             None => results = Some(tested),
             Some(results) => results.runs.extend(tested.runs),

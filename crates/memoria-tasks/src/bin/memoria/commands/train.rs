@@ -26,8 +26,7 @@ pub(crate) fn run(options: &Train) -> Result<(), TaskError> {
         command: std::env::args().collect::<Vec<_>>().join(" "),
     };
     let interrupter = on_ctrl_c().map_err(TaskError::file("the handler of Ctrl-C"))?;
-    // The calling thread computes, too, instead of being woken after each matrix product.
-    let outcome = rayon::scope(|_| experiment.run(&interrupter))?;
+    let outcome = experiment.run(&interrupter)?;
     let results = match outcome {
         Outcome::Finished(results) => results,
         Outcome::Interrupted => {

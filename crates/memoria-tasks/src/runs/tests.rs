@@ -1,0 +1,88 @@
+use std::{fs, path::PathBuf};
+
+use burn::{tensor::Device, train::Interrupter};
+
+use super::*;
+use crate::{
+    config::{RunConfig, TaskName},
+    model::ContextName,
+};
+
+fn experiment(name: &str, values: &[&str]) -> Experiment {
+    let values: Vec<String> = values.iter().map(|&value| value.into()).collect();
+    let output = std::env::temp_dir().join(format!("memoria-runs-{name}-{}", std::process::id()));
+    Experiment {
+        config: RunConfig::read(TaskName::Recall, None, &values).unwrap().quick(),
+        contexts: vec![ContextName::Memoria, ContextName::None],
+        seeds: vec![0, 1],
+        device: Device::flex(),
+        output,
+        resume: false,
+        command: "memoria train recall".into(),
+    }
+}
+
+fn finished(experiment: &Experiment) -> Results {
+    match experiment.run(&Interrupter::new()).unwrap() {
+        Outcome::Finished(results) => results,
+        Outcome::Interrupted => panic!("not interrupted"),
+    }
+}
+
+#[test]
+fn every_run_leaves_its_files() {
+    let experiment = experiment("files", &[]);
+    let results = finished(&experiment);
+    assert_eq!(results.runs.len(), 4);
+    let written: PathBuf = experiment.output.join("results.json");
+    assert_eq!(Results::read(&experiment.output).unwrap(), results);
+    let json: serde_json::Value = serde_json::from_slice(&fs::read(written).unwrap()).unwrap();
+    let keys = |value: &serde_json::Value| -> Vec<String> {
+        value.as_object().unwrap().keys().cloned().collect()
+    };
+    assert_eq!(keys(&json), ["command", "runs", "task", "version"]);
+    assert_eq!(keys(&json["runs"][0]), ["context", "parameters", "seconds", "seed", "tests"]);
+    let test = &json["runs"][0]["tests"][0];
+    assert_eq!(keys(test), ["accuracy", "length", "reminded", "stored"]);
+    let folder = experiment.output.join("memoria-1");
+    for file in ["metrics.jsonl", "result.json", "model.bpk", "checkpoint/memory-2.memoria"] {
+        assert!(folder.join(file).is_file(), "{file}");
+    }
+    assert!(!experiment.output.join("none-1/checkpoint/memory-2.memoria").exists());
+    let evaluated = experiment.evaluate().unwrap();
+    assert_eq!(evaluated.runs[2].tests, results.runs[2].tests);
+    fs::remove_dir_all(&experiment.output).unwrap();
+}
+
+#[test]
+fn runs_are_gone_on_with_and_not_mixed() {
+    let mut experiment = experiment("resume", &[]);
+    experiment.seeds = vec![0];
+    let results = finished(&experiment);
+    let refused = experiment.run(&Interrupter::new()).unwrap_err().to_string();
+    assert!(refused.contains("--resume"), "{refused}");
+    experiment.resume = true;
+    assert_eq!(finished(&experiment), results);
+    experiment.config.model.width = 32;
+    let refused = experiment.run(&Interrupter::new()).unwrap_err().to_string();
+    assert!(refused.contains("another configuration"), "{refused}");
+    fs::remove_dir_all(&experiment.output).unwrap();
+}
+
+#[test]
+fn an_interrupted_run_leaves_no_result() {
+    let experiment = experiment("interrupted", &[]);
+    let interrupter = Interrupter::new();
+    interrupter.stop(Some("Ctrl-C"));
+    assert_eq!(experiment.run(&interrupter).unwrap(), Outcome::Interrupted);
+    assert!(!experiment.output.join("memoria-0/result.json").exists());
+    fs::remove_dir_all(&experiment.output).unwrap();
+}
+
+#[test]
+fn documents_that_cannot_be_made_end_the_run() {
+    let experiment = experiment("failing", &["data.keys=8", "evaluation.lengths=[1,4]"]);
+    let error = experiment.run(&Interrupter::new()).unwrap_err().to_string();
+    assert!(error.contains("data.keys must be such that there are 32 keys"), "{error}");
+    fs::remove_dir_all(&experiment.output).unwrap();
+}

@@ -1,0 +1,173 @@
+//! A task of one's own, learnt by the crate's model; and a model of one's own.
+
+use std::{path::PathBuf, sync::Arc};
+
+use burn::{
+    module::Module,
+    nn::{Linear, LinearConfig},
+    tensor::{Device, Tensor},
+};
+
+use super::*;
+use crate::{
+    TaskError,
+    config::{EvaluationConfig, MemoryConfig, TrainingConfig},
+    data::{Document, DocumentId, Question, Segment, Task},
+    evaluation::test_documents,
+    model::{ContextName, Decoder, DecoderConfig, ModelConfig},
+};
+
+/// The last of three segments asks for the first one's token.
+#[derive(Debug)]
+struct Echo;
+
+impl Task for Echo {
+    fn vocabulary(&self) -> usize {
+        5
+    }
+
+    fn segment_length(&self) -> usize {
+        2
+    }
+
+    fn document(&self, id: DocumentId) -> Result<Document, TaskError> {
+        use rand::RngExt;
+        let told = id.rng().random_range(0..4);
+        let segment = |tokens: [u32; 2], questions| Segment { tokens: tokens.to_vec(), questions };
+        let question = Question { at: 1, answer: vec![told], told: Some(0) };
+        let (first, last) = (segment([told, 4], vec![]), segment([4, 4], vec![question]));
+        Ok(Document { segments: vec![first, segment([4, 4], vec![]), last] })
+    }
+}
+
+fn training() -> TrainingConfig {
+    TrainingConfig {
+        epochs: 2,
+        epoch_steps: 30,
+        batch: 8,
+        learning_rate: 5e-3,
+        validation: 16,
+        ..TrainingConfig::default()
+    }
+}
+
+fn decoder(context: ContextName, device: &Device) -> Decoder {
+    let config = DecoderConfig {
+        model: ModelConfig { width: 16, ..ModelConfig::default() },
+        memory: MemoryConfig::default(),
+        context,
+        vocabulary: 5,
+        segment_length: 2,
+        seed: 0,
+    };
+    device.seed(3);
+    config.init(device).unwrap()
+}
+
+fn folder(name: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("memoria-training-{name}-{}", std::process::id()))
+}
+
+fn train<M: SegmentModel>(
+    model: M,
+    config: TrainingConfig,
+    trainer: Trainer,
+) -> Result<Trained<M>, TaskError> {
+    let device = Device::flex();
+    let (sizes, epochs) =
+        ([config.batch, config.epoch_steps], [trainer.epochs_done(), config.epochs]);
+    let training = DocumentLoader::training(Arc::new(Echo), 0, sizes, epochs, &device);
+    let validation = DocumentLoader::validation(&training, config.validation);
+    trainer.train(model, Arc::new(training), Arc::new(validation), &device)
+}
+
+#[test]
+fn a_task_of_ones_own_is_learnt() {
+    let device = Device::flex();
+    let accuracy = |context| {
+        let folder = folder(&ContextName::name(context));
+        let model = decoder(context, &device.clone().autodiff());
+        let trainer = Trainer::new(training(), &folder);
+        let Trained::Finished(model) = train(model, training(), trainer).unwrap() else {
+            panic!("finished")
+        };
+        std::fs::remove_dir_all(folder).unwrap();
+        let evaluation = EvaluationConfig::default();
+        let tested = test_documents(&model, &Echo, &evaluation, 1, 0, &device, |_| ());
+        tested.unwrap().1.accuracy()
+    };
+    let [with, without] = [ContextName::Memoria, ContextName::None].map(accuracy);
+    assert!(with > 0.95 && without < 0.45, "{with} with a memory, {without} without");
+}
+
+#[test]
+fn a_training_goes_on_as_if_it_had_not_stopped() {
+    let losses = |folder: &PathBuf| -> Vec<f64> {
+        let metrics = EpochMetrics::read(&folder.join("metrics.jsonl")).unwrap();
+        metrics.iter().map(|metrics| metrics.values["loss"]).collect()
+    };
+    let device = Device::flex().autodiff();
+    let [whole, cut] = [folder("whole"), folder("cut")];
+    let model = || decoder(ContextName::Memoria, &device);
+    train(model(), training(), Trainer::new(training(), &whole)).unwrap();
+    let one = TrainingConfig { epochs: 1, ..training() };
+    train(model(), one.clone(), Trainer::new(one, &cut)).unwrap();
+    let trainer = Trainer::new(training(), &cut).resume();
+    assert_eq!(trainer.epochs_done(), 1);
+    train(model(), training(), trainer).unwrap();
+    let (whole_losses, cut_losses) = (losses(&whole), losses(&cut));
+    assert_eq!((whole_losses.len(), cut_losses.len()), (4, 4));
+    for (whole, cut) in whole_losses.iter().zip(&cut_losses) {
+        assert!((whole - cut).abs() < 1e-3, "{whole_losses:?} {cut_losses:?}");
+    }
+    assert!(whole_losses[3] < whole_losses[1]);
+    [whole, cut].into_iter().for_each(|folder| std::fs::remove_dir_all(folder).unwrap());
+}
+
+/// A model of one's own: it answers from the token before alone, and refuses token 3.
+#[derive(Module, Debug)]
+struct Bigram {
+    output: Linear,
+}
+
+/// It remembers nothing.
+#[derive(Clone, Debug)]
+struct Nothing;
+
+impl CarriedMemory for Nothing {
+    fn detach(&mut self) {}
+
+    fn snapshot(&mut self) -> Result<Option<Vec<u8>>, TaskError> {
+        Ok(None)
+    }
+
+    fn restore(_snapshot: &[u8], _device: &Device) -> Result<Self, TaskError> {
+        Ok(Self)
+    }
+}
+
+impl SegmentModel for Bigram {
+    type Memory = Nothing;
+
+    fn memory(&self) -> Result<Nothing, TaskError> {
+        Ok(Nothing)
+    }
+
+    fn logits(&self, batch: &Batch, _memory: &mut Nothing) -> Result<Tensor<2>, TaskError> {
+        if batch.tokens.to_data().iter::<i64>().any(|token| token == 3) {
+            return Err(TaskError::option("tokens", "below 3", 3));
+        }
+        let places = batch.tokens.dims().iter().product::<usize>();
+        let tokens = batch.tokens.clone().reshape([places]).one_hot::<2>(5).float();
+        Ok(self.output.forward(tokens.select(0, batch.asked.clone())))
+    }
+}
+
+#[test]
+fn what_a_step_fails_of_ends_the_training() {
+    let folder = folder("failing");
+    let model = Bigram { output: LinearConfig::new(5, 5).init(&Device::flex().autodiff()) };
+    let error = train(model, training(), Trainer::new(training(), &folder)).unwrap_err();
+    assert_eq!(error.to_string(), "tokens must be below 3, got 3");
+    std::fs::remove_dir_all(folder).unwrap();
+}
