@@ -17,7 +17,7 @@ use burn::{
     tensor::{Device, Tensor, TensorData},
 };
 use clap::Parser;
-use memoria::{EngramId, LifespanGain, Memoria, MemoriaConfig, Reminded};
+use memoria::{EngramId, LifespanGain, Memoria, MemoriaConfig, Recall};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
@@ -114,7 +114,7 @@ fn step(
     memory: &mut Memoria<Dispatch>,
     rng: &mut ChaCha8Rng,
     device: &Device,
-) -> Result<(Duration, Reminded<Dispatch>), Box<dyn Error>> {
+) -> Result<(Duration, Recall<Dispatch>), Box<dyn Error>> {
     let numbers: Vec<f32> =
         StandardNormal.sample_iter(&mut *rng).take(ROWS * WIDTH * DIM).collect();
     let data = Tensor::<3>::from_data(TensorData::new(numbers, [ROWS, WIDTH, DIM]), device);

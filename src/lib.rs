@@ -67,8 +67,8 @@
 pub use memoria_core::{
     Connection, Correlation, Costs, Engram, EngramCounts, EngramId, EngramKind, Invariant,
     LifespanGain, LongTermSearch, Memoria, MemoriaConfig, MemoriaError, MemoryUse, Pooling,
-    Recollection, Reminded, Restore, Restored, RowState, ShortTermSearch, Snapshot, SnapshotInfo,
-    State, Storage, Wiring, history,
+    Reached, Recall, Restore, Restored, RowState, SearchStage, SearchTrace, ShortTermSearch,
+    Snapshot, SnapshotInfo, Stages, State, Storage, Wiring, history,
 };
 
 /// Whole transformers with a memory, and their weights: GPT-2, BERT and RoBERTa. Feature `models`.

@@ -199,20 +199,13 @@ impl MemoriaConfig {
     /// # Errors
     ///
     /// [`MemoriaError::InvalidConfig`] if [`initial_lifespan`](Self::initial_lifespan) is not above 0
-    /// and finite, or if the [wiring](Self::wiring) is [`Wiring::Random`], which is not there yet.
+    /// and finite.
     pub fn validate(&self) -> Result<(), MemoriaError> {
         if !(self.initial_lifespan.is_finite() && self.initial_lifespan > 0.0) {
             return Err(MemoriaError::InvalidConfig {
                 field: "initial_lifespan",
                 expected: "a finite number of steps above 0",
                 got: self.initial_lifespan.to_string(),
-            });
-        }
-        if self.wiring == Wiring::Random {
-            return Err(MemoriaError::InvalidConfig {
-                field: "wiring",
-                expected: "co_firing",
-                got: "random".to_owned(),
             });
         }
         Ok(())

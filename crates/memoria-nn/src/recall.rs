@@ -2,7 +2,7 @@ use burn::{
     backend::Dispatch,
     tensor::{Bool, Tensor},
 };
-use memoria_core::{EngramId, Recollection, Reminded};
+use memoria_core::{EngramId, Stages};
 
 /// What a model attends to in one segment.
 #[derive(Clone, Debug)]
@@ -11,7 +11,7 @@ pub struct Recall {
     pub working: Tensor<3>,
     /// The reminded memories, or `None` if no row is reminded of anything.
     pub reminded: Option<RemindedMemories>,
-    pub(crate) ids: Reminded<Dispatch>,
+    pub(crate) ids: memoria_core::Recall<Dispatch>,
 }
 
 /// Reminded memories of all rows.
@@ -40,7 +40,7 @@ impl Recall {
     }
 
     /// How each row came to be reminded.
-    pub fn recollections(&self) -> &[Recollection] {
-        self.ids.recollections()
+    pub fn stages(&self) -> &[Stages] {
+        self.ids.stages()
     }
 }

@@ -6,8 +6,8 @@ use burn::{
     tensor::{Bool, Device, Tensor, TensorData},
 };
 use memoria_core::{
-    Costs, LifespanGain, Memoria, MemoriaConfig, MemoriaError, Reminded, Restore, Restored,
-    Snapshot, SnapshotInfo, State, history::History,
+    Costs, LifespanGain, Memoria, MemoriaConfig, MemoriaError, Restore, Restored, Snapshot,
+    SnapshotInfo, State, history::History,
 };
 
 use crate::{Recall, RemindedMemories, window::GradientWindow};
@@ -377,7 +377,7 @@ impl MemoriaState {
         Ok(())
     }
 
-    fn attended(&self, working: Tensor<3>, ids: Reminded<Dispatch>) -> Recall {
+    fn attended(&self, working: Tensor<3>, ids: memoria_core::Recall<Dispatch>) -> Recall {
         let device = working.device();
         let reminded = ids.data().cloned().map(|data| {
             let shape = [ids.batch(), ids.width()];

@@ -6,7 +6,7 @@ use burn::{
     backend::Dispatch,
     tensor::{Device, Int, Tensor, TensorData},
 };
-use memoria_core::{EngramId, Reminded};
+use memoria_core::EngramId;
 
 #[derive(Clone, Debug)]
 struct Segment {
@@ -37,7 +37,7 @@ impl GradientWindow {
     }
 
     /// Keeps the memories of a new segment, and drops those that are now too old.
-    pub(crate) fn push(&mut self, memories: &Tensor<3>, reminded: &Reminded<Dispatch>) {
+    pub(crate) fn push(&mut self, memories: &Tensor<3>, reminded: &memoria_core::Recall<Dispatch>) {
         if self.bptt == 0 || !memories.is_autodiff() {
             return;
         }
@@ -55,7 +55,11 @@ impl GradientWindow {
     }
 
     /// Reminded memories `[batch, k, d_model]`, with those of the window's segments as they were made.
-    pub(crate) fn track(&self, stored: Tensor<3>, reminded: &Reminded<Dispatch>) -> Tensor<3> {
+    pub(crate) fn track(
+        &self,
+        stored: Tensor<3>,
+        reminded: &memoria_core::Recall<Dispatch>,
+    ) -> Tensor<3> {
         let [batch, width, d_model] = stored.dims();
         let device = stored.device();
         // Everything flattened to rows of one matrix: first what is stored, then segment by segment.

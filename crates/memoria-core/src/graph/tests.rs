@@ -89,7 +89,7 @@ impl Judged {
 
     /// Compares every row, every pair, and every walk to the strongest.
     fn check(&mut self) {
-        self.log.verify(&self.living, self.long_term, &self.records).unwrap();
+        self.log.verify(&self.living, self.long_term, &self.records, None).unwrap();
         let living = self.living.clone();
         for &here in &living {
             let mut counts = Counts::default();

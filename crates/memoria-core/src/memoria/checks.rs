@@ -3,7 +3,7 @@
 use burn::backend::{Backend, TensorMetadata, tensor::FloatTensor};
 
 use super::Memoria;
-use crate::{LifespanGain, MemoriaError, Reminded, row::Row, store::available_memory};
+use crate::{LifespanGain, MemoriaError, Recall, step::Lane, store::available_memory};
 
 /// Rows that take more bytes than this are compared with the memory available.
 const ROWS_LOOKED_AT: u64 = 1 << 26;
@@ -27,7 +27,7 @@ impl<B: Backend> Memoria<B> {
             }
         }
         if let Some(store) = &self.store {
-            let fixed = [("batch", self.rows.len(), batch), ("hidden", store.dim(), dim)];
+            let fixed = [("batch", self.lanes.len(), batch), ("hidden", store.dim(), dim)];
             for (dimension, expected, got) in fixed {
                 if expected != got {
                     return Err(MemoriaError::WrongDimension { tensor, dimension, expected, got });
@@ -47,7 +47,7 @@ impl<B: Backend> Memoria<B> {
     pub(super) fn check_ids(&self, count: usize, absent: &[usize]) -> Result<(), MemoriaError> {
         let waiting: u64 = self.incoming.iter().map(|incoming| incoming.count as u64).sum();
         let requested = waiting + count as u64;
-        for (row, left) in self.rows.iter().map(Row::ids_left).enumerate() {
+        for (row, left) in self.lanes.iter().map(|lane| lane.ids_left()).enumerate() {
             if requested > left && !absent.contains(&row) {
                 return Err(MemoriaError::IdsExhausted { row, left, requested });
             }
@@ -57,7 +57,7 @@ impl<B: Backend> Memoria<B> {
 
     /// Refuses more rows than there is memory for, before anything is made of them.
     pub(super) fn check_batch(&self, batch: usize) -> Result<(), MemoriaError> {
-        check_new_rows(batch.saturating_sub(self.rows.len()))
+        check_new_rows(batch.saturating_sub(self.lanes.len()))
     }
 
     fn check_device(
@@ -77,7 +77,7 @@ impl<B: Backend> Memoria<B> {
 
     pub(super) fn check_gain(
         &self,
-        reminded: &Reminded<B>,
+        reminded: &Recall<B>,
         gain: &LifespanGain<B>,
     ) -> Result<(), MemoriaError> {
         match gain {
@@ -109,7 +109,7 @@ impl<B: Backend> Memoria<B> {
 }
 
 fn check_host_gain<B: Backend>(
-    reminded: &Reminded<B>,
+    reminded: &Recall<B>,
     rows: &[Vec<f32>],
 ) -> Result<(), MemoriaError> {
     if rows.len() != reminded.batch() {
@@ -133,7 +133,7 @@ fn check_host_gain<B: Backend>(
 
 /// Refuses more rows than there is memory for, which they take even if they are empty.
 pub(crate) fn check_new_rows(count: usize) -> Result<(), MemoriaError> {
-    let requested = (count as u64).saturating_mul(size_of::<Row>() as u64);
+    let requested = (count as u64).saturating_mul(size_of::<Lane>() as u64);
     if requested > ROWS_LOOKED_AT
         && let Some(available) = available_memory()
         && requested > available

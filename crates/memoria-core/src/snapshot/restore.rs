@@ -7,9 +7,9 @@ use crate::{
     Memoria, MemoriaError, Storage,
     files::sealed::Unsealer,
     id::{Entry, Slot},
-    incoming::largest_squared_norm,
     memoria::check_new_rows,
     row::Row,
+    step::largest_squared_norm,
     store::VectorStore,
 };
 

@@ -6,3 +6,4 @@ mod finite_data;
 mod limits;
 mod query;
 mod support;
+mod tracing;
