@@ -1,6 +1,6 @@
-//! Whether a step costs the same however many engrams are stored, and what an engram takes.
+//! What a step costs with many engrams stored, by the way long-term memory is searched, and what an engram takes.
 //!
-//! One row is filled by running steps whose gains keep everybody alive. Prints one JSON object per line:
+//! One row is filled by running steps whose gains keep all engrams alive. Prints one JSON object per line:
 //! one for each number of long-term engrams, with the steps taken since the one before. `README.md`
 //! tells what is measured and how.
 
@@ -21,14 +21,14 @@ use burn::{
     tensor::{Device, FloatDType, Tensor, TensorData},
 };
 use clap::{Parser, ValueEnum};
-use memoria::{LifespanGain, Memoria, MemoriaConfig, Storage};
+use memoria::{LifespanGain, LongTermSearch, Memoria, MemoriaConfig, Recall, Storage};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use serde::Serialize;
 
 use device::DeviceChoice;
-use support::{median, milliseconds, resident_bytes, rounded};
+use support::{median, memory_bandwidth, milliseconds, read_bandwidth, resident_bytes, rounded};
 
 /// Working memories per step.
 const WIDTH: usize = 64;
@@ -46,6 +46,15 @@ struct Options {
     /// Dimensions of the vectors.
     #[arg(long, value_delimiter = ',', default_value = "64,256", overrides_with = "dims")]
     dims: Vec<usize>,
+    /// How long-term memory is searched.
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        default_value = "walk,nearest",
+        overrides_with = "searches"
+    )]
+    searches: Vec<SearchChoice>,
     /// The float type of the vectors.
     #[arg(long, value_enum, default_value = "f32")]
     float: Float,
@@ -73,6 +82,25 @@ enum Float {
     Bf16,
 }
 
+impl Float {
+    /// In bytes.
+    fn size(self) -> usize {
+        match self {
+            Self::F32 => 4,
+            Self::F16 | Self::Bf16 => 2,
+        }
+    }
+}
+
+#[derive(Clone, Copy, ValueEnum, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum SearchChoice {
+    Walk,
+    Nearest,
+    #[value(name = "walk_and_nearest")]
+    WalkAndNearest,
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 enum Place {
     Auto,
@@ -83,15 +111,23 @@ enum Place {
 /// What is printed of a memory of one size.
 #[derive(Serialize)]
 struct Measurement {
+    search: SearchChoice,
+    /// Long-term engrams.
+    engrams: usize,
     dim: usize,
-    long_term_engrams: usize,
     steps: usize,
     ms_per_step: f64,
+    /// What the bytes that a step must touch take at the bandwidth of this machine's memory: those of working
+    /// engrams, of what a walk found and of what is reminded, copied, or else of a code of one byte a number for
+    /// every long-term engram, read. `null` on a device, or in a quick run.
+    floor_ms: Option<f64>,
+    times_floor: Option<f64>,
     /// Of all steps since the last size, those of the growth included.
     slowest_ms: f64,
     slowest_to_median: f64,
     /// The time of a step beside that at the first size.
     times_first: f64,
+    bytes_per_engram: f64,
     bookkeeping_bytes_per_engram: f64,
     vector_bytes_per_engram: f64,
     /// What became resident since before the first step, all of it; `null` where the system does not
@@ -104,31 +140,45 @@ fn main() -> Result<(), Box<dyn Error>> {
     if options.quick || !options.bench {
         options.engrams = vec![1_000, 3_000];
     }
-    if let [dim] = options.dims[..] {
+    if let ([dim], [search]) = (&options.dims[..], &options.searches[..]) {
+        let (dim, search) = (*dim, *search);
         if let Some(&engrams) = options.engrams.iter().max().filter(|_| !options.cold) {
             // So that it is the memory that is timed, not a virtual machine that gets its own pages.
             black_box(vec![1.0f32; dim * engrams]);
         }
-        return fill(dim, &options);
+        return fill(dim, search, &options);
     }
     for dim in options.dims {
-        // In a process of its own: pages that another dimension left would make small sizes look faster.
-        let mut command = Command::new(env::current_exe()?);
-        let status =
-            command.args(env::args().skip(1)).args(["--dims", &dim.to_string()]).status()?;
-        if !status.success() {
-            return Err(format!("dimension {dim}: {status}").into());
+        for search in &options.searches {
+            let name = search.to_possible_value().map(|value| value.get_name().to_owned());
+            let [dim, search] = [dim.to_string(), name.unwrap_or_default()];
+            // In a process of its own: pages that another run left would make small sizes look faster.
+            let mut command = Command::new(env::current_exe()?);
+            let chosen = ["--dims", &dim, "--searches", &search];
+            let status = command.args(env::args().skip(1)).args(chosen).status()?;
+            if !status.success() {
+                return Err(format!("dimension {dim}, {search}: {status}").into());
+            }
         }
     }
     Ok(())
 }
 
 /// Fills a row, and prints a measurement at each size.
-fn fill(dim: usize, options: &Options) -> Result<(), Box<dyn Error>> {
+fn fill(dim: usize, search: SearchChoice, options: &Options) -> Result<(), Box<dyn Error>> {
+    let is_quick = options.quick || !options.bench;
+    // What a device of its own has for bandwidth is not known here.
+    let bandwidth = (options.device.is_host() && !is_quick)
+        .then(|| Bandwidth { copy: memory_bandwidth(), read: read_bandwidth() });
     let device = options.device.device();
     let mut rng = ChaCha8Rng::seed_from_u64(0);
-    // Everybody is reminded in the step after its own, and gains enough for good.
-    let config = MemoriaConfig::new(WIDTH, WIDTH, 10, 3.0, WIDTH);
+    // Every engram is reminded in the step after its own, and gains enough for good.
+    let config =
+        MemoriaConfig::new(WIDTH, WIDTH, 10, 3.0, WIDTH).with_long_term_search(match search {
+            SearchChoice::Walk => LongTermSearch::Walk,
+            SearchChoice::Nearest => LongTermSearch::Nearest,
+            SearchChoice::WalkAndNearest => LongTermSearch::WalkAndNearest,
+        });
     let storage = match options.storage {
         Place::Auto => Storage::Auto,
         Place::Device => Storage::Device,
@@ -139,31 +189,41 @@ fn fill(dim: usize, options: &Options) -> Result<(), Box<dyn Error>> {
     let mut first = None;
     let (mut steps, mut long_term) = (0usize, 0);
     for &engrams in &options.engrams {
-        let mut times = Vec::new();
+        let (mut times, mut touched) = (Vec::new(), 0);
         while long_term < engrams || times.len() < TIMED {
             let data = working_memory(dim, options.float, &mut rng, &device);
-            let time = step(&mut memory, data, &device)?;
+            let (time, reminded) = step(&mut memory, data, &device)?;
             times.push(time);
+            touched = touched_vectors(&reminded);
             steps += 1;
-            // Nobody dies, so that only those of the last two steps are not long-term.
+            // None dies, so that only those of the last two steps are not long-term.
             long_term = WIDTH * (steps - 1);
         }
         let memory_use = memory.memory_use();
         let living = memory.state()?.row(0)?.counts();
-        assert_eq!(living.long_term, long_term, "everybody is to stay alive");
+        assert_eq!(living.long_term, long_term, "all are to stay alive");
         let timed = &times[times.len() - TIMED..];
         let time = median(timed);
         let slowest = times.iter().max().map_or(0.0, Duration::as_secs_f64);
         let per_engram = |bytes: u64| rounded(bytes as f64 / living.total() as f64);
         let since = |before: u64| Some(per_engram(resident_bytes()?.saturating_sub(before)));
+        let floor = bandwidth.as_ref().map(|bandwidth| {
+            let codes = if matches!(search, SearchChoice::Walk) { 0 } else { living.long_term };
+            let copied = (touched * dim * options.float.size()) as f64 / bandwidth.copy;
+            copied + (codes * dim) as f64 / bandwidth.read
+        });
         let measured = Measurement {
+            search,
+            engrams: living.long_term,
             dim,
-            long_term_engrams: living.long_term,
             steps,
             ms_per_step: milliseconds(time),
+            floor_ms: floor.map(milliseconds),
+            times_floor: floor.map(|floor| rounded(time / floor)),
             slowest_ms: milliseconds(slowest),
             slowest_to_median: rounded(slowest / time),
             times_first: rounded(time / *first.get_or_insert(time)),
+            bytes_per_engram: per_engram(memory_use.vectors + memory_use.bookkeeping),
             bookkeeping_bytes_per_engram: per_engram(memory_use.bookkeeping),
             vector_bytes_per_engram: per_engram(memory_use.vectors),
             resident_bytes_per_engram: resident_before.and_then(since),
@@ -173,12 +233,25 @@ fn fill(dim: usize, options: &Options) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// One step and the time it took.
+/// In bytes per second, of all cores.
+struct Bandwidth {
+    copy: f64,
+    read: f64,
+}
+
+/// Vectors that a step reads or writes, but for codes: the working ones, those that a walk found, and those that
+/// are reminded, read and written.
+fn touched_vectors(reminded: &Recall<Dispatch>) -> usize {
+    let found = reminded.stages().iter().map(|row| row.found_ltm.len()).sum::<usize>();
+    WIDTH + found + 2 * reminded.ids(0).len()
+}
+
+/// One step: the time it took, and what it was reminded of.
 fn step(
     memory: &mut Memoria<Dispatch>,
     data: FloatTensor<Dispatch>,
     device: &Device,
-) -> Result<Duration, Box<dyn Error>> {
+) -> Result<(Duration, Recall<Dispatch>), Box<dyn Error>> {
     device.sync()?;
     let started = Instant::now();
     memory.add_working_memory(data)?;
@@ -186,7 +259,7 @@ fn step(
     let gains = LifespanGain::Host(vec![vec![GAIN; reminded.ids(0).len()]]);
     memory.adjust(&reminded, gains)?;
     device.sync()?;
-    Ok(started.elapsed())
+    Ok((started.elapsed(), reminded))
 }
 
 /// Standard normal numbers, `[1, WIDTH, dim]`.

@@ -44,6 +44,24 @@ fn status_kilobytes(field: &str) -> Option<u64> {
     value.trim().strip_suffix("kB")?.trim().parse().ok()
 }
 
+/// Bytes per second that all cores together read: the best of several passes.
+pub(crate) fn read_bandwidth() -> f64 {
+    const BYTES: usize = 1 << 28;
+    let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let from = vec![1u64; BYTES / size_of::<u64>()];
+    let pass = || {
+        let started = Instant::now();
+        thread::scope(|scope| {
+            for part in from.chunks(from.len().div_ceil(threads)) {
+                scope.spawn(|| black_box(part.iter().fold(0, |sum: u64, &x| sum.wrapping_add(x))));
+            }
+        });
+        started.elapsed()
+    };
+    let best = (0..6).map(|_| pass()).min().unwrap_or_default();
+    BYTES as f64 / best.as_secs_f64()
+}
+
 /// Bytes per second that all cores together copy from one part of memory to another, those read and
 /// those written: the best of several passes.
 pub(crate) fn memory_bandwidth() -> f64 {

@@ -3,6 +3,7 @@
 
 pub(crate) mod bit_set;
 pub(crate) mod calendar;
+pub(crate) mod changes;
 pub(crate) mod chunked_vec;
 pub(crate) mod counters;
 pub(crate) mod lifespan;

@@ -28,6 +28,7 @@ use crate::{
     threads::are_worth_sharing,
 };
 pub(crate) use checks::check_new_rows;
+use checks::check_query_size;
 use search::{Asked, GivenQuery};
 
 /// A memory of independent rows, one per sequence of a batch.
@@ -227,7 +228,8 @@ impl<B: Backend> Memoria<B> {
     ///
     /// As [`remind`](Self::remind), and for the query [`MemoriaError::WrongRank`],
     /// [`MemoriaError::EmptyDimension`] also for `q` = 0, [`MemoriaError::WrongDimension`],
-    /// [`MemoriaError::WrongDType`], [`MemoriaError::WrongDevice`], and [`MemoriaError::NonFiniteQuery`]:
+    /// [`MemoriaError::WrongDType`], [`MemoriaError::WrongDevice`], [`MemoriaError::OutOfMemory`] if it does not
+    /// fit in the host's memory, and [`MemoriaError::NonFiniteQuery`]:
     /// nothing has fired then, and the call may be repeated with another query.
     pub fn remind_for(&mut self, query: FloatTensor<B>) -> Result<Recall<B>, MemoriaError> {
         let [batch, count, dim] = self.check_data("query", &query)?;
@@ -235,6 +237,7 @@ impl<B: Backend> Memoria<B> {
             let (tensor, dimension, got) = ("query", "vector", vec![batch, count, dim]);
             return Err(MemoriaError::EmptyDimension { tensor, dimension, got });
         }
+        check_query_size([batch, count, dim], query.dtype())?;
         let vectors = B::float_reshape(B::float_detach(query), Shape::new([batch * count, dim]));
         self.remind_of(Some(GivenQuery { vectors, count }))
     }
@@ -282,13 +285,15 @@ impl<B: Backend> Memoria<B> {
     /// # Errors
     ///
     /// As [`add_working_memory`](Self::add_working_memory) and [`remind`](Self::remind);
-    /// [`MemoriaError::NonFiniteQuery`].
+    /// [`MemoriaError::NonFiniteQuery`]; [`MemoriaError::OutOfMemory`] if the query does not fit in the
+    /// host's memory.
     pub fn peek(&mut self, query: FloatTensor<B>) -> Result<Recall<B>, MemoriaError> {
         let [batch, count, dim] = self.check_data("query", &query)?;
         if count == 0 || self.store.is_none() {
             self.settle()?;
             return Ok(Recall::nothing(batch));
         }
+        check_query_size([batch, count, dim], query.dtype())?;
         let vectors = B::float_reshape(B::float_detach(query), Shape::new([batch * count, dim]));
         let query = Some(GivenQuery { vectors, count });
         let found = self.search(&Asked { query, fires: false })?;

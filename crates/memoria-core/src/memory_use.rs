@@ -7,6 +7,7 @@ pub struct MemoryUse {
     pub vectors: u64,
     /// For everything else: identities, lifespans, the firing log, what the search works with. On the host
     /// that includes codes of two bytes a number for the short-term vectors, if these are more than a million
-    /// numbers.
+    /// numbers, and of one byte a number, with twelve bytes a vector, for long-term vectors that are searched for
+    /// [the nearest](crate::LongTermSearch), if a row has more than some 65,000 numbers of them.
     pub bookkeeping: u64,
 }

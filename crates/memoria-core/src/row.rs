@@ -10,6 +10,7 @@ use crate::{
     Engram, EngramCounts, EngramId,
     bookkeeping::{
         calendar::Calendar,
+        changes::Changes,
         chunked_vec::ChunkedVec,
         counters::Counts,
         lifespan::Lifespan,
@@ -28,6 +29,8 @@ pub(crate) struct Row {
     working: Vec<Member>,
     short_term: VecDeque<Member>,
     long_term: ChunkedVec<Entry>,
+    /// Where that list has changed since its codes were brought up to date, if there are any.
+    pub(crate) long_term_changes: Changes,
     calendar: Calendar,
     log: FiringLog,
     /// Who has just become long-term, and who has just died.
@@ -126,6 +129,7 @@ impl Row {
         promoted.extend(self.short_term.drain(..leaving));
         for &Member { id, entry } in &promoted {
             self.records.get_mut(entry).place = Place::long_term(self.long_term.len());
+            self.long_term_changes.note(self.long_term.len(), self.long_term.len());
             self.long_term.push(entry);
             if let Some(recorder) = &mut self.recorder {
                 recorder.promoted(id);
@@ -260,6 +264,7 @@ impl Row {
         (members + self.passing.0.capacity() + self.passing.1.capacity()) * size_of::<Member>()
             + self.records.bytes()
             + self.long_term.bytes()
+            + self.long_term_changes.bytes()
             + self.calendar.bytes()
             + self.log.bytes()
             + self.recorder.as_ref().map_or(0, |recorder| recorder.bytes())
@@ -308,6 +313,7 @@ impl Row {
             match place.position() {
                 Some(position) => {
                     self.long_term.swap_remove(position);
+                    self.long_term_changes.note(position, self.long_term.len());
                     if let Some(&moved) = self.long_term.get(position) {
                         self.records.get_mut(moved).place = place;
                     }

@@ -30,7 +30,7 @@ pub use found::Stages;
 pub use trace::{Reached, SearchStage, SearchTrace};
 pub(crate) use workspace::SearchWorkspace;
 
-use crate::{MemoriaConfig, row::Row};
+use crate::{MemoriaConfig, id::Member, row::Row, store::Pruned};
 
 /// The search of one row on its way.
 #[derive(Debug)]
@@ -63,6 +63,27 @@ pub(crate) enum Ask {
     Nearest(usize),
 }
 
+/// What is known of the candidates.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Answer<'a> {
+    /// Nothing: it was not asked.
+    Nothing,
+    /// Their scores.
+    Scores(&'a [f64]),
+    /// Which are certainly chosen, and the scores of those that may be.
+    Pruned(&'a Pruned),
+}
+
+impl<'a> Answer<'a> {
+    /// The scores of all candidates, if they are known.
+    fn scores(self) -> Option<&'a [f64]> {
+        match self {
+            Self::Scores(scores) => Some(scores),
+            Self::Nothing | Self::Pruned(_) => None,
+        }
+    }
+}
+
 impl Search {
     /// Lists the short-term engrams that are candidates. If an adjustment of the row `is_due`, those that it
     /// will have after it; some of them may die in it.
@@ -87,22 +108,27 @@ impl Search {
         self.ask
     }
 
-    /// Goes through the next stage, with the scores of the candidates if it asked for them.
+    /// What a walk has visited, in order of id.
+    pub(crate) fn visited(&self) -> &[Member] {
+        self.found.visited()
+    }
+
+    /// Goes through the next stage, with what it asked for.
     pub(crate) fn answer(
         &mut self,
         row: &mut Row,
         workspace: &mut SearchWorkspace,
-        scores: Option<&[f64]>,
+        answer: Answer<'_>,
         config: &MemoriaConfig,
     ) {
         let Self { stage, ask, is_traced, found } = self;
         (*stage, *ask) = match *stage {
             Stage::ShortTerm => {
-                short_term::choose(row, workspace, scores, config);
+                short_term::choose(row, workspace, answer, config);
                 (Stage::LongTerm, long_term::find(row, workspace, config, *is_traced, found))
             }
             Stage::LongTerm => {
-                long_term::choose(workspace, scores, config, found);
+                long_term::choose(workspace, answer.scores(), config, found);
                 found.conclude(&workspace.chosen, row.working());
                 if *is_traced && !found.reminded().is_empty() {
                     workspace.candidates.list(row, found.reminded().iter().copied());
@@ -112,7 +138,7 @@ impl Search {
                 }
             }
             Stage::Trace => {
-                trace::note(found, workspace, scores.unwrap_or_default(), config);
+                trace::note(found, workspace, answer.scores().unwrap_or_default(), config);
                 (Stage::Done, None)
             }
             Stage::Done => (Stage::Done, None),

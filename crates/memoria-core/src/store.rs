@@ -23,7 +23,9 @@ pub use available_memory::available_memory_of;
 use device::DeviceVectors;
 pub(crate) use device::squared_norms;
 use host::HostVectors;
-pub(crate) use host::{Codes, are_worth_coding};
+pub(crate) use host::{
+    LongTermCodes, LongTermList, Pruned, QuantizedVectors, are_worth_quantizing,
+};
 pub(crate) use reading::read;
 pub(crate) use scoring::{Metric, Query};
 use slots::Slots;
@@ -147,7 +149,7 @@ impl<B: Backend> VectorStore<B> {
 
     /// How many slots there are to a piece of vectors that is worth handling at once.
     pub(crate) fn slots_at_once(&self) -> usize {
-        (AT_ONCE / (self.dim * self.dtype.size())).max(1)
+        (AT_ONCE / vector_bytes(self.dim, self.dtype)).max(1)
     }
 
     /// Bytes set aside for vectors.
@@ -162,4 +164,10 @@ impl<B: Backend> VectorStore<B> {
     pub(crate) fn bookkeeping_bytes(&self) -> usize {
         self.slots.bytes()
     }
+}
+
+/// Bytes of a vector. Dimensions of tensors that are views of few numbers may be as large as numbers go:
+/// a size that cannot be counted is the largest there is, which nothing has memory for.
+fn vector_bytes(dim: usize, dtype: DType) -> usize {
+    dim.saturating_mul(dtype.size())
 }

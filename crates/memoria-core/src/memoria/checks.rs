@@ -1,12 +1,12 @@
 //! What is refused before anything is done.
 
-use burn::backend::{Backend, TensorMetadata, tensor::FloatTensor};
+use burn::backend::{Backend, DType, TensorMetadata, tensor::FloatTensor};
 
 use super::Memoria;
 use crate::{LifespanGain, MemoriaError, Recall, step::Lane, store::available_memory};
 
-/// Rows that take more bytes than this are compared with the memory available.
-const ROWS_LOOKED_AT: u64 = 1 << 26;
+/// What takes more bytes than this is compared with the memory available.
+const LOOKED_AT_ABOVE: u64 = 1 << 26;
 
 impl<B: Backend> Memoria<B> {
     /// The dimensions of working memories, if they fit this memory.
@@ -46,7 +46,7 @@ impl<B: Backend> Memoria<B> {
     /// Refuses more engrams than a row has identities for that is not absent.
     pub(super) fn check_ids(&self, count: usize, absent: &[usize]) -> Result<(), MemoriaError> {
         let waiting: u64 = self.incoming.iter().map(|incoming| incoming.count as u64).sum();
-        let requested = waiting + count as u64;
+        let requested = waiting.saturating_add(count as u64);
         for (row, left) in self.lanes.iter().map(|lane| lane.ids_left()).enumerate() {
             if requested > left && !absent.contains(&row) {
                 return Err(MemoriaError::IdsExhausted { row, left, requested });
@@ -133,8 +133,18 @@ fn check_host_gain<B: Backend>(
 
 /// Refuses more rows than there is memory for, which they take even if they are empty.
 pub(crate) fn check_new_rows(count: usize) -> Result<(), MemoriaError> {
-    let requested = (count as u64).saturating_mul(size_of::<Lane>() as u64);
-    if requested > ROWS_LOOKED_AT
+    check_available((count as u64).saturating_mul(size_of::<Lane>() as u64))
+}
+
+/// Refuses a query `[batch, n, hidden_dim]` that is larger than the memory available. A tensor that is
+/// a view of few numbers may have any size, but what is compared is computed from all of them.
+pub(super) fn check_query_size(dims: [usize; 3], dtype: DType) -> Result<(), MemoriaError> {
+    let bytes = |bytes: u64, size: usize| bytes.saturating_mul(size as u64);
+    check_available(dims.into_iter().fold(dtype.size() as u64, bytes))
+}
+
+fn check_available(requested: u64) -> Result<(), MemoriaError> {
+    if requested > LOOKED_AT_ABOVE
         && let Some(available) = available_memory()
         && requested > available
     {

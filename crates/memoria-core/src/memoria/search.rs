@@ -11,7 +11,7 @@ use crate::{
     id::Slot,
     search::{Found, Search},
     step::{Due, Lane, RowSearch, Scoring, check_query_norms, fire, width},
-    store::{Metric, Query, VectorStore, are_worth_coding, squared_norms},
+    store::{Metric, Query, VectorStore, are_worth_quantizing, squared_norms},
 };
 
 /// What all rows are compared with, and what comes of it.
@@ -80,7 +80,7 @@ impl<B: Backend> Memoria<B> {
         let (config, is_traced) = (self.config, self.traces_searches);
         let short_term: usize = self.lanes.iter().map(|lane| lane.short_term().len()).sum();
         let scoring = Scoring {
-            by_codes: are_worth_coding(short_term * store.dim()),
+            by_codes: are_worth_quantizing(short_term * store.dim()),
             // Threads that have rows of their own do not help each other with single rows.
             is_shared: is_shared && self.lanes.len() < rayon::current_num_threads(),
         };
@@ -99,13 +99,13 @@ impl<B: Backend> Memoria<B> {
                 }
             };
             let mut search = RowSearch::new(query, search);
-            search.ask(lane, store, &config, scoring);
+            search.ask(lane, store, scoring);
             meter.was_data();
             search.go_on(lane, &config);
             while !search.is_done() {
                 if search.asks() {
                     meter.was_control();
-                    search.ask(lane, store, &config, scoring);
+                    search.ask(lane, store, scoring);
                     meter.was_data();
                 }
                 search.go_on(lane, &config);
@@ -194,7 +194,7 @@ impl<B: Backend> Memoria<B> {
         // Devices order their work by the thread it comes from.
         for (lane, search) in self.lanes.iter_mut().zip(searches) {
             if let Some(search) = search {
-                search.ask(lane, store, &self.config, scoring);
+                search.ask(lane, store, scoring);
                 asked.extend(search.to_read());
             }
         }

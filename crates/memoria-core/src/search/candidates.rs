@@ -21,11 +21,12 @@ impl Candidates {
         self.find_slots(row);
     }
 
-    /// As [`list`](Self::list), for members in any order.
+    /// As [`list`](Self::list), for members in any order, some of them twice.
     pub(crate) fn list_sorted(&mut self, row: &Row, members: impl Iterator<Item = Member>) {
         self.members.clear();
         self.members.extend(members);
         self.members.sort_unstable();
+        self.members.dedup();
         self.find_slots(row);
     }
 

@@ -1,6 +1,6 @@
 //! Which short-term engrams a row is reminded of.
 
-use super::{Ask, Candidates, SearchWorkspace, draw::Draw};
+use super::{Answer, Ask, Candidates, SearchWorkspace, draw::Draw};
 use crate::{MemoriaConfig, ShortTermSearch, row::Row};
 
 /// Lists the candidates; what has to be known of them. If an adjustment `is_due`, they are those that the row
@@ -22,12 +22,11 @@ pub(super) fn list(
     asks.then_some(Ask::ShortTerm(wanted))
 }
 
-/// Puts the candidates that the row is reminded of into `workspace.chosen`, in order of id. Without scores all
-/// are alike.
+/// Puts the candidates that the row is reminded of into `workspace.chosen`, in order of id.
 pub(super) fn choose(
     row: &Row,
     workspace: &mut SearchWorkspace,
-    scores: Option<&[f64]>,
+    answer: Answer<'_>,
     config: &MemoriaConfig,
 ) {
     let SearchWorkspace { candidates, chosen, ranking, .. } = workspace;
@@ -35,14 +34,20 @@ pub(super) fn choose(
     let lives = candidates.lives(row);
     let living = || candidates.members().iter().copied().filter(lives);
     chosen.clear();
-    match (config.short_term_search, scores) {
-        (ShortTermSearch::Nearest, Some(scores)) => {
+    match (config.short_term_search, answer) {
+        (ShortTermSearch::Nearest, Answer::Scores(scores)) => {
             let scored = candidates.members().iter().copied().zip(scores.iter().copied());
-            // A score that is no number is certainly not among the best.
-            let scored = scored.filter(|(member, score)| !score.is_nan() && lives(member));
+            let scored = scored.filter(|(member, _)| lives(member));
             chosen.extend_from_slice(ranking.best(scored, wanted));
         }
-        (ShortTermSearch::Nearest, None) => chosen.extend(living().take(wanted)),
+        (ShortTermSearch::Nearest, Answer::Pruned(pruned)) => {
+            let member = |place: u32| candidates.members()[place as usize];
+            let undecided = pruned.undecided.iter().map(|&(at, score)| (member(at), score));
+            chosen.extend(pruned.chosen.iter().map(|&at| member(at)));
+            chosen.extend_from_slice(ranking.best(undecided, wanted - pruned.chosen.len()));
+            chosen.sort_unstable();
+        }
+        (ShortTermSearch::Nearest, Answer::Nothing) => chosen.extend(living().take(wanted)),
         (ShortTermSearch::Newest, _) => {
             let older = living().count().saturating_sub(wanted);
             chosen.extend(living().skip(older));

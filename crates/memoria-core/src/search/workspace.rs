@@ -1,16 +1,22 @@
 //! What a row's search works with, reused from step to step.
 
 use super::{Candidates, ranking::Ranking, trace::Arrival};
-use crate::{bookkeeping::marks::Marks, id::Member, store::Codes};
+use crate::{
+    bookkeeping::marks::Marks,
+    id::Member,
+    store::{LongTermCodes, Pruned, QuantizedVectors},
+};
 
-/// Marks and lists over one row's engrams, and the codes of its short-term vectors.
+/// Marks and lists over one row's engrams, and the codes of their vectors.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SearchWorkspace {
     /// What a stage chooses from.
     pub(crate) candidates: Candidates,
-    /// Their scores, if it asked for them.
+    /// Their scores, or what codes tell of them, if it asked for that.
     pub(crate) scores: Vec<f64>,
-    pub(crate) codes: Codes,
+    pub(crate) pruned: Pruned,
+    pub(crate) quantized: QuantizedVectors,
+    pub(crate) long_term_codes: LongTermCodes,
     /// Short-term engrams that were chosen.
     pub(super) chosen: Vec<Member>,
     /// Long-term engrams at hand.
@@ -37,7 +43,9 @@ impl SearchWorkspace {
     pub(crate) fn bytes(&self) -> usize {
         self.candidates.bytes()
             + self.scores.capacity() * size_of::<f64>()
-            + self.codes.bytes()
+            + self.pruned.bytes()
+            + self.quantized.bytes()
+            + self.long_term_codes.bytes()
             + (self.chosen.capacity() + self.others.capacity()) * size_of::<Member>()
             + self.visited.bytes()
             + self.arrivals.capacity() * size_of::<Arrival>()

@@ -206,7 +206,7 @@ impl<B: Backend> Restore<B> {
                         rows.push((place, row));
                     }
                     None => {
-                        let vector = (dim * dtype.size()) as u64;
+                        let vector = (dim as u64).saturating_mul(dtype.size() as u64);
                         let all = vector.checked_mul(row.counts().total() as u64);
                         from.skip(all.unwrap_or(u64::MAX))?;
                     }
@@ -285,7 +285,7 @@ fn read_vectors<B: Backend>(
     for first in (0..engrams).step_by(at_once) {
         let count = at_once.min(engrams - first);
         bytes.clear();
-        from.append(&mut bytes, count * dim * dtype.size())?;
+        from.append(&mut bytes, count.saturating_mul(dim).saturating_mul(dtype.size()))?;
         let saved = tensor_data(&bytes, [count, dim], dtype);
         let refuse = |data: &TensorData| {
             let norms = store.host_squared_norms(data);

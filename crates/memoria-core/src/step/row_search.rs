@@ -5,8 +5,8 @@ use burn::backend::{Backend, TensorData, tensor::FloatTensor};
 use super::Lane;
 use crate::{
     MemoriaConfig,
-    search::{Ask, Found, Search},
-    store::{Query, VectorStore},
+    search::{Answer, Ask, Found, Search, SearchWorkspace},
+    store::{LongTermList, Query, VectorStore},
 };
 
 /// The search of one row with its query.
@@ -22,6 +22,8 @@ pub(crate) enum Pending<B: Backend> {
     Nothing,
     /// They are in the workspace.
     Here,
+    /// What codes tell of them is in the workspace.
+    Pruned,
     /// They have to be read.
     OnDevice(FloatTensor<B>),
 }
@@ -52,48 +54,68 @@ impl<B: Backend> RowSearch<B> {
     }
 
     /// Asks the store what the next stage wants to know, if anything.
-    pub(crate) fn ask(
-        &mut self,
-        lane: &mut Lane,
-        store: &VectorStore<B>,
-        config: &MemoriaConfig,
-        scoring: Scoring,
-    ) {
+    pub(crate) fn ask(&mut self, lane: &mut Lane, store: &VectorStore<B>, scoring: Scoring) {
         let Some(ask) = self.search.ask() else { return };
+        if let Ask::Nearest(wanted) = ask {
+            self.list_nearest(lane, store, wanted, scoring);
+        }
         let Lane { row, workspace } = lane;
-        if let Ask::Nearest(_) = ask {
-            // All of them: what is chosen is the same.
-            workspace.candidates.list_sorted(row, row.long_term());
-        }
-        let slots = workspace.candidates.slots();
-        if !store.is_on_host() {
-            self.pending = Pending::OnDevice(store.scores(&self.query, slots, config.metric()));
-            return;
-        }
-        match ask {
+        let SearchWorkspace { candidates, scores, pruned, quantized, .. } = workspace;
+        let slots = candidates.slots();
+        self.pending = match ask {
+            _ if !store.is_on_host() => Pending::OnDevice(store.scores(&self.query, slots)),
             Ask::ShortTerm(wanted) if scoring.by_codes => {
                 // The working engrams will be candidates, and the query was just made of them.
                 let working =
                     row.working().iter().map(|member| (member.id, row.slot(member.entry)));
-                store.deciding_scores_here(
-                    &self.query,
-                    (slots, wanted),
-                    workspace.candidates.with_slots().chain(working),
-                    &mut workspace.codes,
-                    scoring.is_shared,
-                    &mut workspace.scores,
-                );
+                let members = candidates.with_slots().chain(working);
+                let of = (slots, wanted);
+                let is_shared = scoring.is_shared;
+                store.prune_and_rescore(&self.query, of, members, quantized, is_shared, pruned);
+                Pending::Pruned
             }
-            _ => store.scores_here(&self.query, slots, scoring.is_shared, &mut workspace.scores),
+            _ => {
+                store.host_scores(&self.query, slots, scoring.is_shared, scores);
+                Pending::Here
+            }
+        };
+    }
+
+    /// Lists the nearest long-term engrams as candidates, with those that a walk visited, and some others: as
+    /// few as codes can tell, or on a device all there are.
+    fn list_nearest(
+        &self,
+        lane: &mut Lane,
+        store: &VectorStore<B>,
+        wanted: usize,
+        scoring: Scoring,
+    ) {
+        let Lane { row, workspace } = lane;
+        let SearchWorkspace { candidates, long_term_codes: codes, .. } = workspace;
+        if !store.is_on_host() {
+            return candidates.list_sorted(row, row.long_term());
         }
-        self.pending = Pending::Here;
+        let list = LongTermList {
+            len: row.long_term_len(),
+            slot: |position| row.slot(row.long_term_at(position).entry),
+            changed: row.long_term_changes.positions(),
+        };
+        let is_shared = scoring.is_shared;
+        let nearest = store.long_term_candidates(&self.query, &list, wanted, codes, is_shared);
+        let nearest = nearest.into_iter().map(|position| row.long_term_at(position as usize));
+        candidates.list_sorted(row, nearest.chain(self.search.visited().iter().copied()));
+        if codes.is_empty() {
+            row.long_term_changes.stop();
+        } else {
+            row.long_term_changes.begin();
+        }
     }
 
     /// What has to be read before the search can go on.
     pub(crate) fn to_read(&self) -> Option<FloatTensor<B>> {
         match &self.pending {
             Pending::OnDevice(scores) => Some(scores.clone()),
-            Pending::Nothing | Pending::Here => None,
+            Pending::Nothing | Pending::Here | Pending::Pruned => None,
         }
     }
 
@@ -116,9 +138,14 @@ impl<B: Backend> RowSearch<B> {
     pub(crate) fn go_on(&mut self, lane: &mut Lane, config: &MemoriaConfig) {
         let Lane { row, workspace } = lane;
         let scores = core::mem::take(&mut workspace.scores);
-        let known = matches!(self.pending, Pending::Here).then_some(&scores[..]);
-        self.search.answer(row, workspace, known, config);
-        workspace.scores = scores;
+        let pruned = core::mem::take(&mut workspace.pruned);
+        let answer = match self.pending {
+            Pending::Here => Answer::Scores(&scores),
+            Pending::Pruned => Answer::Pruned(&pruned),
+            Pending::Nothing | Pending::OnDevice(_) => Answer::Nothing,
+        };
+        self.search.answer(row, workspace, answer, config);
+        (workspace.scores, workspace.pruned) = (scores, pruned);
         self.pending = Pending::Nothing;
     }
 

@@ -6,7 +6,7 @@ use burn::backend::{
     tensor::{Device, FloatTensor, IndexingUpdateOp, IntTensor},
 };
 
-use super::scoring::Metric;
+use super::{scoring::Metric, vector_bytes};
 use crate::{Pooling, id::Slot};
 
 /// Stays zero: padding is gathered from it.
@@ -14,6 +14,9 @@ const PADDING: Slot = Slot(0);
 /// The first tensor has room for so many vectors, if they take no more than so many bytes.
 const INITIAL_SLOTS: usize = 64;
 const INITIAL_BYTES: usize = 1 << 16;
+/// Numbers that scores are computed from at once, or one vector: so many, and some tensors as large beside them,
+/// a device has room for.
+const SCORED_AT_ONCE: usize = 1 << 24;
 
 /// One tensor `[slots, dim]`.
 #[derive(Clone, Debug)]
@@ -37,7 +40,7 @@ impl<B: Backend> DeviceVectors<B> {
         if slots <= self.slots {
             return self.slots;
         }
-        let initial = INITIAL_SLOTS.min(INITIAL_BYTES / (self.dim * self.dtype.size()));
+        let initial = INITIAL_SLOTS.min(INITIAL_BYTES / vector_bytes(self.dim, self.dtype));
         slots.next_power_of_two().max(initial)
     }
 
@@ -76,13 +79,40 @@ impl<B: Backend> DeviceVectors<B> {
         B::float_select(vectors, 0, self.indices(&slots))
     }
 
-    /// Scores of `candidates` against the vectors `working` `[n, dim]`, `[candidates]`.
+    /// Scores of `candidates` against the vectors `working` `[n, dim]`, `[candidates]`: of many a part after the
+    /// other, all parts of the same shape.
+    pub(super) fn scores(
+        &self,
+        working: FloatTensor<B>,
+        candidates: &[Slot],
+        metric: Metric,
+        at_once: usize,
+    ) -> FloatTensor<B> {
+        if candidates.len() <= at_once {
+            return self.scores_of_part(working, candidates, metric);
+        }
+        let part = |part: &[Slot]| {
+            let mut slots = part.to_vec();
+            slots.resize(at_once, PADDING);
+            self.scores_of_part(working.clone(), &slots, metric)
+        };
+        let scores = B::float_cat(candidates.chunks(at_once).map(part).collect(), 0);
+        B::float_slice(scores, &[Slice::from(0..candidates.len())])
+    }
+
+    /// How many candidates are compared with `working` `[n, dim]` at once.
+    pub(super) fn scored_at_once(&self, working: &FloatTensor<B>) -> usize {
+        let numbers_each = self.dim.saturating_add(working.shape()[0]);
+        (SCORED_AT_ONCE / numbers_each).max(1)
+    }
+
+    /// Scores of a part of the candidates.
     ///
     /// The mean over w of −‖w − e‖² is −‖w̄ − e‖² plus a constant, so that the candidates are read once.
     /// Otherwise it is the log-sum-exp over w of −‖w − e‖², or their maximum, with everything measured from
     /// w̄ so that nothing cancels. Every operation has the shape of this one row: its
     /// result does not depend on the row's neighbours.
-    pub(super) fn scores(
+    fn scores_of_part(
         &self,
         working: FloatTensor<B>,
         candidates: &[Slot],
@@ -118,7 +148,7 @@ impl<B: Backend> DeviceVectors<B> {
 
     /// Bytes that so many slots take.
     pub(super) fn bytes_of(&self, slots: usize) -> usize {
-        slots * self.dim * self.dtype.size()
+        slots.saturating_mul(vector_bytes(self.dim, self.dtype))
     }
 
     fn take(&mut self) -> FloatTensor<B> {

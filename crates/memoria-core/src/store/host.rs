@@ -1,6 +1,7 @@
 //! Vectors in the host's memory.
 
-mod codes;
+mod long_term;
+mod quantized;
 mod vectors;
 
 use burn::{
@@ -10,7 +11,8 @@ use burn::{
 
 use super::{number::Number, scoring::Metric};
 use crate::{EngramId, MemoriaError, Pooling, id::Slot};
-pub(crate) use codes::{Codes, are_worth_coding};
+pub(crate) use long_term::{LongTermCodes, LongTermList};
+pub(crate) use quantized::{Pruned, QuantizedVectors, are_worth_quantizing};
 use vectors::Vectors;
 
 /// Vectors of one float type, by slot.
@@ -34,23 +36,14 @@ macro_rules! for_any {
     };
 }
 
-/// What candidates are compared with, in the precision they are compared in: one vector if their mean
-/// [ranks as all of them do](Metric::ranks_by_mean), else all of them, one after the other.
+/// Vectors one after the other, in the precision that is computed in.
 #[derive(Clone, Debug)]
-pub(crate) enum HostQuery {
+pub(super) enum WideVectors {
     Single(Vec<f32>),
     Double(Vec<f64>),
 }
 
-impl HostQuery {
-    /// How many numbers it has.
-    fn len(&self) -> usize {
-        match self {
-            Self::Single(numbers) => numbers.len(),
-            Self::Double(numbers) => numbers.len(),
-        }
-    }
-
+impl WideVectors {
     /// Bytes set aside.
     fn bytes(&self) -> usize {
         match self {
@@ -58,6 +51,23 @@ impl HostQuery {
             Self::Double(numbers) => numbers.capacity() * size_of::<f64>(),
         }
     }
+}
+
+/// What candidates are compared with.
+#[derive(Clone, Debug)]
+pub(super) struct HostQuery {
+    vectors: WideVectors,
+    comparison: Comparison,
+}
+
+/// How scores are made of distances.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Comparison {
+    /// The distance from the only vector, which may be the mean of several.
+    Single,
+    /// The distances from several vectors, pooled: by the least one, or by the logarithm of the sum of their
+    /// exponentials.
+    Several(Pooling),
 }
 
 impl HostVectors {
@@ -92,7 +102,7 @@ impl HostVectors {
         for_any!(self, vectors => vectors.write(slots, &numbers_of(data), limit, may_share))
     }
 
-    /// The query for `count` vectors whose slots are told by their numbers.
+    /// The query for `count` vectors; `slot` gives the slot of each by its index.
     pub(super) fn query(
         &self,
         count: usize,
@@ -122,35 +132,45 @@ impl HostVectors {
     pub(super) fn scores(
         &self,
         query: &HostQuery,
-        pooling: Pooling,
         candidates: &[Slot],
         may_share: bool,
         scores: &mut Vec<f64>,
     ) {
-        for_any!(self, vectors => vectors.scores(query, pooling, candidates, may_share, scores));
+        for_any!(self, vectors => vectors.scores(query, candidates, may_share, scores));
     }
 
-    /// As [`scores`](Self::scores), of candidates of which the `k` best are to be chosen; there are more.
-    /// Those who certainly are among them may have infinite scores, and those who certainly are not NaN.
-    ///
-    /// `members` are those whose codes are worth keeping, in order of id: the candidates, and then others.
-    pub(super) fn deciding_scores(
+    /// See [`VectorStore::prune_and_rescore`](super::VectorStore::prune_and_rescore); appends to `pruned`.
+    pub(super) fn prune_and_rescore(
         &self,
-        (query, pooling): (&HostQuery, Pooling),
+        query: &HostQuery,
         (candidates, k): (&[Slot], usize),
         members: impl Iterator<Item = (EngramId, Slot)>,
-        codes: &mut Codes,
+        quantized: &mut QuantizedVectors,
         may_share: bool,
-        scores: &mut Vec<f64>,
+        pruned: &mut Pruned,
     ) {
         for_any!(self, vectors => {
-            if query.len() == vectors.dim && codes::pay(candidates.len(), k) {
-                codes.keep(vectors, query, members);
-                codes.scores(vectors, query, (candidates, k), may_share, scores);
+            if query.comparison == Comparison::Single && quantized::pays(candidates.len(), k) {
+                quantized.keep(vectors, query, members);
+                quantized.prune_and_rescore(vectors, query, (candidates, k), may_share, pruned);
             } else {
-                vectors.scores(query, pooling, candidates, may_share, scores);
+                let mut scores = Vec::new();
+                vectors.scores(query, candidates, may_share, &mut scores);
+                pruned.undecided.extend((0..).zip(scores));
             }
         })
+    }
+
+    /// See [`VectorStore::long_term_candidates`](super::VectorStore::long_term_candidates).
+    pub(super) fn long_term_candidates(
+        &self,
+        query: &HostQuery,
+        list: &LongTermList<'_, impl Fn(usize) -> Slot + Sync>,
+        k: usize,
+        codes: &mut LongTermCodes,
+        may_share: bool,
+    ) -> Vec<u32> {
+        for_any!(self, vectors => codes.candidates(vectors, query, list, k, may_share))
     }
 
     /// Vectors one after the other, zeros where there is no slot, in a tensor of this shape.

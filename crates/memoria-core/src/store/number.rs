@@ -9,7 +9,7 @@ use burn::{
 use half::slice::HalfFloatSliceExt;
 use wide::{f32x8, f64x4, i16x8};
 
-use super::host::HostQuery;
+use super::host::WideVectors;
 
 /// Numbers added up side by side. Fixed, so that every machine rounds alike.
 const LANES: usize = 16;
@@ -74,15 +74,15 @@ pub(super) trait Wide: Copy + Default + Debug + Send + Sync + Into<f64> {
 
     fn from_f64(number: f64) -> Self;
 
-    /// A query of vectors of these numbers.
-    fn into_query(numbers: Vec<Self>) -> HostQuery;
+    /// Vectors of these numbers.
+    fn into_vectors(numbers: Vec<Self>) -> WideVectors;
 
-    /// The numbers of a query that was made of such.
-    fn of_query(query: &HostQuery) -> &[Self];
+    /// The numbers of vectors that were made of such.
+    fn of_vectors(vectors: &WideVectors) -> &[Self];
 }
 
 macro_rules! impl_wide {
-    ($number:ty, $block:ty, $width:literal, $query:ident) => {
+    ($number:ty, $block:ty, $width:literal, $vectors:ident) => {
         impl Wide for $number {
             #[inline]
             fn squared_distances<const N: usize>(
@@ -155,7 +155,7 @@ macro_rules! impl_wide {
                 let (centres, rest_of_centre) = centre.as_chunks::<8>();
                 let (codes, _) = codes.as_chunks_mut::<8>();
                 let mut codes = codes.iter_mut();
-                // The codes last: who is asked first gives one more away at the end.
+                // The codes last: the first iterator of a zip is advanced once more at the end.
                 for ((vector, centre), codes) in vectors.iter().zip(centres).zip(&mut codes) {
                     *codes = code(vector, centre);
                 }
@@ -172,13 +172,13 @@ macro_rules! impl_wide {
                 number as $number
             }
 
-            fn into_query(numbers: Vec<Self>) -> HostQuery {
-                HostQuery::$query(numbers)
+            fn into_vectors(numbers: Vec<Self>) -> WideVectors {
+                WideVectors::$vectors(numbers)
             }
 
-            fn of_query(query: &HostQuery) -> &[Self] {
-                match query {
-                    HostQuery::$query(numbers) => numbers,
+            fn of_vectors(vectors: &WideVectors) -> &[Self] {
+                match vectors {
+                    WideVectors::$vectors(numbers) => numbers,
                     _ => unreachable!("a query is made by the store that answers it"),
                 }
             }
@@ -205,7 +205,7 @@ mod tests {
                 wide(vector).iter().zip(wide(&query)).map(|(a, b)| (a - b).powi(2)).sum();
             let [alone] = f32::squared_distances([vector], &query);
             assert!((alone - exact).abs() <= 1e-6 * exact, "{alone} != {exact}");
-            assert_eq!(alone.to_bits(), together.to_bits(), "whoever it is computed with");
+            assert_eq!(alone.to_bits(), together.to_bits(), "whatever it is computed with");
             let [double] = f64::squared_distances([&wide(vector)], &wide(&query));
             assert!((double - exact).abs() <= 1e-14 * exact, "{double} != {exact}");
         }

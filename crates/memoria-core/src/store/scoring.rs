@@ -2,7 +2,9 @@
 
 use burn::backend::{Backend, Slice, TensorData, tensor::FloatTensor};
 
-use super::{Codes, VectorStore, Vectors, host::HostQuery};
+use super::{
+    LongTermCodes, LongTermList, Pruned, QuantizedVectors, VectorStore, Vectors, host::HostQuery,
+};
 use crate::{Correlation, EngramId, Pooling, id::Slot};
 
 /// How scores are computed.
@@ -19,30 +21,32 @@ impl Metric {
     }
 }
 
-/// What candidates are compared with.
+/// What candidates are compared with, and how: made by the store that answers it.
 #[derive(Clone, Debug)]
-pub(crate) enum Query<B: Backend> {
+pub(crate) struct Query<B: Backend>(QueryVectors<B>);
+
+#[derive(Clone, Debug)]
+enum QueryVectors<B: Backend> {
     /// Vectors `[n, dim]`.
-    Device(FloatTensor<B>),
-    Host(HostQuery, Pooling),
+    Device(FloatTensor<B>, Metric),
+    Host(HostQuery),
 }
 
 impl<B: Backend> VectorStore<B> {
-    /// The query for `count` vectors, at least one, whose slots are told by their numbers.
+    /// The query for `count` vectors, at least one; `slot` gives the slot of each by its index.
     pub(crate) fn query(
         &self,
         count: usize,
         slot: impl Fn(usize) -> Slot,
         metric: Metric,
     ) -> Query<B> {
-        match &self.vectors {
+        Query(match &self.vectors {
             Vectors::Device(vectors) => {
-                Query::Device(vectors.select((0..count).map(|index| Some(slot(index)))))
+                let vectors = vectors.select((0..count).map(|index| Some(slot(index))));
+                QueryVectors::Device(vectors, metric)
             }
-            Vectors::Host(vectors) => {
-                Query::Host(vectors.query(count, slot, metric), metric.pooling)
-            }
-        }
+            Vectors::Host(vectors) => QueryVectors::Host(vectors.query(count, slot, metric)),
+        })
     }
 
     /// The query for some of the vectors `[n, dim]`, which on the host have been read.
@@ -53,29 +57,25 @@ impl<B: Backend> VectorStore<B> {
         range: core::ops::Range<usize>,
         metric: Metric,
     ) -> Query<B> {
-        match (&self.vectors, read) {
+        Query(match (&self.vectors, read) {
             (Vectors::Host(host), Some(read)) => {
-                Query::Host(host.query_of(read, range, metric), metric.pooling)
+                QueryVectors::Host(host.query_of(read, range, metric))
             }
             _ => {
                 let place = [Slice::from(range), Slice::from(0..self.dim)];
-                Query::Device(B::float_slice(vectors.clone(), &place))
+                QueryVectors::Device(B::float_slice(vectors.clone(), &place), metric)
             }
-        }
+        })
     }
 
     /// Scores of `candidates`, on the device that the store is on; higher is more alike, and only the order
     /// within one call means something. A score depends on nothing but the query and the candidate. There
     /// must be candidates.
-    pub(crate) fn scores(
-        &self,
-        query: &Query<B>,
-        candidates: &[Slot],
-        metric: Metric,
-    ) -> FloatTensor<B> {
-        match (&self.vectors, query) {
-            (Vectors::Device(vectors), Query::Device(working)) => {
-                vectors.scores(working.clone(), candidates, metric)
+    pub(crate) fn scores(&self, query: &Query<B>, candidates: &[Slot]) -> FloatTensor<B> {
+        match (&self.vectors, &query.0) {
+            (Vectors::Device(vectors), QueryVectors::Device(query, metric)) => {
+                let at_once = vectors.scored_at_once(query);
+                vectors.scores(query.clone(), candidates, *metric, at_once)
             }
             _ => unreachable!("a query is made by the store that answers it, on the device"),
         }
@@ -83,42 +83,58 @@ impl<B: Backend> VectorStore<B> {
 
     /// As [`scores`](Self::scores), of a store on the host; the scores take the place of what is in
     /// `scores`. Several threads of the host take part only if they `may_share` the work.
-    pub(crate) fn scores_here(
+    pub(crate) fn host_scores(
         &self,
         query: &Query<B>,
         candidates: &[Slot],
         may_share: bool,
         scores: &mut Vec<f64>,
     ) {
+        let (vectors, query) = self.on_host(query);
         scores.clear();
-        match (&self.vectors, query) {
-            (Vectors::Host(vectors), Query::Host(query, pooling)) => {
-                vectors.scores(query, *pooling, candidates, may_share, scores);
-            }
-            _ => unreachable!("a query is made by the store that answers it, on the host"),
-        }
+        vectors.scores(query, candidates, may_share, scores);
     }
 
-    /// As [`scores_here`](Self::scores_here), of candidates of which the `k` best are to be chosen; there
-    /// are more. Those who certainly are among them may have infinite scores, and those who certainly are
-    /// not NaN.
+    /// Tells which candidates are among the `k` with the highest scores, fewer than there are, as far as the
+    /// quantized vectors of the row tell; the scores of the others are computed.
     ///
-    /// `codes` are the row's, and `members` those whom it pays to keep codes of, in order of id: the
-    /// candidates, and then others.
-    pub(crate) fn deciding_scores_here(
+    /// `members` are the engrams whose quantized vectors are worth keeping, in order of id: the candidates, and
+    /// then others. Costs a look at the candidates' codes, and at the vectors of those that are undecided or
+    /// new.
+    pub(crate) fn prune_and_rescore(
         &self,
         query: &Query<B>,
-        of: (&[Slot], usize),
+        (candidates, k): (&[Slot], usize),
         members: impl Iterator<Item = (EngramId, Slot)>,
-        codes: &mut Codes,
+        quantized: &mut QuantizedVectors,
         may_share: bool,
-        scores: &mut Vec<f64>,
+        pruned: &mut Pruned,
     ) {
-        scores.clear();
-        match (&self.vectors, query) {
-            (Vectors::Host(vectors), Query::Host(query, pooling)) => {
-                vectors.deciding_scores((query, *pooling), of, members, codes, may_share, scores);
-            }
+        let (vectors, query) = self.on_host(query);
+        pruned.clear();
+        let of = (candidates, k);
+        vectors.prune_and_rescore(query, of, members, quantized, may_share, pruned);
+    }
+
+    /// Positions of a row's list of long-term engrams, ascending: the `k` with the highest scores, and of
+    /// engrams with equal ones those with the smallest ids, are among them, with few others.
+    ///
+    /// Costs a look at every code, and making those of the engrams that are new in the list.
+    pub(crate) fn long_term_candidates(
+        &self,
+        query: &Query<B>,
+        list: &LongTermList<'_, impl Fn(usize) -> Slot + Sync>,
+        k: usize,
+        codes: &mut LongTermCodes,
+        may_share: bool,
+    ) -> Vec<u32> {
+        let (vectors, query) = self.on_host(query);
+        vectors.long_term_candidates(query, list, k, codes, may_share)
+    }
+
+    fn on_host<'a>(&'a self, query: &'a Query<B>) -> (&'a super::HostVectors, &'a HostQuery) {
+        match (&self.vectors, &query.0) {
+            (Vectors::Host(vectors), QueryVectors::Host(query)) => (vectors, query),
             _ => unreachable!("a query is made by the store that answers it, on the host"),
         }
     }

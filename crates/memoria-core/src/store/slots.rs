@@ -21,9 +21,10 @@ impl Default for Slots {
 impl Slots {
     /// Slots that the store must have room for to give out `count` more, slot 0 included.
     pub(super) fn needed(&self, count: usize) -> Result<usize, MemoriaError> {
-        let needed = self.used + count.saturating_sub(self.vacant.len());
+        let needed = self.used.saturating_add(count.saturating_sub(self.vacant.len()));
         if needed > MAX_SLOTS {
-            let requested = self.used - 1 - self.vacant.len() + count;
+            let taken = self.used - 1 - self.vacant.len();
+            let requested = taken.saturating_add(count);
             return Err(MemoriaError::PoolFull { requested, limit: MAX_SLOTS - 1 });
         }
         Ok(needed)
@@ -94,6 +95,18 @@ mod tests {
                 assert_eq!((requested, limit), (MAX_SLOTS, MAX_SLOTS - 1));
             }
             other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn more_than_a_number_can_count_is_refused() {
+        for slots in [Slots::default(), Slots { vacant: vec![Slot(3)], used: 11 }] {
+            for count in [usize::MAX, usize::MAX - 1, usize::MAX - 10] {
+                match slots.needed(count) {
+                    Err(MemoriaError::PoolFull { requested, .. }) => assert!(requested >= count),
+                    other => panic!("{count}: {other:?}"),
+                }
+            }
         }
     }
 }

@@ -31,6 +31,10 @@ impl Storage {
 }
 
 /// Whether tensors on this device lie in the host's memory: flex's and ndarray's do, also under autodiff.
+///
+/// A backend is known by its name: Burn's `Backend` says of no backend where its tensors lie, and the types of
+/// its devices are hidden behind `Dispatch`, under features that a program may or may not have enabled. A name
+/// that is not known is taken for a device of its own, which is slower for a host and never wrong.
 pub fn computes_on_host<B: Backend>(device: &Device<B>) -> bool {
     // Backends that wrap others name themselves around them: `dispatch<autodiff<flex>>`.
     let name = B::name(device);

@@ -38,12 +38,12 @@ fn numbers(tensor: FloatTensor<Flex>) -> Vec<f64> {
     read::<Flex>(vec![tensor], true).unwrap()[0].iter().collect()
 }
 
-fn scores(store: &VectorStore<Flex>, query: &Query<Flex>, of: &[Slot], metric: Metric) -> Vec<f64> {
+fn scores(store: &VectorStore<Flex>, query: &Query<Flex>, of: &[Slot]) -> Vec<f64> {
     if !store.is_on_host() {
-        return numbers(store.scores(query, of, metric));
+        return numbers(store.scores(query, of));
     }
     let mut scores = Vec::new();
-    store.scores_here(query, of, true, &mut scores);
+    store.host_scores(query, of, true, &mut scores);
     scores
 }
 
@@ -94,7 +94,7 @@ fn scores_are_the_pooled_correlation_up_to_a_constant(
     let data = (storage == Storage::Host).then(|| vectors.clone().into_data());
     let given = store.query_of(&vectors, data.as_ref(), 0..2, metric);
     for query in [stored, given] {
-        let scores = scores(&store, &query, &slots[2..], metric);
+        let scores = scores(&store, &query, &slots[2..]);
         let expected = |e: usize| match correlation {
             _ if pooling == Pooling::Max => -d2(at(0), at(e)).min(d2(at(1), at(e))),
             Correlation::NegSquaredL2 => -(d2(at(0), at(e)) + d2(at(1), at(e))) / 2.0,
@@ -114,8 +114,27 @@ fn distant_engrams_neither_underflow_nor_tie_under_the_gaussian(
     let mut store = store(1, DType::F32, storage);
     let slots = add(&mut store, &[0.0, 0.1, 1000.0, 1001.0, 999.0]);
     let query = store.query(2, |index| slots[index], GAUSSIAN);
-    let scores = scores(&store, &query, &slots[2..], GAUSSIAN);
+    let scores = scores(&store, &query, &slots[2..]);
     assert!(scores[2] > scores[0] && scores[0] > scores[1], "{scores:?}");
+}
+
+/// Of many candidates a part after the other.
+#[rstest]
+fn parts_of_the_candidates_have_the_scores_of_the_whole(#[values(MEAN, GAUSSIAN)] metric: Metric) {
+    let mut store = store(5, DType::F32, Storage::Device);
+    let values: Vec<f32> = (0..500).map(|i| (i as f32 * 0.37).sin()).collect();
+    let slots = add(&mut store, &values);
+    let Vectors::Device(vectors) = &store.vectors else { unreachable!() };
+    let working = tensor(&values[..15], 5, DType::F32);
+    assert!(vectors.scored_at_once(&working) > 100);
+    let whole = numbers(vectors.scores(working.clone(), &slots, metric, 1000));
+    for at_once in [1, 7, 50, 99, 100] {
+        let parts = numbers(vectors.scores(working.clone(), &slots, metric, at_once));
+        assert_eq!(parts.len(), 100);
+        for (part, whole) in parts.iter().zip(&whole) {
+            assert!((part - whole).abs() < 1e-5, "{part} != {whole}, {at_once} at once");
+        }
+    }
 }
 
 /// However many candidates there are, and however many threads share them.
@@ -125,9 +144,9 @@ fn a_score_depends_on_nothing_but_the_query_and_the_candidate() {
     let values: Vec<f32> = (0..400_000).map(|i| (i as f32 * 0.37).sin()).collect();
     let slots = add(&mut store, &values);
     let query = store.query(7, |index| slots[index], MEAN);
-    let all = scores(&store, &query, &slots, MEAN);
+    let all = scores(&store, &query, &slots);
     for (place, slot) in slots.iter().enumerate().step_by(61) {
-        let alone = scores(&store, &query, &[*slot], MEAN);
+        let alone = scores(&store, &query, &[*slot]);
         assert_eq!(alone[0].to_bits(), all[place].to_bits());
     }
 }

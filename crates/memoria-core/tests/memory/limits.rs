@@ -30,6 +30,57 @@ fn more_engrams_than_can_be_numbered_are_refused() {
     memory.add_working_memory(tensor(0, [2, 3, 4], device)).unwrap();
 }
 
+/// Products of sizes that no number holds: 2⁶⁴ is 0 if nobody looks.
+#[rstest]
+fn sizes_that_cannot_be_counted_are_refused(
+    #[values(
+        [4, 1 << 62, 1], [1, 1 << 62, 4], [2, 1 << 62, 2], [1 << 62, 4, 1], [1 << 32, 1 << 32, 1],
+        [1, 1, 1 << 62], [1, 4, 1 << 62], [1 << 21, 1 << 21, 1 << 22], [3, usize::MAX / 3 + 1, 1],
+        [1, usize::MAX, 1], [2, 3, usize::MAX / 4 + 2]
+    )]
+    shape: [usize; 3],
+    #[values(Storage::Host, Storage::Device)] storage: Storage,
+) {
+    let device = &device("flex");
+    let refused = |result: Result<(), MemoriaError>| {
+        let is_refused = matches!(
+            result,
+            Err(MemoriaError::PoolFull { .. }
+                | MemoriaError::OutOfMemory { .. }
+                | MemoriaError::IdsExhausted { .. })
+        );
+        assert!(is_refused, "{shape:?}: {result:?}");
+    };
+    let new = || new().with_storage(storage);
+    let mut memory = new();
+    refused(memory.add_working_memory(spread(shape)));
+    refused(memory.peek(spread(shape)).map(drop));
+    memory.verify().unwrap();
+    assert_eq!(memory.batch(), 0);
+    let lived = || {
+        let mut memory = new();
+        for seed in 0..3 {
+            memory.add_working_memory(tensor(seed, [shape[0].min(4), 3, 1], device)).unwrap();
+            let reminded = memory.remind().unwrap();
+            memory.adjust(&reminded, LifespanGain::Zero).unwrap();
+        }
+        memory
+    };
+    if shape[0] > 4 || shape[2] > 1 {
+        return;
+    }
+    let (mut memory, mut twin) = (lived(), lived());
+    refused(memory.add_working_memory(spread(shape)));
+    refused(memory.peek(spread(shape)).map(drop));
+    refused(memory.remind_for(spread(shape)).map(drop));
+    memory.verify().unwrap();
+    for memory in [&mut memory, &mut twin] {
+        memory.add_working_memory(tensor(9, [shape[0], 3, 1], device)).unwrap();
+    }
+    let ids = |memory: &mut Memory| memory.remind().unwrap().ids(0).to_vec();
+    assert_eq!(ids(&mut memory), ids(&mut twin));
+}
+
 #[test]
 fn more_vectors_than_there_is_memory_for_are_refused() {
     let device = &device("flex");

@@ -4,6 +4,7 @@ mod adjusting;
 mod errors;
 mod finite_data;
 mod limits;
+mod nearest;
 mod query;
 mod support;
 mod tracing;

@@ -2,13 +2,14 @@
 
 use rayon::prelude::*;
 
-use super::HostQuery;
+use super::{Comparison, HostQuery};
 use crate::{
     MemoriaError, Pooling,
     id::Slot,
     store::{
         number::{ABREAST, Number, Wide},
         scoring::Metric,
+        vector_bytes,
     },
     threads::share,
 };
@@ -25,7 +26,7 @@ pub(super) const SCORED_AT_ONCE: usize = 16 * ABREAST;
 pub(in crate::store) struct Vectors<N: Number> {
     pieces: Vec<Vec<N>>,
     pub(super) dim: usize,
-    /// What norms are distances from; made with the first vectors, as whoever tells the dimension may lie.
+    /// What norms are distances from; made with the first vectors, as a dimension that is only told may be wrong.
     zero: Vec<N::Wide>,
     /// Slots per piece: two to this power.
     shift: u32,
@@ -33,7 +34,7 @@ pub(in crate::store) struct Vectors<N: Number> {
 
 impl<N: Number> Vectors<N> {
     pub(super) fn new(dim: usize) -> Self {
-        let slots = (PIECE_BYTES / (dim * size_of::<N>())).max(1);
+        let slots = (PIECE_BYTES / vector_bytes(dim, N::dtype())).max(1);
         Self { pieces: Vec::new(), dim, zero: Vec::new(), shift: slots.ilog2() }
     }
 
@@ -121,8 +122,8 @@ impl<N: Number> Vectors<N> {
 
     pub(super) fn reserve(&mut self, slots: usize) -> Result<(), MemoriaError> {
         let full = self.dim << self.shift;
-        let wanted = slots * self.dim;
-        while self.pieces.len() * full < wanted {
+        let wanted = slots.saturating_mul(self.dim);
+        while self.pieces.len().saturating_mul(full) < wanted {
             let mut piece = Vec::new();
             // The first piece grows as any vector does: a small memory takes little.
             if !self.pieces.is_empty() {
@@ -131,7 +132,7 @@ impl<N: Number> Vectors<N> {
             self.pieces.push(piece);
         }
         if let Some(first) = self.pieces.first_mut() {
-            let room = wanted.next_power_of_two().min(full);
+            let room = wanted.checked_next_power_of_two().unwrap_or(full).min(full);
             if room > first.capacity() && first.try_reserve_exact(room - first.len()).is_err() {
                 return Err(self.out_of_memory(slots));
             }
@@ -157,19 +158,18 @@ impl<N: Number> Vectors<N> {
     pub(super) fn scores(
         &self,
         query: &HostQuery,
-        pooling: Pooling,
         candidates: &[Slot],
         may_share: bool,
         scores: &mut Vec<f64>,
     ) {
-        let query = N::Wide::of_query(query);
+        let (query, comparison) = (N::Wide::of_vectors(&query.vectors), query.comparison);
         scores.reserve(candidates.len());
         if !may_share || !is_worth_sharing(candidates.len() * query.len()) {
-            return self.scores_of(query, pooling, candidates, scores);
+            return self.scores_of(query, comparison, candidates, scores);
         }
         let parts = share(candidates.chunks(SCORED_AT_ONCE), |some| {
             let mut scores = Vec::with_capacity(some.len());
-            self.scores_of(query, pooling, some, &mut scores);
+            self.scores_of(query, comparison, some, &mut scores);
             scores
         });
         scores.extend(parts.into_iter().flatten());
@@ -178,21 +178,21 @@ impl<N: Number> Vectors<N> {
     fn scores_of(
         &self,
         query: &[N::Wide],
-        pooling: Pooling,
+        comparison: Comparison,
         candidates: &[Slot],
         scores: &mut Vec<f64>,
     ) {
         let (together, rest) = candidates.as_chunks::<ABREAST>();
         together
             .iter()
-            .for_each(|&slots| scores.extend(self.scores_abreast(query, pooling, slots)));
-        rest.iter().for_each(|&slot| scores.extend(self.scores_abreast(query, pooling, [slot])));
+            .for_each(|&slots| scores.extend(self.scores_abreast(query, comparison, slots)));
+        rest.iter().for_each(|&slot| scores.extend(self.scores_abreast(query, comparison, [slot])));
     }
 
     fn scores_abreast<const K: usize>(
         &self,
         query: &[N::Wide],
-        pooling: Pooling,
+        comparison: Comparison,
         slots: [Slot; K],
     ) -> [f64; K] {
         let mut buffers = [const { Vec::new() }; K];
@@ -200,9 +200,12 @@ impl<N: Number> Vectors<N> {
         for ((vector, buffer), slot) in vectors.iter_mut().zip(&mut buffers).zip(slots) {
             *vector = N::widen(self.get(slot), buffer);
         }
-        if query.len() == self.dim {
-            return N::Wide::squared_distances(vectors, query).map(|distance| -distance);
-        }
+        let pooling = match comparison {
+            Comparison::Single => {
+                return N::Wide::squared_distances(vectors, query).map(|distance| -distance);
+            }
+            Comparison::Several(pooling) => pooling,
+        };
         let mut exponents = [const { Vec::new() }; K];
         for query in query.chunks_exact(self.dim) {
             let distances = N::Wide::squared_distances(vectors, query);
@@ -223,12 +226,15 @@ impl<N: Number> Vectors<N> {
         metric: Metric,
     ) -> HostQuery {
         let wide = |number: f64| N::Wide::from_f64(number);
-        let numbers = if metric.ranks_by_mean() {
-            mean(count, self.dim, vector).into_iter().map(wide).collect()
+        let (numbers, comparison) = if metric.ranks_by_mean() {
+            let mean = mean(count, self.dim, vector);
+            (mean.into_iter().map(wide).collect(), Comparison::Single)
         } else {
-            (0..count).flat_map(&vector).map(|number| wide(number.to_f64())).collect()
+            let numbers = (0..count).flat_map(&vector).map(|number| wide(number.to_f64()));
+            let several = Comparison::Several(metric.pooling);
+            (numbers.collect(), if count == 1 { Comparison::Single } else { several })
         };
-        N::Wide::into_query(numbers)
+        HostQuery { vectors: N::Wide::into_vectors(numbers), comparison }
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -236,12 +242,16 @@ impl<N: Number> Vectors<N> {
     }
 
     pub(super) fn bytes_of(&self, slots: usize) -> usize {
-        slots * self.dim * size_of::<N>()
+        slots.saturating_mul(vector_bytes(self.dim, N::dtype()))
     }
 }
 
 /// The mean of `count` vectors, at least one, each told by its number.
-fn mean<'a, N: Number>(count: usize, dim: usize, vector: impl Fn(usize) -> &'a [N]) -> Vec<f64> {
+pub(super) fn mean<'a, N: Number>(
+    count: usize,
+    dim: usize,
+    vector: impl Fn(usize) -> &'a [N],
+) -> Vec<f64> {
     // Not `vec!`: memory that the system zeroes takes it longer to find.
     let mut sums = Vec::with_capacity(dim);
     sums.resize(dim, 0.0);

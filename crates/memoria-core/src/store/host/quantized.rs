@@ -1,6 +1,6 @@
-//! Short-term vectors in two bytes a number, one after the other: enough to tell who is certainly among the
-//! nearest and who is certainly not. Of the few others the vectors are looked at, so that who is chosen is
-//! who would be chosen by the vectors alone.
+//! Short-term vectors quantized to two bytes a number, one after the other: enough to tell of most which are
+//! certainly among the nearest and which are certainly not. The few others are rescored, so that those chosen
+//! are those that the vectors alone would choose.
 
 mod estimate;
 
@@ -9,11 +9,11 @@ use std::collections::VecDeque;
 use wide::{i16x8, i32x4};
 
 use super::{
-    HostQuery,
+    HostQuery, WideVectors,
     vectors::{SCORED_AT_ONCE, Vectors, is_worth_sharing},
 };
 use crate::{
-    EngramId, Pooling,
+    EngramId,
     id::Slot,
     store::number::{Number, Wide},
     threads::share,
@@ -32,19 +32,18 @@ const BLOCK: usize = 64;
 const NORM: f64 = 32_760.0;
 /// A norm below this is taken for zero: squares of its numbers may be too small for the float type.
 const SMALLEST_NORM: f64 = 1e-15;
-/// In the place of a score that the vector itself has to tell.
-const UNDECIDED: f64 = f64::NEG_INFINITY;
 /// How often every vector may stay undecided before the first centre is given up.
 const PATIENCE: usize = 4;
 
-/// The codes of a row's short-term and working engrams: made of their vectors, and made again if lost.
+/// The quantized vectors of a row's short-term and working engrams: made of their vectors, and made again if
+/// lost.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Codes {
+pub(crate) struct QuantizedVectors {
     /// What is coded is how vectors differ from this: what they have in common needs no precision.
-    centre: Option<HostQuery>,
-    /// Whose codes there are, in order of id.
+    centre: Option<WideVectors>,
+    /// The vectors with codes, in order of id.
     coded: Vec<Coded>,
-    /// Room for those of the next search.
+    /// The same of the next search.
     next: Vec<Coded>,
     /// The codes by place, each as long as the padded query.
     numbers: Vec<i16>,
@@ -71,17 +70,40 @@ struct Coded {
     norm: f64,
 }
 
-/// Whether it pays to keep codes of so many numbers in short-term memory, all rows together.
-pub(crate) fn are_worth_coding(numbers: usize) -> bool {
+/// What quantized vectors tell of candidates of which the `k` best are to be chosen, by place in ascending order.
+/// Those that are neither chosen nor undecided are certainly not among them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Pruned {
+    /// Certainly among the best; at most `k`.
+    pub(crate) chosen: Vec<u32>,
+    /// Those that may be, with their scores: as many of them as are missing are to be chosen.
+    pub(crate) undecided: Vec<(u32, f64)>,
+}
+
+impl Pruned {
+    pub(crate) fn clear(&mut self) {
+        self.chosen.clear();
+        self.undecided.clear();
+    }
+
+    /// Bytes set aside.
+    pub(crate) fn bytes(&self) -> usize {
+        self.chosen.capacity() * size_of::<u32>()
+            + self.undecided.capacity() * size_of::<(u32, f64)>()
+    }
+}
+
+/// Whether it pays to keep quantized vectors of so many numbers in short-term memory, all rows together.
+pub(crate) fn are_worth_quantizing(numbers: usize) -> bool {
     numbers > CODED_ABOVE
 }
 
 /// Whether codes pay where so many candidates are to be chosen from.
-pub(super) fn pay(candidates: usize, chosen: usize) -> bool {
+pub(super) fn pays(candidates: usize, chosen: usize) -> bool {
     candidates >= TIMES_THE_CHOSEN.saturating_mul(chosen)
 }
 
-impl Codes {
+impl QuantizedVectors {
     /// Makes the codes of `members`, in order of id, that are not there yet, and drops those of all others.
     /// Vectors are coded beside the query if there is nothing else yet.
     pub(super) fn keep<N: Number>(
@@ -94,7 +116,7 @@ impl Codes {
         if self.doubts > patience.saturating_mul(self.coded.len()) {
             *self = Self { given_up: self.given_up + 1, ..Self::default() };
         }
-        let centre = N::Wide::of_query(self.centre.get_or_insert_with(|| query.clone()));
+        let centre = N::Wide::of_vectors(self.centre.get_or_insert_with(|| query.vectors.clone()));
         let stride = vectors.dim.next_multiple_of(BLOCK);
         let mut buffer = Vec::new();
         let mut held = self.coded.iter().copied().peekable();
@@ -121,34 +143,35 @@ impl Codes {
         core::mem::swap(&mut self.coded, &mut self.next);
     }
 
-    /// As [`Vectors::scores`], of candidates among which the `k` best are to be chosen, fewer than there
-    /// are: infinite for those who certainly are among them, and NaN for those who certainly are not. The
-    /// candidates are the first of those whose codes are [kept](Self::keep).
-    pub(super) fn scores<N: Number>(
+    /// Tells which of the candidates are among the `k` best, fewer than there are, and computes the scores of
+    /// those that it cannot tell of; appends to `pruned`. The candidates are the first of those whose codes are
+    /// [kept](Self::keep).
+    pub(super) fn prune_and_rescore<N: Number>(
         &mut self,
         vectors: &Vectors<N>,
         query: &HostQuery,
         (candidates, k): (&[Slot], usize),
         may_share: bool,
-        scores: &mut Vec<f64>,
+        pruned: &mut Pruned,
     ) {
         self.compare(vectors, query, candidates.len(), may_share);
         self.undecided.clear();
         let verdicts = decide(&self.estimates, k, &mut self.order);
-        scores.extend(verdicts.zip(candidates).map(|(verdict, &slot)| match verdict {
-            Verdict::Chosen => f64::INFINITY,
-            Verdict::Rejected => f64::NAN,
-            Verdict::Undecided => {
-                self.undecided.push(slot);
-                UNDECIDED
+        for (place, (verdict, &slot)) in (0..).zip(verdicts.zip(candidates)) {
+            match verdict {
+                Verdict::Chosen => pruned.chosen.push(place),
+                Verdict::Rejected => {}
+                Verdict::Undecided => {
+                    self.undecided.push(slot);
+                    pruned.undecided.push((place, 0.0));
+                }
             }
-        }));
+        }
         self.doubts = self.doubts.saturating_add(self.undecided.len());
         self.exact.clear();
-        // Codes are of single vectors, which there is nothing to pool of.
-        vectors.scores(query, Pooling::Mean, &self.undecided, may_share, &mut self.exact);
-        let undecided = scores.iter_mut().filter(|score| **score == UNDECIDED);
-        undecided.zip(&self.exact).for_each(|(score, &exact)| *score = exact);
+        vectors.scores(query, &self.undecided, may_share, &mut self.exact);
+        let undecided = pruned.undecided.iter_mut().zip(&self.exact);
+        undecided.for_each(|((_, score), &exact)| *score = exact);
     }
 
     /// Bytes set aside.
@@ -159,7 +182,7 @@ impl Codes {
             + (self.estimates.capacity() + self.order.capacity()) * size_of::<Estimate>()
             + self.undecided.capacity() * size_of::<Slot>()
             + self.exact.capacity() * size_of::<f64>()
-            + self.centre.as_ref().map_or(0, HostQuery::bytes)
+            + self.centre.as_ref().map_or(0, WideVectors::bytes)
     }
 
     /// Estimates how far from the query the first `count` vectors are.
@@ -174,7 +197,7 @@ impl Codes {
         let Some(centre) = &self.centre else { return };
         let (dim, stride) = (vectors.dim, vectors.dim.next_multiple_of(BLOCK));
         self.query.resize(stride, 0);
-        let (query, centre) = (N::Wide::of_query(query), N::Wide::of_query(centre));
+        let (query, centre) = (N::Wide::of_vectors(&query.vectors), N::Wide::of_vectors(centre));
         let norm = encode(query, centre, &mut self.query);
         let (query, numbers) = (&self.query, &self.numbers);
         let estimate = |coded: &Coded| {
@@ -222,7 +245,7 @@ fn dot(codes: &[i16], query: &[i16]) -> i32 {
 mod tests {
     use super::{super::numbers_of, *};
     use crate::{
-        Correlation,
+        Correlation, Pooling,
         id::{Entry, Member},
         search::ranking::Ranking,
         store::Metric,
@@ -255,18 +278,17 @@ mod tests {
         store
     }
 
-    /// The places of the `k` best among candidates with these scores.
-    fn chosen(scores: &[f64], k: usize) -> Vec<u64> {
-        let member = |at: usize| Member { id: EngramId(at as u64), entry: Entry(at as u32) };
-        let scored = scores.iter().enumerate().filter(|(_, score)| !score.is_nan());
-        let scored = scored.map(|(at, &score)| (member(at), score));
-        Ranking::default().best(scored, k).iter().map(|member| member.id.0).collect()
+    /// The places of the `k` best of some candidates with their scores.
+    fn best(scored: &[(u32, f64)], k: usize) -> Vec<u32> {
+        let member = |at: u32| Member { id: EngramId(at.into()), entry: Entry(at) };
+        let scored = scored.iter().map(|&(at, score)| (member(at), score));
+        Ranking::default().best(scored, k).iter().map(|member| member.entry.0).collect()
     }
 
-    /// Slides a window of `width` candidates, every third of whom dies early, over all vectors but the last,
-    /// which is the query; two more are kept ahead. Counts those whose scores codes told.
+    /// Slides a window of `width` candidates, every third of which dies early, over all vectors but the last,
+    /// which is the query; two more are kept ahead. Counts those that codes told apart.
     fn told<N: Number>(vectors: &[Vec<f64>], width: usize, k: usize) -> usize {
-        let (store, mut codes, mut told) = (store::<N>(vectors), Codes::default(), 0);
+        let (store, mut codes, mut told) = (store::<N>(vectors), QuantizedVectors::default(), 0);
         let last = vectors.len() - 1;
         for first in 0..=last - width {
             let lives = |slot: &usize| !slot.is_multiple_of(3) || slot + width / 2 > first + width;
@@ -279,20 +301,25 @@ mod tests {
             }
             let asked = (last + first) % vectors.len();
             let query = store.query(1, |_| store.get(Slot(asked as u32)), MEAN);
-            let (mut exact, mut scores) = (Vec::new(), Vec::new());
-            store.scores(&query, Pooling::Mean, &candidates, false, &mut exact);
+            let (mut exact, mut pruned) = (Vec::new(), Pruned::default());
+            store.scores(&query, &candidates, false, &mut exact);
+            let exact: Vec<(u32, f64)> = (0..).zip(exact).collect();
             let members = kept.iter().map(|&slot| (EngramId(slot.0.into()), slot));
             codes.keep(&store, &query, members);
-            codes.scores(&store, &query, (&candidates, k), first % 2 == 0, &mut scores);
-            assert_eq!(chosen(&scores, k), chosen(&exact, k), "{scores:?}\n{exact:?}");
-            told += scores.iter().filter(|score| !score.is_finite()).count();
+            let share = first % 2 == 0;
+            codes.prune_and_rescore(&store, &query, (&candidates, k), share, &mut pruned);
+            let mut chosen = best(&pruned.undecided, k - pruned.chosen.len());
+            chosen.extend_from_slice(&pruned.chosen);
+            chosen.sort_unstable();
+            assert_eq!(chosen, best(&exact, k), "{pruned:?}\n{exact:?}");
+            told += candidates.len() - pruned.undecided.len();
         }
         told
     }
 
     proptest! {
         #[test]
-        fn codes_choose_whom_vectors_choose(
+        fn codes_choose_what_vectors_choose(
             dim in prop_oneof![1usize..6, 60usize..70, Just(200)],
             numbers in proptest::collection::vec(
                 prop_oneof![4 => -1.0..1.0, 1 => Just(0.0), 1 => (-2..2i8).prop_map(f64::from)],
@@ -331,12 +358,12 @@ mod tests {
             let slots: Vec<Slot> = (0..19).map(Slot).collect();
             let query = store.query(1, |_| store.get(Slot(19)), MEAN);
             let centre = store.query(1, |_| store.get(Slot(0)), MEAN);
-            let mut codes = Codes::default();
+            let mut codes = QuantizedVectors::default();
             let members = slots.iter().map(|&slot| (EngramId(slot.0.into()), slot));
             codes.keep(&store, &centre, members);
             codes.compare(&store, &query, 19, false);
             let mut exact = Vec::new();
-            store.scores(&query, Pooling::Mean, &slots, false, &mut exact);
+            store.scores(&query, &slots, false, &mut exact);
             for (score, Estimate { distance, error }) in exact.iter().zip(&codes.estimates) {
                 let off = (distance + score).abs();
                 assert!(off <= *error, "{off} > {error} in {dim} dimensions");
@@ -356,14 +383,14 @@ mod tests {
         let store = store::<f32>(&vectors);
         let slots: Vec<Slot> = (0..400).map(Slot).collect();
         let query = |slot| store.query(1, |_| store.get(Slot(slot)), MEAN);
-        let mut codes = Codes::default();
+        let mut codes = QuantizedVectors::default();
         let members = || slots.iter().map(|&slot| (EngramId(slot.0.into()), slot));
         codes.keep(&store, &query(far as u32), members());
         let mut untold = |at| {
-            let (query, mut scores) = (query(at), Vec::new());
+            let (query, mut pruned) = (query(at), Pruned::default());
             codes.keep(&store, &query, members());
-            codes.scores(&store, &query, (&slots, 40), false, &mut scores);
-            scores.iter().filter(|score| score.is_finite()).count()
+            codes.prune_and_rescore(&store, &query, (&slots, 40), false, &mut pruned);
+            pruned.undecided.len()
         };
         assert_eq!(untold(500), 400);
         let untold: Vec<usize> = (501..510).map(&mut untold).collect();

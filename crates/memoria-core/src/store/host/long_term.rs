@@ -1,0 +1,547 @@
+//! Long-term vectors in one byte a number, in the order of the row's list of them, so that all are read in
+//! one stream. The codes tell of nearly all engrams that they are not among the nearest to a query. The few
+//! others are compared exactly, so that what is found is what would be found by the vectors alone.
+//!
+//! Neighbours in the list became long-term at about the same time, and may be alike. So they are coded beside
+//! their mean, and by the triangle inequality all of them are passed over at once if they are too far from a
+//! query: of memories of one topic after another few codes are read.
+
+mod byte_codes;
+mod shortlist;
+
+use super::{
+    Comparison, HostQuery,
+    vectors::{Vectors, is_worth_sharing},
+};
+use crate::{
+    Pooling,
+    id::Slot,
+    store::number::{Number, Wide},
+    threads::share,
+};
+use byte_codes::{BLOCK, Coded, CodedQuery, MOST_DIMENSIONS, Range, UNDERFLOW, encode, rounding};
+use shortlist::SharedShortlist;
+
+/// Chunks that a thread compares before it looks for more.
+const CHUNKS_AT_ONCE: usize = 4;
+/// Codes spare looking at vectors only if these are several times as many as those wanted.
+const TIMES_THE_WANTED: usize = 4;
+
+/// When and how long-term vectors are coded.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CodeLimits {
+    /// Long-term numbers of a row that are compared as fast without codes.
+    pub(crate) coded_above: usize,
+    /// Vectors that are coded beside the same centre.
+    pub(crate) chunk: usize,
+}
+
+impl Default for CodeLimits {
+    fn default() -> Self {
+        Self { coded_above: 1 << 16, chunk: 1024 }
+    }
+}
+
+/// A row's list of long-term engrams, by position.
+pub(crate) struct LongTermList<'a, S> {
+    /// How many there are.
+    pub(crate) len: usize,
+    /// The slot of the one at a position.
+    pub(crate) slot: S,
+    /// Positions that hold another engram than when the codes were last brought up to date, in any order;
+    /// `None` if that is not known.
+    pub(crate) changed: Option<&'a [u32]>,
+}
+
+/// The codes of a row's long-term engrams by position: made of their vectors, and made again if lost.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LongTermCodes {
+    /// All but the last are full.
+    chunks: Vec<Chunk>,
+    dim: usize,
+    limits: CodeLimits,
+}
+
+/// Neighbours in the list.
+#[derive(Clone, Debug, Default)]
+struct Chunk {
+    /// What is coded is how vectors differ from this: what they have in common needs no precision.
+    centre: Vec<f32>,
+    /// The codes of each vector, padded.
+    codes: Vec<u8>,
+    coded: Vec<Coded>,
+    /// The least and the greatest distance from the centre.
+    distances: [f32; 2],
+    /// How many vectors the centre was chosen for, and how many were coded beside it since.
+    chosen_for: usize,
+    since: usize,
+}
+
+impl LongTermCodes {
+    /// Positions, ascending: the `k`, at least one, with the highest scores are among them, and all with equal
+    /// ones; of a list that is not worth coding, all.
+    pub(super) fn candidates<N: Number>(
+        &mut self,
+        vectors: &Vectors<N>,
+        query: &HostQuery,
+        list: &LongTermList<'_, impl Fn(usize) -> Slot + Sync>,
+        k: usize,
+        may_share: bool,
+    ) -> Vec<u32> {
+        if self.are_worth_keeping(list.len, vectors.dim) {
+            self.follow(vectors, list, may_share);
+            if list.len >= k.saturating_mul(TIMES_THE_WANTED) {
+                return self.compare::<N>(query, k, may_share);
+            }
+        } else {
+            self.chunks = Vec::new();
+        }
+        (0..list.len as u32).collect()
+    }
+
+    /// Whether there are enough numbers; fewer if there are codes already, so that these do not come and go.
+    fn are_worth_keeping(&self, len: usize, dim: usize) -> bool {
+        let above = self.limits.coded_above;
+        let enough = if self.chunks.is_empty() { above } else { above / 2 };
+        len.saturating_mul(dim) > enough && dim <= MOST_DIMENSIONS
+    }
+
+    /// Whether there are codes: if not, what changes in the list need not be kept.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.chunks.is_empty()
+    }
+
+    /// Brings the codes up to date with the list.
+    fn follow<N: Number>(
+        &mut self,
+        vectors: &Vectors<N>,
+        list: &LongTermList<'_, impl Fn(usize) -> Slot + Sync>,
+        may_share: bool,
+    ) {
+        let (held, most) = (self.len(), self.limits.chunk);
+        let changed = list.changed.filter(|_| self.dim == vectors.dim && held > 0);
+        let Some(changed) = changed else {
+            self.dim = vectors.dim;
+            let firsts = (0..list.len).step_by(most);
+            let chunk = |first| {
+                let mut chunk = Chunk::default();
+                chunk.code_all(vectors, list.len.min(first + most) - first, |at| {
+                    (list.slot)(first + at)
+                });
+                chunk
+            };
+            self.chunks = if may_share && is_worth_sharing(list.len.saturating_mul(self.dim)) {
+                share(firsts, chunk)
+            } else {
+                firsts.map(chunk).collect()
+            };
+            return;
+        };
+        if list.len < held {
+            self.chunks.truncate(list.len.div_ceil(most));
+            let before = self.chunks.len().saturating_sub(1) * most;
+            if let Some(last) = self.chunks.last_mut() {
+                last.truncate(list.len - before, self.dim);
+            }
+        }
+        let mut changed: Vec<usize> = changed.iter().map(|&position| position as usize).collect();
+        changed.retain(|&position| position < held.min(list.len));
+        changed.sort_unstable();
+        changed.dedup();
+        for position in changed.into_iter().chain(held..list.len) {
+            let first = position / most * most;
+            if first / most == self.chunks.len() {
+                self.chunks.push(Chunk::default());
+            }
+            self.chunks[first / most].code(vectors, position - first, |at| (list.slot)(first + at));
+        }
+    }
+
+    /// The positions that may be among the `k` nearest to a query.
+    fn compare<N: Number>(&self, query: &HostQuery, k: usize, may_share: bool) -> Vec<u32> {
+        let numbers = N::Wide::of_vectors(&query.vectors);
+        let below = below(query.comparison, numbers.len() / self.dim);
+        // The nearest chunks first: what is found there spares the others.
+        let single: Vec<f32> = numbers.iter().map(|&number| number.into() as f32).collect();
+        let least = |chunk: &Chunk| chunk.at_least(&single) - below;
+        let mut order: Vec<(f32, usize)> = self.chunks.iter().map(least).zip(0..).collect();
+        order.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        let nearest = SharedShortlist::new(k);
+        let compare = |chunks: &[(f32, usize)]| {
+            let mut found = nearest.part(k);
+            let (mut coded, mut ranges) = (CodedQuery::default(), Vec::new());
+            for &(least, index) in chunks {
+                if !found.admits(least) {
+                    break;
+                }
+                let (chunk, first) = (&self.chunks[index], index * self.limits.chunk);
+                let mut offer = |at, range| found.offer(first + at, range);
+                match query.comparison {
+                    Comparison::Single => {
+                        coded.encode(numbers, &chunk.centre);
+                        coded.ranges(&chunk.codes, &chunk.coded, offer);
+                    }
+                    Comparison::Several(_) => {
+                        chunk.pool(numbers, below, &mut coded, &mut ranges);
+                        ranges.iter().enumerate().for_each(|(at, &range)| offer(at, range));
+                    }
+                }
+            }
+            nearest.add(found);
+        };
+        let groups = order.chunks(CHUNKS_AT_ONCE);
+        if may_share && is_worth_sharing(self.len() * self.dim) {
+            share(groups, compare);
+        } else {
+            groups.for_each(compare);
+        }
+        nearest.into_positions()
+    }
+
+    fn len(&self) -> usize {
+        let last = self.chunks.last().map_or(0, |chunk| chunk.coded.len());
+        self.chunks.len().saturating_sub(1) * self.limits.chunk + last
+    }
+
+    /// Bytes set aside.
+    pub(crate) fn bytes(&self) -> usize {
+        let chunks = self.chunks.iter().map(Chunk::bytes).sum::<usize>();
+        chunks + self.chunks.capacity() * size_of::<Chunk>()
+    }
+}
+
+/// By how much a pooled score of so many vectors may be above the highest of single ones.
+fn below(comparison: Comparison, vectors: usize) -> f32 {
+    match comparison {
+        Comparison::Single | Comparison::Several(Pooling::Max) => 0.0,
+        // The logarithm of a sum is above that of its largest part by no more than that of their number.
+        Comparison::Several(Pooling::Mean) => (vectors as f32).ln(),
+    }
+}
+
+impl Chunk {
+    /// Codes the vector at a place, which may be the first one that is vacant.
+    fn code<N: Number>(&mut self, vectors: &Vectors<N>, at: usize, slot: impl Fn(usize) -> Slot) {
+        let stride = vectors.dim.next_multiple_of(BLOCK);
+        if at == self.coded.len() {
+            self.coded.push(Coded::default());
+            self.codes.resize(self.coded.len() * stride, 0);
+        }
+        self.since += 1;
+        // Each vector is coded anew once for about every one that comes, and the centre stays near the mean.
+        if self.since > self.chosen_for {
+            self.code_all(vectors, self.coded.len(), slot);
+        } else {
+            let mut buffer = Vec::new();
+            let vector = N::widen(vectors.get(slot(at)), &mut buffer);
+            let codes = &mut self.codes[at * stride..][..stride];
+            self.coded[at] = encode(vector, &self.centre, codes);
+            self.widen(self.coded[at].distance());
+        }
+    }
+
+    /// Chooses the centre and codes all `len` vectors, at least one.
+    fn code_all<N: Number>(
+        &mut self,
+        vectors: &Vectors<N>,
+        len: usize,
+        slot: impl Fn(usize) -> Slot,
+    ) {
+        let stride = vectors.dim.next_multiple_of(BLOCK);
+        let mean = super::vectors::mean(len, vectors.dim, |at| vectors.get(slot(at)));
+        let single = |number: f64| Some(number as f32).filter(|number| number.is_finite());
+        self.centre = mean.into_iter().map(|number| single(number).unwrap_or(0.0)).collect();
+        self.codes.resize(len * stride, 0);
+        self.coded.resize(len, Coded::default());
+        let mut buffer = Vec::new();
+        let places = self.coded.iter_mut().zip(self.codes.chunks_exact_mut(stride));
+        for (at, (coded, codes)) in places.enumerate() {
+            let vector = N::widen(vectors.get(slot(at)), &mut buffer);
+            *coded = encode(vector, &self.centre, codes);
+        }
+        (self.chosen_for, self.since) = (len, 0);
+        self.distances = [f32::INFINITY, 0.0];
+        (0..len).for_each(|at| self.widen(self.coded[at].distance()));
+    }
+
+    fn widen(&mut self, distance: [f32; 2]) {
+        let [least, most] = self.distances;
+        self.distances = [least.min(distance[0]), most.max(distance[1])];
+    }
+
+    /// What the squared distance from the nearest of some vectors is at least, by the triangle inequality.
+    fn at_least(&self, queries: &[f32]) -> f32 {
+        let dim = self.centre.len();
+        let rounding = rounding(dim);
+        let [least, most] = self.distances.map(f64::from);
+        let of_query = |query: &[f32]| {
+            let [squared] = f32::squared_distances([query], &self.centre);
+            if !squared.is_finite() {
+                return 0.0;
+            }
+            // With what rounding to single precision may have changed about the query.
+            let size = query.iter().fold(0.0, |size: f32, x| size.max(x.abs()));
+            let off = squared.sqrt() * rounding
+                + f64::from(size) * f64::from(f32::EPSILON) * (dim as f64).sqrt()
+                + UNDERFLOW.sqrt();
+            let gap = (squared.sqrt() - off - most).max(least - squared.sqrt() - off).max(0.0);
+            (gap * gap * (1.0 - 4.0 * rounding) - UNDERFLOW).max(0.0)
+        };
+        queries.chunks_exact(dim).map(of_query).fold(f64::INFINITY, f64::min) as f32
+    }
+
+    fn truncate(&mut self, len: usize, dim: usize) {
+        self.coded.truncate(len);
+        self.codes.truncate(len * dim.next_multiple_of(BLOCK));
+    }
+
+    /// The distances from the nearest of several vectors, or what is `below` them by no more than that.
+    fn pool<W: Wide>(
+        &self,
+        numbers: &[W],
+        below: f32,
+        coded: &mut CodedQuery,
+        ranges: &mut Vec<Range>,
+    ) {
+        ranges.clear();
+        ranges.resize(self.coded.len(), Range { least: f32::INFINITY, most: f32::INFINITY });
+        for query in numbers.chunks_exact(self.centre.len()) {
+            coded.encode(query, &self.centre);
+            coded.ranges(&self.codes, &self.coded, |at, range| {
+                let pooled = &mut ranges[at];
+                pooled.least = pooled.least.min(range.least);
+                pooled.most = pooled.most.min(range.most);
+            });
+        }
+        ranges.iter_mut().for_each(|range| range.least -= below);
+    }
+
+    /// Bytes set aside.
+    fn bytes(&self) -> usize {
+        self.codes.capacity()
+            + self.coded.capacity() * size_of::<Coded>()
+            + self.centre.capacity() * size_of::<f32>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::numbers_of, *};
+    use crate::{Correlation, store::scoring::Metric};
+    use burn::{
+        backend::TensorData,
+        tensor::{bf16, f16},
+    };
+    use proptest::prelude::*;
+
+    const METRICS: [Metric; 4] = [
+        Metric { correlation: Correlation::NegSquaredL2, pooling: Pooling::Mean },
+        Metric { correlation: Correlation::Gaussian, pooling: Pooling::Mean },
+        Metric { correlation: Correlation::NegSquaredL2, pooling: Pooling::Max },
+        Metric { correlation: Correlation::Gaussian, pooling: Pooling::Max },
+    ];
+
+    /// A store of vectors, the list of those that live, and what changed in it.
+    struct Memory<N: Number> {
+        vectors: Vectors<N>,
+        list: Vec<Slot>,
+        changed: Vec<u32>,
+        codes: LongTermCodes,
+    }
+
+    impl<N: Number> Memory<N> {
+        fn new(vectors: &[Vec<f64>], chunk: usize) -> Self {
+            let mut store = Vectors::<N>::new(vectors[0].len());
+            store.reserve(vectors.len()).unwrap();
+            let numbers = TensorData::new(vectors.concat(), [vectors.len() * vectors[0].len()]);
+            let slots = (0..vectors.len()).map(|slot| Some(Slot(slot as u32)));
+            store.write(slots, &numbers_of(&numbers), f64::INFINITY, false);
+            let limits = CodeLimits { coded_above: 0, chunk };
+            let codes = LongTermCodes { limits, ..LongTermCodes::default() };
+            Self { vectors: store, list: Vec::new(), changed: Vec::new(), codes }
+        }
+
+        fn push(&mut self, slot: usize) {
+            self.changed.push(self.list.len() as u32);
+            self.list.push(Slot(slot as u32));
+        }
+
+        fn remove(&mut self, position: usize) {
+            self.changed.push(position as u32);
+            self.list.swap_remove(position);
+        }
+
+        /// How many candidates there are for the `k` nearest, which are those of all.
+        fn check(&mut self, query: &HostQuery, k: usize, share: bool) -> usize {
+            let list = LongTermList {
+                len: self.list.len(),
+                slot: |position: usize| self.list[position],
+                changed: Some(&self.changed),
+            };
+            let some = self.codes.candidates(&self.vectors, query, &list, k, share);
+            self.changed.clear();
+            assert_eq!(self.codes.len(), self.list.len());
+            let all: Vec<u32> = (0..self.list.len() as u32).collect();
+            assert_eq!(self.best(query, &some, k), self.best(query, &all, k));
+            some.len()
+        }
+
+        /// Those with the highest scores, of equal ones the smaller slots.
+        fn best(&self, query: &HostQuery, positions: &[u32], k: usize) -> Vec<Slot> {
+            let slots: Vec<Slot> = positions.iter().map(|&at| self.list[at as usize]).collect();
+            let mut scores = Vec::new();
+            self.vectors.scores(query, &slots, false, &mut scores);
+            let mut scored: Vec<(f64, Slot)> = scores.into_iter().zip(slots).collect();
+            scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+            scored.into_iter().take(k).map(|(_, slot)| slot).collect()
+        }
+    }
+
+    fn follows<N: Number>(vectors: &[Vec<f64>], chunk: usize, k: usize, moves: &[u16]) {
+        let mut memory = Memory::<N>::new(vectors, chunk);
+        let mut next = 0;
+        for (step, &with) in moves.iter().enumerate() {
+            for _ in 0..with % 7 {
+                memory.push(next % vectors.len());
+                next += 1;
+            }
+            for death in 0..with / 7 % 6 {
+                if !memory.list.is_empty() {
+                    memory
+                        .remove((usize::from(with) * 31 + usize::from(death)) % memory.list.len());
+                }
+            }
+            if memory.list.is_empty() || with % 3 == 0 {
+                continue;
+            }
+            let count = 1 + usize::from(with) % 3;
+            let vector = |at| memory.vectors.get(Slot(((step * 7 + at) % vectors.len()) as u32));
+            let query = memory.vectors.query(count, vector, METRICS[step % 4]);
+            memory.check(&query, k, with % 2 == 0);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn candidates_hold_the_nearest(
+            dim in prop_oneof![1usize..6, 14usize..18, Just(70)],
+            numbers in proptest::collection::vec(
+                prop_oneof![4 => -1.0..1.0, 1 => Just(0.0), 1 => (-2..2i8).prop_map(f64::from)],
+                2000),
+            spread in prop_oneof![
+                Just(1.0), Just(1e-3), Just(1e-17), Just(1e-25), Just(1e-40), Just(1e15), Just(3e18)
+            ],
+            common in prop_oneof![Just(0.0), Just(1.0), Just(30.0)],
+            chunk in 1usize..40,
+            k in 1usize..8,
+            moves in proptest::collection::vec(0..u16::MAX, 1..40),
+        ) {
+            let count = (numbers.len() / dim).min(60);
+            let vector = |(at, numbers): (usize, &[f64])| {
+                let spread = if at % 11 == 7 && spread < 1e10 { 30.0 * spread } else { spread };
+                numbers.iter().enumerate().map(|(i, x)| spread * x + common * (i as f64).sin()).collect()
+            };
+            let numbers = numbers[..count * dim].chunks_exact(dim).enumerate();
+            let vectors: Vec<Vec<f64>> = numbers.map(vector).collect();
+            follows::<f32>(&vectors, chunk, k, &moves);
+            follows::<f64>(&vectors, chunk, k, &moves);
+            follows::<bf16>(&vectors, chunk, k, &moves);
+            if spread < 1e3 {
+                follows::<f16>(&vectors, chunk, k, &moves);
+            }
+        }
+    }
+
+    proptest! {
+        /// A chunk's bound holds, and is of use if the query is far.
+        #[test]
+        fn no_vector_of_a_chunk_is_nearer_than_its_bound(
+            dim in prop_oneof![1usize..6, Just(70)],
+            numbers in proptest::collection::vec(-1.0..1.0f64, 2100),
+            away in prop_oneof![Just(0.0), Just(0.5), Just(3.0), Just(30.0), Just(1e4)],
+            spread in prop_oneof![Just(1.0), Just(1e-3), Just(1e-20), Just(1e10)],
+        ) {
+            let mut vectors: Vec<Vec<f64>> =
+                numbers[..30 * dim].chunks(dim).map(|v| v.iter().map(|x| spread * x).collect()).collect();
+            vectors.last_mut().unwrap().iter_mut().for_each(|x| *x += spread * away);
+            let check = |least: f32, scores: &[f64]| {
+                let nearest = scores.iter().fold(f64::INFINITY, |nearest, score| nearest.min(-score));
+                assert!(f64::from(least) <= nearest, "{least} > {nearest}");
+                if away > 100.0 && spread > 1e-10 {
+                    assert!(f64::from(least) > 0.9 * nearest, "{least} of {nearest}");
+                }
+            };
+            check_bound::<f32>(&vectors, check);
+            check_bound::<f64>(&vectors, check);
+            check_bound::<bf16>(&vectors, check);
+        }
+    }
+
+    /// Tells the bound of a chunk of all vectors but the last, which is the query, and their scores.
+    fn check_bound<N: Number>(vectors: &[Vec<f64>], check: impl Fn(f32, &[f64])) {
+        let memory = Memory::<N>::new(vectors, 64);
+        let last = vectors.len() - 1;
+        let slots: Vec<Slot> = (0..last).map(|slot| Slot(slot as u32)).collect();
+        let query = memory.vectors.query(1, |_| memory.vectors.get(Slot(last as u32)), METRICS[0]);
+        let mut scores = Vec::new();
+        memory.vectors.scores(&query, &slots, false, &mut scores);
+        let numbers = N::Wide::of_vectors(&query.vectors).iter();
+        let single: Vec<f32> = numbers.map(|&number| number.into() as f32).collect();
+        let (mut grown, mut whole) = (Chunk::default(), Chunk::default());
+        (0..last).for_each(|at| grown.code(&memory.vectors, at, |at| slots[at]));
+        whole.code_all(&memory.vectors, last, |at| slots[at]);
+        check(whole.at_least(&single), &scores);
+        let nearest = scores.iter().fold(f64::INFINITY, |nearest, score| nearest.min(-score));
+        assert!(f64::from(grown.at_least(&single)) <= nearest);
+    }
+
+    #[test]
+    fn numbers_that_only_double_precision_holds() {
+        let vectors: Vec<Vec<f64>> = (0..50)
+            .map(|at| (0..20).map(|i| 1e100 * f64::from(at * 20 + i).sin()).collect())
+            .collect();
+        follows::<f64>(&vectors, 8, 3, &[6, 13, 20, 27, 34, 41, 50, 61, 72]);
+    }
+
+    #[test]
+    fn few_vectors_are_looked_at() {
+        for (dim, common) in [(64, 0.0), (100, 5.0), (768, 1.0)] {
+            let number = |i: usize| (i as f64 * 1.7).sin() + (i as f64 * i as f64 * 0.3).cos();
+            let vectors: Vec<Vec<f64>> = (0..2000)
+                .map(|at| {
+                    (0..dim).map(|i| number(at * dim + i) + common * (i as f64).cos()).collect()
+                })
+                .collect();
+            let mut memory = Memory::<f32>::new(&vectors, 512);
+            (0..1999).for_each(|slot| memory.push(slot));
+            for (metric, count) in [(0, 1), (1, 1), (1, 3), (2, 3), (3, 2)] {
+                let vector = |at| memory.vectors.get(Slot(1999 - 600 * at as u32));
+                let query = memory.vectors.query(count, vector, METRICS[metric]);
+                let looked_at = memory.check(&query, 20, true);
+                assert!(looked_at < 80, "{looked_at} in {dim} dimensions");
+            }
+        }
+    }
+
+    #[test]
+    fn little_is_coded_anew() {
+        let vectors: Vec<Vec<f64>> =
+            (0..900).map(|at| vec![f64::from(at).sin(), f64::from(at).cos()]).collect();
+        let mut memory = Memory::<f32>::new(&vectors, 256);
+        let query = memory.vectors.query(1, |_| memory.vectors.get(Slot(5)), METRICS[0]);
+        let coded = |memory: &Memory<f32>| -> usize {
+            memory.codes.chunks.iter().map(|chunk| chunk.chosen_for + chunk.since).sum()
+        };
+        for slot in 0..900 {
+            memory.push(slot);
+            memory.check(&query, 3, false);
+            assert!(coded(&memory) <= 2 * memory.list.len());
+        }
+        for slot in 0..900 {
+            memory.remove(slot * 7 % memory.list.len());
+            if slot % 90 == 0 {
+                memory.check(&query, 3, false);
+            }
+        }
+    }
+}

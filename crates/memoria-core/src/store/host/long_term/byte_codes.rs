@@ -1,0 +1,232 @@
+//! Vectors in one byte a number, and how far from a query they are at least and at most.
+//!
+//! A vector v is coded beside a centre c as v − c = s · a + r, with whole numbers a from −127 to 127, and
+//! a query q as q − c = t · b + p, with whole numbers b of 15 bits. Then
+//!
+//! ‖v − q‖² = ‖v − c‖² + ‖q − c‖² − 2 s t ⟨a, b⟩ − 2 s ⟨a, p⟩ − 2 ⟨r, q − c⟩,
+//!
+//! where all is known but the last two terms, which the Cauchy–Schwarz inequality bounds by
+//! 2 (‖v − c‖ + ‖r‖) ‖p‖ and 2 ‖r‖ ‖q − c‖: the norms of what rounding left are kept.
+
+use wide::{i16x8, i32x4, u8x16};
+
+use crate::store::number::Wide;
+
+/// Codes of a vector are padded to a multiple of this.
+pub(super) const BLOCK: usize = 16;
+/// Dimensions above this have no codes: sums of products would need more than 32 bits.
+pub(super) const MOST_DIMENSIONS: usize = 1 << 22;
+/// The largest code of a number.
+const LARGEST: f64 = 127.0;
+/// Codes are stored with this added.
+const OFFSET: u8 = 128;
+/// The norm of a query's codes, at most.
+const QUERY_NORM: f64 = 32_000.0;
+/// Squared norms above this have no place in single precision, beside others and multiplied with them.
+const LARGEST_SQUARED_NORM: f64 = 1e36;
+/// Numbers below this are taken for zero: their squares may be too small for single precision.
+const SMALLEST: f64 = 1e-30;
+/// More than all that numbers too small for single precision change about a squared distance.
+pub(super) const UNDERFLOW: f64 = 1e-36;
+
+/// What is known of a vector beside its codes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Coded {
+    /// ‖v − c‖².
+    squared_norm: f32,
+    /// s.
+    scale: f32,
+    /// ‖r‖ or a little more; infinite if nothing is known of the vector.
+    rounded: f32,
+}
+
+impl Coded {
+    /// What ‖v − c‖ is at least and at most.
+    pub(super) fn distance(&self) -> [f32; 2] {
+        if self.rounded == f32::INFINITY {
+            return [0.0, f32::INFINITY];
+        }
+        let norm = f64::from(self.squared_norm).sqrt();
+        [(norm * (1.0 - 1e-6)) as f32, upwards(norm)]
+    }
+}
+
+/// What rounding changes about a sum of squares of so many numbers in single precision, at most and relative to
+/// it: numbers are added up in sixteen sums, and every addition is off by 2⁻²⁴ at most. With more than enough for
+/// a few operations more.
+pub(super) fn rounding(dim: usize) -> f64 {
+    (dim as f64 / 16.0 + 32.0) * f64::from(f32::EPSILON)
+}
+
+/// The least and the greatest that a squared distance may be which is computed of the vectors themselves.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Range {
+    pub(super) least: f32,
+    pub(super) most: f32,
+}
+
+impl Range {
+    const UNKNOWN: Self = Self { least: f32::NEG_INFINITY, most: f32::INFINITY };
+}
+
+/// Codes one vector; there is room for it padded.
+pub(super) fn encode<W: Wide>(vector: &[W], centre: &[f32], codes: &mut [u8]) -> Coded {
+    let differences = || {
+        let pairs = vector.iter().zip(centre);
+        pairs.map(|(&number, &centre)| number.into() - f64::from(centre))
+    };
+    let (squared_norm, largest) = differences()
+        .fold((0.0, 0.0), |(sum, largest): (f64, f64), x| (sum + x * x, largest.max(x.abs())));
+    codes.fill(OFFSET);
+    if squared_norm > LARGEST_SQUARED_NORM || squared_norm.is_nan() {
+        return Coded { rounded: f32::INFINITY, ..Coded::default() };
+    }
+    let squared = squared_norm as f32;
+    if largest < SMALLEST {
+        let rounded = upwards(squared_norm.sqrt());
+        return Coded { squared_norm: squared, scale: 0.0, rounded };
+    }
+    let scale = (largest / LARGEST) as f32;
+    let factor = 1.0 / f64::from(scale);
+    let mut rest = 0.0;
+    for (code, x) in codes.iter_mut().zip(differences()) {
+        let whole = nearest_whole(x * factor).clamp(-LARGEST, LARGEST);
+        let left = x - whole * f64::from(scale);
+        rest += left * left;
+        *code = (whole as i32 + i32::from(OFFSET)) as u8;
+    }
+    Coded { squared_norm: squared, scale, rounded: upwards(rest.sqrt()) }
+}
+
+/// The nearest whole number to one far below 2⁵¹. Without SSE4.1 the standard library's is a call for each.
+fn nearest_whole(number: f64) -> f64 {
+    /// Numbers between this and its next power of two differ by 1.
+    const WHOLE: f64 = 1.5 * (1u64 << 52) as f64;
+    (number + WHOLE) - WHOLE
+}
+
+/// In single precision, and no less.
+fn upwards(number: f64) -> f32 {
+    (number * (1.0 + 1e-6) + UNDERFLOW) as f32
+}
+
+/// A vector of a query, coded beside the same centre as what it is compared with.
+#[derive(Clone, Debug, Default)]
+pub(super) struct CodedQuery {
+    codes: Vec<i16>,
+    /// What the sum of products is too large by because of the codes' offset.
+    too_large: i32,
+    /// ‖q − c‖²; `None` if nothing can be told.
+    squared_norm: Option<f32>,
+    /// 2 t.
+    scale: f32,
+    /// What a distance may be off by: for each unit of ‖r‖, for each of ‖v − c‖², and in any case.
+    of_rounded: f32,
+    of_squared_norm: f32,
+    constant: f32,
+}
+
+impl CodedQuery {
+    /// Codes a vector of a query in place of the one before.
+    pub(super) fn encode<W: Wide>(&mut self, query: &[W], centre: &[f32]) {
+        let dim = query.len() as f64;
+        let differences =
+            || query.iter().zip(centre).map(|(&number, &centre)| number.into() - f64::from(centre));
+        let squared_norm: f64 = differences().map(|x| x * x).sum();
+        let norm = squared_norm.sqrt();
+        self.squared_norm = (squared_norm <= LARGEST_SQUARED_NORM).then_some(squared_norm as f32);
+        self.codes.clear();
+        self.codes.resize(query.len().next_multiple_of(BLOCK), 0);
+        let (mut sum, mut rest) = (0, squared_norm);
+        self.scale = 0.0;
+        if norm > SMALLEST && self.squared_norm.is_some() {
+            // No sum of some products is above the product of the norms, which is below 2³¹.
+            let largest = 0.9 * 2f64.powi(31) / (255.0 * dim.sqrt()) - dim.sqrt();
+            let factor = QUERY_NORM.min(largest) / norm;
+            rest = 0.0;
+            for (code, x) in self.codes.iter_mut().zip(differences()) {
+                let whole = nearest_whole(x * factor);
+                let left = x - whole / factor;
+                rest += left * left;
+                *code = whole as i16;
+                sum += i32::from(*code);
+            }
+            self.scale = (2.0 / factor) as f32;
+        }
+        self.too_large = sum * i32::from(OFFSET);
+        let rest = rest.sqrt() * (1.0 + 1e-6);
+        // ‖v − q‖² ≤ 2 (‖v − c‖² + ‖q − c‖²).
+        let of_sums = 4.0 * rounding(query.len());
+        self.of_rounded =
+            (2.0 * (norm + rest) * (1.0 + 1e-6) + f64::from(f32::MIN_POSITIVE)) as f32;
+        // 2 ‖v − c‖ ‖p‖ ≤ ‖p‖ (‖v − c‖² / ‖q − c‖ + ‖q − c‖).
+        let (relative, absolute) = if norm > 0.0 { (rest / norm, rest * norm) } else { (0.0, 0.0) };
+        self.of_squared_norm = (relative + of_sums) as f32;
+        self.constant = (absolute + of_sums * squared_norm + UNDERFLOW) as f32;
+    }
+
+    /// How far from the query the vectors with these codes are, which lie one after the other.
+    #[inline]
+    pub(super) fn ranges(&self, codes: &[u8], coded: &[Coded], mut each: impl FnMut(usize, Range)) {
+        let stride = self.codes.len();
+        let Some(squared_norm) = self.squared_norm else {
+            return (0..coded.len()).for_each(|at| each(at, Range::UNKNOWN));
+        };
+        let (near, far) = (squared_norm - self.constant, squared_norm + self.constant);
+        let range = |coded: &Coded, sum: i32| {
+            let product = (sum - self.too_large) as f32 * coded.scale * self.scale;
+            let distance = coded.squared_norm - product;
+            let error = coded.rounded * self.of_rounded + coded.squared_norm * self.of_squared_norm;
+            Range { least: distance - error + near, most: distance + error + far }
+        };
+        let (fours, rest) = coded.as_chunks::<4>();
+        let (codes_of_fours, codes_of_rest) = codes.split_at(fours.len() * 4 * stride);
+        for (at, (four, codes)) in
+            fours.iter().zip(codes_of_fours.chunks_exact(4 * stride)).enumerate()
+        {
+            let sums = dots(codes, &self.codes);
+            for (lane, (coded, sum)) in four.iter().zip(sums).enumerate() {
+                each(4 * at + lane, range(coded, sum));
+            }
+        }
+        for (at, (coded, codes)) in rest.iter().zip(codes_of_rest.chunks_exact(stride)).enumerate()
+        {
+            each(4 * fours.len() + at, range(coded, dot(codes, &self.codes)));
+        }
+    }
+}
+
+/// Sums of products of codes and a query's.
+#[inline]
+fn dot(codes: &[u8], query: &[i16]) -> i32 {
+    let sum =
+        |sum: i32x4, (codes, query): (&[u8; BLOCK], &[i16; BLOCK])| sum + products(codes, query);
+    let blocks = codes.as_chunks().0.iter().zip(query.as_chunks().0);
+    blocks.fold(i32x4::ZERO, sum).to_array().iter().sum()
+}
+
+/// The same of four vectors, one after the other in `codes`.
+#[inline]
+fn dots(codes: &[u8], query: &[i16]) -> [i32; 4] {
+    let query = query.as_chunks::<BLOCK>().0;
+    let codes = codes.as_chunks::<BLOCK>().0;
+    let (first, second) = codes.split_at(2 * query.len());
+    let ((a, b), (c, d)) = (first.split_at(query.len()), second.split_at(query.len()));
+    let mut sums = [i32x4::ZERO; 4];
+    for (query, ((a, b), (c, d))) in query.iter().zip(a.iter().zip(b).zip(c.iter().zip(d))) {
+        for (sum, codes) in sums.iter_mut().zip([a, b, c, d]) {
+            *sum += products(codes, query);
+        }
+    }
+    let [a, b, c, d] = i32x4::transpose(sums);
+    ((a + b) + (c + d)).to_array()
+}
+
+/// Products of a block, some of them added up already.
+#[inline(always)]
+fn products(codes: &[u8; BLOCK], query: &[i16; BLOCK]) -> i32x4 {
+    let codes = u8x16::from(*codes);
+    let query = query.as_chunks::<8>().0;
+    i16x8::from_u8x16_low(codes).dot(i16x8::from(query[0]))
+        + i16x8::from_u8x16_high(codes).dot(i16x8::from(query[1]))
+}
