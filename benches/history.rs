@@ -18,7 +18,7 @@ use burn::{
     tensor::{Device, Tensor},
 };
 use clap::Parser;
-use memoria::{LifespanGain, Memoria, MemoriaError, Reminded, history::History};
+use memoria::{LifespanGain, Memoria, MemoriaError, Recall, history::History};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
@@ -111,7 +111,7 @@ fn measure(workload: &Workload) -> Result<Measurement, Box<dyn Error>> {
         else {
             unreachable!("there are two memories")
         };
-        assert_eq!(plain_reminded.recollections(), recorded_reminded.recollections());
+        assert_eq!(plain_reminded.stages(), recorded_reminded.stages());
         let gains = workload.gains(plain_reminded, &mut rng, &device);
         let mut plain_time = *plain_time;
         let mut recorded_time = *recorded_time;
@@ -181,7 +181,7 @@ fn copy(data: &FloatTensor<Dispatch>) -> FloatTensor<Dispatch> {
 
 fn timed_adjust(
     memory: &mut Memoria<Dispatch>,
-    reminded: &Reminded<Dispatch>,
+    reminded: &Recall<Dispatch>,
     gains: &LifespanGain<Dispatch>,
 ) -> Result<Duration, MemoriaError> {
     let gains = gains.clone();

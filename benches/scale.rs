@@ -21,7 +21,7 @@ use burn::{
     tensor::{Device, FloatDType, Tensor, TensorData},
 };
 use clap::{Parser, ValueEnum};
-use memoria::{LifespanGain, LongTermSearch, Memoria, MemoriaConfig, Reminded, Storage};
+use memoria::{LifespanGain, LongTermSearch, Memoria, MemoriaConfig, Recall, Storage};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
@@ -241,8 +241,8 @@ struct Bandwidth {
 
 /// Vectors that a step reads or writes, but for codes: the working ones, those that a walk found, and those that
 /// are reminded, read and written.
-fn touched_vectors(reminded: &Reminded<Dispatch>) -> usize {
-    let found = reminded.recollections().iter().map(|row| row.found_ltm.len()).sum::<usize>();
+fn touched_vectors(reminded: &Recall<Dispatch>) -> usize {
+    let found = reminded.stages().iter().map(|row| row.found_ltm.len()).sum::<usize>();
     WIDTH + found + 2 * reminded.ids(0).len()
 }
 
@@ -251,7 +251,7 @@ fn step(
     memory: &mut Memoria<Dispatch>,
     data: FloatTensor<Dispatch>,
     device: &Device,
-) -> Result<(Duration, Reminded<Dispatch>), Box<dyn Error>> {
+) -> Result<(Duration, Recall<Dispatch>), Box<dyn Error>> {
     device.sync()?;
     let started = Instant::now();
     memory.add_working_memory(data)?;

@@ -18,7 +18,7 @@ use burn::{
     tensor::{Device, Tensor, TensorData},
 };
 use clap::Parser;
-use memoria::{EngramId, LifespanGain, Memoria, MemoriaConfig, Reminded};
+use memoria::{EngramId, LifespanGain, Memoria, MemoriaConfig, Recall};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
@@ -158,7 +158,7 @@ fn step(
     memory: &mut Memoria<Dispatch>,
     rng: &mut ChaCha8Rng,
     device: &Device,
-) -> Result<(Duration, Reminded<Dispatch>), Box<dyn Error>> {
+) -> Result<(Duration, Recall<Dispatch>), Box<dyn Error>> {
     let shape = [run.rows, run.width, run.dim];
     let numbers: Vec<f32> =
         StandardNormal.sample_iter(&mut *rng).take(shape.iter().product()).collect();

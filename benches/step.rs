@@ -16,7 +16,7 @@ use std::{
 
 use burn::{backend::Dispatch, tensor::Device};
 use clap::{Parser, ValueEnum};
-use memoria::{Costs, EngramCounts, Memoria, Recollection, Reminded};
+use memoria::{Costs, EngramCounts, Memoria, Recall, Stages};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
@@ -169,7 +169,7 @@ fn run_step(
     workload: &Workload,
     rng: &mut ChaCha8Rng,
     device: &Device,
-) -> Result<(Duration, Reminded<Dispatch>), Box<dyn Error + Send + Sync>> {
+) -> Result<(Duration, Recall<Dispatch>), Box<dyn Error + Send + Sync>> {
     let data = workload.working_memory(rng, device);
     device.sync()?;
     let started = Instant::now();
@@ -188,11 +188,11 @@ fn run_step(
 
 /// How many vectors the found and the reminded engrams of a step are: those found are read where the
 /// best of them are to be chosen, those reminded are read and written out.
-fn vectors_of_found_and_reminded(reminded: &Reminded<Dispatch>, workload: &Workload) -> usize {
-    let of_row = |row: &Recollection| {
+fn vectors_of_found_and_reminded(reminded: &Recall<Dispatch>, workload: &Workload) -> usize {
+    let of_row = |row: &Stages| {
         let is_scored = row.found_ltm.len() > workload.num_final_ltms;
         let found = if is_scored { row.found_ltm.len() } else { 0 };
         found + 2 * row.reminded.len()
     };
-    reminded.recollections().iter().map(of_row).sum()
+    reminded.stages().iter().map(of_row).sum()
 }

@@ -19,7 +19,7 @@ use burn::{
     tensor::{Device, Tensor, TensorData},
 };
 use memoria::{
-    EngramId, EngramKind, LifespanGain, Memoria, MemoriaConfig, Reminded,
+    EngramId, EngramKind, LifespanGain, Memoria, MemoriaConfig, Recall,
     history::{DeathCause, EngramHistory, RowHistory},
 };
 use rand::{RngExt, SeedableRng};
@@ -75,7 +75,7 @@ fn read(memory: &mut Memoria<Dispatch>, working: &[Vec<f32>]) -> Result<(), Box<
 
 /// Shares of attention, by distance, times twice the number of engrams: in steps.
 fn attention(
-    reminded: &Reminded<Dispatch>,
+    reminded: &Recall<Dispatch>,
     working: &[Vec<f32>],
 ) -> Result<Vec<f32>, Box<dyn Error>> {
     let Some(data) = reminded.data().cloned() else { return Ok(Vec::new()) };

@@ -14,7 +14,7 @@ use burn::{
     tensor::{Device, Tensor, TensorData},
 };
 use memoria::{
-    Engram, EngramKind, LifespanGain, Memoria, MemoriaConfig, MemoriaError, Reminded, RowState,
+    Engram, EngramKind, LifespanGain, Memoria, MemoriaConfig, MemoriaError, Recall, RowState,
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -82,19 +82,19 @@ fn random_vectors(rng: &mut ChaCha8Rng, device: &Device) -> FloatTensor<Dispatch
     Tensor::<3>::from_data(data, device).into_dispatch()
 }
 
-fn same_gain(reminded: &Reminded<Dispatch>, gain: f32) -> LifespanGain<Dispatch> {
+fn same_gain(reminded: &Recall<Dispatch>, gain: f32) -> LifespanGain<Dispatch> {
     let row = |row| vec![gain; reminded.ids(row).len()];
     LifespanGain::Host((0..reminded.batch()).map(row).collect())
 }
 
 /// From 0 to 5 steps. A model would say here what it attended to.
-fn random_gain(reminded: &Reminded<Dispatch>, rng: &mut ChaCha8Rng) -> LifespanGain<Dispatch> {
+fn random_gain(reminded: &Recall<Dispatch>, rng: &mut ChaCha8Rng) -> LifespanGain<Dispatch> {
     let mut row =
         |row| reminded.ids(row).iter().map(|_| f32::from(rng.random_range(0..6u8))).collect();
     LifespanGain::Host((0..reminded.batch()).map(&mut row).collect())
 }
 
-fn print_reminded(reminded: &Reminded<Dispatch>) {
+fn print_reminded(reminded: &Recall<Dispatch>) {
     match reminded.data() {
         Some(data) => println!("   reminded vectors: {:?}", data.shape().to_vec()),
         None => println!("   reminded vectors: none"),

@@ -68,8 +68,8 @@
 pub use memoria_core::{
     AttachedRows, Attachment, Connection, Correlation, Costs, Engram, EngramCounts, EngramId,
     EngramKind, Invariant, LifespanGain, LongTermSearch, Memoria, MemoriaConfig, MemoriaError,
-    MemoryUse, Pooling, Reached, Recollection, Reminded, Restore, Restored, RowState, SearchStage,
-    SearchTrace, ShortTermSearch, Snapshot, SnapshotInfo, State, Storage, Wiring, history,
+    MemoryUse, Pooling, Reached, Recall, Restore, Restored, RowState, SearchStage, SearchTrace,
+    ShortTermSearch, Snapshot, SnapshotInfo, Stages, State, Storage, Wiring, history,
 };
 
 /// Whole transformers with a memory, and their weights: GPT-2, BERT and RoBERTa. Feature `models`.

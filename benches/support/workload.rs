@@ -4,7 +4,7 @@ use burn::{
     backend::{Dispatch, tensor::FloatTensor},
     tensor::{Device, Tensor, TensorData},
 };
-use memoria::{LifespanGain, MemoriaConfig, Reminded};
+use memoria::{LifespanGain, MemoriaConfig, Recall};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
@@ -64,7 +64,7 @@ impl Workload {
     /// `alpha`: a few gain much, as under attention. `[batch, reminded]`, on the device.
     pub(crate) fn gains(
         &self,
-        reminded: &Reminded<Dispatch>,
+        reminded: &Recall<Dispatch>,
         rng: &mut ChaCha8Rng,
         device: &Device,
     ) -> LifespanGain<Dispatch> {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use burn::backend::{Backend, TensorData};
-use memoria::{EngramId, EngramKind, LifespanGain, Memoria, Recollection, RowState};
+use memoria::{EngramId, EngramKind, LifespanGain, Memoria, RowState, Stages};
 use serde::Serialize;
 
 use crate::trace::{Step, Trace};
@@ -24,7 +24,7 @@ pub(crate) struct Replay {
 #[derive(Debug, PartialEq, Serialize)]
 pub(crate) struct RowReplay {
     #[serde(flatten)]
-    pub(crate) recollection: Recollection,
+    pub(crate) recollection: Stages,
     pub(crate) alive: Vec<EngramId>,
     /// One letter per engram: S or L.
     pub(crate) kind: String,
@@ -82,23 +82,30 @@ fn run_step<B: Backend>(
     if !step.reset_rows.is_empty() && memory.batch() > 0 {
         memory.reset_rows(&step.reset_rows).map_err(|error| error.to_string())?;
     }
-    let numbers: Vec<f32> = step.working_memory.iter().flatten().flatten().copied().collect();
-    let shape = [trace.batch, step.working_memory[0].len(), trace.dim];
+    let tensor = |rows: &[Vec<Vec<f32>>]| {
+        let numbers: Vec<f32> = rows.iter().flatten().flatten().copied().collect();
+        let shape = [trace.batch, rows[0].len(), trace.dim];
+        B::float_from_data(TensorData::new(numbers, shape), device)
+    };
     // The first step fixes the batch even if it brings nothing.
-    if shape[1] > 0 || memory.batch() == 0 {
-        let data = B::float_from_data(TensorData::new(numbers, shape), device);
+    if !step.working_memory[0].is_empty() || memory.batch() == 0 {
+        let data = tensor(&step.working_memory);
         memory.add_working_memory(data).map_err(|error| error.to_string())?;
     }
-    let reminded = memory.remind().map_err(|error| error.to_string())?;
+    let reminded = match &step.query {
+        Some(query) => memory.remind_for(tensor(query)),
+        None => memory.remind(),
+    };
+    let reminded = reminded.map_err(|error| error.to_string())?;
     let gains = (0..reminded.batch()).map(|row| row_gains(&step.gain[row], reminded.ids(row), row));
     let gains = gains.collect::<Result<Vec<_>, _>>()?;
     memory.adjust(&reminded, LifespanGain::Host(gains)).map_err(|error| error.to_string())?;
     let state = memory.state().map_err(|error| error.to_string())?;
-    let row = |(row, recollection): (usize, &Recollection)| {
+    let row = |(row, recollection): (usize, &Stages)| {
         let state = state.row(row).map_err(|error| error.to_string())?;
         describe(&state, recollection.clone()).map_err(|error| error.to_string())
     };
-    reminded.recollections().iter().enumerate().map(row).collect()
+    reminded.stages().iter().enumerate().map(row).collect()
 }
 
 fn row_gains(gain: &[f32], ids: &[EngramId], row: usize) -> Result<Vec<f32>, String> {
@@ -111,7 +118,7 @@ fn row_gains(gain: &[f32], ids: &[EngramId], row: usize) -> Result<Vec<f32>, Str
 
 fn describe<B: Backend>(
     state: &RowState<'_, B>,
-    recollection: Recollection,
+    recollection: Stages,
 ) -> Result<RowReplay, memoria::MemoriaError> {
     let mut row = RowReplay {
         recollection,

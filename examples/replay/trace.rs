@@ -19,6 +19,8 @@ pub(crate) struct Trace {
 pub(crate) struct Step {
     /// `[batch][n][dim]`.
     pub(crate) working_memory: Vec<Vec<Vec<f32>>>,
+    /// `[batch][q][dim]`: what is compared with, if not the working memories.
+    pub(crate) query: Option<Vec<Vec<Vec<f32>>>>,
     /// Rows to empty before the step.
     #[serde(default)]
     pub(crate) reset_rows: Vec<usize>,
@@ -63,16 +65,11 @@ impl Trace {
 impl Step {
     fn check(&self, index: usize, batch: usize, dim: usize) -> Result<(), String> {
         let place = format!("steps[{index}]");
-        expect_length(&format!("{place}.working_memory"), batch, self.working_memory.len())?;
-        expect_length(&format!("{place}.gain"), batch, self.gain.len())?;
-        let width = self.working_memory[0].len();
-        for (row, engrams) in self.working_memory.iter().enumerate() {
-            let place = format!("{place}.working_memory[{row}]");
-            expect_length(&place, width, engrams.len())?;
-            for (position, vector) in engrams.iter().enumerate() {
-                expect_length(&format!("{place}[{position}]"), dim, vector.len())?;
-            }
+        check_vectors(&format!("{place}.working_memory"), &self.working_memory, batch, dim)?;
+        if let Some(query) = &self.query {
+            check_vectors(&format!("{place}.query"), query, batch, dim)?;
         }
+        expect_length(&format!("{place}.gain"), batch, self.gain.len())?;
         for (position, row) in self.reset_rows.iter().enumerate() {
             if *row >= batch {
                 return Err(format!(
@@ -82,6 +79,25 @@ impl Step {
         }
         Ok(())
     }
+}
+
+/// Checks that every row has as many vectors, each of `dim` numbers.
+fn check_vectors(
+    place: &str,
+    rows: &[Vec<Vec<f32>>],
+    batch: usize,
+    dim: usize,
+) -> Result<(), String> {
+    expect_length(place, batch, rows.len())?;
+    let width = rows[0].len();
+    for (row, vectors) in rows.iter().enumerate() {
+        let place = format!("{place}[{row}]");
+        expect_length(&place, width, vectors.len())?;
+        for (position, vector) in vectors.iter().enumerate() {
+            expect_length(&format!("{place}[{position}]"), dim, vector.len())?;
+        }
+    }
+    Ok(())
 }
 
 fn expect_length(place: &str, expected: usize, got: usize) -> Result<(), String> {

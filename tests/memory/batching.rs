@@ -3,7 +3,7 @@
 use crate::support::devices;
 use burn::backend::{Dispatch, TensorData, ops::FloatTensorOps, read_sync};
 use memoria::{
-    Correlation, Engram, LifespanGain, Memoria, MemoriaConfig, MemoriaError, Recollection, Storage,
+    Correlation, Engram, LifespanGain, Memoria, MemoriaConfig, MemoriaError, Stages, Storage,
 };
 use rand::{RngExt, SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
@@ -17,7 +17,7 @@ const WIDTH: usize = 4;
 /// What one row remembers in one step.
 #[derive(Debug, PartialEq)]
 struct Page {
-    recollection: Recollection,
+    recollection: Stages,
     vectors: Vec<u32>,
     engrams: Vec<Engram>,
     counts: Vec<u32>,
@@ -67,7 +67,7 @@ fn step_except(
     };
     let mut look = memory.clone();
     let state = look.state().unwrap();
-    let page = |(row, recollection): (usize, &Recollection)| {
+    let page = |(row, recollection): (usize, &Stages)| {
         let held = state.row(row).unwrap();
         let engrams: Vec<Engram> = held.engrams().collect();
         let counts = engrams.iter().flat_map(|engram| {
@@ -81,7 +81,7 @@ fn step_except(
             engrams,
         }
     };
-    reminded.recollections().iter().enumerate().map(page).collect()
+    reminded.stages().iter().enumerate().map(page).collect()
 }
 
 fn config(correlation: Correlation) -> MemoriaConfig {

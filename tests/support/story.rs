@@ -4,7 +4,7 @@ use burn::backend::{
     Backend, TensorData, read_sync,
     tensor::{Device, FloatTensor},
 };
-use memoria::{Engram, EngramId, LifespanGain, Memoria, MemoriaConfig, Recollection};
+use memoria::{Engram, EngramId, LifespanGain, Memoria, MemoriaConfig, Stages};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -30,7 +30,7 @@ struct Chapter {
 /// One row at the end of a step.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Page {
-    pub(crate) recollection: Recollection,
+    pub(crate) recollection: Stages,
     /// The reminded vectors, bit for bit.
     pub(crate) vectors: Vec<u32>,
     /// Engrams with their lifespans, bit for bit.
@@ -163,7 +163,7 @@ impl Chapter {
         // A clone is looked at, so that what waits for the device meets the next step.
         let mut look = memory.clone();
         let state = look.state().unwrap();
-        let page = |(row, (recollection, vectors)): (usize, (&Recollection, Vec<u32>))| {
+        let page = |(row, (recollection, vectors)): (usize, (&Stages, Vec<u32>))| {
             let state = state.row(row).unwrap();
             let connections = |engram: Engram| {
                 let connections = state.strongest_connections(engram.id, 8).unwrap();
@@ -176,7 +176,7 @@ impl Chapter {
                 connections: state.engrams().map(connections).collect(),
             }
         };
-        reminded.recollections().iter().zip(vectors).enumerate().map(page).collect()
+        reminded.stages().iter().zip(vectors).enumerate().map(page).collect()
     }
 }
 

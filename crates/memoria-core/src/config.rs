@@ -52,13 +52,6 @@ pub enum LongTermSearch {
     None,
 }
 
-impl LongTermSearch {
-    /// Whether all long-term engrams are compared with the query.
-    pub(crate) fn compares_all(self) -> bool {
-        matches!(self, Self::Nearest | Self::WalkAndNearest)
-    }
-}
-
 /// Which engrams are connected when a row is reminded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -212,20 +205,13 @@ impl MemoriaConfig {
     /// # Errors
     ///
     /// [`MemoriaError::InvalidConfig`] if [`initial_lifespan`](Self::initial_lifespan) is not above 0
-    /// and finite, or if the [wiring](Self::wiring) is [`Wiring::Random`], which is not there yet.
+    /// and finite.
     pub fn validate(&self) -> Result<(), MemoriaError> {
         if !(self.initial_lifespan.is_finite() && self.initial_lifespan > 0.0) {
             return Err(MemoriaError::InvalidConfig {
                 field: "initial_lifespan",
                 expected: "a finite number of steps above 0",
                 got: self.initial_lifespan.to_string(),
-            });
-        }
-        if self.wiring == Wiring::Random {
-            return Err(MemoriaError::InvalidConfig {
-                field: "wiring",
-                expected: "co_firing",
-                got: "random".to_owned(),
             });
         }
         Ok(())

@@ -60,3 +60,8 @@ pub struct Connection {
     /// the other's own fire count.
     pub weight: f32,
 }
+
+/// The connection weight of the paper: 0 from an engram that never fired.
+pub(crate) fn weight(cofire_count: u32, fire_count: u32) -> f32 {
+    if fire_count == 0 { 0.0 } else { cofire_count as f32 / fire_count as f32 }
+}

@@ -36,7 +36,7 @@ use crate::{EngramId, Invariant, MemoriaConfig};
 /// | [`add_rows`] | a memory without rows | [`NoRows`] |
 /// | [`split`], [`merge`], [`replace_row`], [`add_rows`], [`snapshot`], [`save`] | between remind and adjust | [`OpenStep`] |
 /// | [`RowState`]'s | an engram that does not live in the row | [`NoSuchEngram`] |
-/// | [`Reminded::ids`], [`Reminded::working`] | a row that does not exist | a panic, as of a slice |
+/// | [`Recall::ids`], [`Recall::working`] | a row that does not exist | a panic, as of a slice |
 /// | [`save`], [`Snapshot::save`], [`Snapshot::write`] | a path or writer that cannot be written, a full disk | [`Io`]; an old file stays |
 /// | [`load`], [`Restore`]'s, [`SnapshotInfo`]'s | a file that cannot be read | [`Io`] |
 /// | | something else than a snapshot | [`UnknownFormat`] |
@@ -88,8 +88,8 @@ use crate::{EngramId, Invariant, MemoriaConfig};
 /// [`attachment`]: crate::Memoria::attachment
 /// [`remove_attachment`]: crate::Memoria::remove_attachment
 /// [`SnapshotInfo`]: crate::SnapshotInfo
-/// [`Reminded::ids`]: crate::Reminded::ids
-/// [`Reminded::working`]: crate::Reminded::working
+/// [`Recall::ids`]: crate::Recall::ids
+/// [`Recall::working`]: crate::Recall::working
 /// [`InvalidConfig`]: Self::InvalidConfig
 /// [`WrongRank`]: Self::WrongRank
 /// [`EmptyDimension`]: Self::EmptyDimension

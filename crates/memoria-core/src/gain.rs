@@ -6,10 +6,10 @@ use burn::backend::{Backend, tensor::FloatTensor};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum LifespanGain<B: Backend> {
-    /// Nobody gains anything; time passes.
+    /// No engram gains anything; time passes.
     Zero,
     /// One list per row, with one gain per reminded engram of that row, in the order of
-    /// [`Reminded::ids`](crate::Reminded::ids).
+    /// [`Recall::ids`](crate::Recall::ids).
     Host(Vec<Vec<f32>>),
     /// `[batch, k]`, as the reminded engrams came; padding is ignored. Read together with the next
     /// step's scores, so that reinforcement costs no device round trip of its own.

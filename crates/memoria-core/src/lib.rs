@@ -29,7 +29,7 @@
 //!     let data = Flex::float_from_data(TensorData::new(numbers, [2, 8, 64]), &device);
 //!     memory.add_working_memory(data)?;
 //!     let reminded = memory.remind()?;
-//!     // Whoever attends to the reminded engrams decides how long they live on.
+//!     // What attends to the reminded engrams decides how long they live on.
 //!     let gain = (0..2).map(|row| vec![1.5; reminded.ids(row).len()]).collect();
 //!     memory.adjust(&reminded, LifespanGain::Host(gain))?;
 //! }
@@ -38,21 +38,45 @@
 //! # Ok(()) } main().unwrap(); }
 //! ```
 //!
-//! What happened in a memory can be [recorded](history).
+//! What happened in a memory can be [recorded](history). What a row is reminded of, and at which stage of
+//! its search, is in a [`Recall`]; if [asked for](Memoria::trace_searches) also [why](SearchTrace).
+//!
+//! # How a row is searched
+//!
+//! The paper compares the short-term engrams with the working ones, walks from the nearest of them through
+//! long-term memory along the strongest connections, and takes the nearest of what it passed. Each of these is
+//! a choice in [`MemoriaConfig`], and is saved with a memory:
+//!
+//! | setting | choices | costs per row and step |
+//! |---|---|---|
+//! | [`short_term_search`](MemoriaConfig::short_term_search) | **[`Nearest`](ShortTermSearch::Nearest)** | a comparison with every short-term vector |
+//! | | [`Newest`](ShortTermSearch::Newest), [`Random`](ShortTermSearch::Random), [`None`](ShortTermSearch::None) | no comparison |
+//! | [`long_term_search`](MemoriaConfig::long_term_search) | **[`Walk`](LongTermSearch::Walk)** | a look for the strongest connection per walker and step, a comparison with every engram that is visited |
+//! | | [`Nearest`](LongTermSearch::Nearest) | a comparison with every long-term vector |
+//! | | [`WalkAndNearest`](LongTermSearch::WalkAndNearest) | both |
+//! | | [`Random`](LongTermSearch::Random), [`None`](LongTermSearch::None) | no comparison, no look at a connection |
+//! | [`wiring`](MemoriaConfig::wiring) | **[`CoFiring`](Wiring::CoFiring)** | the engrams that fire |
+//! | | [`Random`](Wiring::Random) | the engrams that fire, and a look at every short-term engram |
+//! | [`pooling`](MemoriaConfig::pooling) | **[`Mean`](Pooling::Mean)** | with [`NegSquaredL2`](Correlation::NegSquaredL2) one comparison with the mean, else one with each vector of the query |
+//! | | [`Max`](Pooling::Max) | one with each vector of the query |
+//!
+//! The paper's are in bold. What a row is compared with are its working engrams, or with
+//! [`remind_for`](Memoria::remind_for) a query apart from them, which is not stored. Whatever is drawn is drawn
+//! from the configured [`seed`](MemoriaConfig::seed); of equal scores and counts the smaller identity wins.
 //!
 //! # Two planes
 //!
 //! Vectors lie in one store shared by all rows, [on the device or on the host](Storage); everything else
 //! (identities, kinds, lifespans, the firing log, the search) is plain Rust on the host. A step reads
 //! from the device at most twice: short-term scores, then the scores of the long-term engrams that the
-//! walk found. With vectors on the host it reads once: the new working memories.
+//! search compares. With vectors on the host it reads once: the new working memories.
 //!
 //! # Saving
 //!
 //! A [`Snapshot`] holds a live memory, whole or some rows of it, and [`Restore`] makes a memory of it
 //! again, on any backend: it goes on as the uninterrupted one would. [`split`](Memoria::split) and
-//! [`merge`](Memoria::merge) take rows out of a batch and put them in, so that a server batches whoever is
-//! there. [`verify`](Memoria::verify) checks every rule that a memory keeps. What bad input gives, call by
+//! [`merge`](Memoria::merge) take rows out of a batch and put them in, so that a server batches the sessions
+//! that are there. [`verify`](Memoria::verify) checks every rule that a memory keeps. What bad input gives, call by
 //! call, is at [`MemoriaError`].
 //!
 //! # Where the paper leaves a choice
@@ -65,7 +89,6 @@
 //!   number of times a row was reminded, so that a row draws in a batch what it would draw alone.
 //! - The rows of a batch share nothing; scores are computed row by row for that reason.
 
-mod absent;
 mod attachment;
 mod bookkeeping;
 mod config;
@@ -77,18 +100,18 @@ mod gain;
 mod graph;
 pub mod history;
 mod id;
-mod incoming;
 mod invariant;
 mod memoria;
 mod memory_use;
+mod recall;
 #[cfg(test)]
 mod reference;
-mod reminded;
 mod row;
 mod search;
 mod shown;
 mod snapshot;
 mod state;
+mod step;
 mod store;
 mod threads;
 
@@ -103,8 +126,8 @@ pub use id::EngramId;
 pub use invariant::Invariant;
 pub use memoria::Memoria;
 pub use memory_use::MemoryUse;
-pub use reminded::{Recollection, Reminded};
-pub use search::{Reached, SearchStage, SearchTrace};
+pub use recall::Recall;
+pub use search::{Reached, SearchStage, SearchTrace, Stages};
 pub use snapshot::{Restore, Restored, Snapshot, SnapshotInfo};
 pub use state::{RowState, State};
 #[doc(hidden)]

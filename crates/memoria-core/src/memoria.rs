@@ -3,10 +3,9 @@ mod batching;
 mod checks;
 #[cfg(test)]
 mod failing_devices;
-mod here;
 mod history;
-mod recall;
 mod rows;
+mod search;
 mod settle;
 mod verify;
 
@@ -21,21 +20,18 @@ use burn::backend::{
 };
 
 use crate::{
-    Costs, LifespanGain, MemoriaConfig, MemoriaError, MemoryUse, Reminded, State, Storage,
-    absent::Absent,
+    Costs, LifespanGain, MemoriaConfig, MemoriaError, MemoryUse, Recall, State, Storage,
     attachment::RowAttachments,
     costs::Meter,
-    incoming::Incoming,
-    reminded::OpenStep,
     row::Row,
-    search::Search,
-    store::{VectorStore, squared_norms},
+    search::Found,
+    step::{Absent, Incoming, Lane, OpenStep},
+    store::VectorStore,
     threads::are_worth_sharing,
 };
 pub(crate) use checks::check_new_rows;
 use checks::check_query_size;
-use recall::{GivenQuery, working_query};
-use rows::for_each_row;
+use search::{Asked, GivenQuery};
 
 /// A memory of independent rows, one per sequence of a batch.
 ///
@@ -50,13 +46,14 @@ pub struct Memoria<B: Backend> {
     memory_limit: Option<u64>,
     /// Made by the first working memories, which fix batch, dimension, float type and device.
     store: Option<VectorStore<B>>,
-    rows: Vec<Row>,
+    lanes: Vec<Lane>,
     /// Of each row.
     attachments: Vec<RowAttachments<B>>,
     incoming: Vec<Incoming<B>>,
     step: Step<B>,
     meter: Meter,
     records_history: bool,
+    traces_searches: bool,
 }
 
 /// How far the present step has come.
@@ -90,12 +87,13 @@ impl<B: Backend> Memoria<B> {
             storage: Storage::Auto,
             memory_limit: None,
             store: None,
-            rows: Vec::new(),
+            lanes: Vec::new(),
             attachments: Vec::new(),
             incoming: Vec::new(),
             step: Step::Begun,
             meter: Meter::started(),
             records_history: false,
+            traces_searches: false,
         })
     }
 
@@ -121,7 +119,7 @@ impl<B: Backend> Memoria<B> {
 
     /// Number of rows; 0 before the first working memories.
     pub fn batch(&self) -> usize {
-        self.rows.len()
+        self.lanes.len()
     }
 
     /// The hidden dimension; `None` without rows.
@@ -147,7 +145,7 @@ impl<B: Backend> Memoria<B> {
     /// What the memory takes at present. Costs a look at every firing of the log.
     pub fn memory_use(&self) -> MemoryUse {
         let store = self.store.as_ref();
-        let rows = self.rows.iter().map(|row| size_of::<Row>() + row.bytes()).sum::<usize>();
+        let rows = self.lanes.iter().map(Lane::bytes).sum::<usize>();
         MemoryUse {
             vectors: store.map_or(0, VectorStore::bytes) as u64,
             bookkeeping: (rows + store.map_or(0, VectorStore::bookkeeping_bytes)) as u64,
@@ -197,7 +195,7 @@ impl<B: Backend> Memoria<B> {
             None => VectorStore::new(dim, dtype, device, self.storage, self.memory_limit),
         };
         let taken = store.take(batch.saturating_mul(count));
-        if taken.is_ok() || !self.rows.is_empty() {
+        if taken.is_ok() || !self.lanes.is_empty() {
             self.store = Some(store);
         }
         let (slots, store) = (taken?, self.store.as_mut());
@@ -230,7 +228,7 @@ impl<B: Backend> Memoria<B> {
     ///
     /// [`MemoriaError::NonFiniteData`] or [`MemoriaError::NonFiniteGain`] if what was given since the
     /// last read turns out not to be finite; [`MemoriaError::Device`].
-    pub fn remind(&mut self) -> Result<Reminded<B>, MemoriaError> {
+    pub fn remind(&mut self) -> Result<Recall<B>, MemoriaError> {
         self.remind_of(None, &[])
     }
 
@@ -242,7 +240,7 @@ impl<B: Backend> Memoria<B> {
     /// # Errors
     ///
     /// As [`remind`](Self::remind), and [`MemoriaError::RowOutOfRange`].
-    pub fn remind_except(&mut self, absent: &[usize]) -> Result<Reminded<B>, MemoriaError> {
+    pub fn remind_except(&mut self, absent: &[usize]) -> Result<Recall<B>, MemoriaError> {
         self.remind_of(None, absent)
     }
 
@@ -260,7 +258,7 @@ impl<B: Backend> Memoria<B> {
     /// [`MemoriaError::WrongDType`], [`MemoriaError::WrongDevice`], [`MemoriaError::OutOfMemory`] if it does not
     /// fit in the host's memory, and [`MemoriaError::NonFiniteQuery`]:
     /// nothing has fired then, and the call may be repeated with another query.
-    pub fn remind_for(&mut self, query: FloatTensor<B>) -> Result<Reminded<B>, MemoriaError> {
+    pub fn remind_for(&mut self, query: FloatTensor<B>) -> Result<Recall<B>, MemoriaError> {
         self.remind_for_except(query, &[])
     }
 
@@ -274,7 +272,7 @@ impl<B: Backend> Memoria<B> {
         &mut self,
         query: FloatTensor<B>,
         absent: &[usize],
-    ) -> Result<Reminded<B>, MemoriaError> {
+    ) -> Result<Recall<B>, MemoriaError> {
         let [batch, count, dim] = self.check_data("query", &query)?;
         if count == 0 {
             let (tensor, dimension, got) = ("query", "vector", vec![batch, count, dim]);
@@ -282,75 +280,47 @@ impl<B: Backend> Memoria<B> {
         }
         check_query_size([batch, count, dim], query.dtype())?;
         let vectors = B::float_reshape(B::float_detach(query), Shape::new([batch * count, dim]));
-        self.remind_of(self.store.is_some().then_some(GivenQuery { vectors, count }), absent)
+        self.remind_of(Some(GivenQuery { vectors, count }), absent)
     }
 
     fn remind_of(
         &mut self,
-        given: Option<GivenQuery<B>>,
+        query: Option<GivenQuery<B>>,
         absent: &[usize],
-    ) -> Result<Reminded<B>, MemoriaError> {
-        self.meter.begin();
-        let absent = Absent::among(self.rows.len(), absent)?;
-        // On the host scores are there at once, but vectors have to be read before; on the device
-        // scores are read together with everything else.
-        if self.store.as_ref().is_some_and(VectorStore::is_on_host) {
-            let mut tensors = self.unsettled();
-            let settling = tensors.len();
-            tensors.extend(given.iter().map(|given| given.vectors.clone()));
-            let mut read = self.read(tensors)?;
-            let vectors = read.split_off(settling).pop();
-            if let (Some(store), Some(vectors)) = (&self.store, &vectors) {
-                let norms = store.squared_norms(vectors);
-                self.check_query(&norms, &read, &absent)?;
-            }
-            let due = self.due(&read)?;
-            let metric = self.config.metric();
-            let of_working = working_query(metric);
-            let searches = self.search_here(Some(&due), |store, index, row| match &given {
-                _ if absent.contains(index) => None,
-                None => of_working(store, row),
-                Some(_) if row.working().is_empty() => None,
-                Some(given) => Some(given.of_row(store, vectors.as_ref(), index, metric)),
-            });
-            return Ok(self.opened(searches, absent));
-        }
-        let queries = self.queries(given.as_ref(), &absent);
-        let mut question = self.ask(queries);
-        let mut tensors = self.unsettled();
-        let settling = tensors.len();
-        tensors.extend(given.as_ref().map(|given| squared_norms::<B>(given.vectors.clone())));
-        let scores = tensors.len();
-        tensors.extend(question.to_read());
-        let mut read = self.read(tensors)?;
-        question.has_read(read.split_off(scores));
-        if let Some(norms) = read.split_off(settling).pop() {
-            self.check_query(&norms.iter().collect::<Vec<f64>>(), &read, &absent)?;
-        }
-        self.settle_with(&read)?;
-        let searches = self.answer(question)?;
-        let is_shared = self.is_shared();
-        for_each_row(&mut self.rows, is_shared, |row, index| {
-            if !absent.contains(index) {
-                searches[index].fire(row);
-            }
-        });
-        Ok(self.opened(searches, absent))
+    ) -> Result<Recall<B>, MemoriaError> {
+        let absent = Absent::among(self.lanes.len(), absent)?;
+        let asked = Asked { query, fires: true, absent };
+        let found = self.search(&asked)?;
+        Ok(self.opened(found, asked.absent))
+    }
+
+    /// Notes from now on [why a row is reminded](crate::SearchTrace) of each engram, or no longer;
+    /// [`Recall::trace`] tells it.
+    ///
+    /// Costs a second look for the strongest connection per step and walker, and a comparison with
+    /// everything that is reminded: on a device one more round trip. What is found stays the same.
+    pub fn trace_searches(&mut self, trace: bool) {
+        self.traces_searches = trace;
+    }
+
+    /// Whether searches are [traced](Self::trace_searches).
+    pub fn traces_searches(&self) -> bool {
+        self.traces_searches
     }
 
     /// Whether the memory is large enough for several threads to work on it.
     fn is_shared(&self) -> bool {
-        let engrams: usize = self.rows.iter().map(|row| row.counts().total()).sum();
+        let engrams: usize = self.lanes.iter().map(|lane| lane.counts().total()).sum();
         are_worth_sharing(engrams * self.store.as_ref().map_or(0, VectorStore::dim))
     }
 
     /// Opens the step of what was searched and has fired: the next thing to come is its adjustment.
-    fn opened(&mut self, searches: Vec<Search>, absent: Absent) -> Reminded<B> {
+    fn opened(&mut self, found: Vec<Found>, absent: Absent) -> Recall<B> {
         static TICKETS: AtomicU64 = AtomicU64::new(0);
         let ticket = TICKETS.fetch_add(1, Ordering::Relaxed);
-        let searches = Arc::new(searches);
-        self.step = Step::Reminded(OpenStep::new(ticket, searches.clone(), absent));
-        self.reminded(searches, Some(ticket))
+        let found = Arc::new(found);
+        self.step = Step::Reminded(OpenStep::new(ticket, found.clone(), absent));
+        self.recalled(found, Some(ticket))
     }
 
     /// What [`remind`](Self::remind) would find for the working memories `query`
@@ -364,7 +334,7 @@ impl<B: Backend> Memoria<B> {
     /// As [`add_working_memory`](Self::add_working_memory) and [`remind`](Self::remind);
     /// [`MemoriaError::NonFiniteQuery`]; [`MemoriaError::OutOfMemory`] if the query does not fit in the
     /// host's memory.
-    pub fn peek(&mut self, query: FloatTensor<B>) -> Result<Reminded<B>, MemoriaError> {
+    pub fn peek(&mut self, query: FloatTensor<B>) -> Result<Recall<B>, MemoriaError> {
         self.peek_except(query, &[])
     }
 
@@ -378,20 +348,18 @@ impl<B: Backend> Memoria<B> {
         &mut self,
         query: FloatTensor<B>,
         absent: &[usize],
-    ) -> Result<Reminded<B>, MemoriaError> {
+    ) -> Result<Recall<B>, MemoriaError> {
         let [batch, count, dim] = self.check_data("query", &query)?;
         let absent = Absent::among(batch, absent)?;
-        self.settle()?;
-        if count == 0 {
-            return Ok(Reminded::nothing(batch));
+        if count == 0 || self.store.is_none() {
+            self.settle()?;
+            return Ok(Recall::nothing(batch));
         }
         check_query_size([batch, count, dim], query.dtype())?;
         let vectors = B::float_reshape(B::float_detach(query), Shape::new([batch * count, dim]));
-        let searches = self.search_for(&GivenQuery { vectors, count }, batch, &absent)?;
-        if searches.is_empty() {
-            return Ok(Reminded::nothing(batch));
-        }
-        Ok(self.reminded(Arc::new(searches), None))
+        let query = Some(GivenQuery { vectors, count });
+        let found = self.search(&Asked { query, fires: false, absent })?;
+        Ok(self.recalled(Arc::new(found), None))
     }
 
     /// Ends the step: reminded engrams gain lifespan, then every engram loses 1 and ages by 1, working
@@ -410,7 +378,7 @@ impl<B: Backend> Memoria<B> {
     /// [`MemoriaError::NonFiniteGain`], for gains on the device when the memory is next read.
     pub fn adjust(
         &mut self,
-        reminded: &Reminded<B>,
+        reminded: &Recall<B>,
         gain: LifespanGain<B>,
     ) -> Result<(), MemoriaError> {
         match &self.step {
@@ -440,7 +408,7 @@ impl<B: Backend> Memoria<B> {
     /// Empties all rows and drops their [attachments](crate::Attachment). Identities go on from where they were; batch, dimension, float type and device
     /// stay fixed.
     pub fn reset(&mut self) {
-        let all: Vec<usize> = (0..self.rows.len()).collect();
+        let all: Vec<usize> = (0..self.lanes.len()).collect();
         self.end_recorded_step();
         self.empty(&all);
         self.step = Step::Begun;
@@ -452,7 +420,7 @@ impl<B: Backend> Memoria<B> {
     ///
     /// [`MemoriaError::RowOutOfRange`].
     pub fn reset_rows(&mut self, rows: &[usize]) -> Result<(), MemoriaError> {
-        let batch = self.rows.len();
+        let batch = self.lanes.len();
         if let Some(&got) = rows.iter().find(|&&row| row >= batch) {
             return Err(MemoriaError::RowOutOfRange { got, rows: batch });
         }
@@ -470,7 +438,8 @@ impl<B: Backend> Memoria<B> {
         rows: Vec<Row>,
         attachments: Vec<RowAttachments<B>>,
     ) -> Result<Self, MemoriaError> {
-        Ok(Self { storage, memory_limit, store, rows, attachments, ..Self::new(config)? })
+        let lanes = rows.into_iter().map(Lane::new).collect();
+        Ok(Self { storage, memory_limit, store, lanes, attachments, ..Self::new(config)? })
     }
 
     pub(crate) fn storage(&self) -> Storage {
@@ -482,7 +451,7 @@ impl<B: Backend> Memoria<B> {
     }
 
     pub(crate) fn row(&self, row: usize) -> &Row {
-        &self.rows[row]
+        &self.lanes[row].row
     }
 
     pub(crate) fn attachments_of(&self, row: usize) -> &RowAttachments<B> {
@@ -499,6 +468,6 @@ impl<B: Backend> Memoria<B> {
     /// As [`remind`](Self::remind).
     pub fn state(&mut self) -> Result<State<'_, B>, MemoriaError> {
         self.settle()?;
-        Ok(State { rows: &self.rows, store: self.store.as_ref() })
+        Ok(State { lanes: &self.lanes, store: self.store.as_ref() })
     }
 }

@@ -7,17 +7,18 @@
 mod judged;
 mod recorded;
 mod sequences;
+mod traces;
 
 use std::collections::{BTreeSet, HashMap};
 
 use crate::{
-    Correlation, EngramId, EngramKind, LongTermSearch, MemoriaConfig, Pooling, Recollection,
-    ShortTermSearch, search::draw::Draw,
+    Correlation, EngramId, EngramKind, LongTermSearch, MemoriaConfig, Pooling, Reached,
+    SearchStage, SearchTrace, ShortTermSearch, Stages, Wiring, search::draw::Draw,
 };
 
 /// Scores closer than this, relative to the largest distance involved, single precision may rank
 /// either way.
-const UNDECIDED: f64 = 1e-5;
+const MARGIN: f64 = 1e-5;
 
 #[derive(Clone, Debug)]
 pub(crate) struct ReferenceEngram {
@@ -31,6 +32,8 @@ pub(crate) struct ReferenceEngram {
 #[derive(Clone, Debug)]
 pub(crate) struct ReferenceRow {
     config: MemoriaConfig,
+    /// Scores closer than this, relative to the largest distance involved, may be ranked either way.
+    margin: f64,
     pub(crate) engrams: Vec<ReferenceEngram>,
     cofired: HashMap<(EngramId, EngramId), u32>,
     /// Long-term engrams as exploration numbers them: who becomes long-term goes to the end; where
@@ -42,10 +45,28 @@ pub(crate) struct ReferenceRow {
     reminds: u64,
 }
 
+/// What a search must find, and why.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Expected {
+    pub(crate) stages: Stages,
+    pub(crate) trace: SearchTrace,
+    /// The largest squared distance of an engram from a vector of the query: scores are as exact as that is.
+    pub(crate) largest: f64,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Walk {
+    initial: BTreeSet<EngramId>,
+    visited: BTreeSet<EngramId>,
+    /// The step in which an engram was reached, and from where.
+    arrivals: HashMap<EngramId, (usize, EngramId)>,
+}
+
 impl ReferenceRow {
     pub(crate) fn new(config: MemoriaConfig) -> Self {
         Self {
             config,
+            margin: MARGIN,
             engrams: Vec::new(),
             cofired: HashMap::new(),
             long_term: Vec::new(),
@@ -70,36 +91,53 @@ impl ReferenceRow {
 
     /// What the working engrams remind of, or the vectors of a query in their place. `None`, and nothing
     /// happened, if single precision could rank otherwise.
-    pub(crate) fn remind(&mut self, query: Option<&[Vec<f32>]>) -> Option<Recollection> {
+    pub(crate) fn remind(&mut self, query: Option<&[Vec<f32>]>) -> Option<Expected> {
         let working = self.ids(EngramKind::Working);
         let vectors: Vec<_> = working.iter().map(|&id| self.vector(id).to_vec()).collect();
         let query = query.filter(|_| !working.is_empty()).unwrap_or(&vectors);
-        let recollection = self.search(query)?;
+        let expected = self.search(query)?;
+        let stages = &expected.stages;
+        let wired = self.wired(stages);
         if !working.is_empty() {
             self.reminds += 1;
         }
-        let active: Vec<EngramId> =
-            working.into_iter().chain(recollection.reminded.clone()).collect();
-        for &i in &active {
-            for &j in &active {
+        for &i in working.iter().chain(&stages.reminded) {
+            *self.cofired.entry((i, i)).or_default() += 1;
+        }
+        let wired: Vec<EngramId> = working.iter().copied().chain(wired).collect();
+        for &i in &wired {
+            for &j in wired.iter().filter(|&&j| j != i) {
                 *self.cofired.entry((i, j)).or_default() += 1;
             }
         }
-        self.reminded = recollection.reminded.clone();
-        Some(recollection)
+        self.reminded = stages.reminded.clone();
+        Some(expected)
+    }
+
+    /// What is connected with the working engrams.
+    fn wired(&self, stages: &Stages) -> Vec<EngramId> {
+        let (stms, ltms) = (stages.reminded_stm.len(), stages.reminded_ltm.len());
+        match self.config.wiring {
+            Wiring::CoFiring => stages.reminded.clone(),
+            Wiring::Random => [
+                self.drawn(Draw::ShortTermWiring, &self.ids(EngramKind::ShortTerm), stms),
+                self.drawn(Draw::LongTermWiring, &self.long_term, ltms),
+            ]
+            .concat(),
+        }
     }
 
     /// What the vectors `query` remind of; `None` if single precision could rank otherwise.
-    pub(crate) fn search(&self, query: &[Vec<f32>]) -> Option<Recollection> {
+    pub(crate) fn search(&self, query: &[Vec<f32>]) -> Option<Expected> {
         if query.is_empty() {
-            return Some(Recollection::default());
+            return Some(Expected::default());
         }
         let reminded_stm = self.short_term(query)?;
-        let (initial, visited) = match self.config.long_term_search {
+        let walk = match self.config.long_term_search {
             LongTermSearch::Walk | LongTermSearch::WalkAndNearest => self.walk(&reminded_stm),
-            _ => Default::default(),
+            _ => Walk::default(),
         };
-        let found_ltm: Vec<EngramId> = visited.into_iter().collect();
+        let found_ltm: Vec<EngramId> = walk.visited.iter().copied().collect();
         let wanted = self.config.num_final_ltms;
         let all = self.ids(EngramKind::LongTerm);
         let mut reminded_ltm = match self.config.long_term_search {
@@ -116,8 +154,25 @@ impl ReferenceRow {
         reminded_ltm.sort();
         let mut reminded = [reminded_stm.clone(), reminded_ltm.clone()].concat();
         reminded.sort();
-        let initial_ltm = initial.into_iter().collect();
-        Some(Recollection { reminded_stm, initial_ltm, found_ltm, reminded_ltm, reminded })
+        let reached = |&id: &EngramId| {
+            let arrival = walk.arrivals.get(&id).copied();
+            let stage = match arrival {
+                _ if reminded_stm.contains(&id) => SearchStage::ShortTerm,
+                Some((0, _)) => SearchStage::WalkStart,
+                Some((step, _)) => SearchStage::Walk { step },
+                None if self.config.long_term_search == LongTermSearch::Random => {
+                    SearchStage::Random
+                }
+                None if walk.visited.contains(&id) => SearchStage::Explored,
+                None => SearchStage::Nearest,
+            };
+            let via = arrival.map(|(_, from)| (from, self.weight(from, id)));
+            Reached { id, score: Some(self.score(self.vector(id), query)), stage, via }
+        };
+        let trace = SearchTrace { reached: reminded.iter().map(reached).collect() };
+        let initial_ltm = walk.initial.into_iter().collect();
+        let stages = Stages { reminded_stm, initial_ltm, found_ltm, reminded_ltm, reminded };
+        Some(Expected { stages, trace, largest: self.largest(&self.engram_ids(), query) })
     }
 
     fn short_term(&self, query: &[Vec<f32>]) -> Option<Vec<EngramId>> {
@@ -131,22 +186,30 @@ impl ReferenceRow {
         })
     }
 
-    /// Where a walk starts, and everything it visits.
-    fn walk(&self, reminded_stm: &[EngramId]) -> (BTreeSet<EngramId>, BTreeSet<EngramId>) {
-        let mut initial: BTreeSet<EngramId> = BTreeSet::new();
+    fn walk(&self, reminded_stm: &[EngramId]) -> Walk {
+        let mut walk = Walk::default();
         for &here in reminded_stm {
-            initial.extend(self.strongest_ltm(here, &BTreeSet::new()));
+            if let Some(to) = self.strongest_ltm(here, &BTreeSet::new()) {
+                walk.initial.insert(to);
+                walk.arrivals.entry(to).or_insert((0, here));
+            }
         }
         let explored = self.config.ltm_exploration;
-        initial.extend(self.drawn(Draw::Exploration, &self.long_term, explored));
-        let mut visited = initial.clone();
-        let mut walkers = initial.clone();
-        for _ in 0..self.config.ltm_search_depth {
-            walkers =
-                walkers.iter().filter_map(|&here| self.strongest_ltm(here, &visited)).collect();
-            visited.extend(&walkers);
+        walk.initial.extend(self.drawn(Draw::Exploration, &self.long_term, explored));
+        walk.visited = walk.initial.clone();
+        let mut walkers = walk.initial.clone();
+        for step in 1..=self.config.ltm_search_depth {
+            let mut next = BTreeSet::new();
+            for &here in &walkers {
+                if let Some(to) = self.strongest_ltm(here, &walk.visited) {
+                    next.insert(to);
+                    walk.arrivals.entry(to).or_insert((step, here));
+                }
+            }
+            walk.visited.extend(&next);
+            walkers = next;
         }
-        (initial, visited)
+        walk
     }
 
     /// Some of these, in order of id.
@@ -197,6 +260,13 @@ impl ReferenceRow {
         self.reminded.clear();
     }
 
+    fn weight(&self, from: EngramId, to: EngramId) -> f32 {
+        match self.cofire_count(from, from) {
+            0 => 0.0,
+            fired => self.cofire_count(from, to) as f32 / fired as f32,
+        }
+    }
+
     pub(crate) fn cofire_count(&self, i: EngramId, j: EngramId) -> u32 {
         self.cofired.get(&(i, j)).copied().unwrap_or(0)
     }
@@ -226,11 +296,8 @@ impl ReferenceRow {
         let mut ranked: Vec<(EngramId, f64)> = from.iter().map(score).collect();
         ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         if 0 < k && k < ranked.len() && !self.is_exact(&from, query) {
-            let distances = from
-                .iter()
-                .flat_map(|&id| query.iter().map(move |w| squared_distance(w, self.vector(id))));
-            let largest = distances.fold(1.0, f64::max);
-            if ranked[k - 1].1 - ranked[k].1 < UNDECIDED * largest {
+            let largest = self.largest(&from, query).max(1.0);
+            if ranked[k - 1].1 - ranked[k].1 < self.margin * largest {
                 return None;
             }
         }
@@ -238,6 +305,18 @@ impl ReferenceRow {
         let mut best: Vec<EngramId> = ranked.into_iter().map(|(id, _)| id).collect();
         best.sort();
         Some(best)
+    }
+
+    /// The largest squared distance of one of these from a vector of the query.
+    fn largest(&self, of: &[EngramId], query: &[Vec<f32>]) -> f64 {
+        let distances = of
+            .iter()
+            .flat_map(|&id| query.iter().map(move |w| squared_distance(w, self.vector(id))));
+        distances.fold(0.0, f64::max)
+    }
+
+    fn engram_ids(&self) -> Vec<EngramId> {
+        self.engrams.iter().map(|engram| engram.id).collect()
     }
 
     /// The mean of the correlations or the largest of them, for the Gaussian its logarithm.

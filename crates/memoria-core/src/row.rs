@@ -14,12 +14,12 @@ use crate::{
         chunked_vec::ChunkedVec,
         counters::Counts,
         lifespan::Lifespan,
+        marks::Marks,
         records::{Day, Place, Record, Records},
     },
     graph::{Connection, FiringLog},
     history::Recorder,
     id::{Entry, Member, Slot},
-    search::SearchWorkspace,
 };
 
 /// One independent sequence: its engrams, their order, their deaths and their connections.
@@ -33,7 +33,6 @@ pub(crate) struct Row {
     pub(crate) long_term_changes: Changes,
     calendar: Calendar,
     log: FiringLog,
-    pub(crate) scratch: SearchWorkspace,
     /// Engrams that have just become long-term, and engrams that have just died.
     passing: (Vec<Member>, Vec<Member>),
     next_id: u64,
@@ -81,19 +80,23 @@ impl Row {
         self.next_id += count as u64;
     }
 
-    /// Fires engrams together, in order of id: the first `ltms` are long-term, the first `reminded` were
-    /// reminded, and the rest are the working ones.
-    pub(crate) fn fire(&mut self, members: &[Member], ltms: usize, reminded: usize) {
+    /// Fires engrams: the long-term and the short-term ones that the row is reminded of and its working ones,
+    /// each in order of id.
+    pub(crate) fn fire(&mut self, ltms: &[Member], stms: &[Member]) {
         if !self.working.is_empty() {
             self.reminds += 1;
             if let Some(recorder) = &mut self.recorder {
-                recorder.fired(&members[..ltms], &members[ltms..reminded]);
+                recorder.fired(ltms, stms);
             }
         }
-        for member in members {
+        for member in ltms.iter().chain(stms).chain(&self.working) {
             let record = self.records.get_mut(member.entry);
             record.fire_count = record.fire_count.saturating_add(1);
         }
+    }
+
+    /// Connects engrams with each other, in order of id, of which the first `ltms` are long-term.
+    pub(crate) fn wire(&mut self, members: &[Member], ltms: usize) {
         self.log.fire(members, ltms, &self.records);
     }
 
@@ -158,6 +161,11 @@ impl Row {
         slots
     }
 
+    /// How many steps the row has lived through.
+    pub(crate) fn steps(&self) -> u64 {
+        self.steps
+    }
+
     /// How often the row was reminded.
     pub(crate) fn reminds(&self) -> u64 {
         self.reminds
@@ -173,7 +181,7 @@ impl Row {
         self.short_term.iter().copied()
     }
 
-    /// Who will be short-term after [`adjust`](Self::adjust), some of whom may die in it.
+    /// What will be short-term after [`adjust`](Self::adjust), some of which may die in it.
     pub(crate) fn next_short_term(&self, stm_capacity: usize) -> impl Iterator<Item = Member> {
         let leaving = (self.short_term.len() + self.working.len()).saturating_sub(stm_capacity);
         self.short_term.iter().chain(&self.working).copied().skip(leaving)
@@ -214,15 +222,25 @@ impl Row {
     /// Where the strongest connections of some engrams, none of them long-term unless visited, lead to
     /// among the long-term engrams that were not visited: in place of what is in `found`, in no particular
     /// order.
-    pub(crate) fn strongest_ltms(&mut self, from: &[Member], found: &mut Vec<Member>) {
-        let (youngest, visited) = (self.long_term_below(), &self.scratch.visited);
+    pub(crate) fn strongest_ltms(
+        &mut self,
+        from: &[Member],
+        visited: &Marks,
+        found: &mut Vec<Member>,
+    ) {
+        let youngest = self.long_term_below();
         self.log.strongest_ltms(from, youngest, visited, &self.records, found);
     }
 
     /// As [`strongest_ltms`](Self::strongest_ltms), as connections.
     #[allow(dead_code)]
-    pub(crate) fn strongest_connections(&mut self, from: &[Member], found: impl FnMut(Connection)) {
-        let (youngest, visited) = (self.long_term_below(), &self.scratch.visited);
+    pub(crate) fn strongest_connections(
+        &mut self,
+        from: &[Member],
+        visited: &Marks,
+        found: impl FnMut(Connection),
+    ) {
+        let youngest = self.long_term_below();
         self.log.strongest_connections(from, youngest, visited, &self.records, found);
     }
 
@@ -272,7 +290,6 @@ impl Row {
             + self.long_term_changes.bytes()
             + self.calendar.bytes()
             + self.log.bytes()
-            + self.scratch.bytes()
             + self.recorder.as_ref().map_or(0, |recorder| recorder.bytes())
     }
 

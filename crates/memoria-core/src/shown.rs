@@ -32,8 +32,8 @@ impl<B: Backend> fmt::Debug for Memoria<B> {
 impl<B: Backend> fmt::Debug for State<'_, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("State")
-            .field("rows", &self.rows.len())
-            .field("engrams", &counts(self.rows.iter()))
+            .field("rows", &self.lanes.len())
+            .field("engrams", &counts(self.lanes.iter().map(|lane| &lane.row)))
             .finish_non_exhaustive()
     }
 }

@@ -2,22 +2,24 @@ use burn::backend::{Backend, tensor::FloatTensor};
 
 use crate::{
     Connection, Engram, EngramCounts, EngramId, MemoriaError,
+    engram::weight,
     id::{Member, Slot},
     row::Row,
+    step::Lane,
     store::VectorStore,
 };
 
 /// A look into a memory, made by [`Memoria::state`](crate::Memoria::state).
 #[derive(Clone, Copy)]
 pub struct State<'a, B: Backend> {
-    pub(crate) rows: &'a [Row],
+    pub(crate) lanes: &'a [Lane],
     pub(crate) store: Option<&'a VectorStore<B>>,
 }
 
 impl<'a, B: Backend> State<'a, B> {
     /// Number of rows; 0 before the first step.
     pub fn batch(&self) -> usize {
-        self.rows.len()
+        self.lanes.len()
     }
 
     /// A look into one row. Sorts the row's engrams by id.
@@ -26,8 +28,8 @@ impl<'a, B: Backend> State<'a, B> {
     ///
     /// [`MemoriaError::RowOutOfRange`].
     pub fn row(&self, row: usize) -> Result<RowState<'a, B>, MemoriaError> {
-        let out_of_range = MemoriaError::RowOutOfRange { got: row, rows: self.rows.len() };
-        let held = self.rows.get(row).ok_or(out_of_range)?;
+        let out_of_range = MemoriaError::RowOutOfRange { got: row, rows: self.lanes.len() };
+        let held = &self.lanes.get(row).ok_or(out_of_range)?.row;
         let mut engrams: Vec<Member> = held.living().collect();
         engrams.sort_unstable();
         Ok(RowState { row: held, index: row, store: self.store, engrams })
@@ -126,9 +128,4 @@ impl<B: Backend> RowState<'_, B> {
             Err(_) => Err(MemoriaError::NoSuchEngram { row: self.index, engram: id }),
         }
     }
-}
-
-/// The connection weight of the paper.
-pub(crate) fn weight(cofire_count: u32, fire_count: u32) -> f32 {
-    if fire_count == 0 { 0.0 } else { cofire_count as f32 / fire_count as f32 }
 }

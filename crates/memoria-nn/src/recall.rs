@@ -4,7 +4,7 @@ use burn::{
     backend::Dispatch,
     tensor::{Bool, Tensor},
 };
-use memoria_core::{Correlation, EngramId, Pooling, Recollection, Reminded};
+use memoria_core::{Correlation, EngramId, Pooling, Stages};
 
 use crate::{padding::Padding, score::recall_scores};
 
@@ -100,7 +100,7 @@ pub struct Recall {
     pub query: Option<Tensor<3>>,
     /// The reminded memories, or `None` if no row is reminded of anything.
     pub reminded: Option<RemindedMemories>,
-    pub(crate) ids: Reminded<Dispatch>,
+    pub(crate) ids: memoria_core::Recall<Dispatch>,
     /// How engrams were compared.
     pub(crate) metric: (Correlation, Pooling),
 }
@@ -140,8 +140,8 @@ impl Recall {
     }
 
     /// How each row came to be reminded.
-    pub fn recollections(&self) -> &[Recollection] {
-        self.ids.recollections()
+    pub fn stages(&self) -> &[Stages] {
+        self.ids.stages()
     }
 }
 

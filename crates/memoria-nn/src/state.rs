@@ -12,7 +12,7 @@ use burn::{
     module::ParamId,
     tensor::{Bool, Tensor, TensorData},
 };
-use memoria_core::{Memoria, MemoriaConfig, MemoriaError, Reminded};
+use memoria_core::{Memoria, MemoriaConfig, MemoriaError};
 
 pub use gains::accumulated;
 use previous::Graph;
@@ -290,7 +290,7 @@ impl MemoriaState {
         Ok(())
     }
 
-    fn attended(&self, input: RecallInput, ids: Reminded<Dispatch>) -> Recall {
+    fn attended(&self, input: RecallInput, ids: memoria_core::Recall<Dispatch>) -> Recall {
         let RecallInput { working, query, padding, .. } = input;
         let device = working.device();
         let reminded = ids.data().cloned().map(|data| {

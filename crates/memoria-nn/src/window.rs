@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 
 use burn::{backend::Dispatch, tensor::Tensor};
-use memoria_core::{EngramId, Reminded};
+use memoria_core::EngramId;
 
 use crate::{padding::Padding, places::indices, tape::Tape};
 
@@ -62,7 +62,7 @@ impl GradientWindow {
         &mut self,
         memories: Tensor<3>,
         padding: Option<&Padding>,
-        reminded: &Reminded<Dispatch>,
+        reminded: &memoria_core::Recall<Dispatch>,
     ) -> Tensor<3> {
         if !memories.is_autodiff() {
             self.clear();
@@ -95,7 +95,11 @@ impl GradientWindow {
     }
 
     /// Reminded memories `[batch, k, d_model]`, with those of the window's segments as they were made.
-    pub(crate) fn track(&self, stored: Tensor<3>, reminded: &Reminded<Dispatch>) -> Tensor<3> {
+    pub(crate) fn track(
+        &self,
+        stored: Tensor<3>,
+        reminded: &memoria_core::Recall<Dispatch>,
+    ) -> Tensor<3> {
         let [batch, width, d_model] = stored.dims();
         let device = stored.device();
         // Everything flattened to rows of one matrix: first what is stored, then segment by segment.

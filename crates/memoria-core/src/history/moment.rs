@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Connection, Engram, EngramCounts, EngramId, EngramKind, MemoriaError,
+    engram::weight,
     history::{replay::Replay, row_history::RowHistory},
-    state::weight,
 };
 
 /// A connection between two engrams, seen from one of them.

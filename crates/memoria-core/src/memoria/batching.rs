@@ -10,6 +10,7 @@ use crate::{
     id::{Entry, Slot},
     row::Row,
     snapshot::check_rows,
+    step::Lane,
     store::VectorStore,
 };
 
@@ -30,24 +31,24 @@ impl<B: Backend> Memoria<B> {
     /// [`MemoriaError::RowOutOfRange`] or [`MemoriaError::RowTwice`]; [`MemoriaError::OpenStep`];
     /// [`MemoriaError::OutOfMemory`]; as [`state`](Self::state). All rows then stay where they are.
     pub fn split(&mut self, rows: &[usize]) -> Result<Self, MemoriaError> {
-        check_rows(rows, self.rows.len())?;
+        check_rows(rows, self.lanes.len())?;
         self.settle_between_steps("a split")?;
         let mut taken = self.without_rows();
         let Some(store) = self.store.as_mut().filter(|_| !rows.is_empty()) else {
             return Ok(taken);
         };
-        if rows.len() == self.rows.len() {
+        if rows.len() == self.lanes.len() {
             taken.store = self.store.take();
         } else {
             let mut target = store.another(self.storage, self.memory_limit);
-            let leaving: Vec<&Row> = rows.iter().map(|&row| &self.rows[row]).collect();
+            let leaving: Vec<&Row> = rows.iter().map(|&row| &self.lanes[row].row).collect();
             let moves = copy_vectors(&leaving, store, &mut target)?;
             for (&row, moved) in rows.iter().zip(moves) {
-                store.release(moved.apply(&mut self.rows[row]));
+                store.release(moved.apply(&mut self.lanes[row]));
             }
             taken.store = Some(target);
         }
-        taken.rows = take(&mut self.rows, rows);
+        taken.lanes = take(&mut self.lanes, rows);
         taken.attachments = take(&mut self.attachments, rows);
         taken.attachments.iter_mut().for_each(RowAttachments::own);
         Ok(taken)
@@ -72,13 +73,13 @@ impl<B: Backend> Memoria<B> {
             Some(store) => store,
             None => fresh.insert(from.another(self.storage, self.memory_limit)),
         };
-        let coming: Vec<&Row> = other.rows.iter().collect();
+        let coming: Vec<&Row> = other.lanes.iter().map(|lane| &lane.row).collect();
         let moves = copy_vectors(&coming, from, store)?;
         self.store = fresh.or_else(|| self.store.take());
-        for (row, moved) in other.rows.iter_mut().zip(moves) {
+        for (row, moved) in other.lanes.iter_mut().zip(moves) {
             moved.apply(row);
         }
-        self.rows.append(&mut other.rows);
+        self.lanes.append(&mut other.lanes);
         self.attachments.append(&mut other.attachments);
         other.store = None;
         self.record_if_either_did(other.records_history);
@@ -95,17 +96,17 @@ impl<B: Backend> Memoria<B> {
     /// [`MemoriaError::RowOutOfRange`]; [`MemoriaError::WrongDimension`] if the other memory has not
     /// one row; as [`merge`](Self::merge).
     pub fn replace_row(&mut self, row: usize, other: &mut Self) -> Result<(), MemoriaError> {
-        check_rows(&[row], self.rows.len())?;
-        if other.rows.len() != 1 {
+        check_rows(&[row], self.lanes.len())?;
+        if other.lanes.len() != 1 {
             let (tensor, dimension) = ("the memory to replace a row with", "batch");
-            let (expected, got) = (1, other.rows.len());
+            let (expected, got) = (1, other.lanes.len());
             return Err(MemoriaError::WrongDimension { tensor, dimension, expected, got });
         }
         self.settle_with_other("the replacement of a row", other)?;
         let (Some(store), Some(other_pool)) = (&mut self.store, &mut other.store) else {
             return Ok(());
         };
-        let (leaving, coming) = (&mut self.rows[row], &mut other.rows[0]);
+        let (leaving, coming) = (&mut self.lanes[row], &mut other.lanes[0]);
         let in_moves = copy_vectors(&[&*coming], other_pool, store)?;
         let out_moves = match copy_vectors(&[&*leaving], store, other_pool) {
             Ok(moves) => moves,
@@ -132,11 +133,11 @@ impl<B: Backend> Memoria<B> {
     /// [`MemoriaError::NoRows`] if there are none: the first working memories bring them.
     /// [`MemoriaError::OpenStep`]; [`MemoriaError::OutOfMemory`]; as [`state`](Self::state).
     pub fn add_rows(&mut self, count: usize) -> Result<(), MemoriaError> {
-        if self.rows.is_empty() {
+        if self.lanes.is_empty() {
             return Err(MemoriaError::NoRows);
         }
         self.settle_between_steps("more rows")?;
-        let batch = self.rows.len().saturating_add(count);
+        let batch = self.lanes.len().saturating_add(count);
         self.check_batch(batch)?;
         self.resize_rows(batch);
         self.record_if_either_did(false);
@@ -145,7 +146,7 @@ impl<B: Backend> Memoria<B> {
 
     /// Appends empty rows until there are so many.
     pub(super) fn resize_rows(&mut self, batch: usize) {
-        self.rows.resize_with(batch, Row::default);
+        self.lanes.resize_with(batch, Lane::default);
         self.attachments.resize_with(batch, RowAttachments::default);
     }
 
@@ -164,12 +165,13 @@ impl<B: Backend> Memoria<B> {
             storage: self.storage,
             memory_limit: self.memory_limit,
             store: None,
-            rows: Vec::new(),
+            lanes: Vec::new(),
             attachments: Vec::new(),
             incoming: Vec::new(),
             step: Step::Begun,
             meter: Meter::started(),
             records_history: self.records_history,
+            traces_searches: self.traces_searches,
         }
     }
 

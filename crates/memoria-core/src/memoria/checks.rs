@@ -3,7 +3,7 @@
 use burn::backend::{Backend, DType, TensorMetadata, tensor::FloatTensor};
 
 use super::Memoria;
-use crate::{LifespanGain, MemoriaError, Reminded, row::Row, store::available_memory};
+use crate::{LifespanGain, MemoriaError, Recall, step::Lane, store::available_memory};
 
 /// What takes more bytes than this is compared with the memory available.
 const LOOKED_AT_ABOVE: u64 = 1 << 26;
@@ -27,7 +27,7 @@ impl<B: Backend> Memoria<B> {
             }
         }
         if let Some(store) = &self.store {
-            let fixed = [("batch", self.rows.len(), batch), ("hidden", store.dim(), dim)];
+            let fixed = [("batch", self.lanes.len(), batch), ("hidden", store.dim(), dim)];
             for (dimension, expected, got) in fixed {
                 if expected != got {
                     return Err(MemoriaError::WrongDimension { tensor, dimension, expected, got });
@@ -43,7 +43,7 @@ impl<B: Backend> Memoria<B> {
     pub(super) fn check_ids(&self, count: usize, is_absent: &[bool]) -> Result<(), MemoriaError> {
         let waiting: u64 = self.incoming.iter().map(|incoming| incoming.count as u64).sum();
         let requested = waiting.saturating_add(count as u64);
-        for (row, left) in self.rows.iter().map(Row::ids_left).enumerate() {
+        for (row, left) in self.lanes.iter().map(|lane| lane.ids_left()).enumerate() {
             if requested > left && !is_absent[row] {
                 return Err(MemoriaError::IdsExhausted { row, left, requested });
             }
@@ -53,7 +53,7 @@ impl<B: Backend> Memoria<B> {
 
     /// Refuses more rows than there is memory for, before anything is made of them.
     pub(super) fn check_batch(&self, batch: usize) -> Result<(), MemoriaError> {
-        check_new_rows(batch.saturating_sub(self.rows.len()))
+        check_new_rows(batch.saturating_sub(self.lanes.len()))
     }
 
     /// Refuses a tensor of another float type or on another device, if those are fixed.
@@ -86,7 +86,7 @@ impl<B: Backend> Memoria<B> {
 
     pub(super) fn check_gain(
         &self,
-        reminded: &Reminded<B>,
+        reminded: &Recall<B>,
         gain: &LifespanGain<B>,
     ) -> Result<(), MemoriaError> {
         match gain {
@@ -118,7 +118,7 @@ impl<B: Backend> Memoria<B> {
 }
 
 fn check_host_gain<B: Backend>(
-    reminded: &Reminded<B>,
+    reminded: &Recall<B>,
     rows: &[Vec<f32>],
 ) -> Result<(), MemoriaError> {
     if rows.len() != reminded.batch() {
@@ -142,7 +142,7 @@ fn check_host_gain<B: Backend>(
 
 /// Refuses more rows than there is memory for, which they take even if they are empty.
 pub(crate) fn check_new_rows(count: usize) -> Result<(), MemoriaError> {
-    check_available((count as u64).saturating_mul(size_of::<Row>() as u64))
+    check_available((count as u64).saturating_mul(size_of::<Lane>() as u64))
 }
 
 /// Refuses a query `[batch, n, hidden_dim]` that is larger than the memory available. A tensor that is

@@ -4,9 +4,7 @@ use burn::backend::{Flex, TensorData, ops::FloatTensorOps, tensor::FloatTensor};
 use rstest::rstest;
 
 use super::Memoria;
-use crate::{
-    LifespanGain, MemoriaConfig, MemoriaError, Reminded, Restore, Storage, store::failing,
-};
+use crate::{LifespanGain, MemoriaConfig, MemoriaError, Recall, Restore, Storage, store::failing};
 
 fn tensor<const D: usize>(seed: usize, shape: [usize; D]) -> FloatTensor<Flex> {
     let numbers = (0..shape.iter().product()).map(|i| ((i * 7 + seed) as f32).sin()).collect();
@@ -26,7 +24,7 @@ fn lived() -> Memoria<Flex> {
     memory
 }
 
-fn reminded(memory: &mut Memoria<Flex>, seed: usize) -> Reminded<Flex> {
+fn reminded(memory: &mut Memoria<Flex>, seed: usize) -> Recall<Flex> {
     memory.add_working_memory(tensor(seed, [2, 3, 4])).unwrap();
     memory.remind().unwrap()
 }
@@ -71,7 +69,7 @@ fn a_remind_that_fails_late_can_be_repeated() {
     failed(memory.remind());
     memory.verify().unwrap();
     let (again, expected) = (memory.remind().unwrap(), twin.remind().unwrap());
-    assert_eq!(again.recollections(), expected.recollections());
+    assert_eq!(again.stages(), expected.stages());
     for (memory, reminded) in [(&mut memory, &again), (&mut twin, &expected)] {
         memory.adjust(reminded, LifespanGain::Zero).unwrap();
     }

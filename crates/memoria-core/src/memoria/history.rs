@@ -2,8 +2,8 @@
 
 use burn::backend::Backend;
 
-use super::{Memoria, Step, settle::check_gains};
-use crate::{MemoriaError, history::History, row::Row, store::read};
+use super::{Memoria, Step};
+use crate::{MemoriaError, history::History, step::check_gains, store::read};
 
 impl<B: Backend> Memoria<B> {
     /// Records [what happens](crate::history) from now on.
@@ -24,7 +24,7 @@ impl<B: Backend> Memoria<B> {
             self.end_adjusted_step();
         }
         self.records_history = record;
-        for row in &mut self.rows {
+        for row in &mut self.lanes {
             if record {
                 row.record_history();
             } else {
@@ -53,7 +53,7 @@ impl<B: Backend> Memoria<B> {
         self.settle()?;
         // Rows from elsewhere may have come without.
         self.record_history(true);
-        Ok(History { rows: self.rows.iter().filter_map(Row::history).collect() })
+        Ok(History { rows: self.lanes.iter().filter_map(|lane| lane.history()).collect() })
     }
 
     /// What happened up to now, after which the recording begins anew: with a file per day, what is
@@ -71,14 +71,14 @@ impl<B: Backend> Memoria<B> {
 
     /// Makes the rows, if there are none yet.
     pub(super) fn make_rows(&mut self, batch: usize) {
-        if self.rows.len() == batch {
+        if self.lanes.len() == batch {
             return;
         }
         // A step of no rows is none of theirs.
         self.end_recorded_step();
         self.resize_rows(batch);
         if self.records_history {
-            self.rows.iter_mut().for_each(Row::record_history);
+            self.lanes.iter_mut().for_each(|lane| lane.record_history());
         }
     }
 

@@ -1,26 +1,30 @@
 //! The same for every row, on as many threads as it is worth.
 
-use crate::{row::Row, threads::share};
+use crate::{step::Lane, threads::share};
 
-/// Calls `each` with every row and its index. Rows share nothing, so that who computes them, and in
-/// which order, makes no difference; several threads take part if work `is_shared`.
-pub(super) fn for_each_row<R: Send>(
-    rows: &mut [Row],
+/// Calls `each` with every item. They share nothing, so that which thread computes them, and in which order,
+/// makes no difference; several threads take part if work `is_shared`.
+pub(super) fn for_each<T: Send, R: Send>(
+    items: impl ExactSizeIterator<Item = T> + Send,
     is_shared: bool,
-    each: impl Fn(&mut Row, usize) -> R + Sync,
+    each: impl Fn(T) -> R + Sync,
 ) -> Vec<R> {
-    let rows = rows.iter_mut().enumerate();
-    if is_shared {
-        share(rows, |(index, row)| each(row, index))
-    } else {
-        rows.map(|(index, row)| each(row, index)).collect()
-    }
+    if is_shared { share(items, each) } else { items.map(each).collect() }
+}
+
+/// [`for_each`] with every row and its index.
+pub(super) fn for_each_row<R: Send>(
+    lanes: &mut [Lane],
+    is_shared: bool,
+    each: impl Fn(&mut Lane, usize) -> R + Sync,
+) -> Vec<R> {
+    for_each(lanes.iter_mut().enumerate(), is_shared, |(index, lane)| each(lane, index))
 }
 
 #[cfg(test)]
 impl<B: burn::backend::Backend> super::Memoria<B> {
     /// Sets the limits of the firing logs of the rows that there are.
     pub(crate) fn set_graph_limits(&mut self, limits: crate::graph::GraphLimits) {
-        self.rows.iter_mut().for_each(|row| row.set_graph_limits(limits));
+        self.lanes.iter_mut().for_each(|lane| lane.set_graph_limits(limits));
     }
 }

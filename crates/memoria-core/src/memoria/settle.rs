@@ -4,12 +4,10 @@ use burn::backend::{Backend, TensorData, tensor::FloatTensor};
 
 use super::{Memoria, Step, rows::for_each_row};
 use crate::{
-    MemoriaConfig, MemoriaError,
+    MemoriaError,
     attachment::RowAttachments,
-    id::{Member, Slot},
-    incoming::Incoming,
-    reminded::OpenStep,
-    row::Row,
+    id::Slot,
+    step::{Due, Incoming, Lane, OpenStep, check_gains, close},
     store::{VectorStore, read},
 };
 
@@ -68,13 +66,13 @@ impl<B: Backend> Memoria<B> {
     pub(super) fn settle_with(&mut self, read: &[TensorData]) -> Result<(), MemoriaError> {
         let due = self.due(read)?;
         let config = self.config;
-        let settle = |row: &mut Row, index| {
+        let settle = |lane: &mut Lane, index| {
             let mut left = Vec::new();
-            due.settle(row, index, &config, &mut left);
+            due.settle(&mut lane.row, index, &config, &mut left);
             left
         };
         let is_shared = self.is_shared();
-        let left = for_each_row(&mut self.rows, is_shared, settle);
+        let left = for_each_row(&mut self.lanes, is_shared, settle);
         self.release(left.into_iter().flatten());
         self.meter.was_control();
         Ok(())
@@ -110,15 +108,15 @@ impl<B: Backend> Memoria<B> {
     /// Ends a step in every row, with the gain of each reminded engram by row and place.
     pub(super) fn close(&mut self, open: &OpenStep, gain: impl Fn(usize, usize) -> f32 + Sync) {
         self.meter.begin();
-        let stm_capacity = self.config.stm_capacity;
+        let config = self.config;
         let is_shared = self.is_shared();
-        let left = for_each_row(&mut self.rows, is_shared, |row, index| {
+        let left = for_each_row(&mut self.lanes, is_shared, |lane, index| {
             let mut left = Vec::new();
             if open.is_absent(index) {
                 return left;
             }
             let gain = |place| gain(index, place);
-            close_row(row, open.row(index), gain, stm_capacity, &mut left);
+            close(&mut lane.row, open.row(index), gain, &config, &mut left);
             left
         });
         self.release(left.into_iter().flatten());
@@ -137,7 +135,7 @@ impl<B: Backend> Memoria<B> {
         let Some(store) = &mut self.store else { return };
         for &row in rows {
             self.attachments[row] = RowAttachments::default();
-            store.release(self.rows[row].clear());
+            store.release(self.lanes[row].clear());
             for incoming in &mut self.incoming {
                 store.release(incoming.empty(row));
             }
@@ -146,7 +144,7 @@ impl<B: Backend> Memoria<B> {
             }
         }
         for incoming in self.incoming.extract_if(.., |incoming| incoming.is_empty()) {
-            let rows = self.rows.iter_mut().enumerate();
+            let rows = self.lanes.iter_mut().enumerate();
             rows.for_each(|(index, row)| incoming.skip_ids(row, index));
         }
     }
@@ -163,61 +161,4 @@ impl<B: Backend> Memoria<B> {
             store.release(self.incoming.drain(..).flat_map(Incoming::into_slots));
         }
     }
-}
-
-/// What every row has to do before it can be looked at, all of it checked.
-pub(super) struct Due<B: Backend> {
-    /// The step to end, with the gain of every place, row by row.
-    closing: Option<(OpenStep, Vec<f64>)>,
-    /// Who is to be admitted.
-    incoming: Vec<Incoming<B>>,
-}
-
-impl<B: Backend> Due<B> {
-    /// Does it in one row. Appends the slots that the dead leave to `left`.
-    pub(super) fn settle(
-        &self,
-        row: &mut Row,
-        index: usize,
-        config: &MemoriaConfig,
-        left: &mut Vec<Slot>,
-    ) {
-        if let Some((open, gains)) = &self.closing
-            && !open.is_absent(index)
-        {
-            let gain = |place| gains[index * open.width() + place] as f32;
-            close_row(row, open.row(index), gain, config.stm_capacity, left);
-        }
-        for incoming in &self.incoming {
-            match incoming.of_row(index) {
-                [] => incoming.skip_ids(row, index),
-                slots => row.admit(slots, config.initial_lifespan),
-            }
-        }
-    }
-}
-
-/// Ends a step in a row, with the gain of each reminded engram by place.
-fn close_row(
-    row: &mut Row,
-    reminded: &[Member],
-    gain: impl Fn(usize) -> f32,
-    stm_capacity: usize,
-    left: &mut Vec<Slot>,
-) {
-    let gains = reminded.iter().enumerate().map(|(place, member)| (member.entry, gain(place)));
-    row.adjust(gains, stm_capacity, left);
-}
-
-pub(super) fn check_gains(open: &OpenStep, gains: &[f64]) -> Result<(), MemoriaError> {
-    let width = open.width();
-    for (row, reminded) in open.rows().enumerate() {
-        for (place, &Member { id: engram, .. }) in reminded.iter().enumerate() {
-            let got = gains[row * width + place];
-            if !(got as f32).is_finite() {
-                return Err(MemoriaError::NonFiniteGain { row, engram, got });
-            }
-        }
-    }
-    Ok(())
 }

@@ -6,9 +6,8 @@ use super::{Memoria, Step};
 use crate::{
     Invariant, MemoriaError,
     id::Slot,
-    incoming::{Incoming, largest_squared_norm},
     invariant::{Finding, ensure},
-    reminded::OpenStep,
+    step::{Incoming, OpenStep, largest_squared_norm},
     store::VectorStore,
 };
 
@@ -28,7 +27,7 @@ impl<B: Backend> Memoria<B> {
     pub fn verify(&self) -> Result<(), MemoriaError> {
         self.verify_bookkeeping()?;
         let Some(store) = &self.store else { return Ok(()) };
-        for (index, row) in self.rows.iter().enumerate() {
+        for (index, row) in self.lanes.iter().enumerate() {
             let slots: Vec<Slot> = row.slots().collect();
             verify_vectors(store, &slots, index)?;
         }
@@ -38,12 +37,12 @@ impl<B: Backend> Memoria<B> {
     /// [`verify`](Self::verify) without a look at the vectors.
     pub(crate) fn verify_bookkeeping(&self) -> Result<(), MemoriaError> {
         self.verify_batch().map_err(|finding| broken(None, finding))?;
-        for (index, row) in self.rows.iter().enumerate() {
-            let verified = row.verify(self.config.stm_capacity);
+        for (index, row) in self.lanes.iter().enumerate() {
+            let verified = row.verify(&self.config);
             verified.map_err(|finding| broken(Some(index), finding))?;
         }
         let Some(store) = &self.store else { return Ok(()) };
-        let of_rows = self.rows.iter().flat_map(|row| row.slots());
+        let of_rows = self.lanes.iter().flat_map(|row| row.slots());
         let waiting = self.incoming.iter().flat_map(Incoming::held);
         let slots = store.verify(of_rows.chain(waiting.copied()));
         slots.map_err(|found| broken(None, Finding::new(Invariant::Slot, found)))?;
@@ -54,7 +53,7 @@ impl<B: Backend> Memoria<B> {
     }
 
     fn verify_batch(&self) -> Result<(), Finding> {
-        let batch = self.rows.len();
+        let batch = self.lanes.len();
         ensure(self.store.is_some() == (batch > 0), Invariant::Batch, || {
             format!("{batch} rows; vectors? {}", self.store.is_some())
         })?;
@@ -76,7 +75,7 @@ impl<B: Backend> Memoria<B> {
     }
 
     fn verify_open(&self, open: &OpenStep) -> Result<(), MemoriaError> {
-        for (index, (row, reminded)) in self.rows.iter().zip(open.rows()).enumerate() {
+        for (index, (row, reminded)) in self.lanes.iter().zip(open.rows()).enumerate() {
             let first_new = row.working().first().map(|member| member.id);
             let is_old = |id| first_new.is_none_or(|first| id < first);
             let fits = reminded.len() <= open.width()
@@ -119,7 +118,7 @@ mod tests {
     use crate::{
         EngramId, LifespanGain, MemoriaConfig, Storage,
         id::{Entry, Member},
-        search::Search,
+        search::{Found, SearchWorkspace},
     };
     use std::sync::Arc;
 
@@ -147,32 +146,35 @@ mod tests {
         memory
     }
 
-    fn open(memory: &mut Memoria<Flex>) -> &mut Vec<Search> {
+    fn open(memory: &mut Memoria<Flex>) -> &mut Vec<Found> {
         match &mut memory.step {
-            Step::Reminded(open) => Arc::make_mut(&mut open.searches),
+            Step::Reminded(open) => Arc::make_mut(&mut open.found),
             _ => panic!("it was reminded"),
         }
     }
 
     #[rstest]
-    #[case::no_rows(Invariant::Batch, |memory: &mut Memoria<Flex>| memory.rows.clear())]
-    #[case::a_row_too_many(Invariant::Batch, |memory: &mut Memoria<Flex>| memory.rows.push(Default::default()))]
+    #[case::no_rows(Invariant::Batch, |memory: &mut Memoria<Flex>| memory.lanes.clear())]
+    #[case::a_row_too_many(Invariant::Batch, |memory: &mut Memoria<Flex>| memory.lanes.push(Default::default()))]
     #[case::incoming(Invariant::Batch, |memory: &mut Memoria<Flex>| { memory.incoming[0].slots.pop(); })]
     #[case::unread(Invariant::Batch, |memory: &mut Memoria<Flex>| { memory.incoming[0].to_read = None; })]
     #[case::open(Invariant::Batch, |memory: &mut Memoria<Flex>| { open(memory).pop(); })]
     #[case::kind(Invariant::Capacity, |memory: &mut Memoria<Flex>| memory.config.stm_capacity = 1)]
+    #[case::marks(Invariant::Scratch, |memory: &mut Memoria<Flex>| {
+        memory.lanes[1].workspace = SearchWorkspace::unclear();
+    })]
     #[case::slots(Invariant::Slot, |memory: &mut Memoria<Flex>| { memory.incoming.clear(); })]
     #[case::given_back(Invariant::Slot, |memory: &mut Memoria<Flex>| {
-        let slots: Vec<Slot> = memory.rows[1].slots().collect();
+        let slots: Vec<Slot> = memory.lanes[1].slots().collect();
         memory.store.as_mut().unwrap().release(slots);
     })]
     #[case::dead(Invariant::OpenStep, |memory: &mut Memoria<Flex>| {
         let dead = Member { id: EngramId(77), entry: Entry(0) };
-        open(memory)[0] = Search::reminding_of(vec![dead]);
+        open(memory)[0] = Found::reminding_of(vec![dead]);
     })]
     #[case::working(Invariant::OpenStep, |memory: &mut Memoria<Flex>| {
-        let working = memory.rows[0].working()[0];
-        open(memory)[0] = Search::reminding_of(vec![working]);
+        let working = memory.lanes[0].working()[0];
+        open(memory)[0] = Found::reminding_of(vec![working]);
     })]
     fn what_is_broken_is_named(
         #[values(Storage::Host, Storage::Device)] storage: Storage,
@@ -193,7 +195,7 @@ mod tests {
         #[values(f32::NAN, f32::INFINITY, 1e19)] bad: f32,
     ) {
         let mut memory = lived(storage);
-        let slot = memory.rows[1].slots().next().unwrap();
+        let slot = memory.lanes[1].slots().next().unwrap();
         let data = TensorData::new(vec![0.5, bad, 0.5, 0.5], [1, 4]);
         memory.store.as_mut().unwrap().put(&[slot], data);
         match memory.verify() {

@@ -10,7 +10,7 @@ use super::{
     sequences::{perform, setting_and_operations},
 };
 use crate::{
-    Engram, EngramId, EngramKind, MemoriaError,
+    Engram, EngramId, EngramKind, MemoriaError, Wiring,
     history::{DeathCause, Edge, Firing, History, HistoryEvent, Moment, RowHistory},
 };
 
@@ -236,6 +236,8 @@ proptest! {
         from in 0..30usize,
     ) {
         let (config, numbers, rows, dim) = setting;
+        // A history tells what fired, not what else was wired.
+        let config = config.with_wiring(Wiring::CoFiring);
         let mut judged = Judged::new(config, rows, dim).with_small_limits(true);
         let from = from.min(operations.len()).saturating_sub(10);
         for (index, operation) in operations.iter().enumerate() {

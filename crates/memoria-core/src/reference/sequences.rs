@@ -3,7 +3,9 @@
 use proptest::{collection::vec, prelude::*, sample::select};
 
 use super::judged::{GainKind, Judged, Undecided};
-use crate::{Correlation, LongTermSearch, MemoriaConfig, Pooling, ShortTermSearch, Storage};
+use crate::{
+    Correlation, LongTermSearch, MemoriaConfig, Pooling, ShortTermSearch, Storage, Wiring,
+};
 
 #[derive(Clone, Debug)]
 pub(super) enum Operation {
@@ -126,24 +128,29 @@ fn config() -> impl Strategy<Value = MemoriaConfig> {
     (sizes, rest, policies()).prop_map(|(sizes, (gaussian, exploration, seed), policies)| {
         let config = MemoriaConfig::new(sizes.0, sizes.1, sizes.2, sizes.3, sizes.4);
         let correlation = if gaussian { Correlation::Gaussian } else { Correlation::NegSquaredL2 };
-        let (short_term, long_term, pooling) = policies;
+        let (short_term, long_term, wiring, pooling) = policies;
         config
             .with_correlation(correlation)
             .with_ltm_exploration(exploration, seed)
             .with_short_term_search(short_term)
             .with_long_term_search(long_term)
+            .with_wiring(wiring)
             .with_pooling(pooling)
     })
 }
 
 /// Those of the paper half of the time.
-fn policies() -> impl Strategy<Value = (ShortTermSearch, LongTermSearch, Pooling)> {
+fn policies() -> impl Strategy<Value = (ShortTermSearch, LongTermSearch, Wiring, Pooling)> {
     use {LongTermSearch as L, ShortTermSearch as S};
     let short_term = select(vec![S::Nearest, S::Nearest, S::Newest, S::Random, S::None]);
     let long_term =
         select(vec![L::Walk, L::Nearest, L::WalkAndNearest, L::WalkAndNearest, L::Random, L::None]);
+    let wiring = select(vec![Wiring::CoFiring, Wiring::CoFiring, Wiring::Random]);
     let pooling = select(vec![Pooling::Mean, Pooling::Max]);
-    prop_oneof![Just((S::Nearest, L::Walk, Pooling::Mean)), (short_term, long_term, pooling)]
+    prop_oneof![
+        Just((S::Nearest, L::Walk, Wiring::CoFiring, Pooling::Mean)),
+        (short_term, long_term, wiring, pooling)
+    ]
 }
 
 /// Configuration, kind of numbers, rows, dimension.

@@ -12,6 +12,10 @@ pub(crate) enum Draw {
     ShortTerm,
     /// Long-term engrams that a row is reminded of, by their places in long-term memory.
     LongTerm,
+    /// Short-term engrams that are wired, by age, the oldest first.
+    ShortTermWiring,
+    /// Long-term engrams that are wired, by their places in long-term memory.
+    LongTermWiring,
 }
 
 impl Draw {
@@ -23,6 +27,16 @@ impl Draw {
         // No row is reminded so often that the highest bits are needed.
         rng.set_stream((self as u64) << 60 ^ remind);
         index::sample(&mut rng, len, amount.min(len)).into_vec()
+    }
+
+    /// Keeps `amount` of these, drawn so, in their order.
+    pub(crate) fn keep<T: Copy>(self, of: &mut Vec<T>, seed: u64, remind: u64, amount: usize) {
+        let mut drawn = self.positions(seed, remind, of.len(), amount);
+        drawn.sort_unstable();
+        for (place, &position) in drawn.iter().enumerate() {
+            of[place] = of[position];
+        }
+        of.truncate(drawn.len());
     }
 }
 
@@ -36,9 +50,21 @@ mod tests {
 
     #[test]
     fn kinds_of_draws_are_independent() {
-        let kinds = [Draw::Exploration, Draw::ShortTerm, Draw::LongTerm];
+        use Draw::{Exploration, LongTerm, LongTermWiring, ShortTerm, ShortTermWiring};
+        let kinds = [Exploration, ShortTerm, LongTerm, ShortTermWiring, LongTermWiring];
         let drawn = kinds.map(|kind| kind.positions(7, 3, 1000, 5));
-        assert!(drawn[0] != drawn[1] && drawn[1] != drawn[2] && drawn[0] != drawn[2]);
+        for (place, one) in drawn.iter().enumerate() {
+            assert!(!drawn[..place].contains(one), "{one:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_kept_stays_in_order() {
+        let mut kept: Vec<u32> = (100..150).collect();
+        Draw::ShortTerm.keep(&mut kept, 3, 1, 7);
+        assert!(kept.len() == 7 && kept.is_sorted(), "{kept:?}");
+        Draw::ShortTerm.keep(&mut kept, 3, 1, 9);
+        assert_eq!(kept.len(), 7);
     }
 
     /// What earlier versions drew is drawn for ever.

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::EngramId;
+use super::{Found, SearchWorkspace};
+use crate::{EngramId, LongTermSearch, MemoriaConfig, id::Member};
 
 /// How one row's search came to what the row is reminded of.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -11,18 +12,29 @@ pub struct SearchTrace {
     pub reached: Vec<Reached>,
 }
 
+impl SearchTrace {
+    /// How an engram was reached; `None` if the row was not reminded of it.
+    pub fn of(&self, id: EngramId) -> Option<&Reached> {
+        let place = self.reached.binary_search_by_key(&id, |reached| reached.id).ok()?;
+        Some(&self.reached[place])
+    }
+}
+
 /// How a search came to an engram.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reached {
     /// The engram.
     pub id: EngramId,
-    /// What it is ranked by, the higher the more alike; comparable within one row of one remind only. `None` if
-    /// it was not compared.
+    /// What it is ranked by, the higher the more alike. Comparable within one row of one recall only: −‖w̄ − e‖²
+    /// by the mean w̄ of the query for a mean of [`NegSquaredL2`](crate::Correlation::NegSquaredL2), else the
+    /// logarithm of the sum of exp(−‖w − e‖²) over the query's vectors w, or the largest −‖w − e‖². `None` if it was
+    /// not compared.
     pub score: Option<f64>,
     /// Where in the search it was reached first.
     pub stage: SearchStage,
     /// The engram that it was reached from, and the weight of that connection at the time: how often both
-    /// had fired together, by how often that one had fired.
+    /// had fired together, by how often that one had fired. Of several that reached it in the same step the
+    /// one with the smallest id.
     pub via: Option<(EngramId, f32)>,
 }
 
@@ -45,4 +57,48 @@ pub enum SearchStage {
     Nearest,
     /// Drawn.
     Random,
+}
+
+/// A walker's arrival, as it is noted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrival {
+    pub(super) to: EngramId,
+    /// 0 for where a walk starts.
+    pub(super) step: usize,
+    pub(super) from: EngramId,
+    pub(super) weight: f32,
+}
+
+/// Adds the trace to what was found, whose scores these are.
+pub(super) fn note(
+    found: &mut Found,
+    workspace: &mut SearchWorkspace,
+    scores: &[f64],
+    config: &MemoriaConfig,
+) {
+    let arrivals = &mut workspace.arrivals;
+    // An engram is visited in one step only, but several may reach it there.
+    arrivals.sort_unstable_by_key(|arrival| (arrival.to, arrival.from));
+    arrivals.dedup_by_key(|arrival| arrival.to);
+    let reached = |(place, (&member, &score)): (usize, (&Member, &f64))| {
+        let id = member.id;
+        let is_short_term = place >= found.reminded_ltm().len();
+        let arrival = arrivals.binary_search_by_key(&id, |arrival| arrival.to).ok();
+        let was_visited = || found.visited().binary_search(&member).is_ok();
+        let (stage, via) = match (arrival.map(|at| arrivals[at]), config.long_term_search) {
+            _ if is_short_term => (SearchStage::ShortTerm, None),
+            (Some(Arrival { step: 0, from, weight, .. }), _) => {
+                (SearchStage::WalkStart, Some((from, weight)))
+            }
+            (Some(Arrival { step, from, weight, .. }), _) => {
+                (SearchStage::Walk { step }, Some((from, weight)))
+            }
+            (None, LongTermSearch::Random) => (SearchStage::Random, None),
+            (None, _) if was_visited() => (SearchStage::Explored, None),
+            (None, _) => (SearchStage::Nearest, None),
+        };
+        Reached { id, score: Some(score), stage, via }
+    };
+    let reached = found.reminded().iter().zip(scores).enumerate().map(reached).collect();
+    found.trace = Some(SearchTrace { reached });
 }

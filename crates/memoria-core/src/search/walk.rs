@@ -1,42 +1,79 @@
 //! The walk through long-term memory, from engram to engram along the strongest connections.
 
-use crate::{id::Member, row::Row};
+use super::{Found, SearchWorkspace, draw::Draw, trace::Arrival};
+use crate::{MemoriaConfig, engram::weight, id::Member, row::Row};
 
-impl Row {
-    /// Long-term engrams to start from: for every reminded short-term engram the long-term one that
-    /// fired with it most often. In place of what is in `initial`, in order of id.
-    pub(crate) fn initial_ltms(&mut self, reminded_stm: &[Member], initial: &mut Vec<Member>) {
-        self.scratch.visited.clear();
-        self.strongest_ltms(reminded_stm, initial);
-        initial.sort_unstable();
-        initial.dedup();
+/// Walks from the short-term engrams that were chosen: to the long-term engram that fired with each of them
+/// most often, and from there, and from what is explored, `ltm_search_depth` steps on.
+///
+/// Costs a look for the strongest connection per step and walker, or several walkers that took part in the
+/// same firings; traced, per step and walker.
+pub(super) fn walk(
+    row: &mut Row,
+    workspace: &mut SearchWorkspace,
+    config: &MemoriaConfig,
+    is_traced: bool,
+) -> Found {
+    let (depth, explored) = (config.ltm_search_depth, config.ltm_exploration);
+    let most = row.long_term_len();
+    let start = workspace.chosen.len().saturating_add(explored).min(most);
+    let visited = start.saturating_mul(depth.saturating_add(1)).min(most);
+    let reminded = visited.min(config.num_final_ltms) + workspace.chosen.len();
+    let mut members = Vec::with_capacity(start + visited + reminded + row.working().len());
+
+    workspace.visited.clear();
+    workspace.arrivals.clear();
+    let chosen = core::mem::take(&mut workspace.chosen);
+    let mut reached = core::mem::take(&mut workspace.others);
+    go(row, workspace, &chosen, 0, is_traced, &mut reached);
+    members.extend_from_slice(&reached);
+    if explored > 0 {
+        let drawn = Draw::Exploration.positions(config.seed, row.reminds(), most, explored);
+        members.extend(drawn.into_iter().map(|position| row.long_term_at(position)));
     }
+    members.sort_unstable();
+    members.dedup();
 
-    /// All engrams visited in `depth` steps from those in `members`, all of them different: every walker
-    /// moves to the strongest unvisited connection, all choosing before any marks; walkers that meet
-    /// become one. Appends them to `members`, in order of id.
-    ///
-    /// Costs a look for the strongest connection per step and walker, or several walkers that took part in
-    /// the same firings.
-    pub(crate) fn walk(&mut self, members: &mut Vec<Member>, depth: usize) {
-        self.scratch.visited.clear();
-        let start = members.len();
-        members.extend_from_within(..);
-        for walker in &members[start..] {
-            self.scratch.visited.insert(walker.entry);
+    let initial = members.len();
+    members.extend_from_within(..);
+    for walker in &members[initial..] {
+        workspace.visited.insert(walker.entry);
+    }
+    let mut walkers = initial..members.len();
+    for step in 1..=depth {
+        if walkers.is_empty() || members.len() - initial == most {
+            break;
         }
-        let mut found = core::mem::take(&mut self.scratch.found);
-        let mut walkers = start..members.len();
-        for _ in 0..depth {
-            if walkers.is_empty() || members.len() - start == self.long_term_len() {
-                break;
-            }
-            self.strongest_ltms(&members[walkers.clone()], &mut found);
-            let is_new = |walker: &&Member| self.scratch.visited.insert(walker.entry);
-            members.extend(found.iter().filter(is_new));
-            walkers = walkers.end..members.len();
+        // All choose before any of them marks; walkers that meet become one.
+        go(row, workspace, &members[walkers.clone()], step, is_traced, &mut reached);
+        let is_new = |walker: &&Member| workspace.visited.insert(walker.entry);
+        members.extend(reached.iter().filter(is_new));
+        walkers = walkers.end..members.len();
+    }
+    members[initial..].sort_unstable();
+    (workspace.chosen, workspace.others) = (chosen, reached);
+    Found::walked(members, initial)
+}
+
+/// Where walkers get to in one step, in place of what is in `reached`, in no particular order.
+fn go(
+    row: &mut Row,
+    workspace: &mut SearchWorkspace,
+    walkers: &[Member],
+    step: usize,
+    is_traced: bool,
+    reached: &mut Vec<Member>,
+) {
+    row.strongest_ltms(walkers, &workspace.visited, reached);
+    if !is_traced {
+        return;
+    }
+    let mut of_one = Vec::new();
+    for &from in walkers {
+        row.strongest_ltms(&[from], &workspace.visited, &mut of_one);
+        if let [to] = of_one[..] {
+            let weight = weight(row.cofire_count(from, to), row.fire_count(from.entry));
+            workspace.arrivals.push(Arrival { to: to.id, step, from: from.id, weight });
         }
-        self.scratch.found = found;
-        members[start..].sort_unstable();
     }
 }

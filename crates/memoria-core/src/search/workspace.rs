@@ -1,27 +1,30 @@
 //! What a row's search works with, reused from step to step.
 
-use super::{Candidates, ranking::Ranking};
+use super::{Candidates, ranking::Ranking, trace::Arrival};
 use crate::{
     bookkeeping::marks::Marks,
-    id::{Member, Slot},
+    id::Member,
     store::{LongTermCodes, Pruned, QuantizedVectors},
 };
 
 /// Marks and lists over one row's engrams, and the codes of their vectors.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SearchWorkspace {
-    pub(crate) visited: Marks,
-    /// Where the walkers of one step of a walk got to.
-    pub(crate) found: Vec<Member>,
-    /// Short-term engrams that were chosen.
-    pub(crate) chosen: Vec<Member>,
-    pub(crate) ranking: Ranking,
+    /// What a stage chooses from.
     pub(crate) candidates: Candidates,
-    pub(crate) slots: Vec<Slot>,
+    /// Their scores, or what codes tell of them, if it asked for that.
     pub(crate) scores: Vec<f64>,
     pub(crate) pruned: Pruned,
     pub(crate) quantized: QuantizedVectors,
     pub(crate) long_term_codes: LongTermCodes,
+    /// Short-term engrams that were chosen.
+    pub(super) chosen: Vec<Member>,
+    /// Long-term engrams at hand.
+    pub(super) others: Vec<Member>,
+    pub(super) visited: Marks,
+    /// How walkers came to where they are, if the search is traced.
+    pub(super) arrivals: Vec<Arrival>,
+    pub(super) ranking: Ranking,
 }
 
 impl SearchWorkspace {
@@ -30,16 +33,22 @@ impl SearchWorkspace {
         self.visited.is_clear()
     }
 
+    /// One with a mark that will not be cleared.
+    #[cfg(test)]
+    pub(crate) fn unclear() -> Self {
+        Self { visited: Marks::unclear(), ..Self::default() }
+    }
+
     /// Bytes set aside.
     pub(crate) fn bytes(&self) -> usize {
-        self.visited.bytes()
-            + (self.found.capacity() + self.chosen.capacity()) * size_of::<Member>()
-            + self.ranking.bytes()
-            + self.candidates.bytes()
-            + self.slots.capacity() * size_of::<Slot>()
+        self.candidates.bytes()
             + self.scores.capacity() * size_of::<f64>()
             + self.pruned.bytes()
             + self.quantized.bytes()
             + self.long_term_codes.bytes()
+            + (self.chosen.capacity() + self.others.capacity()) * size_of::<Member>()
+            + self.visited.bytes()
+            + self.arrivals.capacity() * size_of::<Arrival>()
+            + self.ranking.bytes()
     }
 }

@@ -8,9 +8,9 @@ use crate::{
     attachment::RowAttachments,
     files::checksummed::ChecksummedReader,
     id::{Entry, Slot},
-    incoming::largest_squared_norm,
     memoria::check_new_rows,
     row::Row,
+    step::largest_squared_norm,
     store::VectorStore,
 };
 

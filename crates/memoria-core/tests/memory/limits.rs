@@ -136,7 +136,7 @@ fn sizes_of_a_configuration_may_be_as_large_as_numbers_go(
             memory.add_working_memory(tensor(seed, [2, 3, 4], device)).unwrap();
             let reminded = memory.remind().unwrap();
             memory.adjust(&reminded, LifespanGain::Zero).unwrap();
-            reminded.recollections().to_vec()
+            reminded.stages().to_vec()
         };
         (0..8).map(reminded).collect::<Vec<_>>()
     };

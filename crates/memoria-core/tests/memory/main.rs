@@ -7,3 +7,4 @@ mod limits;
 mod nearest;
 mod query;
 mod support;
+mod tracing;

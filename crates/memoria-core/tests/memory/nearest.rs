@@ -7,7 +7,7 @@ use burn::{
 };
 use memoria_core::{
     Correlation, EngramId, EngramKind, LifespanGain, LongTermSearch, Memoria, MemoriaConfig,
-    Pooling, Reminded, Restore, Storage,
+    Pooling, Recall, Restore, Storage,
 };
 use rstest::rstest;
 
@@ -47,14 +47,14 @@ fn working(step: usize, dim: usize, dtype: DType) -> FloatTensor<Dispatch> {
 }
 
 /// Some gain for good, some for a while, and many die.
-fn adjust(memory: &mut Memory, reminded: &Reminded<Dispatch>) {
+fn adjust(memory: &mut Memory, reminded: &Recall<Dispatch>) {
     let gain = |id: &EngramId| [300.0, 15.0, 0.0][(id.0 % 3) as usize];
     let gains = (0..reminded.batch()).map(|row| reminded.ids(row).iter().map(gain).collect());
     memory.adjust(reminded, LifespanGain::Host(gains.collect())).unwrap();
 }
 
-fn ids(reminded: &Reminded<Dispatch>) -> Vec<Vec<EngramId>> {
-    reminded.recollections().iter().map(|row| row.reminded_ltm.clone()).collect()
+fn ids(reminded: &Recall<Dispatch>) -> Vec<Vec<EngramId>> {
+    reminded.stages().iter().map(|row| row.reminded_ltm.clone()).collect()
 }
 
 /// What a memory finds by codes that have followed it is what one finds that has just been restored, and so

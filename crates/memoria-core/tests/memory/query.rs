@@ -3,7 +3,7 @@
 use crate::support::{device, filled, go_on_alike, host_gains, picture, refused, step, tensor};
 use burn::backend::Dispatch;
 use memoria_core::{
-    LifespanGain, LongTermSearch, Memoria, MemoriaConfig, MemoriaError, Pooling, Reminded, Storage,
+    LifespanGain, LongTermSearch, Memoria, MemoriaConfig, MemoriaError, Pooling, Recall, Storage,
 };
 use rstest::rstest;
 
@@ -18,7 +18,7 @@ fn lived(storage: Storage, pooling: Pooling) -> Memoria<Dispatch> {
     memory
 }
 
-fn adjust(memory: &mut Memoria<Dispatch>, reminded: &Reminded<Dispatch>) {
+fn adjust(memory: &mut Memoria<Dispatch>, reminded: &Recall<Dispatch>) {
     memory.adjust(reminded, LifespanGain::Host(host_gains(reminded, 2.0))).unwrap();
 }
 
@@ -35,7 +35,7 @@ fn a_query_of_the_working_vectors_reminds_as_they_do(
     }
     let round_trips = [&memory, &twin].map(|memory| memory.costs().round_trips);
     let (got, expected) = (memory.remind_for(working).unwrap(), twin.remind().unwrap());
-    assert_eq!(got.recollections(), expected.recollections());
+    assert_eq!(got.stages(), expected.stages());
     assert_eq!(got.working(1), expected.working(1));
     assert_eq!(
         memory.costs().round_trips - round_trips[0],
@@ -58,7 +58,7 @@ fn a_query_finds_what_a_peek_finds_and_is_not_stored(
     let peeked = memory.peek(query.clone()).unwrap();
     memory.add_working_memory(tensor(50, [2, 3, 4], device)).unwrap();
     let reminded = memory.remind_for(query).unwrap();
-    assert_eq!(reminded.recollections(), peeked.recollections());
+    assert_eq!(reminded.stages(), peeked.stages());
     let state = memory.state().unwrap();
     let row = state.row(0).unwrap();
     assert_eq!((row.counts().working, reminded.working(0).len()), (3, 3));
@@ -140,7 +140,7 @@ fn a_query_that_is_not_finite_is_refused_and_can_be_repeated(
     let query = tensor(7, [2, 2, 4], device);
     let (got, expected) =
         (memory.remind_for(query.clone()).unwrap(), twin.remind_for(query).unwrap());
-    assert_eq!(got.recollections(), expected.recollections());
+    assert_eq!(got.stages(), expected.stages());
     adjust(&mut memory, &got);
     adjust(&mut twin, &expected);
     go_on_alike(&mut memory, &mut twin, None, device);

@@ -355,7 +355,7 @@ fn half_precision(#[values(FloatDType::F16, FloatDType::BF16)] dtype: FloatDType
             let got = half.forward(hidden.cast(dtype), &mut half_memory).unwrap();
             assert_eq!(got.hidden.dtype(), DType::from(dtype));
             // Near ties may be decided otherwise; then what follows is of other engrams.
-            if expected.recall.recollections() != got.recall.recollections() {
+            if expected.recall.stages() != got.recall.stages() {
                 break;
             }
             let got = got.hidden.cast(FloatDType::F32);

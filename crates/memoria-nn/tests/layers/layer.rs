@@ -131,7 +131,7 @@ fn peeking_changes_nothing_and_finds_what_forward_finds() {
     let again = layer.forward_peek(next.clone(), &mut memory).unwrap();
     let output = layer.forward(next, &mut memory).unwrap();
     for other in [again, output] {
-        assert_eq!(peeked.recall.recollections(), other.recall.recollections());
+        assert_eq!(peeked.recall.stages(), other.recall.stages());
         peeked.hidden.clone().into_data().assert_eq(&other.hidden.into_data(), true);
     }
 }

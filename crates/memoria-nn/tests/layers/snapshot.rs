@@ -53,7 +53,7 @@ fn a_restored_state_goes_on_on_any_device() {
         for seed in 6..12 {
             let expected = segment(&mut original, seed, 2, &flex);
             let got = segment(&mut restored, seed, 2, &device);
-            assert_eq!(got.recollections(), expected.recollections());
+            assert_eq!(got.stages(), expected.stages());
             let numbers = |recall: Recall| -> Vec<f32> {
                 recall.reminded.unwrap().data.into_data().iter().collect()
             };
@@ -76,7 +76,7 @@ fn it_is_saved_to_a_file_and_loaded() {
     std::fs::remove_file(&path).unwrap();
     loaded.verify().unwrap();
     let recalls = [&mut state, &mut loaded].map(|state| segment(state, 9, 2, &device));
-    assert_eq!(recalls[0].recollections(), recalls[1].recollections());
+    assert_eq!(recalls[0].stages(), recalls[1].stages());
     assert!(matches!(MemoriaState::load(&path, &device), Err(MemoriaError::Io { .. })));
 }
 

@@ -191,7 +191,7 @@ mod tests {
             let mut asked = 0;
             for (segment, question) in document.questions() {
                 let place = segment * mqar.segment_length + question.at;
-                assert!(place >= context && place % 2 == 0);
+                assert!(place >= context && place.is_multiple_of(2));
                 assert_eq!(question.answer, [values.remove(&tokens[place]).expect("asked once")]);
                 assert!(question.told.unwrap() <= segment);
                 asked += 1;

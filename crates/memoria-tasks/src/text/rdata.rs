@@ -291,11 +291,11 @@ mod tests {
         }
         let deep = [header(), integers(&[19, 1].repeat(1000))].concat();
         assert!(Reader::new(&deep).unwrap().value().unwrap_err().contains("without end"));
-        let mut damaged = data.clone();
+        // Whatever stands there, it is a value or an error.
         for at in 14..data.len() {
+            let mut damaged = data.clone();
             damaged[at] ^= 0xff;
             let _ = Reader::new(&damaged).unwrap().value();
-            damaged[at] = data[at];
         }
     }
 }

@@ -11,7 +11,7 @@ use burn::{
     },
     tensor::Device as AnyDevice,
 };
-use memoria_core::{Engram, LifespanGain, Memoria, MemoriaConfig, MemoriaError, Reminded};
+use memoria_core::{Engram, LifespanGain, Memoria, MemoriaConfig, MemoriaError, Recall};
 
 pub(crate) type Memory = Memoria<Dispatch>;
 
@@ -57,7 +57,7 @@ pub(crate) fn lived(device: &Device<Dispatch>) -> Memory {
 }
 
 /// Lived, and reminded in its sixth step.
-pub(crate) fn reminded(device: &Device<Dispatch>) -> (Memory, Reminded<Dispatch>) {
+pub(crate) fn reminded(device: &Device<Dispatch>) -> (Memory, Recall<Dispatch>) {
     let mut memory = lived(device);
     memory.add_working_memory(tensor(50, [2, 3, 4], device)).unwrap();
     let reminded = memory.remind().unwrap();
@@ -69,7 +69,7 @@ pub(crate) fn reminded(device: &Device<Dispatch>) -> (Memory, Reminded<Dispatch>
 pub(crate) fn go_on_alike(
     memory: &mut Memory,
     twin: &mut Memory,
-    open: Option<&Reminded<Dispatch>>,
+    open: Option<&Recall<Dispatch>>,
     device: &Device<Dispatch>,
 ) {
     assert_eq!(picture(memory).unwrap(), picture(twin).unwrap());
@@ -89,7 +89,7 @@ pub(crate) fn go_on_alike(
 /// Makes a call that must fail, and then compares with a twin that never made it.
 pub(crate) fn refused<T>(
     mut memory: Memory,
-    open: Option<&Reminded<Dispatch>>,
+    open: Option<&Recall<Dispatch>>,
     device: &Device<Dispatch>,
     call: impl FnOnce(&mut Memory) -> Result<T, MemoriaError>,
 ) -> MemoriaError {
@@ -102,7 +102,7 @@ pub(crate) fn refused<T>(
 }
 
 /// As many equal gains as the rows were reminded of engrams.
-pub(crate) fn host_gains(reminded: &Reminded<Dispatch>, gain: f32) -> Vec<Vec<f32>> {
+pub(crate) fn host_gains(reminded: &Recall<Dispatch>, gain: f32) -> Vec<Vec<f32>> {
     (0..reminded.batch()).map(|row| vec![gain; reminded.ids(row).len()]).collect()
 }
 

@@ -1,0 +1,111 @@
+use serde::{Deserialize, Serialize};
+
+use super::SearchTrace;
+use crate::{EngramId, id::Member};
+
+/// What each stage of one row's search found, with ids in ascending order.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stages {
+    /// Short-term engrams that the row is reminded of.
+    pub reminded_stm: Vec<EngramId>,
+    /// Long-term engrams that a walk started from.
+    pub initial_ltm: Vec<EngramId>,
+    /// Long-term engrams that a walk visited, the initial ones included.
+    pub found_ltm: Vec<EngramId>,
+    /// Long-term engrams that the row is reminded of.
+    pub reminded_ltm: Vec<EngramId>,
+    /// Everything the row is reminded of.
+    pub reminded: Vec<EngramId>,
+}
+
+/// What one row's search found, stage by stage, each in order of id.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Found {
+    /// One stage after the other, so that what fires stands together: the long-term engrams that a walk
+    /// starts from, those it visited, those that the row is reminded of, the short-term ones that it is
+    /// reminded of, and its working ones.
+    members: Vec<Member>,
+    /// Where the stages end, all but the last.
+    initial_end: usize,
+    visited_end: usize,
+    reminded_ltm_end: usize,
+    reminded_stm_end: usize,
+    pub(super) trace: Option<SearchTrace>,
+}
+
+impl Found {
+    /// What a walk visited: the first `initial` of `members`, and then all.
+    pub(super) fn walked(members: Vec<Member>, initial: usize) -> Self {
+        let end = members.len();
+        Self { members, initial_end: initial, visited_end: end, ..Self::default() }
+    }
+
+    /// Adds long-term engrams that the row is reminded of, in order of id.
+    pub(super) fn remind_of_ltms(&mut self, members: &[Member]) {
+        self.members.extend_from_slice(members);
+    }
+
+    /// Adds all that was visited to what the row is reminded of.
+    pub(super) fn remind_of_visited(&mut self) {
+        self.members.extend_from_within(self.initial_end..self.visited_end);
+    }
+
+    /// Adds the short-term engrams that the row is reminded of, and the working ones: nothing comes after.
+    pub(super) fn conclude(&mut self, short_term: &[Member], working: &[Member]) {
+        self.reminded_ltm_end = self.members.len();
+        self.members.extend_from_slice(short_term);
+        self.reminded_stm_end = self.members.len();
+        self.members.extend_from_slice(working);
+    }
+
+    /// Everything that fires, in order of id: long-term engrams are older than short-term ones, and those
+    /// than working ones.
+    pub(crate) fn firing(&self) -> &[Member] {
+        &self.members[self.visited_end..]
+    }
+
+    /// Everything the row is reminded of, in order of id.
+    pub(crate) fn reminded(&self) -> &[Member] {
+        &self.members[self.visited_end..self.reminded_stm_end]
+    }
+
+    /// The row's working engrams, which fire with those.
+    pub(crate) fn working(&self) -> &[Member] {
+        &self.members[self.reminded_stm_end..]
+    }
+
+    pub(crate) fn reminded_ltm(&self) -> &[Member] {
+        &self.members[self.visited_end..self.reminded_ltm_end]
+    }
+
+    pub(crate) fn reminded_stm(&self) -> &[Member] {
+        &self.members[self.reminded_ltm_end..self.reminded_stm_end]
+    }
+
+    /// What a walk visited, where it started included.
+    pub(super) fn visited(&self) -> &[Member] {
+        &self.members[self.initial_end..self.visited_end]
+    }
+
+    pub(crate) fn trace(&self) -> Option<&SearchTrace> {
+        self.trace.as_ref()
+    }
+
+    pub(crate) fn stages(&self) -> Stages {
+        let ids = |members: &[Member]| members.iter().map(|member| member.id).collect();
+        Stages {
+            reminded_stm: ids(self.reminded_stm()),
+            initial_ltm: ids(&self.members[..self.initial_end]),
+            found_ltm: ids(self.visited()),
+            reminded_ltm: ids(self.reminded_ltm()),
+            reminded: ids(self.reminded()),
+        }
+    }
+
+    /// One that reminds of these alone.
+    #[cfg(test)]
+    pub(crate) fn reminding_of(members: Vec<Member>) -> Self {
+        let end = members.len();
+        Self { members, reminded_ltm_end: end, reminded_stm_end: end, ..Self::default() }
+    }
+}

@@ -1,0 +1,83 @@
+//! Which long-term engrams a row is reminded of.
+
+use super::{Ask, Found, SearchWorkspace, draw::Draw, walk::walk};
+use crate::{LongTermSearch, MemoriaConfig, row::Row};
+
+/// Walks, if that is how to search, and lists the candidates; what has to be known of them. If nothing has to
+/// be, all of them are reminded.
+pub(super) fn find(
+    row: &mut Row,
+    workspace: &mut SearchWorkspace,
+    config: &MemoriaConfig,
+    is_traced: bool,
+    found: &mut Found,
+) -> Option<Ask> {
+    let (wanted, len) = (config.num_final_ltms, row.long_term_len());
+    match config.long_term_search {
+        LongTermSearch::Walk => {
+            *found = walk(row, workspace, config, is_traced);
+            if wanted == 0 || found.visited().len() <= wanted {
+                return None;
+            }
+            workspace.candidates.list(row, found.visited().iter().copied());
+            Some(Ask::Candidates)
+        }
+        LongTermSearch::WalkAndNearest => {
+            *found = walk(row, workspace, config, is_traced);
+            nearest(row, workspace, wanted)
+        }
+        LongTermSearch::Nearest => nearest(row, workspace, wanted),
+        LongTermSearch::Random => {
+            let drawn = Draw::LongTerm.positions(config.seed, row.reminds(), len, wanted);
+            let drawn = drawn.into_iter().map(|position| row.long_term_at(position));
+            workspace.candidates.list_sorted(row, drawn);
+            None
+        }
+        LongTermSearch::None => None,
+    }
+}
+
+/// Lists all long-term engrams if that many are wanted.
+fn nearest(row: &Row, workspace: &mut SearchWorkspace, wanted: usize) -> Option<Ask> {
+    if wanted == 0 {
+        return None;
+    }
+    if row.long_term_len() > wanted {
+        return Some(Ask::Nearest(wanted));
+    }
+    workspace.candidates.list_sorted(row, row.long_term());
+    None
+}
+
+/// Adds the long-term engrams that the row is reminded of to what was found.
+pub(super) fn choose(
+    workspace: &mut SearchWorkspace,
+    scores: Option<&[f64]>,
+    config: &MemoriaConfig,
+    found: &mut Found,
+) {
+    let SearchWorkspace { candidates, ranking, others, .. } = workspace;
+    let wanted = config.num_final_ltms;
+    let Some(scores) = scores else {
+        return match config.long_term_search {
+            _ if wanted == 0 => {}
+            LongTermSearch::Walk => found.remind_of_visited(),
+            LongTermSearch::None => {}
+            _ => found.remind_of_ltms(candidates.members()),
+        };
+    };
+    let scored = candidates.members().iter().copied().zip(scores.iter().copied());
+    if config.long_term_search != LongTermSearch::WalkAndNearest {
+        return found.remind_of_ltms(ranking.best(scored, wanted));
+    }
+    let visited = found.visited();
+    let visited = scored.clone().filter(|(member, _)| visited.binary_search(member).is_ok());
+    others.clear();
+    others.extend_from_slice(ranking.best(visited, wanted.div_ceil(2)));
+    let walked = others.len();
+    let rest = scored.filter(|(member, _)| others.binary_search(member).is_err());
+    let nearest = ranking.best(rest, wanted - walked);
+    others.extend_from_slice(nearest);
+    others.sort_unstable();
+    found.remind_of_ltms(others);
+}

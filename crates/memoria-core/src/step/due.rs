@@ -1,0 +1,69 @@
+//! The first stages of a step: what a row has to do before it can be looked at.
+
+use burn::backend::Backend;
+
+use super::{Incoming, OpenStep};
+use crate::{
+    MemoriaConfig, MemoriaError,
+    id::{Member, Slot},
+    row::Row,
+};
+
+/// What every row has to do before it can be looked at, all of it checked.
+pub(crate) struct Due<B: Backend> {
+    /// The step to end, with the gain of every place, row by row.
+    pub(crate) closing: Option<(OpenStep, Vec<f64>)>,
+    /// What is to be admitted.
+    pub(crate) incoming: Vec<Incoming<B>>,
+}
+
+impl<B: Backend> Due<B> {
+    /// Does it in one row: closes, then admits. Appends the slots that the dead leave to `left`.
+    pub(crate) fn settle(
+        &self,
+        row: &mut Row,
+        index: usize,
+        config: &MemoriaConfig,
+        left: &mut Vec<Slot>,
+    ) {
+        if let Some((open, gains)) = &self.closing
+            && !open.is_absent(index)
+        {
+            let gain = |place| gains[index * open.width() + place] as f32;
+            close(row, open.row(index), gain, config, left);
+        }
+        for incoming in &self.incoming {
+            match incoming.of_row(index) {
+                [] => incoming.skip_ids(row, index),
+                slots => row.admit(slots, config.initial_lifespan),
+            }
+        }
+    }
+}
+
+/// Ends a step in a row, with the gain of each reminded engram by place. Appends the slots that the dead leave
+/// to `left`.
+pub(crate) fn close(
+    row: &mut Row,
+    reminded: &[Member],
+    gain: impl Fn(usize) -> f32,
+    config: &MemoriaConfig,
+    left: &mut Vec<Slot>,
+) {
+    let gains = reminded.iter().enumerate().map(|(place, member)| (member.entry, gain(place)));
+    row.adjust(gains, config.stm_capacity, left);
+}
+
+/// Refuses gains, row by row, that are not finite.
+pub(crate) fn check_gains(open: &OpenStep, gains: &[f64]) -> Result<(), MemoriaError> {
+    let width = open.width();
+    for (row, reminded) in open.rows().enumerate() {
+        for (place, &Member { id: engram, .. }) in reminded.iter().enumerate() {
+            let got = gains[row * width + place];
+            if !(got as f32).is_finite() {
+                return Err(MemoriaError::NonFiniteGain { row, engram, got });
+            }
+        }
+    }
+    Ok(())
+}

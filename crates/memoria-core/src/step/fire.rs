@@ -1,0 +1,27 @@
+//! The last stage of a step: what was found fires together with the working engrams.
+
+use crate::{MemoriaConfig, Wiring, row::Row, search::Found, search::draw::Draw};
+
+/// Fires what was found and connects it, or with [`Wiring::Random`] as many others of the same kinds.
+///
+/// Costs the engrams that fire; with [`Wiring::Random`] also a look at every short-term engram.
+pub(crate) fn fire(row: &mut Row, found: &Found, config: &MemoriaConfig) {
+    let (ltms, stms) = (found.reminded_ltm(), found.reminded_stm());
+    let remind = row.reminds();
+    row.fire(ltms, stms);
+    match config.wiring {
+        Wiring::CoFiring => row.wire(found.firing(), ltms.len()),
+        Wiring::Random => {
+            let len = row.long_term_len();
+            let drawn = Draw::LongTermWiring.positions(config.seed, remind, len, ltms.len());
+            let drawn = drawn.into_iter().map(|position| row.long_term_at(position));
+            let mut wired: Vec<_> = drawn.collect();
+            wired.sort_unstable();
+            let mut others: Vec<_> = row.short_term().collect();
+            Draw::ShortTermWiring.keep(&mut others, config.seed, remind, stms.len());
+            wired.append(&mut others);
+            wired.extend_from_slice(found.working());
+            row.wire(&wired, ltms.len());
+        }
+    }
+}

@@ -1,0 +1,53 @@
+use core::ops::{Deref, DerefMut};
+
+use crate::{
+    MemoriaConfig,
+    invariant::{Finding, Invariant, ensure},
+    row::Row,
+    search::SearchWorkspace,
+};
+
+/// A row with what its searches work with, which stay together wherever the row goes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Lane {
+    pub(crate) row: Row,
+    pub(crate) workspace: SearchWorkspace,
+}
+
+impl Lane {
+    pub(crate) fn new(row: Row) -> Self {
+        Self { row, workspace: SearchWorkspace::default() }
+    }
+
+    /// Empties the row. Codes of vectors that are gone are not kept.
+    pub(crate) fn clear(&mut self) -> Vec<crate::id::Slot> {
+        self.workspace = SearchWorkspace::default();
+        self.row.clear()
+    }
+
+    /// Checks every invariant of the row, and that the search left nothing behind.
+    pub(crate) fn verify(&self, config: &MemoriaConfig) -> Result<(), Finding> {
+        self.row.verify(config)?;
+        let is_clear = self.workspace.is_clear();
+        ensure(is_clear, Invariant::Scratch, || "marks are left".into())
+    }
+
+    /// Bytes set aside.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of::<Self>() + self.row.bytes() + self.workspace.bytes()
+    }
+}
+
+impl Deref for Lane {
+    type Target = Row;
+
+    fn deref(&self) -> &Row {
+        &self.row
+    }
+}
+
+impl DerefMut for Lane {
+    fn deref_mut(&mut self) -> &mut Row {
+        &mut self.row
+    }
+}

@@ -1,0 +1,56 @@
+use std::sync::Arc;
+
+use super::Absent;
+use crate::{id::Member, search::Found};
+
+/// What was found in an open step, as the memory keeps it until it is adjusted.
+#[derive(Clone, Debug)]
+pub(crate) struct OpenStep {
+    pub(crate) ticket: u64,
+    width: usize,
+    pub(crate) found: Arc<Vec<Found>>,
+    absent: Absent,
+}
+
+impl OpenStep {
+    pub(crate) fn new(ticket: u64, found: Arc<Vec<Found>>, absent: Absent) -> Self {
+        Self { ticket, width: width(&found), found, absent }
+    }
+
+    /// Whether a row takes no part in the step.
+    pub(crate) fn is_absent(&self, row: usize) -> bool {
+        self.absent.contains(row)
+    }
+
+    /// The second dimension of its gains: what it was when the rows were reminded.
+    pub(crate) fn width(&self) -> usize {
+        self.width
+    }
+
+    /// What a row is reminded of.
+    pub(crate) fn row(&self, row: usize) -> &[Member] {
+        self.found[row].reminded()
+    }
+
+    /// What the rows are reminded of.
+    pub(crate) fn rows(&self) -> impl ExactSizeIterator<Item = &[Member]> {
+        self.found.iter().map(Found::reminded)
+    }
+
+    /// Is told of rows that came since, which are reminded of nothing.
+    pub(crate) fn grow(&mut self, rows: usize) {
+        if rows > self.found.len() {
+            Arc::make_mut(&mut self.found).resize(rows, Found::default());
+        }
+    }
+
+    /// Drops a row that was reset.
+    pub(crate) fn forget(&mut self, row: usize) {
+        Arc::make_mut(&mut self.found)[row] = Found::default();
+    }
+}
+
+/// The largest number of engrams that any row is reminded of.
+pub(crate) fn width(found: &[Found]) -> usize {
+    found.iter().map(|found| found.reminded().len()).max().unwrap_or(0)
+}

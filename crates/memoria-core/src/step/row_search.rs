@@ -1,0 +1,156 @@
+//! The middle stages of a step: a row's search, with the store that answers it.
+
+use burn::backend::{Backend, TensorData, tensor::FloatTensor};
+
+use super::Lane;
+use crate::{
+    MemoriaConfig,
+    search::{Answer, Ask, Found, Search, SearchWorkspace},
+    store::{LongTermList, Query, VectorStore},
+};
+
+/// The search of one row with its query.
+pub(crate) struct RowSearch<B: Backend> {
+    query: Query<B>,
+    search: Search,
+    pending: Pending<B>,
+}
+
+/// Scores that the next stage of a search has asked for.
+pub(crate) enum Pending<B: Backend> {
+    /// It asked for none.
+    Nothing,
+    /// They are in the workspace.
+    Here,
+    /// What codes tell of them is in the workspace.
+    Pruned,
+    /// They have to be read.
+    OnDevice(FloatTensor<B>),
+}
+
+/// How scores are computed on the host.
+#[derive(Clone, Copy)]
+pub(crate) struct Scoring {
+    /// By codes of the short-term vectors, where they tell enough.
+    pub(crate) by_codes: bool,
+    /// By several threads for one row.
+    pub(crate) is_shared: bool,
+}
+
+impl<B: Backend> RowSearch<B> {
+    /// A search that has listed its first candidates.
+    pub(crate) fn new(query: Query<B>, search: Search) -> Self {
+        Self { query, search, pending: Pending::Nothing }
+    }
+
+    /// Whether everything is found.
+    pub(crate) fn is_done(&self) -> bool {
+        self.search.is_done()
+    }
+
+    /// Whether the next stage wants to know anything.
+    pub(crate) fn asks(&self) -> bool {
+        self.search.ask().is_some()
+    }
+
+    /// Asks the store what the next stage wants to know, if anything.
+    pub(crate) fn ask(&mut self, lane: &mut Lane, store: &VectorStore<B>, scoring: Scoring) {
+        let Some(ask) = self.search.ask() else { return };
+        if let Ask::Nearest(wanted) = ask {
+            self.list_nearest(lane, store, wanted, scoring);
+        }
+        let Lane { row, workspace } = lane;
+        let SearchWorkspace { candidates, scores, pruned, quantized, .. } = workspace;
+        let slots = candidates.slots();
+        self.pending = match ask {
+            _ if !store.is_on_host() => Pending::OnDevice(store.scores(&self.query, slots)),
+            Ask::ShortTerm(wanted) if scoring.by_codes => {
+                // The working engrams will be candidates, and the query was just made of them.
+                let working =
+                    row.working().iter().map(|member| (member.id, row.slot(member.entry)));
+                let members = candidates.with_slots().chain(working);
+                let of = (slots, wanted);
+                let is_shared = scoring.is_shared;
+                store.prune_and_rescore(&self.query, of, members, quantized, is_shared, pruned);
+                Pending::Pruned
+            }
+            _ => {
+                store.host_scores(&self.query, slots, scoring.is_shared, scores);
+                Pending::Here
+            }
+        };
+    }
+
+    /// Lists the nearest long-term engrams as candidates, with those that a walk visited, and some others: as
+    /// few as codes can tell, or on a device all there are.
+    fn list_nearest(
+        &self,
+        lane: &mut Lane,
+        store: &VectorStore<B>,
+        wanted: usize,
+        scoring: Scoring,
+    ) {
+        let Lane { row, workspace } = lane;
+        let SearchWorkspace { candidates, long_term_codes: codes, .. } = workspace;
+        if !store.is_on_host() {
+            return candidates.list_sorted(row, row.long_term());
+        }
+        let list = LongTermList {
+            len: row.long_term_len(),
+            slot: |position| row.slot(row.long_term_at(position).entry),
+            changed: row.long_term_changes.positions(),
+        };
+        let is_shared = scoring.is_shared;
+        let nearest = store.long_term_candidates(&self.query, &list, wanted, codes, is_shared);
+        let nearest = nearest.into_iter().map(|position| row.long_term_at(position as usize));
+        candidates.list_sorted(row, nearest.chain(self.search.visited().iter().copied()));
+        if codes.is_empty() {
+            row.long_term_changes.stop();
+        } else {
+            row.long_term_changes.begin();
+        }
+    }
+
+    /// What has to be read before the search can go on.
+    pub(crate) fn to_read(&self) -> Option<FloatTensor<B>> {
+        match &self.pending {
+            Pending::OnDevice(scores) => Some(scores.clone()),
+            Pending::Nothing | Pending::Here | Pending::Pruned => None,
+        }
+    }
+
+    /// Takes the scores if they had [to be read](Self::to_read).
+    pub(crate) fn take_read(
+        &mut self,
+        lane: &mut Lane,
+        read: &mut impl Iterator<Item = TensorData>,
+    ) {
+        if let Pending::OnDevice(_) = self.pending
+            && let Some(scores) = read.next()
+        {
+            lane.workspace.scores.clear();
+            lane.workspace.scores.extend(scores.iter::<f64>());
+            self.pending = Pending::Here;
+        }
+    }
+
+    /// Goes through the next stage.
+    pub(crate) fn go_on(&mut self, lane: &mut Lane, config: &MemoriaConfig) {
+        let Lane { row, workspace } = lane;
+        let scores = core::mem::take(&mut workspace.scores);
+        let pruned = core::mem::take(&mut workspace.pruned);
+        let answer = match self.pending {
+            Pending::Here => Answer::Scores(&scores),
+            Pending::Pruned => Answer::Pruned(&pruned),
+            Pending::Nothing | Pending::OnDevice(_) => Answer::Nothing,
+        };
+        self.search.answer(row, workspace, answer, config);
+        (workspace.scores, workspace.pruned) = (scores, pruned);
+        self.pending = Pending::Nothing;
+    }
+
+    /// What was found.
+    pub(crate) fn into_found(self) -> Found {
+        self.search.into_found()
+    }
+}
