@@ -1,7 +1,8 @@
 //! Whether a step costs the same however long the memory has lived.
 //!
 //! Two rows, never reset: a few engrams are reminded in most steps and live throughout, the others come
-//! and go. Prints one JSON object per line, for every thousandth part or so of the run. `README.md`
+//! and go. With `--dense`, one row in which everything in a large short-term memory fires in every step and
+//! nothing dies. Prints one JSON object per line, for every thousandth part or so of the run. `README.md`
 //! tells what is measured and how.
 
 mod support;
@@ -25,20 +26,53 @@ use serde::Serialize;
 
 use support::{median, milliseconds, resident_bytes, rounded};
 
-const ROWS: usize = 2;
-/// Working memories per row and step.
-const WIDTH: usize = 16;
-const DIM: usize = 64;
-/// Steps before the first that count, and steps that are summed up.
-const WINDOW: usize = 1_000;
+/// A memory that is run.
+#[derive(Clone, Copy)]
+struct Run {
+    rows: usize,
+    /// Working memories per row and step.
+    width: usize,
+    dim: usize,
+    stm_capacity: usize,
+    /// Short-term engrams reminded per step.
+    reminded: usize,
+    initial_lifespan: f32,
+    steps: usize,
+    /// Steps before the first that count, and steps that are summed up.
+    window: usize,
+}
+
+const SPARSE: Run = Run {
+    rows: 2,
+    width: 16,
+    dim: 64,
+    stm_capacity: 128,
+    reminded: 16,
+    initial_lifespan: 9.0,
+    steps: 100_000,
+    window: 1_000,
+};
+const DENSE: Run = Run {
+    rows: 1,
+    width: 30,
+    dim: 8,
+    stm_capacity: 1_000,
+    reminded: 1_000,
+    initial_lifespan: 1e9,
+    steps: 1_000,
+    window: 100,
+};
 /// What the reminded gain on average, in steps.
 const MEAN_GAIN: f32 = 2.0;
 
 /// Runs a memory for very long.
 #[derive(Parser)]
 struct Options {
-    #[arg(long, default_value_t = 100_000)]
-    steps: usize,
+    #[arg(long)]
+    steps: Option<usize>,
+    /// Everything in short-term memory fires in every step, and nothing dies.
+    #[arg(long)]
+    dense: bool,
     /// A few steps, to see that they run.
     #[arg(long)]
     quick: bool,
@@ -52,6 +86,7 @@ struct Options {
 struct Measurement {
     steps: usize,
     ms_per_step: f64,
+    worst_ms: f64,
     /// The time of a step beside that of the second window.
     times_second_window: f64,
     engrams_per_row: usize,
@@ -66,16 +101,23 @@ struct Measurement {
 fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse();
     let is_quick = options.quick || !options.bench;
-    let (steps, window) = if is_quick { (60, 20) } else { (options.steps, WINDOW) };
+    let mut run = if options.dense { DENSE } else { SPARSE };
+    run.steps = options.steps.unwrap_or(run.steps);
+    if is_quick {
+        (run.steps, run.window) = (60, 20);
+    }
+    let Run { steps, window, .. } = run;
     let device = Device::flex();
     let mut rng = ChaCha8Rng::seed_from_u64(0);
-    let mut memory = Memoria::<Dispatch>::new(MemoriaConfig::new(WIDTH, 128, 6, 9.0, WIDTH))?;
+    let config =
+        MemoriaConfig::new(run.reminded, run.stm_capacity, 6, run.initial_lifespan, run.width);
+    let mut memory = Memoria::<Dispatch>::new(config)?;
     let mut second = None;
     for index in 0..steps / window {
         let mut times = Vec::with_capacity(window);
         let mut reminded_how_often: HashMap<EngramId, usize> = HashMap::new();
         for _ in 0..window {
-            let (time, reminded) = step(&mut memory, &mut rng, &device)?;
+            let (time, reminded) = step(&run, &mut memory, &mut rng, &device)?;
             times.push(time);
             for &id in reminded.ids(0) {
                 *reminded_how_often.entry(id).or_default() += 1;
@@ -97,6 +139,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let measured = Measurement {
             steps: (index + 1) * window,
             ms_per_step: milliseconds(time),
+            worst_ms: milliseconds(times.iter().max().map_or(time, Duration::as_secs_f64)),
             times_second_window: rounded(time / second.unwrap_or(time)),
             engrams_per_row: row.counts().total(),
             reminded_in_most: most,
@@ -111,24 +154,26 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// One step and the time it took, without the making of working memories and gains.
 fn step(
+    run: &Run,
     memory: &mut Memoria<Dispatch>,
     rng: &mut ChaCha8Rng,
     device: &Device,
 ) -> Result<(Duration, Recall<Dispatch>), Box<dyn Error>> {
+    let shape = [run.rows, run.width, run.dim];
     let numbers: Vec<f32> =
-        StandardNormal.sample_iter(&mut *rng).take(ROWS * WIDTH * DIM).collect();
-    let data = Tensor::<3>::from_data(TensorData::new(numbers, [ROWS, WIDTH, DIM]), device);
+        StandardNormal.sample_iter(&mut *rng).take(shape.iter().product()).collect();
+    let data = Tensor::<3>::from_data(TensorData::new(numbers, shape), device);
     let started = Instant::now();
     memory.add_working_memory(data.into_dispatch())?;
     let reminded = memory.remind()?;
     let recalling = started.elapsed();
     let width = reminded.width();
     let gains: Vec<f32> =
-        (0..ROWS * width).map(|_| MEAN_GAIN * 2.0 * rng.random::<f32>()).collect();
+        (0..run.rows * width).map(|_| MEAN_GAIN * 2.0 * rng.random::<f32>()).collect();
     let gains = match width {
         0 => LifespanGain::Zero,
         _ => {
-            let data = TensorData::new(gains, [ROWS, width]);
+            let data = TensorData::new(gains, [run.rows, width]);
             LifespanGain::Device(Tensor::<2>::from_data(data, device).into_dispatch())
         }
     };

@@ -50,13 +50,6 @@ pub enum LongTermSearch {
     None,
 }
 
-impl LongTermSearch {
-    /// Whether all long-term engrams are compared with the query.
-    pub(crate) fn compares_all(self) -> bool {
-        matches!(self, Self::Nearest | Self::WalkAndNearest)
-    }
-}
-
 /// Which engrams are connected when a row is reminded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -18,21 +18,21 @@ pub enum Invariant {
     Kind,
     /// Short-term memory holds no more than its capacity.
     Capacity,
-    /// Nobody was made after the present step, and only working engrams in it; of two engrams the one
+    /// No engram was made after the present step, and only working engrams in it; of two engrams the one
     /// with the smaller identity is not the younger one.
     Age,
     /// A living engram has a finite lifespan above 0.
     Lifespan,
-    /// Whoever can die has an appointment in the calendar, in the step of its death or before.
+    /// An engram that can die has an appointment in the calendar, in the step of its death or before.
     Appointment,
     /// An engram fired no more often than its row was reminded.
     FireCount,
     /// A logged firing has at least two members, all living, in order of identity, the long-term ones
     /// first.
     Firing,
-    /// Everybody lists the logged firings it took part in, and no others.
+    /// Every engram lists the logged firings that it took part in, and no others.
     FiringList,
-    /// Counts outside the log are symmetric and between engrams that fired often.
+    /// Counts of flushed firings are symmetric and between engrams that took part in many firings.
     Tie,
     /// Two engrams fired together no more often than either of them fired.
     CofireCount,

@@ -173,7 +173,9 @@ impl<B: Backend> Memoria<B> {
         if let Some(&got) = absent.iter().find(|&&row| row >= batch) {
             return Err(MemoriaError::RowOutOfRange { got, rows: batch });
         }
-        self.check_ids(count, absent)?;
+        let mut is_absent = vec![false; batch];
+        absent.iter().for_each(|&row| is_absent[row] = true);
+        self.check_ids(count, &is_absent)?;
         let (dtype, device) = (data.dtype(), data.device());
         let mut store = match self.store.take() {
             Some(store) => store,
@@ -186,7 +188,7 @@ impl<B: Backend> Memoria<B> {
         let (slots, store) = (taken?, self.store.as_mut());
         if let Some(store) = store.filter(|_| count > 0) {
             let to_read = store.write(&slots, B::float_detach(data));
-            let mut incoming = Incoming::new(slots, count, absent.to_vec(), to_read);
+            let mut incoming = Incoming::new(slots, count, is_absent, to_read);
             absent.iter().for_each(|&row| store.release(incoming.empty(row)));
             if !incoming.is_empty() {
                 self.incoming.push(incoming);
@@ -250,8 +252,8 @@ impl<B: Backend> Memoria<B> {
     /// Notes from now on [why a row is reminded](crate::SearchTrace) of each engram, or no longer;
     /// [`Recall::trace`] tells it.
     ///
-    /// Costs a second look for the strongest connection per step and walker, and a comparison with
-    /// everything that is reminded: on a device one more round trip. What is found stays the same.
+    /// Costs a comparison with everything that is reminded: on a device one more round trip. What is found
+    /// stays the same.
     pub fn trace_searches(&mut self, trace: bool) {
         self.traces_searches = trace;
     }

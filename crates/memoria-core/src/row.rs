@@ -17,7 +17,7 @@ use crate::{
         marks::Marks,
         records::{Day, Place, Record, Records},
     },
-    graph::FiringLog,
+    graph::{Connection, FiringLog},
     history::Recorder,
     id::{Entry, Member, Slot},
 };
@@ -33,7 +33,7 @@ pub(crate) struct Row {
     pub(crate) long_term_changes: Changes,
     calendar: Calendar,
     log: FiringLog,
-    /// Who has just become long-term, and who has just died.
+    /// Engrams that have just become long-term, and engrams that have just died.
     passing: (Vec<Member>, Vec<Member>),
     next_id: u64,
     steps: u64,
@@ -147,7 +147,7 @@ impl Row {
         self.passing = (promoted, dead);
     }
 
-    /// Forgets everybody; identities go on from where they were. Returns the slots left.
+    /// Forgets all engrams; identities go on from where they were. Returns the slots left.
     pub(crate) fn clear(&mut self) -> Vec<Slot> {
         let slots = self.living().map(|member| self.slot(member.entry)).collect();
         self.record_reset();
@@ -219,18 +219,22 @@ impl Row {
         }
     }
 
-    /// Where the strongest connections of some engrams, none of them long-term unless visited, lead to
-    /// among the long-term engrams that were not visited: in place of what is in `found`, in no particular
-    /// order.
-    pub(crate) fn strongest_ltms(
+    /// Tells the strongest connections of some engrams, none of them long-term unless visited, to long-term
+    /// engrams that were not visited; in the order of `from`, for those that have any.
+    pub(crate) fn strongest_connections(
         &mut self,
         from: &[Member],
         visited: &Marks,
-        found: &mut Vec<Member>,
+        found: impl FnMut(Connection),
     ) {
+        let youngest = self.long_term_below();
+        self.log.strongest_connections(from, youngest, visited, &self.records, found);
+    }
+
+    /// The first id that is not long-term.
+    fn long_term_below(&self) -> EngramId {
         let first = self.short_term.front().or(self.working.first());
-        let youngest = first.map_or(EngramId(self.next_id), |member| member.id);
-        self.log.strongest_ltms(from, youngest, visited, &self.records, found);
+        first.map_or(EngramId(self.next_id), |member| member.id)
     }
 
     /// How often two different engrams fired together.
@@ -238,7 +242,7 @@ impl Row {
         self.log.pair(a, b)
     }
 
-    /// How often everyone else fired together with an engram.
+    /// How often every other engram fired together with an engram.
     pub(crate) fn cofire_counts(&self, of: Member) -> Vec<(Member, u32)> {
         let mut counts = Counts::default();
         self.log.count(of.entry, &self.records, &mut counts);
@@ -256,6 +260,12 @@ impl Row {
 
     pub(crate) fn engram(&self, entry: Entry) -> Engram {
         self.records.engram(entry, self.steps)
+    }
+
+    /// Sets the limits of the firing log.
+    #[cfg(test)]
+    pub(crate) fn set_graph_limits(&mut self, limits: crate::graph::GraphLimits) {
+        self.log.set_limits(limits);
     }
 
     /// Bytes set aside.
@@ -280,7 +290,7 @@ impl Row {
         }
     }
 
-    /// Takes everybody out of the calendar whose appointment is due, and puts those whose time is up into
+    /// Takes due appointments out of the calendar, and puts the engrams whose time is up into
     /// `dead`, in place of what is there, in order of id.
     fn due(&mut self, dead: &mut Vec<Member>) {
         dead.clear();

@@ -22,6 +22,7 @@ impl BitSet {
     }
 
     /// Whether it was not in the set before.
+    #[inline]
     pub(crate) fn insert(&mut self, entry: Entry) -> bool {
         self.grow(entry.index() + 1);
         let (word, bit) = (&mut self.words[entry.index() / 64], 1 << (entry.index() % 64));

@@ -1,12 +1,12 @@
-//! Who may die when, so that no step walks over all engrams.
+//! Which engrams may die in which step, so that no step walks over all of them.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::id::Entry;
 
-/// Days this near are found at once; those beyond by a search.
+/// Days this near are found by index, days beyond by a search.
 const NEAR: u64 = 32;
-/// A near day that had more appointments than this leaves no room to a later one.
+/// Most appointments of a near day whose list is reused.
 const MOST_SPARE: usize = 256;
 
 /// Appointments with engrams at future steps.
@@ -15,13 +15,13 @@ const MOST_SPARE: usize = 256;
 /// a new one is made. So there is about one appointment per engram, however often it is reminded.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Calendar {
-    /// The first day of `near`; all before it are over.
+    /// The first day of `near`; all days before it are over.
     today: u64,
     /// By days from today.
     near: VecDeque<Vec<Entry>>,
-    /// Appointments that were made for days that were not near then.
+    /// Appointments for days that were not near when they were made.
     far: BTreeMap<u64, Vec<Entry>>,
-    /// Room that near days have left.
+    /// Empty lists for near days to come.
     spare: Vec<Vec<Entry>>,
 }
 
@@ -39,8 +39,8 @@ impl Calendar {
         }
     }
 
-    /// Takes out appointments that are due at `now`, with the step they were made for; `None` if there
-    /// are no more. There may be several lists for a step.
+    /// Removes and returns appointments that are due at `now`, with the step they were made for; `None` if
+    /// there are no more. There may be several lists for a step.
     pub(crate) fn next_due(&mut self, now: u64) -> Option<(u64, Vec<Entry>)> {
         if let Some(first) = self.far.first_entry()
             && *first.key() <= now
@@ -64,7 +64,7 @@ impl Calendar {
         None
     }
 
-    /// Gives back what [`next_due`](Self::next_due) returned, so that a later day can have the room.
+    /// Reuses a list that [`next_due`](Self::next_due) returned.
     pub(crate) fn has_done(&mut self, mut entries: Vec<Entry>) {
         if self.spare.len() < NEAR as usize && (1..=MOST_SPARE).contains(&entries.capacity()) {
             entries.clear();

@@ -2,14 +2,14 @@
 
 use core::ops::{Index, IndexMut};
 
-/// Items per piece.
-const PIECE: usize = 1024;
+/// Items per chunk.
+const CHUNK: usize = 1024;
 
-/// Items in pieces of equal length: growing by one never copies more than a piece, and no more than a
-/// piece lies idle, however many items there are.
+/// Items in chunks of equal length: growing by one copies one chunk at most, and at most one chunk is
+/// unused, however many items there are.
 #[derive(Clone, Debug)]
 pub(crate) struct ChunkedVec<T> {
-    pieces: Vec<Vec<T>>,
+    chunks: Vec<Vec<T>>,
     len: usize,
 }
 
@@ -19,22 +19,22 @@ impl<T> ChunkedVec<T> {
     }
 
     pub(crate) fn push(&mut self, item: T) {
-        if self.len == self.pieces.len() * PIECE {
-            // Small tables stay small: the first piece grows as any vector does.
-            let room = if self.pieces.is_empty() { 0 } else { PIECE };
-            self.pieces.push(Vec::with_capacity(room));
+        if self.len == self.chunks.len() * CHUNK {
+            // Small vectors stay small: the first chunk grows as any vector does.
+            let room = if self.chunks.is_empty() { 0 } else { CHUNK };
+            self.chunks.push(Vec::with_capacity(room));
         }
-        self.pieces[self.len / PIECE].push(item);
+        self.chunks[self.len / CHUNK].push(item);
         self.len += 1;
     }
 
-    /// Takes an item out and puts the last one into its place.
+    /// Removes an item and puts the last one into its place.
     pub(crate) fn swap_remove(&mut self, index: usize) -> T {
-        let Some(last) = self.pieces.last_mut().and_then(Vec::pop) else {
+        let Some(last) = self.chunks.last_mut().and_then(Vec::pop) else {
             panic!("removing item {index} of none");
         };
-        if self.pieces.last().is_some_and(Vec::is_empty) {
-            self.pieces.pop();
+        if self.chunks.last().is_some_and(Vec::is_empty) {
+            self.chunks.pop();
         }
         self.len -= 1;
         if index == self.len { last } else { core::mem::replace(&mut self[index], last) }
@@ -42,19 +42,19 @@ impl<T> ChunkedVec<T> {
 
     #[inline]
     pub(crate) fn get(&self, index: usize) -> Option<&T> {
-        self.pieces.get(index / PIECE)?.get(index % PIECE)
+        self.chunks.get(index / CHUNK)?.get(index % CHUNK)
     }
 
     /// Bytes set aside.
     pub(crate) fn bytes(&self) -> usize {
-        let items: usize = self.pieces.iter().map(Vec::capacity).sum();
-        items * size_of::<T>() + self.pieces.capacity() * size_of::<Vec<T>>()
+        let items: usize = self.chunks.iter().map(Vec::capacity).sum();
+        items * size_of::<T>() + self.chunks.capacity() * size_of::<Vec<T>>()
     }
 }
 
 impl<T> Default for ChunkedVec<T> {
     fn default() -> Self {
-        Self { pieces: Vec::new(), len: 0 }
+        Self { chunks: Vec::new(), len: 0 }
     }
 }
 
@@ -63,14 +63,14 @@ impl<T> Index<usize> for ChunkedVec<T> {
 
     #[inline]
     fn index(&self, index: usize) -> &T {
-        &self.pieces[index / PIECE][index % PIECE]
+        &self.chunks[index / CHUNK][index % CHUNK]
     }
 }
 
 impl<T> IndexMut<usize> for ChunkedVec<T> {
     #[inline]
     fn index_mut(&mut self, index: usize) -> &mut T {
-        &mut self.pieces[index / PIECE][index % PIECE]
+        &mut self.chunks[index / CHUNK][index % CHUNK]
     }
 }
 
@@ -80,28 +80,28 @@ mod tests {
 
     #[test]
     fn holds_what_a_vector_holds() {
-        let (mut table, mut vector) = (ChunkedVec::default(), Vec::new());
-        for item in 0..3 * PIECE {
-            table.push(item);
+        let (mut chunked, mut vector) = (ChunkedVec::default(), Vec::new());
+        for item in 0..3 * CHUNK {
+            chunked.push(item);
             vector.push(item);
         }
-        for step in 0..2 * PIECE + 7 {
+        for step in 0..2 * CHUNK + 7 {
             let index = step * 31 % vector.len();
-            assert_eq!(table.swap_remove(index), vector.swap_remove(index));
-            assert_eq!(table.len(), vector.len());
+            assert_eq!(chunked.swap_remove(index), vector.swap_remove(index));
+            assert_eq!(chunked.len(), vector.len());
         }
-        table.push(7);
+        chunked.push(7);
         vector.push(7);
-        assert!((0..vector.len()).all(|i| table[i] == vector[i]));
-        assert_eq!(table.get(vector.len()), None);
+        assert!((0..vector.len()).all(|i| chunked[i] == vector[i]));
+        assert_eq!(chunked.get(vector.len()), None);
     }
 
     #[test]
     fn little_lies_idle() {
-        let mut table = ChunkedVec::default();
-        for item in 0..100 * PIECE as u64 + 1 {
-            table.push(item);
+        let mut chunked = ChunkedVec::default();
+        for item in 0..100 * CHUNK as u64 + 1 {
+            chunked.push(item);
         }
-        assert!(table.bytes() < 102 * PIECE * 8);
+        assert!(chunked.bytes() < 102 * CHUNK * 8);
     }
 }

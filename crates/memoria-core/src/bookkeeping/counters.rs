@@ -2,7 +2,7 @@
 
 use crate::id::Entry;
 
-/// Counts per engram, with the engrams counted.
+/// Counts per engram, with a list of the engrams counted.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Counts {
     counts: Vec<u32>,
@@ -30,12 +30,19 @@ impl Counts {
         self.counts[entry.index()]
     }
 
+    /// The count of an engram, which is zero from then on. It is not to be counted again before the
+    /// next clearing.
+    pub(crate) fn take(&mut self, entry: Entry) -> u32 {
+        core::mem::take(&mut self.counts[entry.index()])
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Entry, u32)> {
         self.counted.iter().map(|&entry| (entry, self.counts[entry.index()]))
     }
 
     pub(crate) fn is_clear(&self) -> bool {
-        self.counts.iter().filter(|&&count| count > 0).count() == self.counted.len()
+        let counted = self.counted.iter().filter(|&&entry| self.get(entry) > 0).count();
+        self.counts.iter().filter(|&&count| count > 0).count() == counted
     }
 
     pub(crate) fn bytes(&self) -> usize {
@@ -43,8 +50,8 @@ impl Counts {
     }
 }
 
-/// Counts per engram that are forgotten at once, without remembering who was counted: what is below the
-/// base of the present counting is zero.
+/// Counts per engram that are cleared in constant time, without a list of what was counted: what is below
+/// the base of the present counting is zero.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tally {
     held: Vec<u32>,

@@ -1,16 +1,16 @@
-//! Lifespans that need no work while time passes.
+//! Lifespans that cost nothing while time passes.
 
 /// From here on `f32` has gaps wider than 1: a step may leave a lifespan as it is.
 const EXACT: f32 = 16_777_216.0;
 
-/// A lifespan as it was at some step, from which it can be told for any later one.
+/// A lifespan as of some step, from which that of any later step is computed.
 ///
 /// Equal, bit for bit, to an `f32` from which 1 is taken at every step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Lifespan {
     value: f32,
-    /// The low half of the step. Enough: who can die does so within 2²⁵ steps of it, and for who
-    /// cannot it does not matter.
+    /// The low half of the step. That is enough: an engram that can die does so within 2²⁵ steps of it, and
+    /// for one that cannot it does not matter.
     as_of: u32,
 }
 
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn who_cannot_die_is_the_same_after_any_time() {
+    fn what_cannot_die_is_the_same_after_any_time() {
         let lifespan = Lifespan::new(1e9, 7);
         for now in [8, 1 << 32, (1 << 32) + 7, 1 << 50] {
             assert_eq!((lifespan.at(now), lifespan.death(now)), (1e9, None));

@@ -2,7 +2,7 @@
 
 use crate::{bookkeeping::bit_set::BitSet, id::Entry};
 
-/// A set of engrams that remembers whom to clear.
+/// A set of engrams with a list of what is to be cleared.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Marks {
     marked: BitSet,
@@ -17,6 +17,7 @@ impl Marks {
     }
 
     /// Marks an engram; whether it was not marked before.
+    #[inline]
     pub(crate) fn insert(&mut self, entry: Entry) -> bool {
         let is_new = self.marked.insert(entry);
         if is_new {
@@ -25,6 +26,7 @@ impl Marks {
         is_new
     }
 
+    #[inline]
     pub(crate) fn contains(&self, entry: Entry) -> bool {
         self.marked.contains(entry)
     }
@@ -40,6 +42,11 @@ impl Marks {
         let mut marks = Self::default();
         marks.marked.insert(Entry(3));
         marks
+    }
+
+    /// All that are marked, in the order in which they were.
+    pub(crate) fn entries(&self) -> &[Entry] {
+        &self.entries
     }
 
     pub(crate) fn len(&self) -> usize {

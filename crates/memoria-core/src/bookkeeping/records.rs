@@ -1,4 +1,4 @@
-//! What a row keeps of each of its engrams.
+//! One record per engram of a row.
 
 use core::num::NonZeroU32;
 
@@ -9,7 +9,7 @@ use crate::{
     id::{Entry, Member, Slot},
 };
 
-/// What is kept of one engram.
+/// An engram, but for its vector and its connections.
 #[derive(Clone, Debug)]
 pub(crate) struct Record {
     pub(crate) id: EngramId,
@@ -45,7 +45,7 @@ impl Day {
 pub(crate) struct Place(u32);
 
 impl Place {
-    /// The entry waits for its next engram.
+    /// The entry is free.
     pub(crate) const VACANT: Self = Self(u32::MAX);
     pub(crate) const WORKING: Self = Self(u32::MAX - 1);
     pub(crate) const SHORT_TERM: Self = Self(u32::MAX - 2);
@@ -69,7 +69,7 @@ pub(crate) struct Records {
 }
 
 impl Records {
-    /// Entries in use or waiting.
+    /// Number of entries, in use or free.
     pub(crate) fn len(&self) -> usize {
         self.table.len()
     }
@@ -87,7 +87,7 @@ impl Records {
         }
     }
 
-    /// Gives up an entry; returns the place its engram had.
+    /// Frees an entry; the place that its engram had.
     pub(crate) fn vacate(&mut self, entry: Entry) -> Place {
         self.vacant.push(entry);
         core::mem::replace(&mut self.get_mut(entry).place, Place::VACANT)
@@ -115,13 +115,21 @@ impl Records {
         self.table.get(member.entry.index()).is_some_and(here)
     }
 
+    /// The living engram at an entry, if there is one with this id or a smaller one.
+    #[inline]
+    pub(crate) fn living_at(&self, entry: Entry, until: EngramId) -> Option<Member> {
+        let record = self.get(entry);
+        let lives = record.id <= until && record.place != Place::VACANT;
+        lives.then_some(Member { id: record.id, entry })
+    }
+
     /// All living engrams, in no particular order.
     pub(crate) fn living(&self) -> impl Iterator<Item = Member> {
         let members = (0..self.table.len() as u32).map(|entry| self.member(Entry(entry)));
         members.filter(|member| self.get(member.entry).place != Place::VACANT)
     }
 
-    /// What is known of an engram at step `now`.
+    /// An engram as of step `now`.
     pub(crate) fn engram(&self, entry: Entry, now: u64) -> Engram {
         let record = self.get(entry);
         let kind = match record.place {
@@ -138,18 +146,18 @@ impl Records {
         }
     }
 
-    /// Checks that every entry is either in use or waits, and waits once.
+    /// Checks that every entry is either in use or free, and listed as free once.
     pub(crate) fn verify(&self) -> Result<(), String> {
-        let mut waits = vec![false; self.table.len()];
+        let mut is_free = vec![false; self.table.len()];
         for &entry in &self.vacant {
-            match waits.get_mut(entry.index()) {
-                Some(waits @ false) => *waits = true,
-                _ => return Err(format!("{entry:?} waits twice or does not exist")),
+            match is_free.get_mut(entry.index()) {
+                Some(is_free @ false) => *is_free = true,
+                _ => return Err(format!("{entry:?} is free twice or does not exist")),
             }
         }
         let is_vacant = |entry: usize| self.table[entry].place == Place::VACANT;
-        match (0..self.table.len()).find(|&entry| is_vacant(entry) != waits[entry]) {
-            Some(entry) => Err(format!("{:?} is neither in use nor waiting", Entry(entry as u32))),
+        match (0..self.table.len()).find(|&entry| is_vacant(entry) != is_free[entry]) {
+            Some(entry) => Err(format!("{:?} is neither in use nor free", Entry(entry as u32))),
             None => Ok(()),
         }
     }

@@ -1,83 +1,74 @@
 //! Engrams that die, and what is left of their firings.
 
-use super::FiringLog;
-use crate::id::{Entry, Member};
-
-/// A firing of fewer members keeps the room of those it lost, and leaves it to the next one.
-const SMALL: usize = if cfg!(test) { 3 } else { 32 };
+use super::{FiringLog, participation::Participation};
+use crate::id::Member;
 
 impl FiringLog {
-    /// Takes dead engrams out; firings with fewer than two members left go with them.
+    /// Removes dead engrams, and firings with fewer than two members left.
+    ///
+    /// Costs the sizes of the firings that the dead took part in. A hub that is left alone in any of them
+    /// adds the number of its own firings, once.
     pub(crate) fn forget(&mut self, dead: &[Member]) {
-        let mut work = core::mem::take(&mut self.workspace);
-        let (is_dead, touched) = (&mut work.marked, &mut work.firings);
+        let work = &mut self.workspace;
+        let (is_dead, left_alone, touched) = (&mut work.marked, &mut work.noted, &mut work.firings);
         is_dead.clear();
+        left_alone.clear();
         touched.clear();
-        for &Member { entry, .. } in dead {
-            is_dead.insert(entry);
-            self.take_listed(entry, touched);
+        for member in dead {
+            is_dead.insert(member.entry);
+            touched.extend_from_slice(self.participations.firings(member.entry));
         }
         touched.sort_unstable();
         touched.dedup();
+        let mut pending_ended = false;
         for &index in &*touched {
-            let firing = &mut self.firings[index as usize];
-            let had_recruits = firing.recruits > 0;
+            let firing = &mut self.firings[index];
+            let was_pending = firing.is_pending();
             let long_term = firing.long_term;
-            let (mut place, mut gone_long_term, mut gone_recruits) = (0, 0, 0);
+            let (mut place, mut gone_long_term, mut gone_few) = (0, 0, 0);
             firing.members.retain(|&entry| {
                 let dies = is_dead.contains(entry);
                 if dies {
                     gone_long_term += u32::from(place < long_term);
-                    gone_recruits += u32::from(!self.is_veteran.contains(entry));
+                    gone_few += u32::from(!self.participations.is_hub(entry));
                 }
                 place += 1;
                 !dies
             });
             firing.long_term -= gone_long_term;
-            firing.recruits -= gone_recruits;
-            if firing.members.len() < 2 {
-                self.drop_firing(index, had_recruits);
-            } else {
-                if firing.members.len().max(SMALL) < firing.members.capacity() / 2 {
-                    firing.members.shrink_to_fit();
+            firing.few -= gone_few;
+            if let [] | [_] = firing.members[..] {
+                pending_ended |= was_pending;
+                if let Some(&last) = firing.members.first() {
+                    match &mut self.participations.by_entry[last.index()] {
+                        Participation::Few(list) => self.participations.lists.remove(list, index),
+                        Participation::Hub(_) => {
+                            left_alone.insert(last);
+                        }
+                    }
                 }
-                if had_recruits && firing.recruits == 0 {
-                    self.settling.push(index);
-                }
+                self.firings.remove(index, self.limits.spare_members);
+                continue;
+            }
+            if firing.members.len().max(self.limits.spare_members) < firing.members.capacity() / 2 {
+                firing.members.shrink_to_fit();
+            }
+            if !was_pending && firing.few == 0 {
+                self.pending.waiting.push(index);
             }
         }
-        for &Member { entry, .. } in dead {
-            if self.is_veteran.contains(entry) {
-                self.is_veteran.remove(entry);
-                self.veterans.remove(&entry);
+        let is_used = |index: u32| !self.firings[index].members.is_empty();
+        for &entry in left_alone.entries() {
+            if let Some(hub) = self.participations.hub_mut(entry) {
+                work.work += hub.firings.len() as u64;
+                hub.firings.retain(|&index| is_used(index));
             }
         }
-        self.workspace = work;
-    }
-
-    /// Appends the firings of the log that an engram took part in to `listed`, and forgets them.
-    pub(super) fn take_listed(&mut self, entry: Entry, listed: &mut Vec<u32>) {
-        match self.veterans.get_mut(&entry) {
-            Some(veteran) if self.is_veteran.contains(entry) => listed.append(&mut veteran.firings),
-            _ => self.items.take(&mut self.lists[entry.index()], listed),
+        if pending_ended {
+            self.pending.retain(is_used);
         }
-    }
-
-    /// Drops a firing with fewer than two members.
-    fn drop_firing(&mut self, index: u32, had_recruits: bool) {
-        let mut dropped = core::mem::take(&mut self.firings[index as usize]).members;
-        for last in dropped.drain(..) {
-            match self.veterans.get_mut(&last) {
-                Some(veteran) => veteran.firings.retain(|&other| other != index),
-                None => self.items.remove(&mut self.lists[last.index()], index),
-            }
+        for member in dead {
+            self.participations.remove(member.entry);
         }
-        if !had_recruits {
-            self.settling.retain(|&other| other != index);
-        }
-        if dropped.capacity() <= SMALL {
-            self.firings[index as usize].members = dropped;
-        }
-        self.unused.push(index);
     }
 }

@@ -1,77 +1,90 @@
-//! Engrams that become long-term, and who has to know of it.
+//! Engrams that become long-term.
 
-use super::{FiringLog, workspace::GraphWorkspace};
+use super::{FiringLog, firings::Firing, participation::Participation, workspace::GraphWorkspace};
 use crate::{
-    bookkeeping::{counters::Counts, records::Records},
+    bookkeeping::records::Records,
     id::{Entry, Member},
 };
 
 impl FiringLog {
-    /// Tells that engrams have become long-term, in order of id and after all that are older.
+    /// Takes in that engrams have become long-term, in order of id and after all that are older.
     pub(crate) fn promote(&mut self, promoted: &[Member], records: &Records) {
+        let mut work = core::mem::take(&mut self.workspace);
+        work.firings.clear();
         for member in promoted {
-            let listed = match self.veterans.get(&member.entry) {
-                Some(veteran) if self.is_veteran.contains(member.entry) => &veteran.firings[..],
-                _ => self.items.get(&self.lists[member.entry.index()]),
-            };
-            for &firing in listed {
-                self.firings[firing as usize].long_term += 1;
+            for &firing in self.participations.firings(member.entry) {
+                self.firings[firing].long_term += 1;
+                work.firings.push(firing);
             }
         }
-        if self.veterans.is_empty() {
-            return;
+        if self.participations.hubs.len() > 0 {
+            self.promote_for_hubs(promoted, records, &mut work);
         }
-        // Those who took part in the same few firings have fired with the same veterans as often.
-        let mut work = core::mem::take(&mut self.workspace);
-        let GraphWorkspace { grouped, counts, .. } = &mut work;
+        self.workspace = work;
+    }
+
+    /// Adds connections with new long-term engrams to what hubs keep. The workspace lists their firings.
+    fn promote_for_hubs(
+        &mut self,
+        promoted: &[Member],
+        records: &Records,
+        work: &mut GraphWorkspace,
+    ) {
+        let GraphWorkspace { grouped, firings, hubs, hubs_end, counts, .. } = work;
+        firings.sort_unstable();
+        firings.dedup();
+        hubs.clear();
+        hubs_end.clear();
+        for &firing in &*firings {
+            let Firing { members, few, .. } = &self.firings[firing];
+            if *few < members.len() as u32 {
+                hubs.extend(members.iter().filter(|&&entry| self.participations.is_hub(entry)));
+            }
+            hubs_end.push(hubs.len());
+        }
+        let hubs_of = |firing: &u32| {
+            let at = firings.partition_point(|other| other < firing);
+            let start = if at == 0 { 0 } else { hubs_end[at - 1] };
+            &hubs[start..hubs_end[at]]
+        };
+        // Engrams of the same few firings have fired with the same hubs as often.
         grouped.clear();
         grouped.extend(promoted.iter().map(|&member| (self.grouping(member.entry), member)));
         grouped.sort_unstable_by_key(|&(grouping, _)| grouping);
         let mut rest = &grouped[..];
         while let Some(&(grouping, first)) = rest.first() {
+            let listed = self.participations.firings(first.entry);
             let are_alike = |&&(other, member): &&(u64, Member)| {
-                other == grouping && self.listed(member.entry) == self.listed(first.entry)
+                other == grouping && self.participations.firings(member.entry) == listed
             };
             let (group, others) = rest.split_at(rest.iter().take_while(are_alike).count());
             rest = others;
-            self.count_veterans(first, records, counts);
+            counts.clear(records.len());
+            for &hub in listed.iter().flat_map(hubs_of).filter(|&&hub| hub != first.entry) {
+                counts.add(hub, 1);
+            }
+            if let Some(hub) = self.participations.hub(first.entry) {
+                hub.ties(records).for_each(|(with, count)| counts.add(with.entry, count));
+            }
             for (entry, count) in counts.iter() {
-                let veteran = self.veterans.get_mut(&entry);
-                if let Some(strongest) = veteran.and_then(|veteran| veteran.strongest.as_mut()) {
+                let hub = self.participations.hub_mut(entry);
+                if let Some(strongest) = hub.and_then(|hub| hub.strongest.as_mut()) {
                     group.iter().for_each(|&(_, to)| strongest.promoted(to, count, records));
                 }
             }
         }
-        self.workspace = work;
     }
 
-    /// A number that is the same for engrams of the same few firings, and for others seldom; every veteran
-    /// has its own.
+    /// A number that is the same for engrams of the same few firings and seldom for others; every hub
+    /// has one of its own.
     fn grouping(&self, entry: Entry) -> u64 {
-        let (high, low) = match self.is_veteran.contains(entry) {
-            true => (u32::MAX, entry.0),
-            false => {
-                let firings = self.items.get(&self.lists[entry.index()]);
+        let (high, low) = match self.participations.by_entry[entry.index()] {
+            Participation::Hub(_) => (u32::MAX, entry.0),
+            Participation::Few(list) => {
+                let firings = self.participations.lists.get(&list);
                 (firings.len() as u32, firings.first().copied().unwrap_or(0))
             }
         };
         u64::from(high) << 32 | u64::from(low)
-    }
-
-    /// Counts how often the veterans fired together with an engram, itself excluded.
-    fn count_veterans(&self, member: Member, records: &Records, counts: &mut Counts) {
-        counts.clear(records.len());
-        let firings =
-            self.listed(member.entry).iter().map(|&firing| &self.firings[firing as usize]);
-        for firing in firings.filter(|firing| firing.recruits < firing.members.len() as u32) {
-            for &other in &firing.members {
-                if other != member.entry && self.is_veteran.contains(other) {
-                    counts.add(other, 1);
-                }
-            }
-        }
-        if let Some(veteran) = self.veteran(member.entry) {
-            veteran.ties(records).for_each(|(with, count)| counts.add(with.entry, count));
-        }
     }
 }

@@ -1,8 +1,8 @@
-//! A firing log as snapshots have it.
+//! A firing log in a snapshot.
 
 use std::io::{self, Read, Write};
 
-use super::{Firing, FiringLog};
+use super::FiringLog;
 use crate::{
     MemoriaError,
     bookkeeping::records::Records,
@@ -11,8 +11,8 @@ use crate::{
 };
 
 impl FiringLog {
-    /// Writes all co-firing counts between the `living`, in order of id, whose places in that order are
-    /// by entry in `places`.
+    /// Writes all co-firing counts between the `living`, in order of id; `places` has the place of each in that
+    /// order, by entry.
     pub(crate) fn write(
         &self,
         living: &[Member],
@@ -20,12 +20,9 @@ impl FiringLog {
         records: &Records,
         to: &mut Sealer<impl Write>,
     ) -> io::Result<()> {
-        let members = |index: u32| {
-            let members = &self.firings[index as usize].members;
-            members.iter().map(|entry| places[entry.index()])
-        };
-        let mut firings: Vec<u32> = (0..self.firings.len() as u32).collect();
-        firings.retain(|&index| !self.firings[index as usize].members.is_empty());
+        let members =
+            |index: u32| self.firings[index].members.iter().map(|entry| places[entry.index()]);
+        let mut firings: Vec<u32> = self.firings.used().map(|(index, _)| index).collect();
         firings.sort_unstable_by(|&a, &b| members(a).cmp(members(b)));
         to.put_number(firings.len() as u64)?;
         for index in firings {
@@ -34,20 +31,22 @@ impl FiringLog {
         }
 
         let later = |here: Member| {
-            let ties = self.veteran(here.entry).into_iter();
-            let ties = ties.flat_map(move |veteran| veteran.ties(records));
+            let hub = self.participations.hub(here.entry).into_iter();
+            let ties = hub.flat_map(|hub| hub.ties(records));
             ties.filter(move |(with, _)| with.id > here.id)
         };
         let tied = || living.iter().copied().filter(|&here| later(here).next().is_some());
         to.put_number(tied().count() as u64)?;
-        let mut least = 0;
+        let (mut least, mut ties) = (0, Vec::new());
         for here in tied() {
             let place = places[here.entry.index()];
+            ties.clear();
+            ties.extend(later(here).map(|(with, count)| (places[with.entry.index()], count)));
+            ties.sort_unstable();
             to.put_number(u64::from(place - least))?;
-            to.put_number(later(here).count() as u64)?;
+            to.put_number(ties.len() as u64)?;
             let mut least_with = place + 1;
-            for (with, count) in later(here) {
-                let with = places[with.entry.index()];
+            for &(with, count) in &ties {
                 to.put_number(u64::from(with - least_with))?;
                 to.put_number(u64::from(count))?;
                 least_with = with + 1;
@@ -69,30 +68,25 @@ impl FiringLog {
         if u32::try_from(firings).is_err() {
             return Err(from.invalid(format!("{firings} firings")));
         }
+        let mut members = Vec::new();
         for index in 0..firings as u32 {
             let count = from.count("members of a firing")?;
             if count < 2 {
                 return Err(from.invalid("a firing of fewer than two"));
             }
-            let mut members = Vec::new();
+            members.clear();
             let mut least = 0;
             for _ in 0..count {
                 let place = take_place(least, records.len(), from)?;
-                members.push(Entry(place));
+                members.push(records.member(Entry(place)));
                 least = place + 1;
             }
-            members.shrink_to_fit();
-            if index > 0 && log.firings[index as usize - 1].members > members {
+            let of_long_term = members.partition_point(|member| member.entry.index() < long_term);
+            log.add(&members, of_long_term);
+            let is_in_order =
+                |before: u32| log.firings[before].members <= log.firings[index].members;
+            if !index.checked_sub(1).is_none_or(is_in_order) {
                 return Err(from.invalid("firings are not in the order of their members"));
-            }
-            let of_long_term = members.partition_point(|entry| entry.index() < long_term) as u32;
-            let recruits = members.len() as u32;
-            log.firings.push(Firing { members, long_term: of_long_term, recruits });
-            for place in 0..count {
-                log.enlist(log.firings[index as usize].members[place], index);
-            }
-            if log.firings[index as usize].recruits == 0 {
-                log.settling.push(index);
             }
         }
         log.read_ties(records, from)?;
@@ -123,7 +117,7 @@ impl FiringLog {
                 // Both come in order of id: first with all that are earlier, then with the later ones.
                 for (one, other) in [(here, with), (with, here)] {
                     let other = records.member(Entry(other));
-                    self.veteran_at(Entry(one)).add_tie(other, count);
+                    self.hub_at(Entry(one)).add_tie(other, count);
                 }
             }
         }

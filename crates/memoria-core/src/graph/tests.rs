@@ -3,11 +3,15 @@
 use super::*;
 use crate::{
     EngramId,
-    bookkeeping::lifespan::Lifespan,
-    bookkeeping::records::{Place, Record},
+    bookkeeping::{
+        lifespan::Lifespan,
+        marks::Marks,
+        records::{Place, Record},
+    },
     id::Slot,
 };
 use proptest::prelude::*;
+use rstest::rstest;
 use std::collections::HashMap;
 
 /// A log beside a matrix, over engrams that are born in one order, become long-term in that order,
@@ -25,6 +29,12 @@ struct Judged {
 }
 
 impl Judged {
+    fn with_limits(limits: GraphLimits) -> Self {
+        let mut judged = Self::default();
+        judged.log.set_limits(limits);
+        judged
+    }
+
     fn bear(&mut self, count: usize) {
         for _ in 0..count {
             let id = EngramId(self.born);
@@ -137,8 +147,14 @@ impl Judged {
         visited.iter().for_each(|member| {
             marks.insert(member.entry);
         });
-        let mut found = vec![Member { id: EngramId(77), entry: Entry(0) }];
-        self.log.strongest_ltms(from, EngramId(youngest), &marks, &self.records, &mut found);
+        let youngest = EngramId(youngest);
+        let mut connections = Vec::new();
+        let push = |connection| connections.push(connection);
+        self.log.strongest_connections(from, youngest, &marks, &self.records, push);
+        let found = connections.iter().map(|connection| connection.to).collect();
+        for Connection { from, to, count } in connections {
+            assert_eq!(count, self.expected(from, to), "{from:?} to {to:?}");
+        }
         found
     }
 
@@ -158,9 +174,11 @@ proptest! {
         rounds in proptest::collection::vec(
             (0..4usize, proptest::collection::vec(any::<u64>(), 0..9), 0..3usize, any::<u64>(), 0..4u8),
             1..40,
-        )
+        ),
+        is_small in any::<bool>(),
     ) {
-        let mut judged = Judged::default();
+        let limits = if is_small { GraphLimits::SMALL } else { GraphLimits::default() };
+        let mut judged = Judged::with_limits(limits);
         for (born, firings, promoted, dead, mercy) in rounds {
             judged.bear(born);
             firings.into_iter().for_each(|bits| judged.fire(bits));
@@ -174,9 +192,11 @@ proptest! {
 }
 
 /// Old survivors that fire in every step while others come and go.
-#[test]
-fn the_log_does_not_grow_with_the_age_of_survivors() {
-    let mut judged = Judged::default();
+#[rstest]
+#[case::small(GraphLimits::SMALL)]
+#[case::users(GraphLimits::default())]
+fn the_log_does_not_grow_with_the_age_of_survivors(#[case] limits: GraphLimits) {
+    let mut judged = Judged::with_limits(limits);
     judged.bear(30);
     judged.promote(30);
     let mut sizes = Vec::new();
@@ -190,12 +210,72 @@ fn the_log_does_not_grow_with_the_age_of_survivors() {
         judged.log.fire(&members, long_term, &judged.records);
         judged.forget(1 << 30);
         if step % 5_000 == 4_999 {
-            let logged = (0..judged.log.firings.len()).map(|i| judged.log.firings[i].members.len());
+            let logged = judged.log.firings.used().map(|(_, firing)| firing.members.len());
             sizes.push(logged.sum::<usize>());
             assert!(judged.log.bytes() < 100_000, "{} bytes", judged.log.bytes());
         }
     }
-    assert!(sizes.iter().all(|&size| size <= 31 * SETTLED_AT_ONCE), "{sizes:?} members logged");
+    assert!(sizes.iter().all(|&size| size <= 31 * 64), "{sizes:?} members logged");
     let count = judged.log.pair(judged.living[0], judged.living[7]);
     assert_eq!(count, 10_000, "both fire in every other step");
+}
+
+/// Engrams that do not die, of which the `width` newest fire with each other in every step.
+fn fire_in_windows(judged: &mut Judged, steps: usize, width: usize, born: usize) {
+    for _ in 0..steps {
+        judged.bear(born);
+        let window = judged.living.len().saturating_sub(width);
+        judged.log.promote(
+            &judged.living[judged.long_term..window.max(judged.long_term)],
+            &judged.records,
+        );
+        judged.long_term = window.max(judged.long_term);
+        judged.log.fire(&judged.living[window..], 0, &judged.records);
+    }
+}
+
+/// Two of a window fired together in so many steps that they are all hubs, and each with a hundred others:
+/// as ties that takes 800 bytes per engram and more, as firings the 8 bytes of 25 of them.
+#[test]
+fn dense_firings_of_ever_new_engrams_stay_in_the_log() {
+    let mut judged = Judged::default();
+    fire_in_windows(&mut judged, 2_000, 100, 4);
+    assert_eq!(judged.log.participations.hubs.len(), judged.living.len() - 12 * 4);
+    assert_eq!(judged.log.ties(&judged.records), []);
+    let per_engram = judged.log.bytes() / judged.living.len();
+    assert!(per_engram < 600, "{per_engram} bytes per engram");
+}
+
+/// The same engrams in every step: their firings are flushed, a few in each step.
+#[test]
+fn the_work_of_a_step_is_bounded() {
+    let limits = GraphLimits { flush_work: 1 << 16, ..GraphLimits::default() };
+    let mut judged = Judged::with_limits(limits);
+    judged.bear(150);
+    let (mut before, mut flushed) = (0, 0);
+    for _ in 0..1_000 {
+        judged.log.fire(&judged.living, 0, &judged.records);
+        let work = judged.log.workspace.work - before;
+        assert!(work <= (1 << 16) + 150 * 150, "{work} counts in one step");
+        before += work;
+        flushed = flushed.max(judged.log.pair(judged.living[0], judged.living[1]));
+    }
+    assert_eq!(flushed, 1_000);
+    let logged: usize = judged.log.firings.used().map(|(_, firing)| firing.members.len()).sum();
+    assert!(logged <= 150 * 150, "{logged} members logged");
+}
+
+/// A hub that fired with many engrams that all die in one step.
+#[test]
+fn many_firings_that_end_in_one_step_are_looked_through_once() {
+    let mut judged = Judged::default();
+    judged.bear(2_001);
+    for mortal in 1..=2_000 {
+        judged.log.fire(&[judged.living[0], judged.living[mortal]], 0, &judged.records);
+    }
+    let dead = judged.living.split_off(1);
+    let before = judged.log.workspace.work;
+    judged.log.forget(&dead);
+    assert_eq!(judged.log.workspace.work - before, 2_000);
+    assert_eq!(judged.log.firings.used().count(), 0);
 }

@@ -1,18 +1,16 @@
-//! What must hold of a firing log.
+//! Invariants of a firing log.
 
-use super::{FiringLog, VETERAN_ABOVE};
+use super::{FiringLog, participation::Participation};
 use crate::{
-    EngramId,
-    bookkeeping::counters::Counts,
-    bookkeeping::records::Records,
+    bookkeeping::{counters::Counts, records::Records},
     id::{Entry, Member},
     invariant::{Finding, Invariant, ensure},
 };
 
 impl FiringLog {
     /// Checks every invariant, for the `living` in order of id, of which the first `long_term` are
-    /// long-term. An engram is connected as often as it fired at most, or `at_most` so often. Costs a look at every firing and every tie, and a count of the connections of those
-    /// who keep the strongest.
+    /// long-term, and each of which was logged at most `at_most` times, or as often as it fired. Costs a look at every
+    /// firing and every tie, and a count of the connections of the hubs that keep the strongest.
     pub(crate) fn verify(
         &self,
         living: &[Member],
@@ -21,23 +19,30 @@ impl FiringLog {
         at_most: Option<u64>,
     ) -> Result<(), Finding> {
         let first_short_term = living.get(long_term).map(|member| member.id);
-        self.verify_firings(first_short_term, records)?;
-        ensure(self.lists.len() == records.len(), Invariant::FiringList, || {
-            format!("{} lists for {} entries", self.lists.len(), records.len())
+        let is_long_term = |member: Member| first_short_term.is_none_or(|id| member.id < id);
+        let participations = self.participations.by_entry.len();
+        ensure(participations == records.len(), Invariant::FiringList, || {
+            format!("{participations} lists for {} entries", records.len())
         })?;
-        self.verify_veterans(living, records)?;
+        self.verify_firings(&is_long_term, records)?;
+        self.verify_hubs(living, records)?;
         self.verify_lists(living, records)?;
         ensure(self.workspace.is_clear(), Invariant::Scratch, || {
             "marks or counts are left in the firing log".into()
         })?;
         let mut counts = Counts::default();
         for &here in living {
-            self.verify_counts(here, records, at_most)?;
-            let veteran = self.veteran(here.entry);
-            if let Some(strongest) = veteran.and_then(|veteran| veteran.strongest.as_ref()) {
+            let most = at_most.unwrap_or(records.get(here.entry).fire_count.into());
+            let hub = self.participations.hub(here.entry);
+            let ties = hub.into_iter().flat_map(|hub| hub.ties(records));
+            let tied = ties.map(|(_, count)| u64::from(count)).max().unwrap_or(0);
+            let logged = self.participations.firings(here.entry).len() as u64;
+            // Every firing of the log, and every one that a tie comes from, was one of its own.
+            ensure(logged + tied <= most, Invariant::CofireCount, || {
+                format!("engram {} fired {most} times, with others {logged} + {tied}", here.id)
+            })?;
+            if let Some(strongest) = hub.and_then(|hub| hub.strongest.as_ref()) {
                 self.count(here.entry, records, &mut counts);
-                let is_long_term =
-                    |member: Member| first_short_term.is_none_or(|id| member.id < id);
                 let checked = strongest.verify(&counts, records, is_long_term);
                 checked.map_err(|found| {
                     Finding::new(Invariant::Strongest, format!("of engram {}: {found}", here.id))
@@ -47,125 +52,113 @@ impl FiringLog {
         Ok(())
     }
 
-    /// That an engram fired as often as it is said to have fired with any one other: every firing that
-    /// is logged, and every one that a count outside the log comes from, was one of its own.
-    fn verify_counts(
-        &self,
-        here: Member,
-        records: &Records,
-        at_most: Option<u64>,
-    ) -> Result<(), Finding> {
-        let logged = u32::try_from(self.listed(here.entry).len()).unwrap_or(u32::MAX);
-        let ties = self.veteran(here.entry).into_iter().flat_map(|veteran| veteran.ties(records));
-        let outside = ties.map(|(_, count)| count).max().unwrap_or(0);
-        let fired = at_most.unwrap_or(records.get(here.entry).fire_count.into());
-        ensure(u64::from(logged.saturating_add(outside)) <= fired, Invariant::CofireCount, || {
-            format!("engram {} fired {fired} times, with others {logged} + {outside}", here.id)
-        })
-    }
-
     fn verify_firings(
         &self,
-        first_short_term: Option<EngramId>,
+        is_long_term: impl Fn(Member) -> bool,
         records: &Records,
     ) -> Result<(), Finding> {
-        let mut unused = vec![false; self.firings.len()];
-        for &index in &self.unused {
-            let is_free = self.firings.get(index as usize).is_some_and(|f| f.members.is_empty());
-            ensure(is_free && !unused[index as usize], Invariant::Firing, || {
-                format!("firing {index} is said to be unused")
-            })?;
+        let mut unused = vec![false; self.firings.len() as usize];
+        for &index in &self.firings.unused {
+            let is_free = unused.get(index as usize) == Some(&false)
+                && self.firings[index].members.is_empty();
+            ensure(is_free, Invariant::Firing, || format!("firing {index} is said to be unused"))?;
             unused[index as usize] = true;
         }
-        let mut settling = vec![false; self.firings.len()];
-        for &index in &self.settling {
-            let is_known = settling.get(index as usize) == Some(&false);
-            ensure(is_known, Invariant::Firing, || format!("firing {index} settles twice"))?;
-            settling[index as usize] = true;
+        let mut pending = vec![false; unused.len()];
+        for index in self.pending.firings() {
+            let is_new = pending.get(index as usize) == Some(&false);
+            ensure(is_new, Invariant::Firing, || format!("firing {index} is pending twice"))?;
+            pending[index as usize] = true;
         }
-        for index in (0..self.firings.len()).filter(|&index| !unused[index]) {
+        for index in (0..self.firings.len()).filter(|&index| !unused[index as usize]) {
             let firing = &self.firings[index];
-            let is_member = |&entry: &Entry| {
+            let lives = |&entry: &Entry| {
                 entry.index() < records.len() && records.lives(records.member(entry))
             };
-            let all_live = firing.members.len() >= 2 && firing.members.iter().all(is_member);
+            let all_live = firing.members.len() >= 2 && firing.members.iter().all(lives);
             ensure(all_live, Invariant::Firing, || {
                 format!("firing {index} has dead members or fewer than two")
             })?;
-            let ids = || firing.members.iter().map(|&entry| records.get(entry).id);
-            ensure(ids().is_sorted_by(|a, b| a < b), Invariant::Firing, || {
+            let members = || firing.members.iter().map(|&entry| records.member(entry));
+            ensure(members().is_sorted_by(|a, b| a < b), Invariant::Firing, || {
                 format!("the members of firing {index} are not in order")
             })?;
-            let long_term = ids().filter(|&id| first_short_term.is_none_or(|s| id < s)).count();
+            let long_term = members().filter(|&member| is_long_term(member)).count();
             ensure(long_term == firing.long_term as usize, Invariant::Firing, || {
                 format!("firing {index}: {} of {long_term} long-term members", firing.long_term)
             })?;
-            let recruits = firing.members.iter().filter(|&&e| !self.is_veteran.contains(e)).count();
-            ensure(recruits == firing.recruits as usize, Invariant::Firing, || {
-                format!("firing {index}: {} of {recruits} recruits", firing.recruits)
+            let is_hub = |member: &Member| self.participations.is_hub(member.entry);
+            let few = members().filter(|member| !is_hub(member)).count();
+            ensure(few == firing.few as usize, Invariant::Firing, || {
+                format!("firing {index}: {} of {few} members that are no hubs", firing.few)
             })?;
-            ensure((recruits == 0) == settling[index], Invariant::Firing, || {
-                format!("firing {index} with {recruits} recruits: settles? {}", settling[index])
+            let is_pending = pending[index as usize];
+            ensure((few == 0) == is_pending, Invariant::Firing, || {
+                format!("firing {index} with {few} members that are no hubs: pending? {is_pending}")
             })?;
         }
         Ok(())
     }
 
-    /// That everybody lists as many firings as it is a member of, once each.
+    /// That every engram lists as many firings as it is a member of, once each.
     fn verify_lists(&self, living: &[Member], records: &Records) -> Result<(), Finding> {
         let mut memberships = vec![0usize; records.len()];
-        for index in 0..self.firings.len() {
-            self.firings[index].members.iter().for_each(|entry| memberships[entry.index()] += 1);
+        for (_, firing) in self.firings.used() {
+            firing.members.iter().for_each(|entry| memberships[entry.index()] += 1);
         }
-        let mut listed = 0;
         for member in living {
-            let entry = member.entry;
-            let mut firings = self.listed(entry).to_vec();
+            let mut firings = self.participations.firings(member.entry).to_vec();
             firings.sort_unstable();
+            let id = |entry: &Entry| records.get(*entry).id;
             let is_member = |&index: &u32| {
-                let firing = self.firings.get(index as usize);
-                let id = |entry: &Entry| records.get(*entry).id;
-                firing.is_some_and(|f| f.members.binary_search_by_key(&member.id, id).is_ok())
+                index < self.firings.len()
+                    && self.firings[index].members.binary_search_by_key(&member.id, id).is_ok()
             };
-            let fits = firings.len() == memberships[entry.index()]
+            let fits = firings.len() == memberships[member.entry.index()]
                 && firings.is_sorted_by(|a, b| a < b)
                 && firings.iter().all(is_member);
             ensure(fits, Invariant::FiringList, || {
                 format!("engram {} lists {} firings", member.id, firings.len())
             })?;
-            listed += self.lists[entry.index()].len();
         }
-        let all: usize = (0..self.lists.len()).map(|entry| self.lists[entry].len()).sum();
-        ensure(listed == all, Invariant::FiringList, || "the dead list firings".into())?;
-        let items = self.items.verify((0..self.lists.len()).map(|entry| self.lists[entry]));
-        items.map_err(|found| Finding::new(Invariant::FiringList, found))
+        let entries = (0..records.len() as u32).map(Entry);
+        let is_dead = |&entry: &Entry| !records.lives(records.member(entry));
+        let listing = |&entry: &Entry| {
+            self.participations.is_hub(entry) || !self.participations.firings(entry).is_empty()
+        };
+        let dead = entries.clone().filter(is_dead).find(listing);
+        ensure(dead.is_none(), Invariant::FiringList, || format!("{dead:?} lists firings, dead"))?;
+        let lists = entries.filter_map(|entry| match self.participations.by_entry[entry.index()] {
+            Participation::Few(list) => Some(list),
+            Participation::Hub(_) => None,
+        });
+        let found = self.participations.lists.verify(lists);
+        found.map_err(|found| Finding::new(Invariant::FiringList, found))
     }
 
-    fn verify_veterans(&self, living: &[Member], records: &Records) -> Result<(), Finding> {
-        let veterans = living.iter().filter(|member| self.is_veteran.contains(member.entry));
-        let known = veterans.clone().filter(|member| self.veterans.contains_key(&member.entry));
-        let counts = (veterans.clone().count(), known.count(), self.veterans.len());
-        let marked = self.is_veteran.len();
-        ensure(
-            counts.0 == counts.1 && counts.1 == counts.2 && marked == counts.2,
-            Invariant::Tie,
-            || format!("{counts:?} and {marked} veterans"),
-        )?;
-        for member in living {
-            let listed = self.lists[member.entry.index()].len();
-            let is_veteran = self.is_veteran.contains(member.entry);
-            let fits = if is_veteran { listed == 0 } else { listed <= VETERAN_ABOVE };
-            ensure(fits, Invariant::FiringList, || {
-                format!("engram {} keeps {listed} firings; a veteran? {is_veteran}", member.id)
+    /// That every hub is one engram's, and that ties are known on both sides.
+    fn verify_hubs(&self, living: &[Member], records: &Records) -> Result<(), Finding> {
+        let hubs = &self.participations.hubs;
+        let mut is_taken = vec![false; hubs.len()];
+        for here in living {
+            let Participation::Hub(at) = self.participations.by_entry[here.entry.index()] else {
+                continue;
+            };
+            let is_its_own =
+                is_taken.get(at as usize) == Some(&false) && hubs[at as usize].entry == here.entry;
+            ensure(is_its_own, Invariant::Tie, || {
+                format!("engram {} is not hub {at} of {}", here.id, hubs.len())
             })?;
+            is_taken[at as usize] = true;
         }
-        for &here in veterans {
-            let Some(veteran) = self.veterans.get(&here.entry) else { continue };
-            ensure(veteran.ties_are_in_order(), Invariant::Tie, || {
+        ensure(is_taken.iter().all(|&taken| taken), Invariant::Tie, || "a dead hub".into())?;
+        for hub in (0..hubs.len()).map(|at| &hubs[at]) {
+            let here = records.member(hub.entry);
+            ensure(hub.ties_are_in_order(), Invariant::Tie, || {
                 format!("those of engram {} are not in order", here.id)
             })?;
-            for (with, count) in veteran.ties(records) {
-                let other = self.veteran(with.entry).map(|other| other.tie(here.id));
+            for (with, count) in hub.ties(records) {
+                let other = self.participations.hub(with.entry).map(|other| other.tie(here));
                 ensure(with != here && count > 0 && other == Some(count), Invariant::Tie, || {
                     format!("engram {} with {}: {count} and {other:?}", here.id, with.id)
                 })?;
@@ -179,17 +172,20 @@ impl FiringLog {
 mod tests {
     use super::*;
     use crate::{
+        EngramId,
         bookkeeping::lifespan::Lifespan,
         bookkeeping::marks::Marks,
         bookkeeping::records::{Place, Record},
+        graph::{GraphLimits, hub::Hub, strongest_cache::StrongestCache},
         id::Slot,
     };
     use rstest::rstest;
 
-    /// Seven engrams, three of them long-term, that all fired so often that they are veterans with ties,
+    /// Seven engrams, three of them long-term, that all fired so often that they are hubs with ties,
     /// and then two by two with four newer ones.
     fn lived() -> (FiringLog, Records, Vec<Member>) {
         let (mut log, mut records) = (FiringLog::default(), Records::default());
+        log.set_limits(GraphLimits::SMALL);
         let mut living = Vec::new();
         for id in (0..11).map(EngramId) {
             let place = if id.0 < 3 { Place::long_term(id.0 as usize) } else { Place::SHORT_TERM };
@@ -208,35 +204,40 @@ mod tests {
         }
         log.fire(&living[9..], 0, &records);
         for &here in &living {
-            let (visited, found) = (Marks::default(), &mut Vec::new());
-            log.strongest_ltms(&[here], EngramId(3), &visited, &records, found);
+            log.strongest_connections(&[here], EngramId(3), &Marks::default(), &records, |_| ());
         }
-        log.verify(&living, 3, &records, None).unwrap();
-        assert!(!log.veterans.is_empty() && !log.settling.is_empty() && !log.unused.is_empty());
+        verify(&log, &records, &living).unwrap();
+        assert!(log.participations.hubs.len() > 0 && !log.pending.waiting.is_empty());
+        assert!(!log.firings.unused.is_empty());
         (log, records, living)
     }
 
-    fn used(log: &FiringLog) -> usize {
-        (0..log.firings.len()).rfind(|&index| !log.firings[index].members.is_empty()).unwrap()
+    fn verify(log: &FiringLog, records: &Records, living: &[Member]) -> Result<(), Finding> {
+        log.verify(living, 3, records, None)
+    }
+
+    fn used(log: &FiringLog) -> u32 {
+        log.firings.used().last().unwrap().0
     }
 
     #[rstest]
-    #[case::unused_twice(Invariant::Firing, |log: &mut FiringLog, _: &mut Records| log.unused.push(log.unused[0]))]
-    #[case::unused_but_used(Invariant::Firing, |log: &mut FiringLog, _: &mut Records| log.unused.push(used(log) as u32))]
-    #[case::settles_twice(Invariant::Firing, |log: &mut FiringLog, _: &mut Records| log.settling.push(log.settling[0]))]
-    #[case::does_not_settle(Invariant::Firing, |log: &mut FiringLog, _: &mut Records| { log.settling.pop(); })]
+    #[case::unused_twice(Invariant::Firing, |log: &mut FiringLog, _: &mut Records| log.firings.unused.push(log.firings.unused[0]))]
+    #[case::unused_but_used(Invariant::Firing, |log: &mut FiringLog, _: &mut Records| log.firings.unused.push(used(log)))]
+    #[case::pending_twice(Invariant::Firing, |log: &mut FiringLog, _: &mut Records| log.pending.flushing.push(log.pending.waiting[0]))]
+    #[case::not_pending(Invariant::Firing, |log: &mut FiringLog, _: &mut Records| { log.pending.waiting.pop(); })]
     #[case::alone(Invariant::Firing, |log: &mut FiringLog, _: &mut Records| { let i = used(log); log.firings[i].members.truncate(1); })]
     #[case::disorder(Invariant::Firing, |log: &mut FiringLog, _: &mut Records| { let i = used(log); log.firings[i].members.reverse(); })]
     #[case::dead(Invariant::Firing, |_: &mut FiringLog, records: &mut Records| { records.vacate(Entry(9)); })]
     #[case::long_term(Invariant::Firing, |log: &mut FiringLog, _: &mut Records| { let i = used(log); log.firings[i].long_term += 1; })]
-    #[case::recruits(Invariant::Firing, |log: &mut FiringLog, _: &mut Records| { let i = used(log); log.firings[i].recruits -= 1; })]
-    #[case::unlisted(Invariant::FiringList, |log: &mut FiringLog, _: &mut Records| { log.take_listed(Entry(10), &mut Vec::new()); })]
+    #[case::few(Invariant::Firing, |log: &mut FiringLog, _: &mut Records| { let i = used(log); log.firings[i].few -= 1; })]
+    #[case::unlisted(Invariant::FiringList, |log: &mut FiringLog, _: &mut Records| log.participations.remove(Entry(10)))]
     #[case::listed_twice(Invariant::FiringList, |log: &mut FiringLog, _: &mut Records| {
-        let listed = log.listed(Entry(10))[0];
-        log.items.push(&mut log.lists[10], listed);
+        let listed = log.participations.firings(Entry(10))[0];
+        assert!(log.participations.add_to_few(Entry(10), listed, 12));
     })]
-    #[case::too_few_lists(Invariant::FiringList, |log: &mut FiringLog, _: &mut Records| { log.lists.swap_remove(10); })]
-    #[case::unknown_veteran(Invariant::Tie, |log: &mut FiringLog, _: &mut Records| { log.veterans.remove(&Entry(0)).unwrap(); })]
+    #[case::too_few_lists(Invariant::FiringList, |log: &mut FiringLog, _: &mut Records| { log.participations.by_entry.swap_remove(10); })]
+    #[case::unknown_hub(Invariant::Tie, |log: &mut FiringLog, _: &mut Records| log.participations.hubs.push(Hub::new(Entry(0))))]
+    #[case::anothers_hub(Invariant::Tie, |log: &mut FiringLog, _: &mut Records| log.participations.hubs[0].entry = Entry(1))]
     #[case::marked(Invariant::Scratch, |log: &mut FiringLog, _: &mut Records| log.workspace.marked = Marks::unclear())]
     #[case::count(Invariant::CofireCount, |_: &mut FiringLog, records: &mut Records| records.get_mut(Entry(0)).fire_count = 1)]
     fn what_is_broken_is_named(
@@ -245,7 +246,7 @@ mod tests {
     ) {
         let (mut log, mut records, living) = lived();
         fault(&mut log, &mut records);
-        let finding = log.verify(&living, 3, &records, None).unwrap_err();
+        let finding = verify(&log, &records, &living).unwrap_err();
         assert_eq!(finding.invariant, expected, "{}", finding.found);
     }
 
@@ -255,18 +256,18 @@ mod tests {
         let mut counts = Counts::default();
         counts.clear(records.len());
         counts.add(Entry(1), 1);
-        log.veterans.get_mut(&Entry(0)).unwrap().tie_to(&counts, Entry(0), &records);
-        assert_eq!(log.verify(&living, 3, &records, None).unwrap_err().invariant, Invariant::Tie);
+        log.participations.hub_mut(Entry(0)).unwrap().add_ties(&mut counts, &records);
+        assert_eq!(verify(&log, &records, &living).unwrap_err().invariant, Invariant::Tie);
     }
 
     #[test]
     fn a_strongest_connection_with_another_count_is_named() {
         let (mut log, records, living) = lived();
-        let kept = super::super::Strongest::of([(living[1], 3)].into_iter(), 0, &records);
-        log.veterans.get_mut(&Entry(0)).unwrap().strongest = Some(kept);
-        assert_eq!(
-            log.verify(&living, 3, &records, None).unwrap_err().invariant,
-            Invariant::Strongest
-        );
+        let mut counts = Counts::default();
+        counts.clear(records.len());
+        counts.add(living[1].entry, 3);
+        let kept = StrongestCache::of(&counts, 0, &GraphLimits::SMALL, &records);
+        log.participations.hub_mut(Entry(0)).unwrap().strongest = Some(kept);
+        assert_eq!(verify(&log, &records, &living).unwrap_err().invariant, Invariant::Strongest);
     }
 }

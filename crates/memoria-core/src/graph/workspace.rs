@@ -5,7 +5,7 @@ use crate::{
         counters::{Counts, Tally},
         marks::Marks,
     },
-    id::Member,
+    id::{Entry, Member},
 };
 
 /// Counters, marks and lists over one row's engrams.
@@ -19,6 +19,11 @@ pub(super) struct GraphWorkspace {
     pub(super) grouped: Vec<(u64, Member)>,
     /// Firings of the log.
     pub(super) firings: Vec<u32>,
+    /// The hubs of each of those firings, one firing after the other, and where they end.
+    pub(super) hubs: Vec<Entry>,
+    pub(super) hubs_end: Vec<usize>,
+    /// Counts added to flush firings, and firings of hubs looked through, ever since.
+    pub(super) work: u64,
 }
 
 impl GraphWorkspace {
@@ -35,5 +40,7 @@ impl GraphWorkspace {
             + self.noted.bytes()
             + self.grouped.capacity() * size_of::<(u64, Member)>()
             + self.firings.capacity() * size_of::<u32>()
+            + self.hubs.capacity() * size_of::<Entry>()
+            + self.hubs_end.capacity() * size_of::<usize>()
     }
 }

@@ -44,11 +44,11 @@ impl<B: Backend> Memoria<B> {
     }
 
     /// Refuses more engrams than a row has identities for that is not absent.
-    pub(super) fn check_ids(&self, count: usize, absent: &[usize]) -> Result<(), MemoriaError> {
+    pub(super) fn check_ids(&self, count: usize, is_absent: &[bool]) -> Result<(), MemoriaError> {
         let waiting: u64 = self.incoming.iter().map(|incoming| incoming.count as u64).sum();
         let requested = waiting.saturating_add(count as u64);
         for (row, left) in self.lanes.iter().map(|lane| lane.ids_left()).enumerate() {
-            if requested > left && !absent.contains(&row) {
+            if requested > left && !is_absent[row] {
                 return Err(MemoriaError::IdsExhausted { row, left, requested });
             }
         }

@@ -20,3 +20,11 @@ pub(super) fn for_each_row<R: Send>(
 ) -> Vec<R> {
     for_each(lanes.iter_mut().enumerate(), is_shared, |(index, lane)| each(lane, index))
 }
+
+#[cfg(test)]
+impl<B: burn::backend::Backend> super::Memoria<B> {
+    /// Sets the limits of the firing logs of the rows that there are.
+    pub(crate) fn set_graph_limits(&mut self, limits: crate::graph::GraphLimits) {
+        self.lanes.iter_mut().for_each(|lane| lane.set_graph_limits(limits));
+    }
+}

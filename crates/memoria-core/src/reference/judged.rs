@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     EngramId, EngramKind, LifespanGain, Memoria, MemoriaConfig, MemoriaError, Reached, Recall,
-    Restore, RowState, Stages, Storage, Wiring, store::read,
+    Restore, RowState, Stages, Storage, Wiring, graph::GraphLimits, store::read,
 };
 
 /// How the gains of a step are handed over.
@@ -26,6 +26,7 @@ pub(crate) struct Undecided;
 /// Every operation goes to both; what they return is compared at once.
 pub(crate) struct Judged {
     pub(crate) memory: Memoria<Flex>,
+    graph_limits: GraphLimits,
     rows: Vec<ReferenceRow>,
     dim: usize,
     last: Option<Recall<Flex>>,
@@ -36,6 +37,7 @@ pub(crate) struct Judged {
 }
 
 impl Judged {
+    /// One whose firing logs have the users' limits.
     pub(crate) fn new(config: MemoriaConfig, rows: usize, dim: usize) -> Self {
         Self::stored(config, rows, dim, Storage::Auto)
     }
@@ -46,6 +48,7 @@ impl Judged {
         memory.trace_searches(rows.is_multiple_of(2));
         Self {
             memory,
+            graph_limits: GraphLimits::default(),
             rows: vec![ReferenceRow::new(config); rows],
             dim,
             last: None,
@@ -53,6 +56,12 @@ impl Judged {
             ids_seen: vec![None; rows],
             chronicles: None,
         }
+    }
+
+    /// Has firing logs of small limits if `is_small`.
+    pub(crate) fn with_small_limits(mut self, is_small: bool) -> Self {
+        self.graph_limits = if is_small { GraphLimits::SMALL } else { GraphLimits::default() };
+        self
     }
 
     /// Records from now on.
@@ -79,6 +88,8 @@ impl Judged {
     pub(crate) fn add(&mut self, width: usize, numbers: &[f32]) {
         let vectors = self.vectors(width, numbers);
         self.memory.add_working_memory(self.tensor(&vectors)).unwrap();
+        // Rows come with the first vectors, or from a snapshot, with the users' limits.
+        self.memory.set_graph_limits(self.graph_limits);
         for (row, vectors) in self.rows.iter_mut().zip(vectors) {
             row.add(vectors);
         }

@@ -238,7 +238,7 @@ proptest! {
         let (config, numbers, rows, dim) = setting;
         // A history tells what fired, not what else was wired.
         let config = config.with_wiring(Wiring::CoFiring);
-        let mut judged = Judged::new(config, rows, dim);
+        let mut judged = Judged::new(config, rows, dim).with_small_limits(true);
         let from = from.min(operations.len()).saturating_sub(10);
         for (index, operation) in operations.iter().enumerate() {
             if index == from {
@@ -268,7 +268,7 @@ proptest! {
         use super::judged::GainKind;
         use crate::MemoriaConfig;
         let config = MemoriaConfig::new(4, 5, 3, 2.0, 5).with_ltm_exploration(1, 5);
-        let mut judged = Judged::new(config, 2, 3);
+        let mut judged = Judged::new(config, 2, 3).with_small_limits(true);
         let numbers: Vec<f32> = raw.iter().map(|raw| f32::from(raw.rem_euclid(5) - 2)).collect();
         for step in 0..120 {
             if step == from {

@@ -74,8 +74,9 @@ fn judge(
     (config, numbers, rows, dim): (MemoriaConfig, Numbers, usize, usize),
     operations: &[Operation],
     storage: Storage,
+    is_small: bool,
 ) -> usize {
-    let mut judged = Judged::stored(config, rows, dim, storage);
+    let mut judged = Judged::stored(config, rows, dim, storage).with_small_limits(is_small);
     for (index, operation) in operations.iter().enumerate() {
         if perform(&mut judged, numbers, operation).is_err() {
             return index;
@@ -182,10 +183,11 @@ proptest! {
 
     #[test]
     fn any_sequence_of_operations_gives_what_the_reference_gives(
-        (setting, operations) in setting_and_operations()
+        (setting, operations) in setting_and_operations(),
+        is_small in any::<bool>(),
     ) {
-        judge(setting, &operations, Storage::Host);
-        judge(setting, &operations, Storage::Device);
+        judge(setting, &operations, Storage::Host, is_small);
+        judge(setting, &operations, Storage::Device, is_small);
     }
 }
 
@@ -201,11 +203,12 @@ proptest! {
         gains in vec(select(vec![0.0f32, 0.5, 1.0, 2.0, 5.0, 30.0, -1.0]), 401),
         sizes in (3..7usize, 2..7usize, 1..6usize, 4..9usize),
         reset in 100..200usize,
+        is_small in any::<bool>(),
     ) {
         let (reminded, capacity, depth, final_ltms) = sizes;
         let config = MemoriaConfig::new(reminded, capacity, depth, 2.0, final_ltms)
             .with_ltm_exploration(1, 5);
-        let mut judged = Judged::new(config, 2, 3);
+        let mut judged = Judged::new(config, 2, 3).with_small_limits(is_small);
         let numbers = Numbers::Integers.of(&raw);
         for (step, &width) in widths.iter().enumerate() {
             judged.add(width, &numbers[step * 3..]);
@@ -236,7 +239,7 @@ fn most_operations_can_be_judged() {
     for _ in 0..200 {
         let (setting, operations) =
             setting_and_operations().new_tree(&mut runner).unwrap().current();
-        judged += judge(setting, &operations, Storage::Host);
+        judged += judge(setting, &operations, Storage::Host, true);
         all += operations.len();
     }
     assert!(judged * 10 > all * 8, "{judged} of {all}");

@@ -26,8 +26,7 @@ impl Row {
 
     /// How things are, for a recording that begins. Costs the engrams and the firing log.
     fn beginning(&self) -> Beginning {
-        let first = self.short_term.front().or(self.working.first());
-        let long_term_below = first.map_or(self.next_id, |member| member.id.0);
+        let long_term_below = self.long_term_below().0;
         let mut engrams: Vec<_> = self.living().map(|member| self.engram(member.entry)).collect();
         engrams.sort_unstable_by_key(|engram| engram.id);
         let members = |firing: &[_]| firing.iter().map(|&e| self.records.get(e).id).collect();

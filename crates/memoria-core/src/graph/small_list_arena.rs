@@ -1,14 +1,14 @@
-//! Millions of short lists in few allocations.
+//! Millions of small lists in few allocations.
 
-use core::slice;
+use core::{num::NonZeroU8, slice};
 
-/// The lengths that room is set aside for.
+/// The lengths that are allocated.
 const SIZES: [usize; 5] = [2, 4, 6, 8, 12];
 /// For each length above 1, which of the sizes it fits in.
-const CLASSES: [u8; SmallList::MAX + 1] = {
-    let mut classes = [0; SmallList::MAX + 1];
+const CLASSES: [u8; SmallList::MAX_LEN + 1] = {
+    let mut classes = [0; SmallList::MAX_LEN + 1];
     let (mut len, mut class) = (2, 0);
-    while len <= SmallList::MAX {
+    while len <= SmallList::MAX_LEN {
         if len > SIZES[class] {
             class += 1;
         }
@@ -17,44 +17,56 @@ const CLASSES: [u8; SmallList::MAX + 1] = {
     }
     classes
 };
-/// Rooms per piece of memory.
-const PIECE: usize = 256;
+/// Slots per chunk of memory.
+const CHUNK: usize = 256;
 
-/// A list kept in [`SmallListArena`].
-#[derive(Clone, Copy, Debug, Default)]
+/// A list kept in a [`SmallListArena`].
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct SmallList {
-    /// Its room, or, if it has one item only, that item.
+    /// Its slot, or, if it has one item only, that item.
     at: u32,
-    len: u32,
+    /// One more than its length, so that an enum of a list and a number takes no more room.
+    len_and_one: NonZeroU8,
+}
+
+impl Default for SmallList {
+    fn default() -> Self {
+        Self { at: 0, len_and_one: NonZeroU8::MIN }
+    }
 }
 
 impl SmallList {
     /// No list is longer.
-    pub(crate) const MAX: usize = SIZES[SIZES.len() - 1];
+    pub(crate) const MAX_LEN: usize = SIZES[SIZES.len() - 1];
 
+    #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.len as usize
+        usize::from(self.len_and_one.get() - 1)
     }
 
-    /// Which of the sizes it has room for; a list of fewer than two items has no room.
+    fn set_len(&mut self, len: usize) {
+        self.len_and_one = NonZeroU8::MIN.saturating_add(len as u8);
+    }
+
+    /// Which of the sizes its slot has; a list of fewer than two items has no slot.
+    #[inline]
     fn class(&self) -> Option<usize> {
-        (self.len > 1).then(|| usize::from(CLASSES[self.len()]))
+        (self.len() > 1).then(|| usize::from(CLASSES[self.len()]))
     }
 }
 
-/// The items of short lists. A list has room for the least of a few lengths that it fits in; the room
-/// it leaves is used again by the next list of that length.
+/// The items of small lists. A list has a slot of the least of a few sizes that it fits in; a slot that
+/// it leaves is used again by the next list of that size.
 #[derive(Clone, Debug)]
 pub(crate) struct SmallListArena {
-    rooms: [Rooms; SIZES.len()],
+    slots: [Slots; SIZES.len()],
 }
 
-/// All rooms of one size. They lie in pieces that do not move, so that a new one costs no copying of
-/// the others.
+/// All slots of one size, in chunks that do not move, so that a new slot costs no copying of the others.
 #[derive(Clone, Debug)]
-struct Rooms {
+struct Slots {
     size: usize,
-    pieces: Vec<Vec<u32>>,
+    chunks: Vec<Vec<u32>>,
     count: usize,
     vacant: Vec<u32>,
 }
@@ -63,19 +75,19 @@ impl SmallListArena {
     #[inline]
     pub(crate) fn get<'a>(&'a self, list: &'a SmallList) -> &'a [u32] {
         match list.class() {
-            Some(class) => &self.rooms[class].room(list.at)[..list.len()],
+            Some(class) => &self.slots[class].slot(list.at)[..list.len()],
             None => &slice::from_ref(&list.at)[..list.len()],
         }
     }
 
-    /// Appends an item to a list shorter than [`SmallList::MAX`].
+    /// Appends an item to a list shorter than [`SmallList::MAX_LEN`].
     pub(crate) fn push(&mut self, list: &mut SmallList, item: u32) {
         let len = list.len();
         self.resize(list, len + 1);
         self.get_mut(list)[len] = item;
     }
 
-    /// Takes an item out, if it is there; the others may change their order.
+    /// Removes an item, if it is there; the others may change their order.
     pub(crate) fn remove(&mut self, list: &mut SmallList, item: u32) {
         let items = self.get_mut(list);
         if let Some(place) = items.iter().position(|&other| other == item) {
@@ -90,10 +102,14 @@ impl SmallListArena {
         self.resize(list, 0);
     }
 
+    pub(crate) fn clear(&mut self, list: &mut SmallList) {
+        self.resize(list, 0);
+    }
+
     fn get_mut<'a>(&'a mut self, list: &'a mut SmallList) -> &'a mut [u32] {
         let len = list.len();
         match list.class() {
-            Some(class) => &mut self.rooms[class].room_mut(list.at)[..len],
+            Some(class) => &mut self.slots[class].slot_mut(list.at)[..len],
             None => &mut slice::from_mut(&mut list.at)[..len],
         }
     }
@@ -101,87 +117,87 @@ impl SmallListArena {
     /// Moves a list to where the new length fits, with the items that both lengths have.
     fn resize(&mut self, list: &mut SmallList, len: usize) {
         let old = *list;
-        list.len = len as u32;
+        list.set_len(len);
         let (from, to) = (old.class(), list.class());
         if from == to {
             return;
         }
         if let Some(to) = to {
-            list.at = self.rooms[to].set_aside();
+            list.at = self.slots[to].set_aside();
         }
         let both = old.len().min(len);
         match (from, to) {
             (Some(from), Some(to)) => {
-                let Ok([from, to]) = self.rooms.get_disjoint_mut([from, to]) else { return };
-                to.room_mut(list.at)[..both].copy_from_slice(&from.room(old.at)[..both]);
+                let Ok([from, to]) = self.slots.get_disjoint_mut([from, to]) else { return };
+                to.slot_mut(list.at)[..both].copy_from_slice(&from.slot(old.at)[..both]);
             }
-            (None, Some(to)) => self.rooms[to].room_mut(list.at)[0] = old.at,
-            (Some(from), None) => list.at = self.rooms[from].room(old.at)[0],
+            (None, Some(to)) => self.slots[to].slot_mut(list.at)[0] = old.at,
+            (Some(from), None) => list.at = self.slots[from].slot(old.at)[0],
             (None, None) => {}
         }
         if let Some(from) = from {
-            self.rooms[from].vacant.push(old.at);
+            self.slots[from].vacant.push(old.at);
         }
     }
 
-    /// Checks that `lists`, which are all there are, and the vacant rooms have a room each.
+    /// Checks that `lists`, which are all there are, and the list of vacant slots share no slot.
     pub(crate) fn verify(&self, lists: impl Iterator<Item = SmallList>) -> Result<(), String> {
         let mut taken: Vec<Vec<bool>> =
-            self.rooms.iter().map(|rooms| vec![false; rooms.count]).collect();
-        let vacant = self.rooms.iter().enumerate();
+            self.slots.iter().map(|slots| vec![false; slots.count]).collect();
+        let vacant = self.slots.iter().enumerate();
         let vacant =
-            vacant.flat_map(|(class, rooms)| rooms.vacant.iter().map(move |&at| (class, at)));
+            vacant.flat_map(|(class, slots)| slots.vacant.iter().map(move |&at| (class, at)));
         let used = lists.filter_map(|list| list.class().map(|class| (class, list.at)));
         for (class, at) in vacant.chain(used) {
             match taken[class].get_mut(at as usize) {
                 Some(taken @ false) => *taken = true,
-                _ => return Err(format!("room {at} for {} is taken twice", SIZES[class])),
+                _ => return Err(format!("slot {at} of {} is taken twice", SIZES[class])),
             }
         }
         match taken.iter().flatten().all(|&taken| taken) {
             true => Ok(()),
-            false => Err("a room is neither taken nor vacant".into()),
+            false => Err("a slot is neither taken nor vacant".into()),
         }
     }
 
     /// Bytes set aside.
     pub(crate) fn bytes(&self) -> usize {
-        let in_pieces = |rooms: &Rooms| rooms.pieces.iter().map(Vec::capacity).sum::<usize>();
-        let numbers = |rooms: &Rooms| in_pieces(rooms) + rooms.vacant.capacity();
-        self.rooms.iter().map(numbers).sum::<usize>() * size_of::<u32>()
+        let in_chunks = |slots: &Slots| slots.chunks.iter().map(Vec::capacity).sum::<usize>();
+        let numbers = |slots: &Slots| in_chunks(slots) + slots.vacant.capacity();
+        self.slots.iter().map(numbers).sum::<usize>() * size_of::<u32>()
     }
 }
 
 impl Default for SmallListArena {
     fn default() -> Self {
-        let rooms = |size| Rooms { size, pieces: Vec::new(), count: 0, vacant: Vec::new() };
-        Self { rooms: SIZES.map(rooms) }
+        let slots = |size| Slots { size, chunks: Vec::new(), count: 0, vacant: Vec::new() };
+        Self { slots: SIZES.map(slots) }
     }
 }
 
-impl Rooms {
-    /// Finds or makes a room, whatever is in it.
+impl Slots {
+    /// Finds or makes a slot, with any content.
     fn set_aside(&mut self) -> u32 {
         if let Some(at) = self.vacant.pop() {
             return at;
         }
         let at = self.count;
-        if at == self.pieces.len() * PIECE {
-            let capacity = if self.pieces.is_empty() { 0 } else { PIECE * self.size };
-            self.pieces.push(Vec::with_capacity(capacity));
+        if at == self.chunks.len() * CHUNK {
+            let capacity = if self.chunks.is_empty() { 0 } else { CHUNK * self.size };
+            self.chunks.push(Vec::with_capacity(capacity));
         }
-        let piece = &mut self.pieces[at / PIECE];
-        piece.resize(piece.len() + self.size, 0);
+        let chunk = &mut self.chunks[at / CHUNK];
+        chunk.resize(chunk.len() + self.size, 0);
         self.count += 1;
         at as u32
     }
 
-    fn room(&self, at: u32) -> &[u32] {
-        &self.pieces[at as usize / PIECE][at as usize % PIECE * self.size..]
+    fn slot(&self, at: u32) -> &[u32] {
+        &self.chunks[at as usize / CHUNK][at as usize % CHUNK * self.size..]
     }
 
-    fn room_mut(&mut self, at: u32) -> &mut [u32] {
-        &mut self.pieces[at as usize / PIECE][at as usize % PIECE * self.size..]
+    fn slot_mut(&mut self, at: u32) -> &mut [u32] {
+        &mut self.chunks[at as usize / CHUNK][at as usize % CHUNK * self.size..]
     }
 }
 
@@ -213,7 +229,7 @@ mod tests {
             let mut vectors = vec![Vec::new(); 9];
             for change in changes {
                 match change {
-                    Change::Push(list, item) if vectors[list].len() < SmallList::MAX => {
+                    Change::Push(list, item) if vectors[list].len() < SmallList::MAX_LEN => {
                         lists.push(&mut handles[list], item);
                         vectors[list].push(item);
                     }
@@ -243,7 +259,7 @@ mod tests {
         let mut lists = SmallListArena::default();
         for _ in 0..1000 {
             let mut list = SmallList::default();
-            (0..SmallList::MAX as u32).for_each(|item| lists.push(&mut list, item));
+            (0..SmallList::MAX_LEN as u32).for_each(|item| lists.push(&mut list, item));
             lists.take(&mut list, &mut Vec::new());
         }
         assert!(lists.bytes() < 4000, "{} bytes", lists.bytes());

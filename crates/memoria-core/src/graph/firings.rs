@@ -1,0 +1,96 @@
+//! The firings of a log.
+
+use core::ops::{Index, IndexMut};
+
+use crate::{
+    bookkeeping::chunked_vec::ChunkedVec,
+    id::{Entry, Member},
+};
+
+/// Engrams that fired together once, as far as they live.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Firing {
+    /// In order of id; none in a firing that is not used.
+    pub(super) members: Vec<Entry>,
+    /// How many of them are long-term: the first ones.
+    pub(super) long_term: u32,
+    /// How many of them are no hubs.
+    pub(super) few: u32,
+}
+
+impl Firing {
+    pub(super) fn long_term(&self) -> &[Entry] {
+        &self.members[..self.long_term as usize]
+    }
+
+    /// Whether it can be flushed: all its members are hubs.
+    pub(super) fn is_pending(&self) -> bool {
+        self.few == 0 && !self.members.is_empty()
+    }
+}
+
+/// Firings by index. An index is used again when its firing is gone.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Firings {
+    table: ChunkedVec<Firing>,
+    pub(super) unused: Vec<u32>,
+}
+
+impl Firings {
+    /// Adds a firing, of whose members none counts as a hub yet; its index.
+    pub(super) fn add(&mut self, members: &[Member], long_term: usize) -> u32 {
+        let index = self.unused.pop().unwrap_or_else(|| {
+            self.table.push(Firing::default());
+            (self.table.len() - 1) as u32
+        });
+        let firing = &mut self[index];
+        firing.members.extend(members.iter().map(|member| member.entry));
+        (firing.long_term, firing.few) = (long_term as u32, members.len() as u32);
+        index
+    }
+
+    /// Removes a firing; the room of at most `spare` members is kept for the next one.
+    pub(super) fn remove(&mut self, index: u32, spare: usize) {
+        let mut members = core::mem::take(&mut self[index]).members;
+        if members.capacity() <= spare {
+            members.clear();
+            self[index].members = members;
+        }
+        self.unused.push(index);
+    }
+
+    /// How many indices there are, used or not.
+    pub(super) fn len(&self) -> u32 {
+        self.table.len() as u32
+    }
+
+    /// All firings that are used, with their indices.
+    pub(super) fn used(&self) -> impl Iterator<Item = (u32, &Firing)> {
+        let all = (0..self.len()).map(|index| (index, &self[index]));
+        all.filter(|(_, firing)| !firing.members.is_empty())
+    }
+
+    /// Bytes set aside.
+    pub(super) fn bytes(&self) -> usize {
+        let members: usize = (0..self.len()).map(|index| self[index].members.capacity()).sum();
+        members * size_of::<Entry>()
+            + self.unused.capacity() * size_of::<u32>()
+            + self.table.bytes()
+    }
+}
+
+impl Index<u32> for Firings {
+    type Output = Firing;
+
+    #[inline]
+    fn index(&self, index: u32) -> &Firing {
+        &self.table[index as usize]
+    }
+}
+
+impl IndexMut<u32> for Firings {
+    #[inline]
+    fn index_mut(&mut self, index: u32) -> &mut Firing {
+        &mut self.table[index as usize]
+    }
+}

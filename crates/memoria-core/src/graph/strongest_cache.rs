@@ -1,0 +1,204 @@
+//! A hub's strongest connections to long-term engrams, kept so that its row need not be counted.
+
+use core::cmp::Reverse;
+use std::collections::HashSet;
+
+use super::limits::GraphLimits;
+use crate::{
+    EngramId,
+    bookkeeping::{counters::Counts, marks::Marks, records::Records},
+    id::{Entry, Member},
+};
+
+/// What connections are ranked by: the greater is the stronger, of equal counts that to the smaller id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Rank {
+    count: u32,
+    id: Reverse<EngramId>,
+}
+
+/// A kept connection, in 16 bytes.
+#[derive(Clone, Copy, Debug)]
+struct Kept {
+    id: EngramId,
+    entry: Entry,
+    count: u32,
+}
+
+impl Kept {
+    fn new(to: Member, count: u32) -> Self {
+        Self { id: to.id, entry: to.entry, count }
+    }
+
+    fn to(&self) -> Member {
+        Member { id: self.id, entry: self.entry }
+    }
+
+    fn rank(&self) -> Rank {
+        Rank { count: self.count, id: Reverse(self.id) }
+    }
+}
+
+/// Some of a hub's connections to long-term engrams, with their present counts, and how strong the others
+/// are at most.
+///
+/// A connection to an engram that died since is recognized when it is used.
+#[derive(Clone, Debug)]
+pub(super) struct StrongestCache {
+    kept: Vec<Kept>,
+    /// No connection that is not kept ranks higher. `None` if all are kept.
+    others: Option<Rank>,
+    /// How many are kept when some are dropped.
+    room: usize,
+    /// Beyond so many, the dead are dropped, and then the weakest.
+    full: usize,
+}
+
+/// The long-term engrams that have just fired together.
+#[derive(Clone, Copy)]
+pub(super) struct Partners<'a> {
+    pub(super) members: &'a [Member],
+    /// The same, as a set.
+    pub(super) marks: &'a Marks,
+}
+
+/// What is known of the strongest connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// This is it, with its count; `None` if there is no connection left.
+    Known(Option<(Member, u32)>),
+    /// One that is not kept may be stronger.
+    Unknown,
+}
+
+impl StrongestCache {
+    /// Keeps the strongest of all connections, more than were `visited`.
+    pub(super) fn of(
+        counts: &Counts,
+        visited: usize,
+        limits: &GraphLimits,
+        records: &Records,
+    ) -> Self {
+        let connection = |(entry, count)| Kept { id: records.get(entry).id, entry, count };
+        let kept = counts.iter().map(connection).collect();
+        // As many again, so that enough are left without the visited and the dead.
+        let room = limits.kept_connections.max(2 * visited + 1);
+        let mut cache = Self { kept, others: None, room, full: 0 };
+        cache.prune(room, records);
+        cache
+    }
+
+    /// The strongest connection to a living engram that was not visited.
+    pub(super) fn unvisited(&self, visited: &Marks, records: &Records) -> Answer {
+        let mut best: Option<Kept> = None;
+        for connection in &self.kept {
+            if best.is_none_or(|best| connection.rank() > best.rank())
+                && !visited.contains(connection.entry)
+                && records.lives(connection.to())
+            {
+                best = Some(*connection);
+            }
+        }
+        if let Some(others) = self.others
+            && best.is_none_or(|best| best.rank() <= others)
+        {
+            return Answer::Unknown;
+        }
+        Answer::Known(best.map(|best| (best.to(), best.count)))
+    }
+
+    /// Takes in that the hub fired once more with these long-term engrams, of which it may be one.
+    ///
+    /// `at_most` bounds the count with one of them, that firing included; `exact` computes it.
+    pub(super) fn fired_with(
+        &mut self,
+        here: Member,
+        partners: Partners<'_>,
+        noted: &mut Marks,
+        records: &Records,
+        at_most: impl Fn(Member) -> u32,
+        exact: impl Fn(Member) -> u32,
+    ) {
+        noted.clear();
+        for connection in &mut self.kept {
+            if partners.marks.contains(connection.entry) && records.lives(connection.to()) {
+                connection.count = connection.count.saturating_add(1);
+                noted.insert(connection.entry);
+            }
+        }
+        for &partner in partners.members.iter().filter(|&&partner| partner != here) {
+            if !noted.contains(partner.entry) && self.may_outrank(partner, at_most(partner)) {
+                self.kept.push(Kept::new(partner, exact(partner)));
+            }
+        }
+        self.prune_if_full(records);
+    }
+
+    /// Takes in a connection to an engram that has just become long-term.
+    pub(super) fn promoted(&mut self, to: Member, count: u32, records: &Records) {
+        if self.may_outrank(to, count) {
+            self.kept.push(Kept::new(to, count));
+            self.prune_if_full(records);
+        }
+    }
+
+    /// Whether a connection of this count might rank higher than all that are not kept.
+    fn may_outrank(&self, to: Member, count: u32) -> bool {
+        let rank = Rank { count, id: Reverse(to.id) };
+        self.others.is_none_or(|others| rank > others)
+    }
+
+    fn prune_if_full(&mut self, records: &Records) {
+        if self.kept.len() > self.full {
+            self.prune(2 * self.room, records);
+        }
+    }
+
+    /// Drops the dead, and if more than `most` are left, all but the strongest.
+    fn prune(&mut self, most: usize, records: &Records) {
+        self.kept.retain(|connection| records.lives(connection.to()));
+        if self.kept.len() > most {
+            self.kept.select_nth_unstable_by_key(self.room, |c| Reverse(c.rank()));
+            let strongest_gone = self.kept[self.room].rank();
+            self.others = self.others.max(Some(strongest_gone));
+            self.kept.truncate(self.room);
+        }
+        self.full = (2 * self.kept.len()).clamp(self.room / 4, 2 * self.room);
+        if self.kept.capacity() > 2 * self.full {
+            self.kept.shrink_to(self.full);
+        }
+    }
+
+    /// Checks what is kept against all `counts` of the engram's row.
+    pub(super) fn verify(
+        &self,
+        counts: &Counts,
+        records: &Records,
+        is_long_term: impl Fn(Member) -> bool,
+    ) -> Result<(), String> {
+        let mut kept = HashSet::new();
+        for connection in self.kept.iter().filter(|connection| records.lives(connection.to())) {
+            let (to, count) = (connection.to(), connection.count);
+            if !kept.insert(to) || !is_long_term(to) {
+                return Err(format!("engram {} is kept twice or is not long-term", to.id));
+            }
+            if counts.get(to.entry) != count {
+                let expected = counts.get(to.entry);
+                return Err(format!("{count} with engram {}, which should be {expected}", to.id));
+            }
+        }
+        let others = counts.iter().map(|(entry, count)| (records.member(entry), count));
+        let outranks = |&(to, count): &(Member, u32)| {
+            is_long_term(to) && !kept.contains(&to) && self.may_outrank(to, count)
+        };
+        match others.into_iter().find(outranks) {
+            Some((to, count)) => Err(format!("{count} with engram {} is not kept", to.id)),
+            None => Ok(()),
+        }
+    }
+
+    /// Bytes set aside.
+    pub(super) fn bytes(&self) -> usize {
+        self.kept.capacity() * size_of::<Kept>()
+    }
+}
