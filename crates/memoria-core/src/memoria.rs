@@ -297,8 +297,8 @@ impl<B: Backend> Memoria<B> {
     /// Notes from now on [why a row is reminded](crate::SearchTrace) of each engram, or no longer;
     /// [`Recall::trace`] tells it.
     ///
-    /// Costs a second look for the strongest connection per step and walker, and a comparison with
-    /// everything that is reminded: on a device one more round trip. What is found stays the same.
+    /// Costs a comparison with everything that is reminded: on a device one more round trip. What is found
+    /// stays the same.
     pub fn trace_searches(&mut self, trace: bool) {
         self.traces_searches = trace;
     }

@@ -219,21 +219,8 @@ impl Row {
         }
     }
 
-    /// Where the strongest connections of some engrams, none of them long-term unless visited, lead to
-    /// among the long-term engrams that were not visited: in place of what is in `found`, in no particular
-    /// order.
-    pub(crate) fn strongest_ltms(
-        &mut self,
-        from: &[Member],
-        visited: &Marks,
-        found: &mut Vec<Member>,
-    ) {
-        let youngest = self.long_term_below();
-        self.log.strongest_ltms(from, youngest, visited, &self.records, found);
-    }
-
-    /// As [`strongest_ltms`](Self::strongest_ltms), as connections.
-    #[allow(dead_code)]
+    /// Tells the strongest connections of some engrams, none of them long-term unless visited, to long-term
+    /// engrams that were not visited; in the order of `from`, for those that have any.
     pub(crate) fn strongest_connections(
         &mut self,
         from: &[Member],

@@ -138,7 +138,8 @@ impl Search {
                 }
             }
             Stage::Trace => {
-                trace::note(found, workspace, answer.scores().unwrap_or_default(), config);
+                let scores = answer.scores().unwrap_or_default();
+                trace::note(row, found, workspace, scores, config);
                 (Stage::Done, None)
             }
             Stage::Done => (Stage::Done, None),

@@ -23,27 +23,13 @@ pub(crate) struct Connection {
 }
 
 impl FiringLog {
-    /// For each of some engrams, none of them long-term unless visited, the long-term engram not in `visited`
-    /// that fired with it most often; of equal ones that with the smallest id. Engrams without any are passed
-    /// over. Ids of long-term engrams are below `youngest`. Replaces what is in `found`, in no particular order.
+    /// Tells for each of some engrams, none of them long-term unless visited, its connection to the long-term
+    /// engram not in `visited` that fired with it most often; of equal ones to that with the smallest id. Engrams
+    /// without any are passed over. Ids of long-term engrams are below `youngest`.
     ///
     /// Costs the long-term members of the few firings that an engram took part in, once for all engrams
     /// of the same firings. A hub costs the connections it keeps, about twice as many as were visited; now and
     /// then they are counted anew, which costs its row.
-    pub(crate) fn strongest_ltms(
-        &mut self,
-        from: &[Member],
-        youngest: EngramId,
-        visited: &Marks,
-        records: &Records,
-        found: &mut Vec<Member>,
-    ) {
-        found.clear();
-        let found = |connection: Connection| found.push(connection.to);
-        self.strongest_connections(from, youngest, visited, records, found);
-    }
-
-    /// As [`strongest_ltms`](Self::strongest_ltms), as connections.
     pub(crate) fn strongest_connections(
         &mut self,
         from: &[Member],

@@ -204,8 +204,7 @@ mod tests {
         }
         log.fire(&living[9..], 0, &records);
         for &here in &living {
-            let (visited, found) = (Marks::default(), &mut Vec::new());
-            log.strongest_ltms(&[here], EngramId(3), &visited, &records, found);
+            log.strongest_connections(&[here], EngramId(3), &Marks::default(), &records, |_| ());
         }
         verify(&log, &records, &living).unwrap();
         assert!(log.participations.hubs.len() > 0 && !log.pending.waiting.is_empty());

@@ -73,7 +73,8 @@ pub(super) fn perform(
 fn judge(
     (config, numbers, rows, dim): (MemoriaConfig, Numbers, usize, usize),
     operations: &[Operation],
-    (storage, is_small): (Storage, bool),
+    storage: Storage,
+    is_small: bool,
 ) -> usize {
     let mut judged = Judged::stored(config, rows, dim, storage).with_small_limits(is_small);
     for (index, operation) in operations.iter().enumerate() {
@@ -185,8 +186,8 @@ proptest! {
         (setting, operations) in setting_and_operations(),
         is_small in any::<bool>(),
     ) {
-        judge(setting, &operations, (Storage::Host, is_small));
-        judge(setting, &operations, (Storage::Device, is_small));
+        judge(setting, &operations, Storage::Host, is_small);
+        judge(setting, &operations, Storage::Device, is_small);
     }
 }
 
@@ -238,7 +239,7 @@ fn most_operations_can_be_judged() {
     for _ in 0..200 {
         let (setting, operations) =
             setting_and_operations().new_tree(&mut runner).unwrap().current();
-        judged += judge(setting, &operations, (Storage::Host, true));
+        judged += judge(setting, &operations, Storage::Host, true);
         all += operations.len();
     }
     assert!(judged * 10 > all * 8, "{judged} of {all}");

@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Found, SearchWorkspace};
-use crate::{EngramId, LongTermSearch, MemoriaConfig, id::Member};
+use crate::{
+    EngramId, LongTermSearch, MemoriaConfig, engram::weight, graph::Connection, id::Member,
+    row::Row,
+};
 
 /// How one row's search came to what the row is reminded of.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -59,18 +62,17 @@ pub enum SearchStage {
     Random,
 }
 
-/// A walker's arrival, as it is noted.
+/// A walker's arrival.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Arrival {
-    pub(super) to: EngramId,
+    pub(super) connection: Connection,
     /// 0 for where a walk starts.
     pub(super) step: usize,
-    pub(super) from: EngramId,
-    pub(super) weight: f32,
 }
 
 /// Adds the trace to what was found, whose scores these are.
 pub(super) fn note(
+    row: &Row,
     found: &mut Found,
     workspace: &mut SearchWorkspace,
     scores: &[f64],
@@ -78,26 +80,26 @@ pub(super) fn note(
 ) {
     let arrivals = &mut workspace.arrivals;
     // An engram is visited in one step only, but several may reach it there.
-    arrivals.sort_unstable_by_key(|arrival| (arrival.to, arrival.from));
-    arrivals.dedup_by_key(|arrival| arrival.to);
+    arrivals.sort_unstable_by_key(|Arrival { connection, .. }| (connection.to, connection.from));
+    arrivals.dedup_by_key(|arrival| arrival.connection.to);
     let reached = |(place, (&member, &score)): (usize, (&Member, &f64))| {
-        let id = member.id;
         let is_short_term = place >= found.reminded_ltm().len();
-        let arrival = arrivals.binary_search_by_key(&id, |arrival| arrival.to).ok();
+        let arrival = arrivals.binary_search_by_key(&member, |arrival| arrival.connection.to).ok();
         let was_visited = || found.visited().binary_search(&member).is_ok();
+        let via = |Connection { from, count, .. }: Connection| {
+            Some((from.id, weight(count, row.fire_count(from.entry))))
+        };
         let (stage, via) = match (arrival.map(|at| arrivals[at]), config.long_term_search) {
             _ if is_short_term => (SearchStage::ShortTerm, None),
-            (Some(Arrival { step: 0, from, weight, .. }), _) => {
-                (SearchStage::WalkStart, Some((from, weight)))
-            }
-            (Some(Arrival { step, from, weight, .. }), _) => {
-                (SearchStage::Walk { step }, Some((from, weight)))
+            (Some(Arrival { connection, step: 0 }), _) => (SearchStage::WalkStart, via(connection)),
+            (Some(Arrival { connection, step }), _) => {
+                (SearchStage::Walk { step }, via(connection))
             }
             (None, LongTermSearch::Random) => (SearchStage::Random, None),
             (None, _) if was_visited() => (SearchStage::Explored, None),
             (None, _) => (SearchStage::Nearest, None),
         };
-        Reached { id, score: Some(score), stage, via }
+        Reached { id: member.id, score: Some(score), stage, via }
     };
     let reached = found.reminded().iter().zip(scores).enumerate().map(reached).collect();
     found.trace = Some(SearchTrace { reached });

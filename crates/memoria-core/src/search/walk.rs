@@ -1,13 +1,13 @@
 //! The walk through long-term memory, from engram to engram along the strongest connections.
 
 use super::{Found, SearchWorkspace, draw::Draw, trace::Arrival};
-use crate::{MemoriaConfig, engram::weight, id::Member, row::Row};
+use crate::{MemoriaConfig, id::Member, row::Row};
 
 /// Walks from the short-term engrams that were chosen: to the long-term engram that fired with each of them
 /// most often, and from there, and from what is explored, `ltm_search_depth` steps on.
 ///
 /// Costs a look for the strongest connection per step and walker, or several walkers that took part in the
-/// same firings; traced, per step and walker.
+/// same firings.
 pub(super) fn walk(
     row: &mut Row,
     workspace: &mut SearchWorkspace,
@@ -55,7 +55,7 @@ pub(super) fn walk(
     Found::walked(members, initial)
 }
 
-/// Where walkers get to in one step, in place of what is in `reached`, in no particular order.
+/// Where walkers get to in one step, in place of what is in `reached`.
 fn go(
     row: &mut Row,
     workspace: &mut SearchWorkspace,
@@ -64,16 +64,14 @@ fn go(
     is_traced: bool,
     reached: &mut Vec<Member>,
 ) {
-    row.strongest_ltms(walkers, &workspace.visited, reached);
-    if !is_traced {
-        return;
-    }
-    let mut of_one = Vec::new();
-    for &from in walkers {
-        row.strongest_ltms(&[from], &workspace.visited, &mut of_one);
-        if let [to] = of_one[..] {
-            let weight = weight(row.cofire_count(from, to), row.fire_count(from.entry));
-            workspace.arrivals.push(Arrival { to: to.id, step, from: from.id, weight });
-        }
+    reached.clear();
+    let SearchWorkspace { visited, arrivals, .. } = workspace;
+    if is_traced {
+        row.strongest_connections(walkers, visited, |connection| {
+            reached.push(connection.to);
+            arrivals.push(Arrival { connection, step });
+        });
+    } else {
+        row.strongest_connections(walkers, visited, |connection| reached.push(connection.to));
     }
 }
