@@ -53,6 +53,15 @@ fn a_checkpoint_comes_to_what_it_was_made_for(#[case] case: &str) {
 }
 
 #[test]
+fn token_types_that_a_model_has_none_of_are_refused() {
+    let folder = folder("token-types-of-roberta");
+    let loaded = run::load(&folder, None, &Device::flex()).unwrap();
+    let segments = segments::read(&folder.join("probe.json")).unwrap();
+    let error = loaded.run(&segments).map(|_| ()).unwrap_err();
+    assert!(error.contains("token type"), "{error}");
+}
+
+#[test]
 fn a_pointer_of_git_lfs_is_named_as_what_it_is() {
     let error = run::load(&folder("lfs-pointer-safetensors"), None, &Device::flex()).unwrap_err();
     assert!(error.to_string().contains("Git LFS pointer"), "{error}");

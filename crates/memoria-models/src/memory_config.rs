@@ -39,7 +39,7 @@ const NUM_MEMORIES: &str = "memoria_num_memories";
 #[derive(Clone, Debug, PartialEq)]
 pub struct MemoryConfig {
     /// Memories made of each segment (`memoria_num_memories`). `None`, null in the file, for a model
-    /// without abstractor: each hidden state of a segment, padding included, is a working memory.
+    /// without abstractor: each hidden state of a segment is a working memory, but those of padding.
     pub num_memories: Option<usize>,
     /// The memory itself: `memoria_num_reminded_stm`, `memoria_stm_capacity`,
     /// `memoria_ltm_search_depth`, `memoria_initial_lifespan`, and `memoria_num_reminded_ltm` for its

@@ -65,7 +65,7 @@ impl RecallInput {
 
     /// Leaves out working memories where there is padding: they are not stored, have no identities and are not
     /// attended to. A row of nothing else is [absent](Self::absent).
-    pub(crate) fn padding(mut self, padding: Option<Padding>) -> Self {
+    pub fn padding(mut self, padding: Option<Padding>) -> Self {
         self.padding = padding;
         self
     }

@@ -84,7 +84,8 @@ impl EncoderLayer {
             return LayerOutput { hidden, weights: None };
         };
         let add = |hidden, added| norm.forward(apply_dropout(&self.dropout, added) + hidden);
-        let input = MemoryAttentionInput::new(hidden.clone(), recall.working.clone());
+        let mut input = MemoryAttentionInput::new(hidden.clone(), recall.working.clone());
+        input.mask_pad = recall.mask_working.clone();
         let added = attention.forward(input).context;
         let hidden = add(hidden, added);
         match &recall.reminded {

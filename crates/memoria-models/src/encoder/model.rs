@@ -3,10 +3,12 @@ use burn::{
     nn::Linear,
     tensor::{Device, Tensor, activation::tanh},
 };
-use memoria_nn::{Abstractor, AbstractorConfig, Recall, RecallInput};
+use memoria_nn::{Abstractor, AbstractorConfig, Padding, Recall};
 
 use super::{EncoderConfig, EncoderEmbeddings, EncoderLayer};
-use crate::{ModelError, ModelInput, ModelMemory, attention::padding_mask, init::Normal};
+use crate::{
+    ModelError, ModelInput, ModelMemory, attention::padding_mask, init::Normal, memory::asked_of,
+};
 
 /// The encoder of BERT and RoBERTa, plain or with a memory.
 ///
@@ -112,13 +114,12 @@ impl Encoder {
         for layer in below {
             hidden = layer.forward(hidden, &mask, None).hidden;
         }
-        let absent = input.padding()?.map(|padding| padding.empty_rows()).unwrap_or_default();
+        let padding = input.padding()?;
+        let absent = padding.as_ref().map(Padding::empty_rows).unwrap_or_default();
+        let padding = padding.filter(|_| !self.remembers_padding);
         let left_out = input.mask_pad.filter(|_| !self.remembers_padding);
-        let working = match &self.abstractor {
-            Some(abstractor) => abstractor.forward(hidden.clone(), left_out.clone()).memories,
-            None => hidden.clone(),
-        };
-        let recall = memory.memoria().recall(RecallInput::new(working).absent(&absent))?;
+        let asked = asked_of(self.abstractor.as_ref(), hidden.clone(), padding).absent(&absent);
+        let recall = memory.memoria().recall(asked)?;
         let mut weights = Vec::new();
         for layer in above {
             let output = layer.forward(hidden, &mask, Some(&recall));

@@ -113,7 +113,8 @@ impl Gpt2Block {
             None => project(),
             Some(cache) => cache.working.get_or(project),
         };
-        let hidden = add(hidden, attention.attend(normed, working, None).context);
+        let hidden =
+            add(hidden, attention.attend(normed, working, recall.mask_working.clone()).context);
         match &recall.reminded {
             None => {
                 let added = attention.forward_nothing(&hidden);

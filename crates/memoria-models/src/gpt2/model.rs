@@ -141,13 +141,8 @@ impl Gpt2 {
         if !self.has_memory() {
             return Err(ModelError::NoMemory);
         }
-        let recalled =
-            memory.recall_previous(batch, absent, &self.wte.weight.val(), |hidden, left_out| {
-                match &self.abs {
-                    Some(abstractor) => abstractor.forward(hidden, left_out).memories,
-                    None => hidden,
-                }
-            })?;
+        let embedding = self.wte.weight.val();
+        let recalled = memory.recall_previous(batch, absent, &embedding, self.abs.as_ref())?;
         Ok(recalled.map(|(recall, without)| {
             let without_memory = (!without.is_empty()).then(|| {
                 let batch = recall.working.dims()[0];

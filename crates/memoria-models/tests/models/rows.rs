@@ -159,25 +159,39 @@ fn a_row_that_there_is_none_of_cannot_begin_anew() {
 
 /// A model with memory, its parameters as loaded, that remembers padding or not.
 fn load_that(remembers_padding: bool, name: &str, device: &Device) -> Model {
+    load_with(remembers_padding, true, name, device)
+}
+
+/// As [`load_that`], or without its abstractor: the hidden states are the working memories.
+fn load_with(remembers_padding: bool, has_abstractor: bool, name: &str, device: &Device) -> Model {
+    let memory = |memory: Option<MemoryConfig>| {
+        let memory = memory.unwrap();
+        let num_memories = memory.num_memories.filter(|_| has_abstractor);
+        MemoryConfig { num_memories, ..memory }
+    };
     if name.starts_with("gpt2") {
         let mut loaded = Gpt2LmHead::from_pretrained(folder(name), device).unwrap();
-        loaded.model.transformer.remembers_padding = remembers_padding;
+        let transformer = &mut loaded.model.transformer;
+        transformer.remembers_padding = remembers_padding;
+        transformer.abs = transformer.abs.take().filter(|_| has_abstractor);
         let model = loaded.model;
         Model {
             forward: Box::new(move |input, memory| {
                 rows(model.forward(input, Some(memory)).unwrap().logits)
             }),
-            memory: loaded.config.memory.unwrap(),
+            memory: memory(loaded.config.memory),
         }
     } else {
         let mut loaded = SequenceClassifier::from_pretrained(folder(name), device).unwrap();
-        loaded.model.encoder.remembers_padding = remembers_padding;
+        let encoder = &mut loaded.model.encoder;
+        encoder.remembers_padding = remembers_padding;
+        encoder.abstractor = encoder.abstractor.take().filter(|_| has_abstractor);
         let model = loaded.model;
         Model {
             forward: Box::new(move |input, memory| {
                 rows(model.forward(input, Some(memory)).unwrap().logits)
             }),
-            memory: loaded.config.memory.unwrap(),
+            memory: memory(loaded.config.memory),
         }
     }
 }
@@ -207,9 +221,10 @@ fn assert_same_engrams(memory: &mut ModelMemory, row: usize, alone: &mut ModelMe
 #[rstest]
 fn padding_makes_no_memory(
     #[values("gpt2-memoria", "bert-memoria", "roberta-memoria")] name: &str,
+    #[values(true, false)] has_abstractor: bool,
 ) {
     let device = Device::flex();
-    let model = load_that(false, name, &device);
+    let model = load_with(false, has_abstractor, name, &device);
     let length = |row: usize, segment: usize| match row {
         0 => 9,
         1 => [6, 3, 7, 6, 1, 2, 8, 5][segment],
