@@ -68,7 +68,7 @@ impl RunConfig {
     pub fn from_table(mut table: toml::Table) -> Result<Self, TaskError> {
         let invalid = |name: &str, problem: String| {
             let problem = problem.replace('\n', " ");
-            TaskError::option(&format!("the table {name}"), "as its options are", problem)
+            TaskError::option(name, "a table of its options", problem)
         };
         let name = table.remove("task").unwrap_or_else(|| "".into());
         let got = name.to_string();
@@ -213,7 +213,7 @@ mod tests {
     #[test]
     fn mistakes_are_named() {
         assert!(refused(&["data.kees=3"]).contains("unknown field `kees`, expected one of"));
-        assert!(refused(&["data.keys=many"]).contains("the table data"));
+        assert!(refused(&["data.keys=many"]).contains("data must be a table of its options"));
         assert!(refused(&["date.keys=3"]).contains("got date"));
         assert!(refused(&["data.keys"]).contains("table.key=value"));
         assert!(

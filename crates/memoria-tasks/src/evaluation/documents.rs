@@ -6,7 +6,7 @@ use crate::{
     config::EvaluationConfig,
     data::{Document, DocumentId, Measure, Split, Task},
     model::{ContextMemory, Decoder},
-    runs::Test,
+    runs::{Test, rounded},
     training::Batch,
 };
 
@@ -47,13 +47,14 @@ pub fn test_documents(
         step(numbers.end);
     }
     let mean = |sum: usize| (sum + count / 2) / count.max(1);
+    let accuracy = rounded(score.accuracy());
     let test = match score.macro_f1() {
-        Some(macro_f1) => Test::Classes { accuracy: score.accuracy(), macro_f1 },
+        Some(macro_f1) => Test::Classes { accuracy, macro_f1: rounded(macro_f1) },
         None => Test::Questions {
             length: longer,
             stored: mean(stored),
             reminded: mean(reminded),
-            accuracy: score.accuracy(),
+            accuracy,
         },
     };
     Ok((test, score))

@@ -10,7 +10,7 @@ use crate::{
     TaskError,
     data::{Split, Text},
     model::Decoder,
-    runs::Test,
+    runs::{Test, rounded},
     training::Streams,
 };
 
@@ -65,8 +65,8 @@ pub fn test_text(
     let bytes = split.bytes() as f64 * asked as f64 / split.len().max(1) as f64;
     Ok(Test::Text {
         mode,
-        bits_per_byte: loss / std::f64::consts::LN_2 / bytes.max(1.0),
-        perplexity: (loss / asked.max(1) as f64).exp(),
-        tokens_per_second: asked as f64 / seconds.max(1e-9),
+        bits_per_byte: rounded(loss / std::f64::consts::LN_2 / bytes.max(1.0)),
+        perplexity: rounded((loss / asked.max(1) as f64).exp()),
+        tokens_per_second: rounded(asked as f64 / seconds.max(1e-9)),
     })
 }

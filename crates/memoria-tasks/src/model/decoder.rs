@@ -1,3 +1,5 @@
+use std::sync::{Mutex, PoisonError};
+
 use burn::{
     module::Module,
     nn::{
@@ -53,6 +55,9 @@ pub struct DecoderConfig {
     /// The run's seed.
     pub seed: u64,
 }
+
+/// Held while a model's parameters are drawn.
+static DRAWING: Mutex<()> = Mutex::new(());
 
 /// Burn's transformer blocks with a [`Context`] between them.
 #[derive(Module, Debug)]
@@ -112,7 +117,7 @@ impl ModelConfig {
 }
 
 impl DecoderConfig {
-    /// Initializes a [`Decoder`]. Draws come from the device: seed it before.
+    /// Initializes a [`Decoder`]: for a seed always the same, also where others are made at the same time.
     ///
     /// # Errors
     ///
@@ -120,6 +125,9 @@ impl DecoderConfig {
     pub fn init(&self, device: &Device) -> Result<Decoder, TaskError> {
         self.model.check()?;
         at_least("memory.memories", self.memory.memories, 1)?;
+        // Burn has one generator for each backend.
+        let _alone = DRAWING.lock().unwrap_or_else(PoisonError::into_inner);
+        device.seed(self.seed);
         let ModelConfig { width, heads, dropout, .. } = self.model;
         let deviation = Initializer::Normal { mean: 0.0, std: self.model.embedding_deviation };
         let embedding = |count| {
@@ -135,7 +143,7 @@ impl DecoderConfig {
         let memory = self.context.memory(&self.memory, self.seed);
         let layer = memory.as_ref().map(|_| self.layer());
         let output = LinearConfig::new(width, self.vocabulary);
-        Ok(Decoder {
+        let decoder = Decoder {
             tokens: embedding(self.vocabulary),
             places: embedding(self.segment_length),
             below: blocks(self.model.blocks_below),
@@ -145,7 +153,10 @@ impl DecoderConfig {
             output: (!self.model.tied).then(|| output.init(device)),
             causal: self.model.causal,
             memory,
-        })
+        };
+        // Burn draws parameters when they are first used: now.
+        let _ = decoder.clone();
+        Ok(decoder)
     }
 }
 

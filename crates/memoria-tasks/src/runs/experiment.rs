@@ -10,7 +10,11 @@ use burn::{
     train::Interrupter,
 };
 
-use super::{Results, RunResult, Test, progress::bar, results::write_json};
+use super::{
+    Results, RunResult, Test,
+    progress::bar,
+    results::{rounded, write_json},
+};
 use crate::{
     TaskError,
     config::{EvaluationConfig, RunConfig},
@@ -166,7 +170,6 @@ impl Experiment {
             Shared::Text(text) => (text.vocabulary(), text.segment_length()),
         };
         let (model, memory) = (self.config.model.clone(), self.config.memory.clone());
-        device.seed(seed);
         DecoderConfig { model, memory, context, vocabulary, segment_length, seed }.init(device)
     }
 
@@ -197,7 +200,7 @@ impl Experiment {
         else {
             return Ok(None);
         };
-        let seconds = started.elapsed().as_secs_f64();
+        let seconds = rounded(started.elapsed().as_secs_f64());
         let path = folder.join("model.bpk");
         model
             .clone()

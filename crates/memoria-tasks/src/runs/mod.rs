@@ -22,4 +22,5 @@ mod tests;
 
 pub use compare::{Comparison, Line};
 pub use experiment::{Experiment, Outcome};
+pub(crate) use results::rounded;
 pub use results::{Results, RunResult, Test};

@@ -79,6 +79,11 @@ impl Results {
     }
 }
 
+/// A figure as it is kept: to the sixth place, which JSON brings back as it was.
+pub(crate) fn rounded(value: f64) -> f64 {
+    (value * 1e6).round() / 1e6
+}
+
 /// Writes a value as JSON for people.
 pub(super) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), TaskError> {
     let json = serde_json::to_string_pretty(value)

