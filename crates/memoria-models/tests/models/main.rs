@@ -4,6 +4,7 @@
 mod checkpoints;
 mod gradients;
 mod inference;
+mod inputs;
 mod refusals;
 mod rows;
 mod saving;
