@@ -109,7 +109,6 @@ fn a_memory_of_training_makes_no_pass_one_of_training(
             early = resident();
         }
     }
-    // It was 200 MiB.
     let grown = resident().saturating_sub(early);
     assert!(grown < 32 << 20, "grown by {grown} bytes in 800 segments");
     // And training goes on from it.

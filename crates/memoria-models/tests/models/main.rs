@@ -7,6 +7,7 @@ mod configurations;
 mod files;
 mod gradients;
 mod inference;
+mod inputs;
 mod refusals;
 mod rows;
 mod saving;
