@@ -178,7 +178,9 @@ pub enum MemoriaError {
         got: usize,
     },
     /// A tensor has another float type than the memory.
-    #[error("{tensor} must be {expected:?} as the memory is, got {got:?}")]
+    #[error(
+        "{tensor} must be {expected:?} as the memory is, got {got:?}: cast it, or restore the memory in its float type with `Restore::dtype`"
+    )]
     WrongDType {
         /// Which tensor.
         tensor: &'static str,

@@ -122,8 +122,8 @@ impl MemoriaState {
     /// # Errors
     ///
     /// As [`Memoria::add_working_memory`] and [`Memoria::remind`]. [`MemoriaError::RowOutOfRange`] for absent rows
-    /// that do not exist. [`MemoriaError::WrongDimension`],
-    /// [`MemoriaError::WrongDType`] or [`MemoriaError::WrongDevice`] for a query that is not like the working
+    /// that do not exist. [`MemoriaError::WrongDimension`], [`MemoriaError::WrongDType`],
+    /// [`MemoriaError::WrongDevice`] or [`MemoriaError::EmptyDimension`] for a query that is not like the working
     /// memories. [`MemoriaError::NotDetached`] if a `backward` has gone through the gradient window since.
     pub fn recall(&mut self, input: impl Into<RecallInput>) -> Result<Recall, MemoriaError> {
         let input = self.checked(input.into())?;
@@ -184,15 +184,16 @@ impl MemoriaState {
         self.window.bptt()
     }
 
-    /// Changes for how many segments engrams are [tracked](MemoriaStateConfig::bptt), from now on. Results stay the same.
+    /// Changes for how many segments engrams are [tracked](MemoriaStateConfig::bptt), from now on. Results
+    /// stay the same.
     pub fn set_bptt(&mut self, bptt: usize) {
         self.window.set_bptt(bptt);
         self.graph = self.graph.take().filter(|_| bptt > 0);
     }
 
     /// Empties all rows and ends the gradient window. What comes next may be another batch, as an epoch's
-    /// last or one for validation, or another layer's; if it has as many rows, identities go on from where
-    /// they were.
+    /// last or one for validation, or another layer's; if it is like the one before, identities go on from
+    /// where they were.
     pub fn reset(&mut self) {
         self.memory.reset();
         self.detach();
@@ -271,10 +272,15 @@ impl MemoriaState {
         Ok(input)
     }
 
-    /// After a reset, makes way for a batch of other rows.
+    /// After a reset, makes way for a batch of other rows, of another width or in another place.
     fn drop_rows_for(&mut self, working: &Tensor<3>) -> Result<(), MemoriaError> {
-        let rows = self.memory.batch();
-        if self.is_reset && rows != working.dims()[0] {
+        let (rows, [batch, _, d_model]) = (self.memory.batch(), working.dims());
+        let device = working.device().inner();
+        let fits = rows == batch
+            && self.memory.dim() == Some(d_model)
+            && self.memory.dtype() == Some(working.dtype())
+            && self.memory.device() == Some(device.as_dispatch());
+        if self.is_reset && !fits {
             let all: Vec<usize> = (0..rows).collect();
             self.memory.split(&all)?;
         }

@@ -15,13 +15,13 @@ pub(crate) struct Tape(Option<FloatTensor<Dispatch>>);
 impl Tape {
     /// The same numbers, with a mark in their graph if they have one.
     pub(crate) fn mark(tensor: Tensor<3>) -> (Tensor<3>, Self) {
-        if !tensor.is_autodiff() {
+        if !has_graph(&tensor) {
             return (tensor, Self(None));
         }
         let one = Tensor::<3>::ones([1, 1, 1], (&tensor.device(), tensor.dtype()));
         let marked = tensor * one.clone();
         let mark = one.inner().into_dispatch();
-        // Without a graph nothing has kept it.
+        // What did not keep it cannot tell of it.
         let is_kept = !mark.can_mut();
         (marked, Self(is_kept.then_some(mark)))
     }
@@ -32,7 +32,17 @@ impl Tape {
     }
 }
 
-#[cfg(test)]
+#[cfg(feature = "autodiff")]
+fn has_graph(tensor: &Tensor<3>) -> bool {
+    tensor.is_tracked()
+}
+
+#[cfg(not(feature = "autodiff"))]
+fn has_graph(_: &Tensor<3>) -> bool {
+    false
+}
+
+#[cfg(all(test, feature = "autodiff"))]
 mod tests {
     use super::*;
     use burn::tensor::Device;

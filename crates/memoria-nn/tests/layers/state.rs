@@ -22,6 +22,7 @@ fn layers(device: &Device) -> [MemoriaLayer; 3] {
 }
 
 #[test]
+#[cfg_attr(not(feature = "autodiff"), ignore = "Burn does not tell what has a graph")]
 fn a_forgotten_detach_is_named() {
     let device = Device::flex().autodiff();
     // What comes from blocks below has a graph.
@@ -99,6 +100,12 @@ fn two_layers_need_two_memories() {
     assert!(two.forward(hidden(1, &device), &mut part).is_err());
     memory.reset();
     two.forward(hidden(2, &device), &mut memory).unwrap();
+    // Nor need the next one be as wide.
+    memory.reset();
+    let wide = MemoriaLayerConfig::causal(12, 2, 4).init(&device);
+    for _segment in 0..3 {
+        wide.forward(Tensor::ones([2, 4, 12], &device), &mut memory).unwrap();
+    }
 }
 
 #[test]
