@@ -13,7 +13,7 @@ use previous::check_model;
 ///
 /// Made by [`MemoryConfig::init`](crate::MemoryConfig::init). One value belongs to one model and one
 /// stream of documents per batch row. It outlives the process ([`save`](Self::save) and
-/// [`load`](Self::load)), and a server batches whoever is there ([`merge`](Self::merge) and
+/// [`load`](Self::load)), and a server batches the sessions that are there ([`merge`](Self::merge) and
 /// [`split`](Self::split)):
 ///
 /// ```

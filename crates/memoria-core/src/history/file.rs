@@ -293,7 +293,7 @@ mod tests {
         lived_rows(1, 14..30).rows.remove(0)
     }
 
-    /// A row whose searches were traced as well: in some way, every stage among them.
+    /// A row with made-up traces of its searches, every stage among them.
     fn traced(row: &RowHistory) -> RowHistory {
         let mut bytes = Vec::new();
         let mut walk = Walk::new(row);
@@ -473,8 +473,8 @@ mod tests {
                 "a stage of the search for engrams of another kind",
             ),
             (vec![Reached { score: Some(f64::NAN), ..short }], "a score that is none"),
-            (vec![via(1, 1.5)], "a connection whose weight is none"),
-            (vec![via(1, f32::NAN)], "a connection whose weight is none"),
+            (vec![via(1, 1.5)], "a connection with a weight that is none"),
+            (vec![via(1, f32::NAN)], "a connection with a weight that is none"),
             (vec![via(2, 0.5)], "a connection of the dead"),
         ] {
             assert_eq!(refused(&traced), Some(fault));

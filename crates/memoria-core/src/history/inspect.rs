@@ -81,7 +81,7 @@ pub(super) fn inspect(history: &RowHistory, id: EngramId) -> Option<EngramHistor
         companions: Vec::new(),
     };
     let mut companions = companions_before(history, id);
-    // The firing whose gain is not known yet.
+    // The firing of which the gain is not known yet.
     let mut last_firing = None;
     while told.life.death.is_none()
         && let Some((step, event)) = walk.next_sound()

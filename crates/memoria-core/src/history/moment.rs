@@ -27,7 +27,7 @@ pub struct Edge {
 #[derive(Clone, Debug)]
 pub struct Moment<'a> {
     history: &'a RowHistory,
-    /// The first step whose firings are not counted.
+    /// Firings from this step on are not counted.
     until: u64,
     engrams: Vec<Engram>,
 }

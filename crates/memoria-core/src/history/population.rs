@@ -1,10 +1,10 @@
 use crate::EngramId;
 
-/// Who lives, in order of id. New ones have the largest ids.
+/// Values of living engrams, in order of id. New engrams have the largest ids.
 #[derive(Clone, Debug)]
 pub(super) struct Population<T> {
     ids: Vec<EngramId>,
-    /// Beside each id; `None` for the dead, who are taken out when they are many.
+    /// Beside each id; `None` for the dead, which are taken out when they are many.
     living: Vec<Option<T>>,
     dead: usize,
     /// Where the last search ended. Searches mostly go upwards.
@@ -16,7 +16,7 @@ impl<T> Population<T> {
         Self { ids: Vec::new(), living: Vec::new(), dead: 0, near: 0 }
     }
 
-    /// Adds one whose id is larger than all others.
+    /// Adds an engram with a larger id than all others.
     pub(super) fn push(&mut self, id: EngramId, new: T) {
         self.ids.push(id);
         self.living.push(Some(new));
@@ -57,7 +57,7 @@ impl<T> Population<T> {
         pairs.filter_map(|(&id, living)| Some((id, living.as_ref()?)))
     }
 
-    /// Looks ahead of where it last found somebody, in strides that double, then between two strides.
+    /// Looks ahead of where it last found an engram, in strides that double, then between two strides.
     fn find(&mut self, id: EngramId) -> Option<usize> {
         let is_ahead = self.ids.get(self.near).is_some_and(|&near| near <= id);
         let (mut from, mut stride) = (if is_ahead { self.near } else { 0 }, 1);

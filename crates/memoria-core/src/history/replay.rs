@@ -145,7 +145,7 @@ impl Replay {
         }
         match reached.via {
             Some((_, weight)) if !(0.0..=1.0).contains(&weight) => {
-                Err("a connection whose weight is none")
+                Err("a connection with a weight that is none")
             }
             Some((id, _)) if self.living.get_mut(id).is_none() => Err("a connection of the dead"),
             _ => Ok(()),

@@ -17,11 +17,11 @@ use crate::{
 impl<B: Backend> Memoria<B> {
     /// Takes rows out, as a memory of their own with the rows in the order given. The others close up.
     ///
-    /// A server batches whoever is present: [`merge`](Self::merge) those who come, split off those who
-    /// leave. A row goes on as it would have, whichever batches it is in. The new memory has the same
+    /// A server batches the sessions that are present: [`merge`](Self::merge) those that come, split off those
+    /// that leave. A row goes on as it would have, whichever batches it is in. The new memory has the same
     /// configuration, storage and limit; its costs begin at zero. What a row [has
-    /// recorded](Self::record_history) goes with it, and what is [attached](crate::Attachment) to it, and a memory that is joined by one that records begins
-    /// to. A memory without rows is as good as new.
+    /// recorded](Self::record_history) and what is [attached](crate::Attachment) to it go with it. A memory that
+    /// is joined by one that records begins to record. A memory without rows is as good as new.
     ///
     /// Costs a copy of the rows' vectors, which for that time are there twice; on a device it is made
     /// there. One round trip if gains or working memories still wait to be read, none otherwise.
@@ -87,7 +87,7 @@ impl<B: Backend> Memoria<B> {
     }
 
     /// Exchanges a row with the only row of another memory: one session leaves a batch and another one
-    /// comes in its place, and nobody else moves.
+    /// comes in its place, and no other row moves.
     ///
     /// Costs a copy of the vectors of both rows; see [`split`](Self::split).
     ///
@@ -150,8 +150,8 @@ impl<B: Backend> Memoria<B> {
         self.attachments.resize_with(batch, RowAttachments::default);
     }
 
-    /// Records in all rows what happens if this memory does or the one that rows came from did: nobody
-    /// loses a record by moving.
+    /// Records in all rows what happens if this memory does or the one that rows came from did: no row
+    /// loses its record by moving.
     fn record_if_either_did(&mut self, other_did: bool) {
         if self.records_history || other_did {
             self.record_history(true);
@@ -175,7 +175,7 @@ impl<B: Backend> Memoria<B> {
         }
     }
 
-    /// Settles two memories between whom rows are to go, if they fit.
+    /// Settles two memories that rows are to go between, if they fit.
     fn settle_with_other(
         &mut self,
         what: &'static str,

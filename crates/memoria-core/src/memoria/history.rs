@@ -83,7 +83,7 @@ impl<B: Backend> Memoria<B> {
     }
 
     /// Ends an adjusted step before rows are emptied, if it is recorded, so that its gains and deaths
-    /// come first. If that fails nothing has happened: whoever reads the gains next is told.
+    /// come first. If that fails nothing has happened: the next call that reads the gains fails as well.
     pub(super) fn end_recorded_step(&mut self) {
         if self.records_history {
             self.end_adjusted_step();

@@ -48,7 +48,7 @@ impl Row {
         Ok(living.iter().map(|member| self.slot(member.entry)).collect())
     }
 
-    /// Reads a row whose vectors have no slots yet. Entries are in order of id.
+    /// Reads a row. Its vectors have no slots yet; entries are in order of id.
     pub(crate) fn read(from: &mut ChecksummedReader<impl Read>) -> Result<Self, MemoriaError> {
         let next_id = from.number()?;
         let (steps, reminds) = (from.number()?, from.number()?);

@@ -143,7 +143,7 @@ fn tensor<B: Backend>(data: TensorData, store: &VectorStore<B>) -> Option<FloatT
     fits.then_some(tensor)
 }
 
-/// The shape of a tensor whose bytes can be counted.
+/// The shape of a tensor, no larger than can be counted in bytes.
 fn shape(
     from: &mut ChecksummedReader<impl Read>,
     dtype: DType,

@@ -145,7 +145,7 @@ mod tests {
     fn every_setting_comes_back() {
         let large = u64::MAX;
         for (index, text) in [
-            format!(r#"{{"num_reminded_stm":{large},"stm_capacity":1,"ltm_search_depth":0,"initial_lifespan":3.4028235e38,"num_final_ltms":{large},"correlation":"gaussian","ltm_exploration":7,"seed":{large}}}"#),
+            format!(r#"{{"num_reminded_stm":{large},"stm_capacity":1,"ltm_search_depth":0,"initial_lifespan":3.4028235e38,"num_final_ltms":{large},"correlation":"gaussian","ltm_exploration":7,"seed":{large},"short_term_search":"newest","long_term_search":"walk_and_nearest","pooling":"max"}}"#),
             r#"{"num_reminded_stm":0,"stm_capacity":0,"ltm_search_depth":0,"initial_lifespan":0.1,"num_final_ltms":0}"#.into(),
         ]
         .iter()

@@ -25,7 +25,8 @@ use crate::{
 /// changed or cut off is refused.
 ///
 /// Vectors are written about a megabyte at a time: however many there are, no second copy of them is
-/// made. Where they are on a device that is one round trip per megabyte.
+/// made. Where they are on a device that is one round trip per megabyte. Attached tensors are read whole, those
+/// that rows share once.
 ///
 /// ```
 /// # #[cfg(feature = "flex")] {
@@ -110,7 +111,7 @@ impl<'a, B: Backend> Snapshot<'a, B> {
     /// once this has returned, it is the new one.
     ///
     /// A program that is killed leaves the new file behind, under the path's name with `.tmp` at the
-    /// end; it is safe to delete when nobody is saving. A link at the path is replaced, not followed.
+    /// end; it is safe to delete when no program is saving. A link at the path is replaced, not followed.
     ///
     /// # Errors
     ///

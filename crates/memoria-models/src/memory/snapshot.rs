@@ -170,7 +170,7 @@ struct RowsRead {
     seq: usize,
 }
 
-/// Takes rows apart whose hidden states have so many bytes.
+/// Takes rows apart that have so many bytes of hidden states.
 fn read(rows: &[&[u8]], bytes: usize) -> Result<RowsRead, MemoriaError> {
     let invalid = |row, found: &str| {
         let (format, found) = (FORMAT, found.to_owned());
