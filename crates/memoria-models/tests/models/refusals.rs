@@ -6,7 +6,7 @@ use burn::tensor::{Device, Int, Tensor};
 use memoria_core::{MemoriaConfig, MemoriaError};
 use memoria_models::{
     EncoderConfig, EncoderKind, Gpt2Cache, Gpt2Config, Gpt2LmHead, MemoryConfig, ModelError,
-    ModelInput, ModelMemory, model_type,
+    ModelInput, model_type,
 };
 use rstest::rstest;
 use serde_json::{Value, json};
