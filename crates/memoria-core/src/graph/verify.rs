@@ -37,8 +37,10 @@ impl FiringLog {
             let ties = hub.into_iter().flat_map(|hub| hub.ties(records));
             let tied = ties.map(|(_, count)| u64::from(count)).max().unwrap_or(0);
             let logged = self.participations.firings(here.entry).len() as u64;
-            // Every firing of the log, and every one that a tie comes from, was one of its own.
-            ensure(logged + tied <= most, Invariant::CofireCount, || {
+            // Every firing of the log, and every one that a tie comes from, was one of its own. Counts stop at
+            // their end.
+            let counted = (logged + tied).min(u32::MAX.into());
+            ensure(counted <= most, Invariant::CofireCount, || {
                 format!("engram {} fired {most} times, with others {logged} + {tied}", here.id)
             })?;
             if let Some(strongest) = hub.and_then(|hub| hub.strongest.as_ref()) {

@@ -50,6 +50,7 @@ fn absent_fields_of_a_memory_are_as_in_the_package() {
     for model_type in ["memoria_bert", "memoria_roberta"] {
         let config = encoder(json!({"model_type": model_type})).unwrap();
         let expected = MemoryConfig::new(64, MemoriaConfig::new(64, 128, 10, 12.0, 64));
+        let expected = expected.with_remembers_padding(true);
         assert_eq!((config.memory, config.memory_layer_index), (Some(expected), 9));
     }
 }
