@@ -7,6 +7,7 @@
 //! query: of memories of one topic after another few codes are read.
 
 mod byte_codes;
+mod chunk;
 mod shortlist;
 
 use super::{
@@ -19,7 +20,8 @@ use crate::{
     store::number::{Number, Wide},
     threads::share,
 };
-use byte_codes::{BLOCK, Coded, CodedQuery, MOST_DIMENSIONS, Range, UNDERFLOW, encode, rounding};
+use byte_codes::{ABREAST, CodedQuery, MOST_DIMENSIONS};
+use chunk::Chunk;
 use shortlist::SharedShortlist;
 
 /// Chunks that a thread compares before it looks for more.
@@ -60,21 +62,6 @@ pub(crate) struct LongTermCodes {
     chunks: Vec<Chunk>,
     dim: usize,
     limits: CodeLimits,
-}
-
-/// Neighbours in the list.
-#[derive(Clone, Debug, Default)]
-struct Chunk {
-    /// What is coded is how vectors differ from this: what they have in common needs no precision.
-    centre: Vec<f32>,
-    /// The codes of each vector, padded.
-    codes: Vec<u8>,
-    coded: Vec<Coded>,
-    /// The least and the greatest distance from the centre.
-    distances: [f32; 2],
-    /// How many vectors the centre was chosen for, and how many were coded beside it since.
-    chosen_for: usize,
-    since: usize,
 }
 
 impl LongTermCodes {
@@ -141,7 +128,7 @@ impl LongTermCodes {
             self.chunks.truncate(list.len.div_ceil(most));
             let before = self.chunks.len().saturating_sub(1) * most;
             if let Some(last) = self.chunks.last_mut() {
-                last.truncate(list.len - before, self.dim);
+                last.resize(list.len - before, self.dim);
             }
         }
         let mut changed: Vec<usize> = changed.iter().map(|&position| position as usize).collect();
@@ -175,15 +162,15 @@ impl LongTermCodes {
                     break;
                 }
                 let (chunk, first) = (&self.chunks[index], index * self.limits.chunk);
-                let mut offer = |at, range| found.offer(first + at, range);
+                let end = first + chunk.len();
+                let mut offer = |at, ranges| found.offer(first + at, end, ranges);
                 match query.comparison {
                     Comparison::Single => {
-                        coded.encode(numbers, &chunk.centre);
-                        coded.ranges(&chunk.codes, &chunk.coded, offer);
+                        chunk.compare(numbers, &mut coded, offer);
                     }
                     Comparison::Several(_) => {
                         chunk.pool(numbers, below, &mut coded, &mut ranges);
-                        ranges.iter().enumerate().for_each(|(at, &range)| offer(at, range));
+                        (0..).step_by(ABREAST).zip(&ranges).for_each(|(at, &r)| offer(at, r));
                     }
                 }
             }
@@ -199,7 +186,7 @@ impl LongTermCodes {
     }
 
     fn len(&self) -> usize {
-        let last = self.chunks.last().map_or(0, |chunk| chunk.coded.len());
+        let last = self.chunks.last().map_or(0, Chunk::len);
         self.chunks.len().saturating_sub(1) * self.limits.chunk + last
     }
 
@@ -216,111 +203,6 @@ fn below(comparison: Comparison, vectors: usize) -> f32 {
         Comparison::Single | Comparison::Several(Pooling::Max) => 0.0,
         // The logarithm of a sum is above that of its largest part by no more than that of their number.
         Comparison::Several(Pooling::Mean) => (vectors as f32).ln(),
-    }
-}
-
-impl Chunk {
-    /// Codes the vector at a place, which may be the first one that is vacant.
-    fn code<N: Number>(&mut self, vectors: &Vectors<N>, at: usize, slot: impl Fn(usize) -> Slot) {
-        let stride = vectors.dim.next_multiple_of(BLOCK);
-        if at == self.coded.len() {
-            self.coded.push(Coded::default());
-            self.codes.resize(self.coded.len() * stride, 0);
-        }
-        self.since += 1;
-        // Each vector is coded anew once for about every one that comes, and the centre stays near the mean.
-        if self.since > self.chosen_for {
-            self.code_all(vectors, self.coded.len(), slot);
-        } else {
-            let mut buffer = Vec::new();
-            let vector = N::widen(vectors.get(slot(at)), &mut buffer);
-            let codes = &mut self.codes[at * stride..][..stride];
-            self.coded[at] = encode(vector, &self.centre, codes);
-            self.widen(self.coded[at].distance());
-        }
-    }
-
-    /// Chooses the centre and codes all `len` vectors, at least one.
-    fn code_all<N: Number>(
-        &mut self,
-        vectors: &Vectors<N>,
-        len: usize,
-        slot: impl Fn(usize) -> Slot,
-    ) {
-        let stride = vectors.dim.next_multiple_of(BLOCK);
-        let mean = super::vectors::mean(len, vectors.dim, |at| vectors.get(slot(at)));
-        let single = |number: f64| Some(number as f32).filter(|number| number.is_finite());
-        self.centre = mean.into_iter().map(|number| single(number).unwrap_or(0.0)).collect();
-        self.codes.resize(len * stride, 0);
-        self.coded.resize(len, Coded::default());
-        let mut buffer = Vec::new();
-        let places = self.coded.iter_mut().zip(self.codes.chunks_exact_mut(stride));
-        for (at, (coded, codes)) in places.enumerate() {
-            let vector = N::widen(vectors.get(slot(at)), &mut buffer);
-            *coded = encode(vector, &self.centre, codes);
-        }
-        (self.chosen_for, self.since) = (len, 0);
-        self.distances = [f32::INFINITY, 0.0];
-        (0..len).for_each(|at| self.widen(self.coded[at].distance()));
-    }
-
-    fn widen(&mut self, distance: [f32; 2]) {
-        let [least, most] = self.distances;
-        self.distances = [least.min(distance[0]), most.max(distance[1])];
-    }
-
-    /// What the squared distance from the nearest of some vectors is at least, by the triangle inequality.
-    fn at_least(&self, queries: &[f32]) -> f32 {
-        let dim = self.centre.len();
-        let rounding = rounding(dim);
-        let [least, most] = self.distances.map(f64::from);
-        let of_query = |query: &[f32]| {
-            let [squared] = f32::squared_distances([query], &self.centre);
-            if !squared.is_finite() {
-                return 0.0;
-            }
-            // With what rounding to single precision may have changed about the query.
-            let size = query.iter().fold(0.0, |size: f32, x| size.max(x.abs()));
-            let off = squared.sqrt() * rounding
-                + f64::from(size) * f64::from(f32::EPSILON) * (dim as f64).sqrt()
-                + UNDERFLOW.sqrt();
-            let gap = (squared.sqrt() - off - most).max(least - squared.sqrt() - off).max(0.0);
-            (gap * gap * (1.0 - 4.0 * rounding) - UNDERFLOW).max(0.0)
-        };
-        queries.chunks_exact(dim).map(of_query).fold(f64::INFINITY, f64::min) as f32
-    }
-
-    fn truncate(&mut self, len: usize, dim: usize) {
-        self.coded.truncate(len);
-        self.codes.truncate(len * dim.next_multiple_of(BLOCK));
-    }
-
-    /// The distances from the nearest of several vectors, or what is `below` them by no more than that.
-    fn pool<W: Wide>(
-        &self,
-        numbers: &[W],
-        below: f32,
-        coded: &mut CodedQuery,
-        ranges: &mut Vec<Range>,
-    ) {
-        ranges.clear();
-        ranges.resize(self.coded.len(), Range { least: f32::INFINITY, most: f32::INFINITY });
-        for query in numbers.chunks_exact(self.centre.len()) {
-            coded.encode(query, &self.centre);
-            coded.ranges(&self.codes, &self.coded, |at, range| {
-                let pooled = &mut ranges[at];
-                pooled.least = pooled.least.min(range.least);
-                pooled.most = pooled.most.min(range.most);
-            });
-        }
-        ranges.iter_mut().for_each(|range| range.least -= below);
-    }
-
-    /// Bytes set aside.
-    fn bytes(&self) -> usize {
-        self.codes.capacity()
-            + self.coded.capacity() * size_of::<Coded>()
-            + self.centre.capacity() * size_of::<f32>()
     }
 }
 
@@ -530,7 +412,7 @@ mod tests {
         let mut memory = Memory::<f32>::new(&vectors, 256);
         let query = memory.vectors.query(1, |_| memory.vectors.get(Slot(5)), METRICS[0]);
         let coded = |memory: &Memory<f32>| -> usize {
-            memory.codes.chunks.iter().map(|chunk| chunk.chosen_for + chunk.since).sum()
+            memory.codes.chunks.iter().map(Chunk::times_coded).sum()
         };
         for slot in 0..900 {
             memory.push(slot);

@@ -8,10 +8,12 @@
 //! where all is known but the last two terms, which the Cauchy–Schwarz inequality bounds by
 //! 2 (‖v − c‖ + ‖r‖) ‖p‖ and 2 ‖r‖ ‖q − c‖: the norms of what rounding left are kept.
 
-use wide::{i16x8, i32x4, u8x16};
+use wide::{f32x4, i16x8, i32x4, u8x16};
 
 use crate::store::number::Wide;
 
+/// Vectors compared side by side.
+pub(super) const ABREAST: usize = 4;
 /// Codes of a vector are padded to a multiple of this.
 pub(super) const BLOCK: usize = 16;
 /// Dimensions above this have no codes: sums of products would need more than 32 bits.
@@ -58,15 +60,27 @@ pub(super) fn rounding(dim: usize) -> f64 {
     (dim as f64 / 16.0 + 32.0) * f64::from(f32::EPSILON)
 }
 
-/// The least and the greatest that a squared distance may be which is computed of the vectors themselves.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Range {
-    pub(super) least: f32,
-    pub(super) most: f32,
+/// The same of as many vectors as are compared abreast.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct CodedAbreast {
+    squared_norms: [f32; ABREAST],
+    scales: [f32; ABREAST],
+    rounded: [f32; ABREAST],
 }
 
-impl Range {
-    const UNKNOWN: Self = Self { least: f32::NEG_INFINITY, most: f32::INFINITY };
+impl CodedAbreast {
+    pub(super) fn set(&mut self, lane: usize, coded: Coded) {
+        self.squared_norms[lane] = coded.squared_norm;
+        self.scales[lane] = coded.scale;
+        self.rounded[lane] = coded.rounded;
+    }
+}
+
+/// Between what the squared distances are that are computed of the vectors themselves.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ranges {
+    pub(super) least: f32x4,
+    pub(super) most: f32x4,
 }
 
 /// Codes one vector; there is room for it padded.
@@ -165,61 +179,51 @@ impl CodedQuery {
         self.constant = (absolute + of_sums * squared_norm + UNDERFLOW) as f32;
     }
 
-    /// How far from the query the vectors with these codes are, which lie one after the other.
+    /// How far from the query vectors are, with their codes one after the other: tells `each` the first
+    /// vector's index of those abreast, and their ranges.
     #[inline]
-    pub(super) fn ranges(&self, codes: &[u8], coded: &[Coded], mut each: impl FnMut(usize, Range)) {
-        let stride = self.codes.len();
+    pub(super) fn ranges(
+        &self,
+        codes: &[u8],
+        coded: &[CodedAbreast],
+        mut each: impl FnMut(usize, Ranges),
+    ) {
         let Some(squared_norm) = self.squared_norm else {
-            return (0..coded.len()).for_each(|at| each(at, Range::UNKNOWN));
+            let (least, most) = (f32x4::splat(f32::NEG_INFINITY), f32x4::splat(f32::INFINITY));
+            return (0..coded.len()).for_each(|at| each(ABREAST * at, Ranges { least, most }));
         };
-        let (near, far) = (squared_norm - self.constant, squared_norm + self.constant);
-        let range = |coded: &Coded, sum: i32| {
-            let product = (sum - self.too_large) as f32 * coded.scale * self.scale;
-            let distance = coded.squared_norm - product;
-            let error = coded.rounded * self.of_rounded + coded.squared_norm * self.of_squared_norm;
-            Range { least: distance - error + near, most: distance + error + far }
-        };
-        let (fours, rest) = coded.as_chunks::<4>();
-        let (codes_of_fours, codes_of_rest) = codes.split_at(fours.len() * 4 * stride);
-        for (at, (four, codes)) in
-            fours.iter().zip(codes_of_fours.chunks_exact(4 * stride)).enumerate()
-        {
-            let sums = dots(codes, &self.codes);
-            for (lane, (coded, sum)) in four.iter().zip(sums).enumerate() {
-                each(4 * at + lane, range(coded, sum));
-            }
-        }
-        for (at, (coded, codes)) in rest.iter().zip(codes_of_rest.chunks_exact(stride)).enumerate()
-        {
-            each(4 * fours.len() + at, range(coded, dot(codes, &self.codes)));
+        let near = f32x4::splat(squared_norm - self.constant);
+        let far = f32x4::splat(squared_norm + self.constant);
+        let [scale, of_rounded, of_squared_norm] =
+            [self.scale, self.of_rounded, self.of_squared_norm].map(f32x4::splat);
+        let too_large = i32x4::splat(self.too_large);
+        let codes = codes.chunks_exact(ABREAST * self.codes.len());
+        for (at, (coded, codes)) in coded.iter().zip(codes).enumerate() {
+            let sums = f32x4::from_i32x4(dots(codes, &self.codes) - too_large);
+            let squared_norms = f32x4::from(coded.squared_norms);
+            let distances = squared_norms - sums * f32x4::from(coded.scales) * scale;
+            let error = f32x4::from(coded.rounded) * of_rounded + squared_norms * of_squared_norm;
+            let (least, most) = (distances - error + near, distances + error + far);
+            each(ABREAST * at, Ranges { least, most });
         }
     }
 }
 
-/// Sums of products of codes and a query's.
+/// Sums of products of the codes of vectors abreast, one after the other, and a query's.
 #[inline]
-fn dot(codes: &[u8], query: &[i16]) -> i32 {
-    let sum =
-        |sum: i32x4, (codes, query): (&[u8; BLOCK], &[i16; BLOCK])| sum + products(codes, query);
-    let blocks = codes.as_chunks().0.iter().zip(query.as_chunks().0);
-    blocks.fold(i32x4::ZERO, sum).to_array().iter().sum()
-}
-
-/// The same of four vectors, one after the other in `codes`.
-#[inline]
-fn dots(codes: &[u8], query: &[i16]) -> [i32; 4] {
+fn dots(codes: &[u8], query: &[i16]) -> i32x4 {
     let query = query.as_chunks::<BLOCK>().0;
     let codes = codes.as_chunks::<BLOCK>().0;
     let (first, second) = codes.split_at(2 * query.len());
     let ((a, b), (c, d)) = (first.split_at(query.len()), second.split_at(query.len()));
-    let mut sums = [i32x4::ZERO; 4];
+    let mut sums = [i32x4::ZERO; ABREAST];
     for (query, ((a, b), (c, d))) in query.iter().zip(a.iter().zip(b).zip(c.iter().zip(d))) {
         for (sum, codes) in sums.iter_mut().zip([a, b, c, d]) {
             *sum += products(codes, query);
         }
     }
     let [a, b, c, d] = i32x4::transpose(sums);
-    ((a + b) + (c + d)).to_array()
+    (a + b) + (c + d)
 }
 
 /// Products of a block, some of them added up already.

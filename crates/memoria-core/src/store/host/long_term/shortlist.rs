@@ -3,10 +3,19 @@
 use core::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use super::byte_codes::Range;
+use wide::f32x4;
+
+use super::byte_codes::{ABREAST, Ranges};
 
 /// A list is pruned when it has grown to twice what was left, but is not worth pruning below this.
 const WORTH_PRUNING: usize = 128;
+
+/// Between what a squared distance is.
+#[derive(Clone, Copy, Debug)]
+struct Range {
+    least: f32,
+    most: f32,
+}
 
 /// Positions that may be among the `k` nearest of all that were offered.
 #[derive(Debug)]
@@ -32,13 +41,24 @@ impl Shortlist {
         least.partial_cmp(&self.threshold) != Some(core::cmp::Ordering::Greater)
     }
 
-    /// Takes a position in if its distance may be among the `k` least.
+    /// Takes in those positions from `first` on, below `end`, whose distances may be among the `k` least.
     #[inline]
-    pub(super) fn offer(&mut self, position: usize, range: Range) {
-        if range.least > self.threshold {
+    pub(super) fn offer(&mut self, first: usize, end: usize, ranges: Ranges) {
+        if ranges.least.simd_gt(f32x4::splat(self.threshold)).all() {
             return;
         }
-        self.found.push((position as u32, range));
+        let (least, most) = (ranges.least.to_array(), ranges.most.to_array());
+        for lane in 0..ABREAST.min(end - first) {
+            let range = Range { least: least[lane], most: most[lane] };
+            self.take_in((first + lane) as u32, range);
+        }
+    }
+
+    fn take_in(&mut self, position: u32, range: Range) {
+        if !self.admits(range.least) {
+            return;
+        }
+        self.found.push((position, range));
         if self.found.len() >= self.limit {
             self.prune();
         }
@@ -93,7 +113,7 @@ impl SharedShortlist {
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         all.threshold = all.threshold.min(part.threshold);
         for (position, range) in part.found {
-            all.offer(position as usize, range);
+            all.take_in(position, range);
         }
         self.threshold.fetch_min(all.threshold.max(0.0).to_bits(), Ordering::Relaxed);
     }

@@ -1,0 +1,153 @@
+//! Neighbours in the list of long-term engrams, coded beside their mean.
+
+use wide::f32x4;
+
+use super::{
+    super::vectors::{Vectors, mean},
+    byte_codes::{ABREAST, BLOCK, CodedAbreast, CodedQuery, Ranges, UNDERFLOW, encode, rounding},
+};
+use crate::{
+    id::Slot,
+    store::number::{Number, Wide},
+};
+
+/// The codes of some vectors.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Chunk {
+    /// What is coded is how vectors differ from this: what they have in common needs no precision.
+    centre: Vec<f32>,
+    /// The codes of each vector, padded, with room for as many vectors as are compared abreast.
+    codes: Vec<u8>,
+    coded: Vec<CodedAbreast>,
+    len: usize,
+    /// The least and the greatest distance from the centre.
+    distances: [f32; 2],
+    /// How many vectors the centre was chosen for, and how many were coded beside it since.
+    chosen_for: usize,
+    since: usize,
+}
+
+impl Chunk {
+    /// How many vectors it has.
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Codes the vector at a place, which may be the first one that is vacant.
+    pub(super) fn code<N: Number>(
+        &mut self,
+        vectors: &Vectors<N>,
+        at: usize,
+        slot: impl Fn(usize) -> Slot,
+    ) {
+        self.resize(self.len.max(at + 1), vectors.dim);
+        self.since += 1;
+        // Each vector is coded anew once for about every one that comes, and the centre stays near the mean.
+        if self.since > self.chosen_for {
+            self.code_all(vectors, self.len, slot);
+        } else {
+            self.encode(N::widen(vectors.get(slot(at)), &mut Vec::new()), at);
+        }
+    }
+
+    /// Chooses the centre and codes all `len` vectors, at least one.
+    pub(super) fn code_all<N: Number>(
+        &mut self,
+        vectors: &Vectors<N>,
+        len: usize,
+        slot: impl Fn(usize) -> Slot,
+    ) {
+        self.resize(len, vectors.dim);
+        let mean = mean(len, vectors.dim, |at| vectors.get(slot(at)));
+        let single = |number: f64| Some(number as f32).filter(|number| number.is_finite());
+        self.centre = mean.into_iter().map(|number| single(number).unwrap_or(0.0)).collect();
+        (self.chosen_for, self.since) = (len, 0);
+        self.distances = [f32::INFINITY, 0.0];
+        let mut buffer = Vec::new();
+        for at in 0..len {
+            self.encode(N::widen(vectors.get(slot(at)), &mut buffer), at);
+        }
+    }
+
+    fn encode<W: Wide>(&mut self, vector: &[W], at: usize) {
+        let stride = self.centre.len().next_multiple_of(BLOCK);
+        let coded = encode(vector, &self.centre, &mut self.codes[at * stride..][..stride]);
+        self.coded[at / ABREAST].set(at % ABREAST, coded);
+        let ([least, most], distance) = (self.distances, coded.distance());
+        self.distances = [least.min(distance[0]), most.max(distance[1])];
+    }
+
+    /// Drops the vectors beyond `len`, or makes room for more.
+    pub(super) fn resize(&mut self, len: usize, dim: usize) {
+        let blocks = len.div_ceil(ABREAST);
+        self.coded.resize(blocks, CodedAbreast::default());
+        self.codes.resize(blocks * ABREAST * dim.next_multiple_of(BLOCK), 0);
+        self.len = len;
+    }
+
+    /// Tells `each` how far vectors are from a query, by the first one's index of those abreast.
+    pub(super) fn compare<W: Wide>(
+        &self,
+        query: &[W],
+        coded: &mut CodedQuery,
+        each: impl FnMut(usize, Ranges),
+    ) {
+        coded.encode(query, &self.centre);
+        coded.ranges(&self.codes, &self.coded, each);
+    }
+
+    /// How far vectors are from the nearest of several, or by `below` nearer than that, in place of what is in
+    /// `pooled`.
+    pub(super) fn pool<W: Wide>(
+        &self,
+        queries: &[W],
+        below: f32,
+        coded: &mut CodedQuery,
+        pooled: &mut Vec<Ranges>,
+    ) {
+        let farthest = f32x4::splat(f32::INFINITY);
+        pooled.clear();
+        pooled.resize(self.coded.len(), Ranges { least: farthest, most: farthest });
+        for query in queries.chunks_exact(self.centre.len()) {
+            self.compare(query, coded, |at, ranges| {
+                let pooled = &mut pooled[at / ABREAST];
+                pooled.least = pooled.least.fast_min(ranges.least);
+                pooled.most = pooled.most.fast_min(ranges.most);
+            });
+        }
+        pooled.iter_mut().for_each(|ranges| ranges.least -= f32x4::splat(below));
+    }
+
+    /// What the squared distance from the nearest of some vectors is at least, by the triangle inequality.
+    pub(super) fn at_least(&self, queries: &[f32]) -> f32 {
+        let dim = self.centre.len();
+        let rounding = rounding(dim);
+        let [least, most] = self.distances.map(f64::from);
+        let of_query = |query: &[f32]| {
+            let [squared] = f32::squared_distances([query], &self.centre);
+            if !squared.is_finite() {
+                return 0.0;
+            }
+            // With what rounding to single precision may have changed about the query.
+            let size = query.iter().fold(0.0, |size: f32, x| size.max(x.abs()));
+            let of_query = f64::from(size) * f64::from(f32::EPSILON) * (dim as f64).sqrt();
+            let off = squared.sqrt() * rounding + of_query + UNDERFLOW.sqrt();
+            let gap = (squared.sqrt() - off - most).max(least - squared.sqrt() - off).max(0.0);
+            (gap * gap * (1.0 - 4.0 * rounding) - UNDERFLOW).max(0.0)
+        };
+        queries.chunks_exact(dim).map(of_query).fold(f64::INFINITY, f64::min) as f32
+    }
+
+    /// How often a vector was coded since the centre was chosen.
+    #[cfg(test)]
+    pub(super) fn times_coded(&self) -> usize {
+        self.chosen_for + self.since
+    }
+
+    /// Bytes set aside.
+    pub(super) fn bytes(&self) -> usize {
+        self.codes.capacity()
+            + self.coded.capacity() * size_of::<CodedAbreast>()
+            + self.centre.capacity() * size_of::<f32>()
+    }
+}
