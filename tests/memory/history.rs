@@ -14,7 +14,7 @@ use burn::{
     tensor::Device,
 };
 use memoria::{
-    Engram, EngramId, EngramKind, LifespanGain, Memoria, MemoriaConfig, MemoriaError,
+    Engram, EngramId, EngramKind, LifespanGain, Memoria, MemoriaConfig, MemoriaError, Wiring,
     history::{Edge, Firing, History, HistoryEvent, RowHistory},
 };
 use rstest::rstest;

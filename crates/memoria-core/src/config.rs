@@ -60,7 +60,8 @@ pub enum Wiring {
     #[default]
     CoFiring,
     /// The working ones and, in place of every reminded one, a random engram of its kind: as many
-    /// connections, which say nothing. A control, to measure what the graph is worth.
+    /// connections, which say nothing. A control, to measure what the graph is worth. A history tells what
+    /// fired, not what is connected so.
     Random,
 }
 
