@@ -1,7 +1,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use burn::{
-    module::Module,
+    module::{Module, ModuleVisitor, Param},
     nn::{
         Embedding, EmbeddingConfig, Initializer, LayerNorm, LayerNormConfig, Linear, LinearConfig,
         attention::generate_autoregressive_mask,
@@ -54,6 +54,15 @@ pub struct DecoderConfig {
     pub segment_length: usize,
     /// The run's seed.
     pub seed: u64,
+}
+
+/// Draws parameters, which Burn does when they are first used.
+struct Draw;
+
+impl ModuleVisitor for Draw {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        param.val();
+    }
 }
 
 /// Held while a model's parameters are drawn.
@@ -154,8 +163,7 @@ impl DecoderConfig {
             causal: self.model.causal,
             memory,
         };
-        // Burn draws parameters when they are first used: now.
-        let _ = decoder.clone();
+        decoder.visit(&mut Draw);
         Ok(decoder)
     }
 }
@@ -309,6 +317,20 @@ mod tests {
             let difference: f32 = first.iter().zip(&second).map(|(a, b)| (a - b).abs()).sum();
             assert_eq!(difference < 1e-4, same, "{context:?}, causal {causal}: {difference}");
         }
+    }
+
+    #[test]
+    fn a_seed_makes_a_model() {
+        let device = Device::flex();
+        let document = document(&[[1, 2, 3, 4], [5, 6, 0, 1]]);
+        let logits = |seed| {
+            let config = DecoderConfig { seed, ..config(ContextName::Memoria, false) };
+            let decoder = config.init(&device).unwrap();
+            device.seed(99);
+            logits(&decoder, std::slice::from_ref(&document), &device)
+        };
+        assert_eq!(logits(1), logits(1));
+        assert_ne!(logits(1), logits(2));
     }
 
     #[test]
