@@ -24,7 +24,7 @@ impl FiringLog {
         ensure(participations == records.len(), Invariant::FiringList, || {
             format!("{participations} lists for {} entries", records.len())
         })?;
-        self.verify_firings(&is_long_term, records)?;
+        self.verify_firings(is_long_term, records)?;
         self.verify_hubs(living, records)?;
         self.verify_lists(living, records)?;
         ensure(self.workspace.is_clear(), Invariant::Scratch, || {
