@@ -351,11 +351,11 @@ impl<B: Backend> Memoria<B> {
     ) -> Result<Recall<B>, MemoriaError> {
         let [batch, count, dim] = self.check_data("query", &query)?;
         let absent = Absent::among(batch, absent)?;
+        check_query_size([batch, count, dim], query.dtype())?;
         if count == 0 || self.store.is_none() {
             self.settle()?;
             return Ok(Recall::nothing(batch));
         }
-        check_query_size([batch, count, dim], query.dtype())?;
         let vectors = B::float_reshape(B::float_detach(query), Shape::new([batch * count, dim]));
         let query = Some(GivenQuery { vectors, count });
         let found = self.search(&Asked { query, fires: false, absent })?;
