@@ -1,9 +1,13 @@
 //! Tests of trained models, with memories of their own.
 
 mod documents;
+mod last_seen;
 mod score;
 mod text;
 
 pub use documents::test_documents;
+pub use last_seen::LastSeen;
 pub use score::Score;
 pub use text::{TextMode, test_text};
+
+use crate::runs::rounded;

@@ -1,17 +1,15 @@
 use std::{sync::Arc, time::Instant};
 
-use burn::{
-    nn::loss::CrossEntropyLossConfig,
-    tensor::{Device, ElementConversion},
-};
+use burn::tensor::{Device, activation::log_softmax};
 use serde::{Deserialize, Serialize};
 
+use super::{last_seen::LastSeenLosses, rounded};
 use crate::{
     TaskError,
     data::{Split, Text},
-    model::Decoder,
-    runs::{Test, rounded},
-    training::Streams,
+    model::{ContextMemory, ContextName, Decoder},
+    runs::Test,
+    training::{Batch, Streams},
 };
 
 /// What a model has of the segments before.
@@ -24,6 +22,18 @@ pub enum TextMode {
     Carried,
     /// A memory that is emptied before every segment.
     Wiped,
+    /// In every row the memory of another row, which reads another part of the text.
+    Other,
+}
+
+impl TextMode {
+    /// The modes that a model of a context is tested in.
+    pub fn of(context: ContextName) -> &'static [Self] {
+        match context.has_past() {
+            true => &[Self::Carried, Self::Wiped, Self::Other],
+            false => &[Self::None],
+        }
+    }
 }
 
 /// Tests a model on the first steps of a text's test split, in so many rows and segments a step. `step` is called
@@ -40,9 +50,12 @@ pub fn test_text(
     device: &Device,
     mut step: impl FnMut(usize),
 ) -> Result<Test, TaskError> {
+    // A rotated memory is for one segment.
+    let segments = if mode == TextMode::Other { 1 } else { segments };
     let streams = Streams::new(text.clone(), Split::Test, rows, segments);
     let steps = steps.min(streams.steps());
     let mut memory = model.memory()?;
+    let mut last_seen = LastSeenLosses::new(text, &streams);
     let (mut loss, mut asked) = (0.0, 0usize);
     let started = Instant::now();
     for index in 0..steps {
@@ -50,12 +63,18 @@ pub fn test_text(
         if mode == TextMode::Wiped {
             batch.begins.fill((0..streams.rows()).collect());
         }
-        let logits = model.logits(&batch, &mut memory)?;
-        let count = batch.questions.len();
-        if count > 0 {
-            let mean = CrossEntropyLossConfig::new().init(device).forward(logits, batch.answers);
-            loss += mean.into_scalar::<f32>().elem::<f64>() * count as f64;
-            asked += count;
+        let losses = match mode {
+            TextMode::Other => {
+                let losses = losses(model, &batch, &mut memory.rotated()?)?;
+                model.logits(&batch, &mut memory)?;
+                losses
+            }
+            _ => losses(model, &batch, &mut memory)?,
+        };
+        asked += losses.len();
+        for (place, &of_token) in streams.places(index).into_iter().zip(&losses) {
+            loss += f64::from(of_token);
+            last_seen.add(place, f64::from(of_token));
         }
         step(index + 1);
     }
@@ -68,5 +87,21 @@ pub fn test_text(
         bits_per_byte: rounded(loss / std::f64::consts::LN_2 / bytes.max(1.0)),
         perplexity: rounded((loss / asked.max(1) as f64).exp()),
         tokens_per_second: rounded(asked as f64 / seconds.max(1e-9)),
+        last_seen: last_seen.finish(),
     })
+}
+
+/// The loss of each token that a batch asks for, in nats.
+fn losses(
+    model: &Decoder,
+    batch: &Batch,
+    memory: &mut ContextMemory,
+) -> Result<Vec<f32>, TaskError> {
+    let logits = model.logits(batch, memory)?;
+    if batch.questions.is_empty() {
+        return Ok(Vec::new());
+    }
+    let answers = batch.answers.clone().unsqueeze_dim(1);
+    let losses = log_softmax(logits, 1).gather(1, answers).neg();
+    Ok(losses.into_data().iter::<f32>().collect())
 }

@@ -9,6 +9,7 @@ use memoria_nn::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::blocks::KeyCache;
 use crate::config::MemoryConfig;
 
 /// What a model knows of earlier segments.
@@ -29,6 +30,10 @@ pub enum ContextName {
     WorkingOnly,
     /// Nothing: the transformer alone.
     None,
+    /// In every block the keys of the segment before, as Transformer-XL has them; no memory.
+    Cache,
+    /// The same, and a memory that learns what to be reminded of behind it.
+    CacheMemoria,
 }
 
 /// The part of a model that goes from segment to segment, between its blocks.
@@ -42,6 +47,8 @@ pub struct Context {
 pub struct ContextMemory {
     memory: Option<MemoriaState>,
     reminded: usize,
+    /// Of the blocks below the memory, and of those above.
+    pub(super) caches: [KeyCache; 2],
 }
 
 /// Hidden states `[rows, length, width]`, and which of them are padding `[rows, length]`.
@@ -61,7 +68,7 @@ impl ContextName {
     pub fn memory(self, config: &MemoryConfig, seed: u64) -> Option<MemoriaStateConfig> {
         let state = config.state(seed);
         match self {
-            Self::Memoria | Self::Paper => Some(state),
+            Self::Memoria | Self::Paper | Self::CacheMemoria => Some(state),
             Self::NoWindow => Some(state.with_bptt(0)),
             Self::WorkingOnly => {
                 let memoria = MemoriaConfig {
@@ -71,8 +78,18 @@ impl ContextName {
                 };
                 Some(MemoriaStateConfig { memoria, ..state })
             }
-            Self::None => None,
+            Self::None | Self::Cache => None,
         }
+    }
+
+    /// Whether every block attends to the segment before.
+    pub fn has_cache(self) -> bool {
+        matches!(self, Self::Cache | Self::CacheMemoria)
+    }
+
+    /// Whether anything comes from earlier segments.
+    pub fn has_past(self) -> bool {
+        self != Self::None
     }
 }
 
@@ -123,12 +140,28 @@ impl ContextMemory {
     /// As [`MemoriaStateConfig::init`].
     pub fn new(config: Option<&MemoriaStateConfig>) -> Result<Self, MemoriaError> {
         let memory = config.map(MemoriaStateConfig::init).transpose()?;
-        Ok(Self { memory, reminded: 0 })
+        Ok(Self { memory, reminded: 0, caches: Default::default() })
     }
 
-    /// One that was restored.
+    /// One that was restored; a cache is empty until the next segment.
     pub(crate) fn of(memory: MemoriaState) -> Self {
-        Self { memory: Some(memory), reminded: 0 }
+        Self { memory: Some(memory), reminded: 0, caches: Default::default() }
+    }
+
+    /// A copy in which every row's part is that of the row after it, and the last one's the first one's: a control,
+    /// by which what a memory knows of its own document is told from what it knows of any.
+    ///
+    /// # Errors
+    ///
+    /// As [`MemoriaState::split`].
+    pub fn rotated(&self) -> Result<Self, MemoriaError> {
+        let mut copy = self.clone();
+        copy.caches = copy.caches.each_ref().map(KeyCache::rotated);
+        if let Some(memory) = copy.memory.as_mut().filter(|memory| memory.batch() > 1) {
+            let mut first = memory.split(&[0])?;
+            memory.merge(&mut first)?;
+        }
+        Ok(copy)
     }
 
     /// The memory, if there is one.

@@ -4,15 +4,18 @@ use burn::{
     module::{Module, ModuleVisitor, Param},
     nn::{
         Embedding, EmbeddingConfig, Initializer, LayerNorm, LayerNormConfig, Linear, LinearConfig,
-        attention::generate_autoregressive_mask,
-        transformer::{TransformerEncoder, TransformerEncoderConfig, TransformerEncoderInput},
+        transformer::TransformerEncoderConfig,
     },
-    tensor::{Bool, Device, Int, Tensor},
+    tensor::{Device, Int, Tensor},
 };
 use memoria_nn::{MemoriaLayerConfig, MemoriaStateConfig};
 use serde::{Deserialize, Serialize};
 
-use super::{Context, ContextMemory, ContextName, context::Segment};
+use super::{
+    Context, ContextMemory, ContextName,
+    blocks::{Blocks, Segments},
+    context::Segment,
+};
 use crate::{TaskError, config::MemoryConfig, error::at_least, training::Batch};
 
 /// The transformer: table `model`.
@@ -73,13 +76,13 @@ static DRAWING: Mutex<()> = Mutex::new(());
 pub struct Decoder {
     tokens: Embedding,
     places: Embedding,
-    below: TransformerEncoder,
+    below: Blocks,
     context: Context,
-    above: TransformerEncoder,
+    above: Blocks,
     norm: LayerNorm,
     /// `None` if the output has the weights of the embeddings.
     output: Option<Linear>,
-    causal: bool,
+    cached: bool,
     #[module(skip)]
     memory: Option<MemoriaStateConfig>,
 }
@@ -137,17 +140,17 @@ impl DecoderConfig {
         // Burn has one generator for each backend.
         let _alone = DRAWING.lock().unwrap_or_else(PoisonError::into_inner);
         device.seed(self.seed);
-        let ModelConfig { width, heads, dropout, .. } = self.model;
+        let ModelConfig { width, heads, dropout, causal, .. } = self.model;
         let deviation = Initializer::Normal { mean: 0.0, std: self.model.embedding_deviation };
         let embedding = |count| {
             EmbeddingConfig::new(count, width).with_initializer(deviation.clone()).init(device)
         };
         let blocks = |count| {
             let feedforward = self.model.feedforward.unwrap_or(4 * width);
-            TransformerEncoderConfig::new(width, feedforward, heads, count)
+            let config = TransformerEncoderConfig::new(width, feedforward, heads, count)
                 .with_dropout(dropout)
-                .with_norm_first(true)
-                .init(device)
+                .with_norm_first(true);
+            Blocks::new(config.init(device), causal)
         };
         let memory = self.context.memory(&self.memory, self.seed);
         let layer = memory.as_ref().map(|_| self.layer());
@@ -160,7 +163,7 @@ impl DecoderConfig {
             above: blocks(self.model.blocks_above),
             norm: LayerNormConfig::new(width).init(device),
             output: (!self.model.tied).then(|| output.init(device)),
-            causal: self.model.causal,
+            cached: self.context.has_cache(),
             memory,
         };
         decoder.visit(&mut Draw);
@@ -224,17 +227,24 @@ impl Decoder {
         let tokens = batch.tokens.clone().reshape([segments * rows, length]);
         let mask_pad = batch.mask_pad.clone().map(|mask| mask.reshape([segments * rows, length]));
         let hidden = self.tokens.forward(tokens) + self.places.forward(places.unsqueeze());
-        let mut hidden = self.blocks(&self.below, hidden, mask_pad.clone());
+        let begins = &batch.begins;
+        let segmented = |hidden| Segments { hidden, mask_pad: mask_pad.clone(), begins };
+        let blocks =
+            |blocks: &Blocks, hidden, cache: usize, memory: &mut ContextMemory| match self.cached {
+                true => blocks.forward_cached(segmented(hidden), &mut memory.caches[cache]),
+                false => blocks.forward(segmented(hidden)),
+            };
+        let mut hidden = blocks(&self.below, hidden, 0, memory);
         if self.context.is_some() {
             let mut remembered = Vec::with_capacity(segments);
             for (index, hidden) in hidden.chunk(segments, 0).into_iter().enumerate() {
                 let mask_pad = mask_pad.clone().map(|mask| mask.narrow(0, index * rows, rows));
                 let segment = Segment { hidden, mask_pad };
-                remembered.push(self.context.forward(segment, &batch.begins[index], memory)?);
+                remembered.push(self.context.forward(segment, &begins[index], memory)?);
             }
             hidden = Tensor::cat(remembered, 0);
         }
-        let hidden = self.blocks(&self.above, hidden, mask_pad);
+        let hidden = blocks(&self.above, hidden, 1, memory);
         let [_, _, width] = hidden.dims();
         let asked =
             hidden.reshape([segments * rows * length, width]).select(0, batch.asked.clone());
@@ -243,24 +253,6 @@ impl Decoder {
             Some(output) => output.forward(asked),
             None => asked.matmul(self.tokens.weight.val().transpose()),
         })
-    }
-
-    fn blocks(
-        &self,
-        blocks: &TransformerEncoder,
-        hidden: Tensor<3>,
-        mask_pad: Option<Tensor<2, Bool>>,
-    ) -> Tensor<3> {
-        let [rows, length, _] = hidden.dims();
-        let device = hidden.device();
-        let mut input = TransformerEncoderInput::new(hidden);
-        if let Some(mask) = mask_pad {
-            input = input.mask_pad(mask);
-        }
-        if self.causal {
-            input = input.mask_attn(generate_autoregressive_mask(rows, length, &device));
-        }
-        blocks.forward(input)
     }
 }
 
@@ -308,6 +300,9 @@ mod tests {
             (ContextName::Memoria, true, false),
             (ContextName::WorkingOnly, false, true),
             (ContextName::WorkingOnly, true, false),
+            (ContextName::Cache, false, false),
+            (ContextName::Cache, true, false),
+            (ContextName::CacheMemoria, true, false),
         ] {
             let decoder = config(context, causal).init(&device).unwrap();
             let last = |tokens: &[[u32; 4]; 2]| {
@@ -336,21 +331,82 @@ mod tests {
     #[test]
     fn a_causal_model_sees_nothing_that_comes_after() {
         let device = Device::flex();
-        let decoder = config(ContextName::Memoria, true).init(&device).unwrap();
-        let [first, second] = [[[1, 2, 3, 4], [5, 6, 0, 1]], [[1, 2, 3, 4], [5, 6, 3, 2]]]
-            .map(|tokens| logits(&decoder, &[document(&tokens)], &device));
-        let same = 6 * 7;
-        for (a, b) in first[..same].iter().zip(&second[..same]) {
-            assert!((a - b).abs() < 1e-4);
+        for context in [ContextName::Memoria, ContextName::Cache, ContextName::CacheMemoria] {
+            let decoder = config(context, true).init(&device).unwrap();
+            let [first, second] = [[[1, 2, 3, 4], [5, 6, 0, 1]], [[1, 2, 3, 4], [5, 6, 3, 2]]]
+                .map(|tokens| logits(&decoder, &[document(&tokens)], &device));
+            let same = 6 * 7;
+            for (a, b) in first[..same].iter().zip(&second[..same]) {
+                assert!((a - b).abs() < 1e-4);
+            }
+            assert!(first[same..].iter().zip(&second[same..]).any(|(a, b)| (a - b).abs() > 1e-3));
         }
-        assert!(first[same..].iter().zip(&second[same..]).any(|(a, b)| (a - b).abs() > 1e-3));
+    }
+
+    /// A cache goes from step to step as from segment to segment, each row's to itself.
+    #[test]
+    fn steps_of_one_segment_are_those_of_several() {
+        let device = Device::flex();
+        for context in [ContextName::Cache, ContextName::CacheMemoria] {
+            let decoder = config(context, true).init(&device).unwrap();
+            let documents = [[[1, 2, 3, 4], [5, 6, 0, 1]], [[4, 3, 2, 1], [5, 6, 0, 1]]];
+            let whole = documents.map(|document_| document(&document_));
+            let together = logits(&decoder, &whole, &device);
+            let mut memory = decoder.memory().unwrap();
+            let mut apart = Vec::new();
+            for index in 0..2 {
+                let parts = documents.map(|document_| document(&document_[index..=index]));
+                let mut batch = Batch::of_documents(&parts, &device);
+                if index > 0 {
+                    batch.begins[0].clear();
+                }
+                let logits = decoder.logits(&batch, &mut memory).unwrap();
+                apart.extend(logits.into_data().try_to_vec::<f32>().unwrap());
+            }
+            assert_eq!(together.len(), apart.len());
+            for (a, b) in together.iter().zip(&apart) {
+                assert!((a - b).abs() < 1e-4, "{context:?}: {a} {b}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_rotated_memory_is_the_neighbours() {
+        let device = Device::flex();
+        for context in [ContextName::Memoria, ContextName::Cache, ContextName::CacheMemoria] {
+            let decoder = config(context, true).init(&device).unwrap();
+            let after = |documents: [[[u32; 4]; 1]; 2], rotate: bool| {
+                let documents = documents.map(|tokens| document(&tokens));
+                let batch = Batch::of_documents(&documents, &device);
+                let mut memory = decoder.memory().unwrap();
+                decoder.logits(&batch, &mut memory).unwrap();
+                let mut memory = if rotate { memory.rotated().unwrap() } else { memory };
+                let next = [document(&[[5, 6, 0, 1]]), document(&[[2, 2, 3, 1]])];
+                let mut next = Batch::of_documents(&next, &device);
+                next.begins[0].clear();
+                let logits = decoder.logits(&next, &mut memory).unwrap();
+                logits.into_data().try_to_vec::<f32>().unwrap()
+            };
+            let [first, second] = [[[1, 2, 3, 4]], [[4, 3, 2, 1]]];
+            let rotated = after([first, second], true);
+            let exchanged = after([second, first], false);
+            for (a, b) in rotated.iter().zip(&exchanged) {
+                assert!((a - b).abs() < 1e-4, "{context:?}: {a} {b}");
+            }
+            assert_ne!(rotated, after([first, second], false));
+        }
     }
 
     #[test]
     fn padding_and_neighbours_change_nothing() {
         let device = Device::flex();
-        for causal in [false, true] {
-            let decoder = config(ContextName::Memoria, causal).init(&device).unwrap();
+        for (context, causal) in [
+            (ContextName::Memoria, false),
+            (ContextName::Memoria, true),
+            (ContextName::Cache, false),
+            (ContextName::CacheMemoria, true),
+        ] {
+            let decoder = config(context, causal).init(&device).unwrap();
             let mut short = document(&[[1, 2, 3, 4], [5, 6, 0, 1]]);
             short.segments[1].tokens.truncate(2);
             short.segments[1].questions.truncate(2);

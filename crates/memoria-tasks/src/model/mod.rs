@@ -1,5 +1,6 @@
 //! One decoder-only transformer, in which only the context differs: what it knows of earlier segments.
 
+mod blocks;
 mod context;
 mod decoder;
 

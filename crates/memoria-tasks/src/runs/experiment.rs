@@ -270,13 +270,15 @@ impl Experiment {
                 write_json(&folder.join("distances.json"), &distances)?;
             }
             Shared::Text(text) => {
-                let modes = match context {
-                    ContextName::None => &[TextMode::None][..],
-                    _ => &[TextMode::Carried, TextMode::Wiped],
-                };
-                for &mode in modes {
+                for &mode in TextMode::of(context) {
                     let bar = bar(&format!("{label}, {mode:?}"), *documents);
-                    let sizes = [*batch, self.config.training.segments, *documents];
+                    let segments = self.config.training.segments;
+                    // As much of the text in every mode.
+                    let documents = match mode {
+                        TextMode::Other => *documents * segments,
+                        _ => *documents,
+                    };
+                    let sizes = [*batch, segments, documents];
                     let step = |done: usize| bar.set_position(done as u64);
                     let tested = test_text(model, text, mode, sizes, &self.device, step);
                     bar.finish_and_clear();

@@ -2,7 +2,13 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{TaskError, config::TaskName, evaluation::TextMode, files, model::ContextName};
+use crate::{
+    TaskError,
+    config::TaskName,
+    evaluation::{LastSeen, TextMode},
+    files,
+    model::ContextName,
+};
 
 /// `results.json`: what came of runs of one task.
 ///
@@ -18,7 +24,7 @@ use crate::{TaskError, config::TaskName, evaluation::TextMode, files, model::Con
 /// |---|---|
 /// | tasks with questions | `length`: how many times as long as trained the documents were; `stored`, `reminded`: engrams that a document held at its end, and was reminded of in its last segment, on average; `accuracy`: share of right answers, of `sort` of right tokens, 0 to 1 |
 /// | `classify` | `accuracy`: share of documents; `macro_f1`: mean of the classes' F1 |
-/// | `lm` | `mode`: `none` of a model without memory, `carried`, or `wiped` before every segment; `bits_per_byte`; `perplexity` by token; `tokens_per_second` |
+/// | `lm` | `mode`: `none` of a model without memory, `carried`, `wiped` before every segment, or `other`: another row's memory; `bits_per_byte`; `perplexity` by token; `tokens_per_second`; `last_seen`: `bits_per_token` of words by the `segments` since they were last seen, and how many `tokens` these are |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Results {
     /// Which task.
@@ -51,9 +57,24 @@ pub struct RunResult {
 #[serde(untagged)]
 #[allow(missing_docs, reason = "in the table above")]
 pub enum Test {
-    Questions { length: u32, stored: usize, reminded: usize, accuracy: f64 },
-    Text { mode: TextMode, bits_per_byte: f64, perplexity: f64, tokens_per_second: f64 },
-    Classes { accuracy: f64, macro_f1: f64 },
+    Questions {
+        length: u32,
+        stored: usize,
+        reminded: usize,
+        accuracy: f64,
+    },
+    Text {
+        mode: TextMode,
+        bits_per_byte: f64,
+        perplexity: f64,
+        tokens_per_second: f64,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        last_seen: Vec<LastSeen>,
+    },
+    Classes {
+        accuracy: f64,
+        macro_f1: f64,
+    },
 }
 
 impl Results {

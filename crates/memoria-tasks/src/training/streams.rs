@@ -83,14 +83,11 @@ impl Streams {
     pub fn step(&self, step: usize, rows: Range<usize>, device: &Device) -> Batch {
         let tokens = self.text.split(self.split);
         let mut builder = Builder::new(rows.len(), self.text.segment_length());
-        let last = self.rows.iter().map(Vec::len).max().unwrap_or(0);
-        for index in step * self.segments..((step + 1) * self.segments).min(last) {
+        for index in self.indices(step) {
             builder.segment();
             for (row, segments) in self.rows[rows.clone()].iter().enumerate() {
                 let Some((range, begins)) = segments.get(index) else { continue };
-                let document = tokens.document(range.start);
-                let with_next = range.start..document.end.min(range.end + 1);
-                let with_next = tokens.tokens(with_next);
+                let with_next = tokens.tokens(range.start..self.asked(range).end);
                 builder.tokens(row, *begins, &with_next[..range.len()]);
                 for (at, &next) in with_next[1..].iter().enumerate() {
                     builder.ask(row, at, &[next], None);
@@ -98,6 +95,30 @@ impl Streams {
             }
         }
         builder.build(device)
+    }
+
+    /// Of every token that a step asks for, in the order of its questions, its place in the text.
+    pub fn places(&self, step: usize) -> Vec<usize> {
+        let segments = |index| self.rows.iter().filter_map(move |row| row.get(index));
+        self.indices(step).flat_map(segments).flat_map(|(range, _)| self.asked(range)).collect()
+    }
+
+    /// Of a row, the segments in order: their tokens' places, and whether a document begins with them.
+    pub fn segments(&self, row: usize) -> &[(Range<usize>, bool)] {
+        &self.rows[row]
+    }
+
+    /// Which of a row's segments a step has.
+    fn indices(&self, step: usize) -> Range<usize> {
+        let last = self.rows.iter().map(Vec::len).max().unwrap_or(0);
+        (step * self.segments).min(last)..((step + 1) * self.segments).min(last)
+    }
+
+    /// The places of the tokens that a segment asks for: those after its first, and the one that follows it in
+    /// its document.
+    fn asked(&self, segment: &Range<usize>) -> Range<usize> {
+        let document = self.text.split(self.split).document(segment.start);
+        segment.start + 1..document.end.min(segment.end + 1)
     }
 }
 

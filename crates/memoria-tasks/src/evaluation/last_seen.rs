@@ -1,0 +1,190 @@
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::rounded;
+use crate::{
+    data::{Split, Text},
+    training::Streams,
+};
+
+/// How well a text's words are foreseen that were last seen so many segments ago.
+///
+/// The mean over a text hides what a memory is for: most of a text follows from what stands just before it. A word
+/// is a run of letters, where tokens are bytes; otherwise it is a token with a letter in it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LastSeen {
+    /// `0`: in the same segment; `1-10`, `11-100`, `101-1000`, `1001-`: segments ago; `never` in what the row read
+    /// of its document.
+    pub segments: String,
+    /// Tokens of such words.
+    pub tokens: usize,
+    /// Their mean loss.
+    pub bits_per_token: f64,
+}
+
+/// Upper ends of the classes, then those beyond, then those never seen.
+const CLASSES: [(&str, u32); 6] = [
+    ("0", 0),
+    ("1-10", 10),
+    ("11-100", 100),
+    ("101-1000", 1000),
+    ("1001-", u32::MAX - 1),
+    ("never", u32::MAX),
+];
+
+/// Sums of losses, by when a token's word was last seen.
+pub(super) struct LastSeenLosses {
+    /// By place in the text, the class; [`CLASSES`]' length for what is no word.
+    classes: Vec<u8>,
+    losses: [(f64, usize); CLASSES.len()],
+}
+
+impl LastSeenLosses {
+    pub(super) fn new(text: &Text, streams: &Streams) -> Self {
+        let mut classes = vec![CLASSES.len() as u8; text.split(Split::Test).len()];
+        for row in 0..streams.rows() {
+            classify(text, streams.segments(row), &mut classes);
+        }
+        Self { classes, losses: Default::default() }
+    }
+
+    /// The loss of the token at a place, in nats.
+    pub(super) fn add(&mut self, place: usize, loss: f64) {
+        if let Some((sum, count)) = self.losses.get_mut(usize::from(self.classes[place])) {
+            *sum += loss;
+            *count += 1;
+        }
+    }
+
+    pub(super) fn finish(self) -> Vec<LastSeen> {
+        let of_class = |((name, _), (sum, tokens)): (&(&str, u32), (f64, usize))| LastSeen {
+            segments: (*name).into(),
+            tokens,
+            bits_per_token: rounded(sum / std::f64::consts::LN_2 / tokens as f64),
+        };
+        CLASSES
+            .iter()
+            .zip(self.losses)
+            .filter(|(_, (_, tokens))| *tokens > 0)
+            .map(of_class)
+            .collect()
+    }
+}
+
+/// Writes the class of every token of a row's words.
+fn classify(text: &Text, segments: &[(std::ops::Range<usize>, bool)], classes: &mut [u8]) {
+    let split = text.split(Split::Test);
+    let mut seen: HashMap<Vec<u32>, u32> = HashMap::new();
+    // Of the word that is being read: its tokens, the places of these, and the segment it began in.
+    let mut word: (Vec<u32>, Vec<usize>, u32) = Default::default();
+    let mut end =
+        |word: &mut (Vec<u32>, Vec<usize>, u32), seen: &mut HashMap<Vec<u32>, u32>, now: u32| {
+            let (tokens, places, begun) = std::mem::take(word);
+            if tokens.is_empty() {
+                return;
+            }
+            let ago = seen.insert(tokens, now).map_or(u32::MAX, |last| begun.saturating_sub(last));
+            let class = CLASSES.iter().position(|&(_, most)| ago <= most).unwrap_or(CLASSES.len());
+            places.iter().for_each(|&place| classes[place] = class as u8);
+        };
+    for (index, (range, begins)) in (0..).zip(segments) {
+        if *begins {
+            end(&mut word, &mut seen, index);
+            seen.clear();
+        }
+        for (place, token) in range.clone().zip(split.tokens(range.clone())) {
+            let kind = Kind::of(text.word(token));
+            if kind != Kind::Letter {
+                end(&mut word, &mut seen, index);
+            }
+            if kind != Kind::Other {
+                if word.0.is_empty() {
+                    word.2 = index;
+                }
+                word.0.push(token);
+                word.1.push(place);
+            }
+            if kind == Kind::Word {
+                end(&mut word, &mut seen, index);
+            }
+        }
+    }
+    end(&mut word, &mut seen, segments.len() as u32);
+}
+
+/// What a token is of a word.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Letter,
+    Word,
+    Other,
+}
+
+impl Kind {
+    fn of(token: &str) -> Self {
+        let mut letters = token.chars();
+        match (letters.next(), letters.next()) {
+            (Some(letter), None) if letter.is_alphabetic() => Self::Letter,
+            (Some(_), Some(_))
+                if !token.starts_with('<') && token.contains(char::is_alphabetic) =>
+            {
+                Self::Word
+            }
+            _ => Self::Other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::data::TextSplit;
+
+    /// A text of bytes, in segments of four.
+    fn text(documents: &[&str]) -> Arc<Text> {
+        let words = (0u8..128).map(|byte| char::from(byte).into()).collect();
+        let mut split = TextSplit::default();
+        for document in documents {
+            split.push(document.bytes().map(u32::from), document.len());
+        }
+        Arc::new(Text::new(words, 4, [TextSplit::default(), TextSplit::default(), split]))
+    }
+
+    #[test]
+    fn words_are_told_apart_by_when_they_were_last_seen() {
+        // Segments: "ann ", "met ", "bob ", "ann ", "bob,", " bob"; then another document.
+        let text = text(&["ann met bob ann bob, bob", "ann"]);
+        let streams = Streams::new(text.clone(), Split::Test, 1, 2);
+        let losses = LastSeenLosses::new(&text, &streams);
+        let names = |range: std::ops::Range<usize>| -> Vec<&str> {
+            let name =
+                |&class: &u8| CLASSES.get(usize::from(class)).map_or("none", |(name, _)| *name);
+            losses.classes[range].iter().map(name).collect()
+        };
+        assert_eq!(names(0..4), ["never", "never", "never", "none"]);
+        assert_eq!(names(12..16), ["1-10", "1-10", "1-10", "none"], "three segments ago");
+        assert_eq!(names(16..20), ["1-10", "1-10", "1-10", "none"], "two segments ago");
+        assert_eq!(names(21..24), ["1-10"; 3], "the segment before");
+        assert_eq!(names(24..27), ["never"; 3], "of another document");
+    }
+
+    #[test]
+    fn a_loss_belongs_to_the_class_of_its_token() {
+        let text = text(&["a a b"]);
+        let streams = Streams::new(text.clone(), Split::Test, 1, 2);
+        assert_eq!(streams.places(0), [1, 2, 3, 4]);
+        let mut losses = LastSeenLosses::new(&text, &streams);
+        for place in 0..5 {
+            losses.add(place, (place + 1) as f64 * std::f64::consts::LN_2);
+        }
+        let found: Vec<_> = losses
+            .finish()
+            .into_iter()
+            .map(|class| (class.segments, class.tokens, class.bits_per_token))
+            .collect();
+        assert_eq!(found, [("0".into(), 1, 3.0), ("never".into(), 2, 3.0)]);
+    }
+}
