@@ -1,3 +1,5 @@
+use std::time::Instant;
+
 use burn::tensor::{Device, Tensor};
 
 use super::Score;
@@ -9,6 +11,9 @@ use crate::{
     runs::{Test, rounded},
     training::Batch,
 };
+
+/// Places of a batch, at most: what a step computes at once takes some thousand bytes for each.
+const PLACES: usize = 1 << 14;
 
 /// Tests a model on documents so many times as long as those it was trained on; every batch begins with an empty
 /// memory. `step` is called with the documents that are done.
@@ -28,22 +33,35 @@ pub fn test_documents(
     let there = task.documents(Split::Test).unwrap_or(usize::MAX);
     let count = config.documents.min(there);
     let mut score = Score::default();
-    let [mut stored, mut reminded] = [0; 2];
+    let [mut stored, mut reminded, mut places] = [0; 3];
+    let (mut bytes, mut seconds) = (0, 0.0);
     for first in (0..count).step_by(config.batch) {
         let numbers = first..count.min(first + config.batch);
         let id = |index| DocumentId::new(Split::Test, seed, index as u64).longer(longer);
         let documents: Vec<Document> =
             numbers.clone().map(|index| task.document(id(index))).collect::<Result<_, _>>()?;
-        let batch = Batch::of_documents(&documents, device);
         let tested = model.memory_config().map(|trained| config.memory(trained));
         let memory = &mut ContextMemory::new(tested.as_ref())?;
-        let logits = model.logits(&batch, memory)?;
-        match task.measure() {
-            Measure::Documents => by_document(&batch, logits, &mut score),
-            measure => score.count(measure, &batch.questions, &pairs(&batch, logits)),
+        let mut by_document = vec![(Vec::new(), None); documents.len()];
+        let started = Instant::now();
+        for batch in Batch::parts(&documents, PLACES, device) {
+            let logits = model.logits(&batch, memory)?;
+            match task.measure() {
+                Measure::Documents => add_up(&batch, logits, &mut by_document),
+                measure => score.count(measure, &batch.questions, &pairs(&batch, logits)),
+            }
+            places += batch.tokens.dims().iter().product::<usize>();
+        }
+        seconds += started.elapsed().as_secs_f64();
+        for (sum, right) in by_document {
+            let chosen = (0..sum.len()).max_by(|&a: &usize, &b| f32::total_cmp(&sum[a], &sum[b]));
+            if let (Some(chosen), Some(right)) = (chosen, right) {
+                score.class([chosen as i64, right]);
+            }
         }
         stored += memory.stored()? * numbers.len();
         reminded += memory.reminded() * numbers.len();
+        bytes += memory.bytes();
         step(numbers.end);
     }
     let mean = |sum: usize| (sum + count / 2) / count.max(1);
@@ -55,6 +73,8 @@ pub fn test_documents(
             stored: mean(stored),
             reminded: mean(reminded),
             accuracy,
+            bytes: bytes / count.max(1) as u64,
+            ms_per_token: rounded(1e3 * seconds / places.max(1) as f64),
         },
     };
     Ok((test, score))
@@ -67,23 +87,17 @@ fn pairs(batch: &Batch, logits: Tensor<2>) -> Vec<[i64; 2]> {
     chosen.iter::<i64>().zip(right.iter::<i64>()).map(|(chosen, right)| [chosen, right]).collect()
 }
 
-/// Adds up the logits of each document's questions.
-fn by_document(batch: &Batch, logits: Tensor<2>, score: &mut Score) {
+/// Adds the logits of each document's questions to what they came to, with the answer.
+fn add_up(batch: &Batch, logits: Tensor<2>, sums: &mut [(Vec<f32>, Option<i64>)]) {
     let [_, vocabulary] = logits.dims();
     let logits: Vec<f32> = logits.into_data().iter::<f32>().collect();
     let answers: Vec<i64> = batch.answers.to_data().iter::<i64>().collect();
-    let mut sums = vec![(vec![0.0; vocabulary], None); batch.rows()];
     for ((question, logits), answer) in
         batch.questions.iter().zip(logits.chunks(vocabulary)).zip(answers)
     {
         let (sum, right) = &mut sums[question.row];
+        sum.resize(vocabulary, 0.0);
         sum.iter_mut().zip(logits).for_each(|(sum, logit)| *sum += logit);
         *right = Some(answer);
-    }
-    for (sum, right) in sums {
-        let chosen = (0..vocabulary).max_by(|&a, &b| sum[a].total_cmp(&sum[b]));
-        if let (Some(chosen), Some(right)) = (chosen, right) {
-            score.class([chosen as i64, right]);
-        }
     }
 }

@@ -194,6 +194,14 @@ impl ContextMemory {
         Ok((sum + rows / 2) / rows)
     }
 
+    /// Bytes that the memory takes: vectors and bookkeeping.
+    pub fn bytes(&mut self) -> u64 {
+        self.memory.as_mut().map_or(0, |memory| {
+            let used = memory.memoria().memory_use();
+            used.vectors + used.bookkeeping
+        })
+    }
+
     /// Engrams that a row was reminded of in the last segment, on average, rounded.
     pub fn reminded(&self) -> usize {
         self.reminded

@@ -143,7 +143,14 @@ mod tests {
             seed: seed as u64,
             parameters: 10,
             seconds: 2.0,
-            tests: vec![Test::Questions { length: 4, stored: 14, reminded: 4, accuracy }],
+            tests: vec![Test::Questions {
+                length: 4,
+                stored: 14,
+                reminded: 4,
+                accuracy,
+                bytes: 0,
+                ms_per_token: 0.0,
+            }],
         };
         let runs = accuracies.iter().enumerate().map(run).collect();
         Results { task, command: "memoria".into(), version: "0".into(), runs }

@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 
 use crate::data::Document;
@@ -114,11 +116,27 @@ impl Builder {
 impl Batch {
     /// A row a document, all of them from the first segment on. Shorter ones end in padding.
     pub fn of_documents(documents: &[Document], device: &Device) -> Self {
-        let segments = documents.iter().map(|document| document.segments.len()).max().unwrap_or(0);
-        let all = documents.iter().flat_map(|document| &document.segments);
-        let length = all.map(|segment| segment.tokens.len()).max().unwrap_or(0).max(1);
-        let mut builder = Builder::new(documents.len(), length);
-        for index in 0..segments {
+        Self::of_segments(documents, 0..longest(documents), device)
+    }
+
+    /// Documents in batches of so many places at most, or of one segment: long ones need not be held whole. A
+    /// memory goes from each to the next.
+    pub fn parts<'a>(
+        documents: &'a [Document],
+        places: usize,
+        device: &'a Device,
+    ) -> impl Iterator<Item = Self> + 'a {
+        let longest = longest(documents);
+        let segments = (places / (documents.len() * length(documents)).max(1)).max(1);
+        (0..longest).step_by(segments).map(move |first| {
+            Self::of_segments(documents, first..longest.min(first + segments), device)
+        })
+    }
+
+    /// Some of the documents' segments.
+    fn of_segments(documents: &[Document], segments: Range<usize>, device: &Device) -> Self {
+        let mut builder = Builder::new(documents.len(), length(documents));
+        for index in segments {
             builder.segment();
             for (row, document) in documents.iter().enumerate() {
                 let Some(segment) = document.segments.get(index) else { continue };
@@ -140,6 +158,17 @@ impl Batch {
     pub fn begins_anew(&self) -> bool {
         self.begins.first().is_none_or(|begins| begins.len() == self.rows())
     }
+}
+
+/// Segments of the longest document.
+fn longest(documents: &[Document]) -> usize {
+    documents.iter().map(|document| document.segments.len()).max().unwrap_or(0)
+}
+
+/// Tokens of the longest segment.
+fn length(documents: &[Document]) -> usize {
+    let all = documents.iter().flat_map(|document| &document.segments);
+    all.map(|segment| segment.tokens.len()).max().unwrap_or(0).max(1)
 }
 
 #[cfg(test)]
@@ -176,5 +205,26 @@ mod tests {
         let asked: Vec<i64> = batch.asked.to_data().iter::<i64>().collect();
         assert_eq!(asked, [3, 6, 7]);
         assert_eq!(batch.questions[1], Asked { row: 0, tokens: 2, distance: Some(1) });
+    }
+
+    #[test]
+    fn parts_of_documents_are_the_documents() {
+        let segment = |token: u32| Segment {
+            tokens: vec![token; 3],
+            questions: vec![Question { at: 2, answer: vec![token], told: Some(0) }],
+        };
+        let documents =
+            [5, 3].map(|count| Document { segments: (0..count).map(segment).collect() });
+        let device = Device::flex();
+        let whole = Batch::of_documents(&documents, &device);
+        for (places, parts) in [(1, 5), (12, 3), (1000, 1)] {
+            let all: Vec<Batch> = Batch::parts(&documents, places, &device).collect();
+            assert_eq!(all.len(), parts);
+            let tokens = Tensor::cat(all.iter().map(|part| part.tokens.clone()).collect(), 0);
+            assert_eq!(tokens.into_data(), whole.tokens.to_data());
+            assert!(all[0].begins_anew() && !all[1..].iter().any(Batch::begins_anew));
+            let questions: Vec<Asked> = all.into_iter().flat_map(|part| part.questions).collect();
+            assert_eq!(questions, whole.questions);
+        }
     }
 }
