@@ -76,7 +76,7 @@ impl Blocks {
                 Some(first) if first.dims() == [rows, length, width] => first.clone(),
                 _ => Tensor::zeros([rows, length, width], &hidden.device()),
             };
-            let before = Tensor::cat(vec![first, given.clone().narrow(0, 0, all - rows)], 0);
+            let before = Tensor::cat(vec![first, given.clone()], 0).narrow(0, 0, all);
             kept.push(given.narrow(0, all - rows, rows));
             hidden = forward_block(block, hidden, before, mask.clone());
         }
@@ -114,7 +114,7 @@ impl Blocks {
             let none = |count: usize| Tensor::<2, Bool>::full([count, length], false, &device);
             let first = cache.mask_pad.clone().filter(|_| cached).unwrap_or_else(|| none(rows));
             let present = segments.mask_pad.clone().unwrap_or_else(|| none(all));
-            let shifted = Tensor::cat(vec![first, present.clone().narrow(0, 0, all - rows)], 0);
+            let shifted = Tensor::cat(vec![first, present.clone()], 0).narrow(0, 0, all);
             before = before.bool_or(shifted.unsqueeze_dim::<3>(1).expand(whole));
             own = own.bool_or(present.unsqueeze_dim::<3>(1).expand(whole));
         }
