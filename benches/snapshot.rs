@@ -82,11 +82,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     if options.quick || !options.bench {
         (options.engrams, options.dim, options.times) = (vec![1_000, 3_000], 32, 1);
     }
-    let folder = options.folder.clone().unwrap_or_else(std::env::temp_dir);
-    let file = folder.join(format!("memoria-bench-{}.memoria", std::process::id()));
-    let measured = measure(&options, &file);
-    fs::remove_file(file)?;
-    measured
+    let folder = match &options.folder {
+        Some(folder) => tempfile::tempdir_in(folder),
+        None => tempfile::tempdir(),
+    }?;
+    measure(&options, &folder.path().join("bench.memoria"))
 }
 
 /// Fills a row, and prints a measurement at each size.

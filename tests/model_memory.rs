@@ -282,7 +282,8 @@ fn a_restored_memory_trains_on() {
     for segment in 0..4 {
         gpt2.forward(&input(segment), Some(&mut memory)).unwrap();
     }
-    let path = file("trained");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("trained.memoria");
     memory.save(&path).unwrap();
     memory.detach();
     // The abstractor reads what is restored, so that it learns as if nothing had happened.
@@ -296,17 +297,12 @@ fn a_restored_memory_trains_on() {
         (bits(output.logits.into_data()), bits(gradient.into_data()))
     };
     let mut loaded = ModelMemory::load(&path, &device).unwrap();
-    fs::remove_file(&path).unwrap();
     assert_eq!(loaded.memoria().bptt(), 2);
     assert_eq!(learned(&mut loaded), learned(&mut memory));
     // Rows that come and go end the window, too.
     let mut rest = memory.split(&[1]).unwrap();
     memory.merge(&mut rest).unwrap();
     learned(&mut memory);
-}
-
-fn file(name: &str) -> PathBuf {
-    std::env::temp_dir().join(format!("memoria-model-{}-{name}.memoria", std::process::id()))
 }
 
 #[test]
@@ -329,8 +325,9 @@ fn what_is_something_else_is_refused_by_name() {
     let newer = state.attribute("model_memory", 3u32.to_le_bytes()).to_bytes().unwrap();
     let text = "this memory of a model is of version 3, this library reads versions up to 2";
     assert_eq!(try_memory(&newer).unwrap_err().to_string(), text);
-    let path = file("nowhere");
-    assert!(matches!(ModelMemory::load(&path, &device), Err(MemoriaError::Io { .. })));
+    let folder = tempfile::tempdir().unwrap();
+    let nowhere = folder.path().join("nowhere");
+    assert!(matches!(ModelMemory::load(&nowhere, &device), Err(MemoriaError::Io { .. })));
 
     // A previous segment of version 1 that cannot be: too short, too long, or with flags that are none.
     let of_both_rows = SnapshotInfo::load(file_of(1)).unwrap().attributes;

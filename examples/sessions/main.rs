@@ -52,14 +52,11 @@ struct Options {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse();
-    let own = std::env::temp_dir().join(format!("memoria-sessions-{}", std::process::id()));
-    let folder = options.folder.clone().unwrap_or_else(|| own.clone());
-    fs::create_dir_all(&folder)?;
-    let served = run(&options, &folder);
-    if options.folder.is_none() {
-        fs::remove_dir_all(own)?;
-    }
-    served?.print()
+    // Removed when it is dropped, at the end.
+    let own = tempfile::tempdir()?;
+    let folder = options.folder.as_deref().unwrap_or(own.path());
+    fs::create_dir_all(folder)?;
+    run(&options, folder)?.print()
 }
 
 /// What came of all rounds.

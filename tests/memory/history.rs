@@ -381,12 +381,6 @@ fn histories_follow_each_other() {
     }
 }
 
-fn folder(name: &str) -> PathBuf {
-    let folder = std::env::temp_dir().join(format!("memoria-{name}-{}", std::process::id()));
-    fs::create_dir_all(&folder).unwrap();
-    folder
-}
-
 fn lived() -> History {
     let story = story();
     let mut memory = Memoria::<Flex>::new(story.config).unwrap();
@@ -398,8 +392,8 @@ fn lived() -> History {
 
 #[test]
 fn a_file_holds_a_history() {
-    let (history, folder) = (lived(), folder("history"));
-    let path = folder.join("user.history");
+    let (history, folder) = (lived(), tempfile::tempdir().unwrap());
+    let path = folder.path().join("user.history");
     history.save(&path).unwrap();
     let loaded = History::load(&path).unwrap();
     for (a, b) in loaded.rows().zip(history.rows()) {
@@ -414,19 +408,18 @@ fn a_file_holds_a_history() {
         assert_eq!(History::read(&mut reader).unwrap().to_bytes(), history.to_bytes());
     }
     assert!(reader.is_empty());
-    assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "nothing else is left");
-    let missing = folder.join("nowhere").join("history");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left");
+    let missing = folder.path().join("nowhere").join("history");
     for error in [history.save(&missing).unwrap_err(), History::load(&missing).unwrap_err()] {
         assert!(error.to_string().contains(&missing.display().to_string()), "{error}");
         assert!(matches!(error, MemoriaError::Io { .. }));
     }
-    fs::remove_dir_all(folder).unwrap();
 }
 
 #[test]
 fn a_history_as_json_lines() {
-    let (history, folder) = (lived(), folder("history-lines"));
-    let path = folder.join("history.jsonl");
+    let (history, folder) = (lived(), tempfile::tempdir().unwrap());
+    let path = folder.path().join("history.jsonl");
     history.save_json_lines(&path).unwrap();
     let mut lines = Vec::new();
     for line in fs::read_to_string(&path).unwrap().lines() {
@@ -436,7 +429,6 @@ fn a_history_as_json_lines() {
     let expected = (0..).zip(history.rows());
     let expected = expected.flat_map(|(row, of_row)| of_row.events().map(move |e| (row, e)));
     assert!(lines.into_iter().eq(expected));
-    fs::remove_dir_all(folder).unwrap();
 }
 
 /// The file of each version of the format, beside what it tells.

@@ -23,7 +23,8 @@ use previous::check_model;
 /// use memoria_models::{Gpt2Config, MemoryConfig, ModelInput, ModelMemory};
 ///
 /// # fn main() -> Result<(), memoria_models::ModelError> {
-/// # let alice_file = std::env::temp_dir().join(format!("alice-{}.memoria", std::process::id()));
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let alice_file = folder.path().join("alice.memoria");
 /// let device = Device::flex();
 /// let memory = MemoryConfig::new(4, MemoriaConfig::new(3, 8, 4, 3.0, 3));
 /// let model = Gpt2Config::new(101, 32, 32, 2, 4).with_memory(memory.clone()).init(&device)?;
@@ -35,7 +36,6 @@ use previous::check_model;
 /// model.forward(&segments(&[vec![11, 9, 30]])?, Some(&mut batch))?;
 /// batch.merge(&mut ModelMemory::load(&alice_file, &device)?)?; // Alice is back, in row 1
 /// model.forward(&segments(&[vec![6, 6, 41], vec![22, 1, 7]])?, Some(&mut batch))?;
-/// # std::fs::remove_file(alice_file).unwrap();
 /// # Ok(()) } main().unwrap(); }
 /// ```
 #[derive(Clone, Debug)]
