@@ -22,7 +22,6 @@ fn layers(device: &Device) -> [MemoriaLayer; 3] {
 }
 
 #[test]
-#[cfg_attr(not(feature = "autodiff"), ignore = "Burn does not tell what has a graph")]
 fn a_forgotten_detach_is_named() {
     let device = Device::flex().autodiff();
     // What comes from blocks below has a graph.
