@@ -62,7 +62,7 @@
 //! # Features
 //!
 //! `flex` (default), `ndarray`, `wgpu`, `vulkan`, `metal`, `cuda` and `autodiff` are Burn's features of
-//! the same names. `models` (default) brings whole models and the reading of their weights; who needs
+//! the same names. `models` (default) brings whole models and the reading of their weights; a program that needs
 //! neither leaves it out.
 
 pub use memoria_core::{

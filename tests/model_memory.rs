@@ -113,7 +113,7 @@ fn what_was_generated_goes_on() {
     assert!(padded > 0, "no row ended early");
 }
 
-/// Sessions in batches that change in every round, with segments of other lengths, files for who is away, and
+/// Sessions in batches that change in every round, with segments of other lengths, files for those that are away, and
 /// documents that begin anew: each comes to what it comes to alone.
 #[rstest]
 fn changing_batches_are_what_each_is_alone(
@@ -151,7 +151,7 @@ fn changing_batches_are_what_each_is_alone(
             batch.split(&leaving).unwrap();
             present.retain(|session| coming.contains(session));
         }
-        // Who was there before comes back, and who is new gets a row.
+        // A session that was there before comes back, and a new one gets a row.
         for &session in &coming {
             if present.contains(&session) {
                 continue;
@@ -264,8 +264,8 @@ fn rows_are_saved_and_restored_alone() {
         assert!(first.iter().zip(order).all(|(page, &row)| page.reminded.is_empty() == (row == 1)));
         pages.for_each(|pages| assert_eq!(pages, first, "{order:?}"));
     }
-    let nobody = restore(&device).rows(&[]).read_bytes(&snapshot).unwrap();
-    assert_eq!(ModelMemory::try_from(nobody).unwrap().batch(), 0);
+    let empty = restore(&device).rows(&[]).read_bytes(&snapshot).unwrap();
+    assert_eq!(ModelMemory::try_from(empty).unwrap().batch(), 0);
 }
 
 /// The window is not in a snapshot: a restored memory goes on as one that was detached, also in training.

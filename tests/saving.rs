@@ -49,7 +49,7 @@ fn save_until_killed() {
 }
 
 #[test]
-fn who_is_killed_while_saving_leaves_the_old_or_the_new() {
+fn a_program_killed_while_saving_leaves_the_old_or_the_new() {
     let folder = folder();
     let expected = [bytes(0), bytes(1)];
     folder.kill_while_saving("save_until_killed", &expected);

@@ -77,7 +77,7 @@ fn save_lines_until_killed() {
 }
 
 #[test]
-fn who_is_killed_while_saving_leaves_the_old_or_the_new() {
+fn a_program_killed_while_saving_leaves_the_old_or_the_new() {
     let folder = folder();
     let expected = [0, 1].map(|seed| history(seed).to_bytes());
     assert!(expected.iter().all(|bytes| bytes.len() > 100 << 10), "{}", expected[0].len());
@@ -86,7 +86,7 @@ fn who_is_killed_while_saving_leaves_the_old_or_the_new() {
 }
 
 #[test]
-fn who_is_killed_while_saving_lines_leaves_the_old_or_the_new() {
+fn a_program_killed_while_saving_lines_leaves_the_old_or_the_new() {
     let folder = folder_with_lines();
     folder.kill_while_saving(
         "save_lines_until_killed",

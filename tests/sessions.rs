@@ -86,9 +86,9 @@ fn every_session_gets_what_it_would_get_alone(#[case] config_of_layer: MemoriaLa
     }
 }
 
-/// A memory that cannot be saved does not leave, and nobody else is touched.
+/// A session with a memory that cannot be saved does not leave, and no other is touched.
 #[test]
-fn who_cannot_be_saved_stays() {
+fn a_session_that_cannot_be_saved_stays() {
     let device = Device::flex();
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("missing");

@@ -90,7 +90,7 @@ impl Folder {
         println!(
             "killed {times} times, {interrupted} in the middle of a file; {found:?} were there"
         );
-        assert!(interrupted > 0, "nobody was killed while writing");
+        assert!(interrupted > 0, "no program was killed while writing");
         assert!(self.has_only_the_file());
     }
 
@@ -105,7 +105,7 @@ impl Folder {
 
     /// A test that saves [`under_limits`] finds a disk that is full at 100 KiB.
     pub(crate) fn refuses_to_grow(&self, test: &str) {
-        // Blocks of 1024 bytes; whoever passes the limit is not killed but told.
+        // Blocks of 1024 bytes; a program that passes the limit is not killed but told.
         self.refuses_under("trap '' XFSZ; ulimit -f 100;", test, "File too large");
     }
 

@@ -54,8 +54,8 @@ use crate::{EngramId, Invariant, MemoriaConfig};
 ///
 /// Of counters and sizes: a fire count and a co-firing count stop at 2³² − 1. No row outlives the 2⁶³
 /// steps and reminds that are counted: at a nanosecond each they take 292 years, and a snapshot that
-/// claims more is [`Invalid`]. Lifespans are `f32`s: above 2²⁴ a step may take nothing away, and who has
-/// such a one does not die.
+/// claims more is [`Invalid`]. Lifespans are `f32`s: above 2²⁴ a step may take nothing away, and an engram
+/// with such a lifespan does not die.
 ///
 /// [`MemoriaConfig::validate`]: crate::MemoriaConfig::validate
 /// [`Memoria::new`]: crate::Memoria::new

@@ -205,7 +205,7 @@ fn a_dropout_of_all_is_finite_in_training() {
 #[case("NaN")]
 #[case("[-Infinity, Infinity]")]
 #[case("{\"NaN\": NaN}")]
-fn numbers_of_python_are_read_where_nobody_needs_them(#[case] value: &str) {
+fn numbers_of_python_are_read_where_they_are_not_needed(#[case] value: &str) {
     let checkpoint = Checkpoint::gpt2_memoria();
     let path = checkpoint.path("config.json");
     let text =
