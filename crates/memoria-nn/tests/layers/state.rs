@@ -73,6 +73,7 @@ fn after_a_reset_another_batch_may_come() {
             assert_eq!(memory.batch(), batch);
             let error = layer.forward(hidden(batch + 1, &device), &mut memory).unwrap_err();
             assert!(matches!(error, MemoriaError::WrongDimension { dimension: "batch", .. }));
+            assert!(error.to_string().contains("`reset`"), "what to do is missing: {error}");
             memory.reset();
             memory.verify().unwrap();
         }
