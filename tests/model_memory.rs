@@ -415,10 +415,11 @@ fn a_memory_that_does_not_fit_the_model_is_refused() {
     assert_eq!(error.to_string(), "the model must have hidden states of 32, got 16");
     let error = model.read(&input(&[0]), &mut memory).unwrap_err();
     assert_eq!(error.to_string(), "input ids must have batch 2, got 1");
-    // A reset leaves the rows there, and a split takes them away.
+    // After a reset another batch may come, as after a split that takes all rows away.
     memory.reset();
-    assert_eq!(model.read(&input(&[0]), &mut memory).unwrap_err().to_string(), error.to_string());
-    memory.split(&[0, 1]).unwrap();
+    model.read(&input(&[0]), &mut memory).unwrap();
+    assert_eq!(memory.batch(), 1);
+    memory.split(&[0]).unwrap();
     model.read(&input(&[0]), &mut memory).unwrap();
 
     // The previous segment goes where its row goes, whichever way that is.

@@ -55,7 +55,8 @@ impl ModelMemory {
         self.state.detach();
     }
 
-    /// Empties all rows: the next segment is the first of its documents. There are as many rows as before.
+    /// Empties all rows: the next segment is the first of its documents, and may be of another batch, as an
+    /// epoch's last or one for validation.
     pub fn reset(&mut self) {
         self.state.reset();
     }
@@ -125,7 +126,7 @@ impl ModelMemory {
         Ok(Some((self.state.recall(asked)?, without)))
     }
 
-    /// Refuses a batch of other rows than there are.
+    /// Refuses a batch of other rows than there are, unless all were emptied.
     ///
     /// # Errors
     ///
@@ -133,7 +134,7 @@ impl ModelMemory {
     pub(crate) fn check_batch(&self, batch: usize) -> Result<(), MemoriaError> {
         match self.batch() {
             0 => Ok(()),
-            expected if expected == batch => Ok(()),
+            expected if expected == batch || self.state.is_reset() => Ok(()),
             expected => {
                 let (tensor, dimension) = ("input ids", "batch");
                 Err(MemoriaError::WrongDimension { tensor, dimension, expected, got: batch })

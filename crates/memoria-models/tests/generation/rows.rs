@@ -77,3 +77,19 @@ fn a_row_with_memory_comes_to_what_it_would_alone(#[values(true, false)] use_cac
         }
     }
 }
+
+/// A memory that was emptied takes another number of prompts, as a new one does.
+#[rstest]
+fn after_a_reset_other_prompts_may_come(#[values(true, false)] use_cache: bool) {
+    let (model, memory_config) = load("gpt2-memoria", &Device::flex());
+    let memory_config = memory_config.unwrap();
+    let config = GenerationConfig::new(21).with_segment_len(8).with_use_cache(use_cache);
+    let mut memory = memory_config.init().unwrap();
+    for count in [2, 3, 1] {
+        let prompts: Vec<_> = (0..count).map(|row| prompt(11, row)).collect();
+        let mut new = memory_config.init().unwrap();
+        let expected = model.generate(&prompts, &config, Some(&mut new)).unwrap();
+        assert_eq!(model.generate(&prompts, &config, Some(&mut memory)).unwrap(), expected);
+        memory.reset();
+    }
+}
