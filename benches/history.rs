@@ -87,7 +87,7 @@ fn measure(workload: &Workload) -> Result<Measurement, Box<dyn Error>> {
     if std::env::var_os("AA").is_none() {
         recorded.record_history(true);
     }
-    // By place: whoever comes second in a step finds its data nearer.
+    // By place: the memory that comes second in a step finds its data nearer.
     let mut plain_times = [Vec::new(), Vec::new()];
     let mut recorded_times = [Vec::new(), Vec::new()];
     for step in 0..workload.steps {

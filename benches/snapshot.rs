@@ -1,6 +1,6 @@
 //! What a snapshot takes: bytes per engram, time to save and to restore, memory while it does.
 //!
-//! One row is filled by running steps whose gains keep everybody alive. Prints one JSON object per number
+//! One row is filled by running steps whose gains keep all engrams alive. Prints one JSON object per number
 //! of engrams and line. `README.md` tells what is measured and how.
 
 mod support;
@@ -82,18 +82,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     if options.quick || !options.bench {
         (options.engrams, options.dim, options.times) = (vec![1_000, 3_000], 32, 1);
     }
-    let folder = options.folder.clone().unwrap_or_else(std::env::temp_dir);
-    let file = folder.join(format!("memoria-bench-{}.memoria", std::process::id()));
-    let measured = measure(&options, &file);
-    fs::remove_file(file)?;
-    measured
+    let folder = match &options.folder {
+        Some(folder) => tempfile::tempdir_in(folder),
+        None => tempfile::tempdir(),
+    }?;
+    measure(&options, &folder.path().join("bench.memoria"))
 }
 
 /// Fills a row, and prints a measurement at each size.
 fn measure(options: &Options, file: &Path) -> Result<(), Box<dyn Error>> {
     let device = Device::flex();
     let mut rng = ChaCha8Rng::seed_from_u64(0);
-    // Everybody is reminded in the step after its own, and gains enough for good.
+    // Every engram is reminded in the step after its own, and gains enough for good.
     let config = MemoriaConfig::new(WIDTH, WIDTH, 10, 3.0, WIDTH);
     let mut memory = Memoria::<Dispatch>::new(config)?;
     let mut steps = 0;

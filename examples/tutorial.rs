@@ -51,7 +51,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let reminded = memory.remind()?;
     print_reminded(&reminded);
 
-    println!("\n5. Adjust: everybody is a step older and short-term now");
+    println!("\n5. Adjust: every engram is a step older and short-term now");
     memory.adjust(&reminded, LifespanGain::Zero)?;
     print_engrams(&mut memory)?;
 

@@ -6,12 +6,7 @@
 //! memory; engrams that fire together are wired together; the network is reminded of the ones that
 //! matter now, and forgets the ones it never uses.
 //!
-//! This crate re-exports three others: the memory itself (`memoria-core`, at the root here), the
-//! Burn modules around it (`memoria-nn`, as [`nn`]) and whole models (`memoria-models`, as `models`).
-//! Those with a transformer of their own want [`nn::MemoriaLayer`], a layer to drop between two of its
-//! blocks; those who build models attend with [`nn::MemoryAttention`] and keep an [`nn::MemoriaState`];
-//! those who want GPT-2, BERT or RoBERTa, and weights that exist, find them in `models`; those below
-//! Burn's tensors use [`Memoria`].
+//! One layer between two of your own blocks is enough:
 //!
 //! ```
 //! # #[cfg(feature = "flex")] {
@@ -29,6 +24,31 @@
 //! }
 //! # Ok(()) } main().unwrap(); }
 //! ```
+//!
+//! # A first day
+//!
+//! | question | page |
+//! |---|---|
+//! | Which layer: causal for decoders, bidirectional for encoders? | [layer](guide::layer) |
+//! | How is it trained: loss, `backward`, `detach`, `reset_rows`? | [training](guide::training) |
+//! | Which sizes, and where does the layer go? | [sizes](guide::sizes) |
+//! | How is a memory saved, loaded, split and merged? | [keeping](guide::keeping) |
+//! | Which float types and devices are there? | [devices](guide::devices) |
+//! | What does it cost? | [costs](guide::costs) |
+//! | Why was something recalled? | [why](guide::why) |
+//! | How is the Python package's code moved? | [python](guide::python) |
+//! | What do the errors mean? | [errors](guide::errors) |
+//! | What can the program do: tasks, training, comparison? | [program](guide::program) |
+//!
+//! # What is where
+//!
+//! This crate re-exports three others:
+//!
+//! | here | crate | what it is |
+//! |---|---|---|
+//! | the root: [`Memoria`], [`MemoriaConfig`], [`MemoriaError`], [`Snapshot`], [`history`], … | `memoria-core` | the memory, generic over Burn's `Backend` |
+//! | [`nn`]: [`MemoriaLayer`](nn::MemoriaLayer), [`MemoriaState`](nn::MemoriaState), … | `memoria-nn` | Burn modules around it |
+//! | `models`, a feature | `memoria-models` | GPT-2, BERT and RoBERTa, and their weights |
 //!
 //! # Glossary
 //!
@@ -62,8 +82,13 @@
 //! # Features
 //!
 //! `flex` (default), `ndarray`, `wgpu`, `vulkan`, `metal`, `cuda` and `autodiff` are Burn's features of
-//! the same names. `models` (default) brings whole models and the reading of their weights; who needs
+//! the same names. `models` (default) brings whole models and the reading of their weights; a program that needs
 //! neither leaves it out.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[cfg(any(doc, doctest))]
+pub mod guide;
 
 pub use memoria_core::{
     AttachedRows, Attachment, Connection, Correlation, Costs, Engram, EngramCounts, EngramId,

@@ -25,17 +25,10 @@ fn open(path: &Path, tokenizer: Option<Tokenizer>) -> Book {
 
 /// Every passage of a book of these words, with what is between them.
 fn passages(between: &str, tokenizer: Option<Tokenizer>) -> Vec<String> {
-    let thread = std::thread::current();
-    let name: String =
-        thread.name().unwrap_or("main").chars().filter(char::is_ascii_alphanumeric).collect();
-    let path = std::env::temp_dir().join(format!("memoria-{}-{name}.txt", std::process::id()));
-    std::fs::write(
-        &path,
-        ["Über", "naïve", "日本", "words", "🦀"].map(|w| [w, between].concat()).concat().repeat(8),
-    )
-    .unwrap();
-    let book = open(&path, tokenizer);
-    std::fs::remove_file(path).unwrap();
+    let words = ["Über", "naïve", "日本", "words", "🦀"].map(|word| [word, between].concat());
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&file, words.concat().repeat(8)).unwrap();
+    let book = open(file.path(), tokenizer);
     let places = |page: usize| (0..book.pages[page].ids.len()).map(move |at| (page, at));
     let all = (0..book.pages.len()).flat_map(places);
     all.flat_map(|(page, at)| [0, 1, 12].map(|around| book.passage(page, at, around))).collect()

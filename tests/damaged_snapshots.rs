@@ -33,8 +33,8 @@ fn restore(bytes: &[u8], storage: Storage) -> Result<Memoria<Flex>, MemoriaError
     Ok(restore.read_bytes(bytes)?.memory)
 }
 
-/// What comes of it, and how much memory was needed at most: from bytes, and from a stream of which
-/// nobody knows how long it is.
+/// What comes of it, and how much memory was needed at most: from bytes, and from a stream of
+/// unknown length.
 fn measured(bytes: &[u8], storage: Storage) -> (Result<Memoria<Flex>, MemoriaError>, usize) {
     MEMORY.reset_peak_usage();
     let before = MEMORY.current_usage();
@@ -206,13 +206,13 @@ fn no_second_copy_is_made() {
         let kept = restored.unwrap().memory_use();
         let restoring = peak as u64 - kept.vectors - kept.bookkeeping;
         println!("{storage:?}: {restoring} bytes beside the memory while restoring");
-        // A tensor is copied when it grows, and it grows if nobody knows how much there will be.
+        // A tensor is copied when it grows, and it grows if its size is not known before.
         let allowed = if storage == Storage::Host { 8_000_000 } else { 4 * bytes.len() as u64 };
         assert!(restoring < allowed, "{storage:?}: {restoring} bytes while restoring");
     }
 }
 
-/// Rows take most beside what they are in a file if nobody is in them.
+/// Rows without engrams take most, beside what they are in a file.
 fn empty_rows_take_what_is_said() {
     let rows = 20_000;
     let mut memory = Memoria::<Flex>::new(MemoriaConfig::new(5, 12, 4, 6.0, 6)).unwrap();

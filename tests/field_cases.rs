@@ -76,10 +76,9 @@ fn two_models_in_one_file_are_refused() {
 #[test]
 fn what_is_saved_says_its_type() {
     let loaded = Gpt2LmHead::from_pretrained(folder("saved-type-gpt2"), &Device::flex()).unwrap();
-    let target = std::env::temp_dir().join(format!("memoria-saved-type-{}", std::process::id()));
+    let target = tempfile::tempdir().unwrap();
     loaded.model.save_pretrained(&loaded.config, &target).unwrap();
-    let config = read_json(&target.join("config.json"));
-    std::fs::remove_dir_all(target).unwrap();
+    let config = read_json(&target.path().join("config.json"));
     assert_eq!((&config["dtype"], &config["torch_dtype"]), (&"float32".into(), &"float32".into()));
 }
 

@@ -26,13 +26,14 @@ mod trace;
 mod trace_body;
 
 use std::{
-    env, fs,
+    fs,
+    io::Write,
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
-    process,
 };
 
 use mutations::Mutations;
+use tempfile::NamedTempFile;
 
 /// The seeds of a target, in the order of their names.
 fn seeds(target: &str) -> Vec<Vec<u8>> {
@@ -47,9 +48,10 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
 fn run_body(target: &str, input: &[u8], body: impl Fn(&[u8]) -> bool) -> bool {
     let result = catch_unwind(AssertUnwindSafe(|| body(input)));
     result.unwrap_or_else(|_| {
-        let file = env::temp_dir().join(format!("memoria-fuzzed-{target}-{}", process::id()));
-        fs::write(&file, input).unwrap();
-        panic!("`{target}` fails; its input is {}", file.display());
+        let mut file = NamedTempFile::with_prefix(format!("memoria-fuzzed-{target}-")).unwrap();
+        file.write_all(input).unwrap();
+        let (_, path) = file.keep().unwrap();
+        panic!("`{target}` fails; its input is {}", path.display());
     })
 }
 

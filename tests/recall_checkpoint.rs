@@ -37,20 +37,21 @@ fn next_id(memory: &mut MemoriaState) -> u64 {
 #[test]
 fn the_memory_is_restored_with_the_model() {
     let device = Device::flex();
-    let folder = std::env::temp_dir().join(format!("memoria-checkpoint-{}", std::process::id()));
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
     let record = || -> ModuleRecord { LinearConfig::new(2, 2).init(&device).into_record() };
     let memory = TrainingMemory::new(&config(), 2).unwrap();
-    let checkpointer = ModelAndMemory::new(&folder, memory.clone(), device.clone());
+    let checkpointer = ModelAndMemory::new(folder, memory.clone(), device.clone());
     // One epoch and a half; then the first is written.
     (0..3).for_each(|_| memory.train(document));
     checkpointer.save(1, record()).unwrap();
     // The second one ends early.
     checkpointer.save(2, record()).unwrap();
-    assert_eq!(SnapshotInfo::load(memory_file(&folder, 1)).unwrap().config, config().memoria);
+    assert_eq!(SnapshotInfo::load(memory_file(folder, 1)).unwrap().config, config().memoria);
 
     for (epoch, documents) in [(1, 2), (2, 3)] {
         let resumed = TrainingMemory::new(&config(), 2).unwrap();
-        let checkpointer = ModelAndMemory::new(&folder, resumed.clone(), device.clone());
+        let checkpointer = ModelAndMemory::new(folder, resumed.clone(), device.clone());
         checkpointer.restore(epoch).unwrap();
         // A document leaves four new identities behind; a reset keeps them.
         resumed.train(|memory| {
@@ -59,7 +60,6 @@ fn the_memory_is_restored_with_the_model() {
         });
     }
     Checkpointer::<ModuleRecord>::delete(&checkpointer, 1).unwrap();
-    assert!(!memory_file(&folder, 1).exists() && memory_file(&folder, 2).exists());
+    assert!(!memory_file(folder, 1).exists() && memory_file(folder, 2).exists());
     assert!(checkpointer.restore(1).is_err());
-    std::fs::remove_dir_all(folder).unwrap();
 }

@@ -7,7 +7,7 @@ mod checkpoint;
 #[path = "../examples/recall/resume.rs"]
 mod resume;
 
-use std::{fs, path::PathBuf};
+use std::fs;
 
 use burn::{
     module::Module,
@@ -18,22 +18,22 @@ use burn::{
 };
 use memoria::{MemoriaConfig, nn::MemoriaStateConfig};
 use rstest::rstest;
+use tempfile::TempDir;
 
 use checkpoint::{ModelAndMemory, TrainingMemory};
 
-/// Checkpoints after these epochs, gone when the test is over.
-struct Checkpoints(PathBuf);
+/// Checkpoints after these epochs, removed when the test is over.
+struct Checkpoints(TempDir);
 
 impl Checkpoints {
-    fn after(epochs: &[usize], test: &str) -> Self {
-        let name = format!("memoria-resume-{test}-{}", std::process::id());
-        let checkpoints = Self(std::env::temp_dir().join(name));
+    fn after(epochs: &[usize]) -> Self {
+        let checkpoints = Self(tempfile::tempdir().unwrap());
         let memory = MemoriaStateConfig::new(memory());
         let memory = TrainingMemory::new(&memory, 2).unwrap();
-        let checkpointer = ModelAndMemory::new(&checkpoints.0, memory, Device::flex());
+        let checkpointer = ModelAndMemory::new(checkpoints.0.path(), memory, Device::flex());
         for &epoch in epochs {
             checkpointer.save(epoch, model(3).into_record()).unwrap();
-            let path = |name: &str| checkpoints.0.join(format!("{name}-{epoch}.bpk"));
+            let path = |name: &str| checkpoints.0.path().join(format!("{name}-{epoch}.bpk"));
             Checkpoint::save(AdamConfig::new().init().to_record(), path("optim")).unwrap();
             Checkpoint::save(LrSchedulerRecord::new(), path("scheduler")).unwrap();
         }
@@ -48,14 +48,8 @@ impl Checkpoints {
     ) -> (Result<Option<usize>, String>, String) {
         let mut told = String::new();
         let tell = |message: &str| told.push_str(message);
-        let last = resume::last_epoch(&self.0, &model(width), memory, &Device::flex(), tell);
+        let last = resume::last_epoch(self.0.path(), &model(width), memory, &Device::flex(), tell);
         (last, told)
-    }
-}
-
-impl Drop for Checkpoints {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
     }
 }
 
@@ -69,16 +63,16 @@ fn model(width: usize) -> Linear {
 
 #[test]
 fn the_last_epoch_is_gone_on_from() {
-    let checkpoints = Checkpoints::after(&[9, 10], "last");
+    let checkpoints = Checkpoints::after(&[9, 10]);
     assert_eq!(checkpoints.last(3, &memory()), (Ok(Some(10)), String::new()));
-    assert_eq!(resume::epochs(&checkpoints.0), [10, 9]);
+    assert_eq!(resume::epochs(checkpoints.0.path()), [10, 9]);
 }
 
 #[test]
 fn no_checkpoint_is_none() {
-    let checkpoints = Checkpoints::after(&[], "none");
+    let checkpoints = Checkpoints::after(&[]);
     assert_eq!(checkpoints.last(3, &memory()), (Ok(None), String::new()));
-    assert!(resume::epochs(&checkpoints.0.join("nowhere")).is_empty());
+    assert!(resume::epochs(&checkpoints.0.path().join("nowhere")).is_empty());
 }
 
 #[rstest]
@@ -87,7 +81,7 @@ fn a_damaged_one_is_named_and_the_one_before_is_taken(
     #[values("missing", "cut", "empty", "garbage")] how: &str,
 ) {
     let damage = |checkpoints: &Checkpoints, file: &str| {
-        let path = checkpoints.0.join(file);
+        let path = checkpoints.0.path().join(file);
         let bytes = fs::read(&path).unwrap();
         match how {
             "missing" if file.starts_with("model") => fs::write(path, [1]).unwrap(),
@@ -98,7 +92,7 @@ fn a_damaged_one_is_named_and_the_one_before_is_taken(
             _ => fs::write(path, [7; 500]).unwrap(),
         }
     };
-    let checkpoints = Checkpoints::after(&[1, 2], &format!("{how}-{file}"));
+    let checkpoints = Checkpoints::after(&[1, 2]);
     damage(&checkpoints, file);
     let (last, told) = checkpoints.last(3, &memory());
     assert_eq!(last, Ok(Some(1)));
@@ -111,7 +105,7 @@ fn a_damaged_one_is_named_and_the_one_before_is_taken(
 
 #[test]
 fn other_sizes_are_refused() {
-    let checkpoints = Checkpoints::after(&[1, 2], "sizes");
+    let checkpoints = Checkpoints::after(&[1, 2]);
     let error = checkpoints.last(4, &memory()).0.unwrap_err();
     assert!(error.contains("model-2.bpk does not fit") && error.len() < 500, "{error}");
     let other = MemoriaConfig { stm_capacity: 5, ..memory() };

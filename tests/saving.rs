@@ -32,8 +32,8 @@ fn bytes(seed: usize) -> Vec<u8> {
 }
 
 /// A folder of this test's own, with the snapshot of one memory in it.
-fn folder(test: &str) -> Folder {
-    let folder = Folder::new(test, "alice.memoria");
+fn folder() -> Folder {
+    let folder = Folder::new("alice.memoria");
     memory(0).save(&folder.file).unwrap();
     folder
 }
@@ -49,8 +49,8 @@ fn save_until_killed() {
 }
 
 #[test]
-fn who_is_killed_while_saving_leaves_the_old_or_the_new() {
-    let folder = folder("killed");
+fn a_program_killed_while_saving_leaves_the_old_or_the_new() {
+    let folder = folder();
     let expected = [bytes(0), bytes(1)];
     folder.kill_while_saving("save_until_killed", &expected);
     Restore::<Flex>::new(&Default::default()).load(&folder.file).unwrap();
@@ -64,17 +64,17 @@ fn save_under_limits() {
 
 #[test]
 fn a_file_that_may_not_grow_leaves_the_old_one() {
-    folder("limited").refuses_to_grow("save_under_limits");
+    folder().refuses_to_grow("save_under_limits");
 }
 
 #[test]
 fn a_folder_that_may_not_be_written_to_leaves_the_old_one() {
-    folder("read-only").refuses_when_read_only("save_under_limits");
+    folder().refuses_when_read_only("save_under_limits");
 }
 
 #[test]
 fn paths_that_cannot_be_saved_to_are_refused() {
-    let folder = folder("paths");
+    let folder = folder();
     let refused = |path: &Path| match memory(1).save(path) {
         Err(MemoriaError::Io { what, .. }) => assert!(what.contains("saving a snapshot"), "{what}"),
         other => panic!("{}: {other:?}", path.display()),
@@ -111,7 +111,7 @@ fn a_writer_that_is_full_gives_an_error() {
 
 #[test]
 fn permissions_of_the_old_file_are_kept() {
-    let folder = folder("private");
+    let folder = folder();
     let file = &folder.file;
     fs::set_permissions(file, fs::Permissions::from_mode(0o600)).unwrap();
     memory(1).save(file).unwrap();
@@ -124,7 +124,7 @@ fn permissions_of_the_old_file_are_kept() {
 #[test]
 fn what_is_no_file_is_not_loaded() {
     let device = Default::default();
-    let folder = folder("no-file");
+    let folder = folder();
     let refused = |path: &Path| Restore::<Flex>::new(&device).load(path).err().unwrap();
     assert!(matches!(refused(&folder.path.join("bob.memoria")), MemoriaError::Io { .. }));
     assert!(matches!(refused(&folder.path), MemoriaError::Io { .. }));

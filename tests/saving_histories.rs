@@ -48,14 +48,14 @@ fn lines(history: &History) -> Vec<u8> {
 }
 
 /// A folder of this test's own, with one history in it.
-fn folder(test: &str) -> Folder {
-    let folder = Folder::new(test, "alice.history");
+fn folder() -> Folder {
+    let folder = Folder::new("alice.history");
     history(0).save(&folder.file).unwrap();
     folder
 }
 
-fn folder_with_lines(test: &str) -> Folder {
-    let folder = Folder::new(test, "alice.jsonl");
+fn folder_with_lines() -> Folder {
+    let folder = Folder::new("alice.jsonl");
     short_history(0).save_json_lines(&folder.file).unwrap();
     folder
 }
@@ -77,8 +77,8 @@ fn save_lines_until_killed() {
 }
 
 #[test]
-fn who_is_killed_while_saving_leaves_the_old_or_the_new() {
-    let folder = folder("history-killed");
+fn a_program_killed_while_saving_leaves_the_old_or_the_new() {
+    let folder = folder();
     let expected = [0, 1].map(|seed| history(seed).to_bytes());
     assert!(expected.iter().all(|bytes| bytes.len() > 100 << 10), "{}", expected[0].len());
     folder.kill_while_saving("save_until_killed", &expected);
@@ -86,8 +86,8 @@ fn who_is_killed_while_saving_leaves_the_old_or_the_new() {
 }
 
 #[test]
-fn who_is_killed_while_saving_lines_leaves_the_old_or_the_new() {
-    let folder = folder_with_lines("lines-killed");
+fn a_program_killed_while_saving_lines_leaves_the_old_or_the_new() {
+    let folder = folder_with_lines();
     folder.kill_while_saving(
         "save_lines_until_killed",
         &[0, 1].map(|seed| lines(&short_history(seed))),
@@ -111,19 +111,19 @@ fn save_lines_under_limits() {
 
 #[test]
 fn a_file_that_may_not_grow_leaves_the_old_one() {
-    folder("history-limited").refuses_to_grow("save_under_limits");
-    folder_with_lines("lines-limited").refuses_to_grow("save_lines_under_limits");
+    folder().refuses_to_grow("save_under_limits");
+    folder_with_lines().refuses_to_grow("save_lines_under_limits");
 }
 
 #[test]
 fn a_folder_that_may_not_be_written_to_leaves_the_old_one() {
-    folder("history-read-only").refuses_when_read_only("save_under_limits");
-    folder_with_lines("lines-read-only").refuses_when_read_only("save_lines_under_limits");
+    folder().refuses_when_read_only("save_under_limits");
+    folder_with_lines().refuses_when_read_only("save_lines_under_limits");
 }
 
 #[test]
 fn paths_that_cannot_be_saved_to_are_refused() {
-    let folder = folder("history-paths");
+    let folder = folder();
     let refused = |saved| match saved {
         Err(MemoriaError::Io { what, .. }) => assert!(what.contains("saving a history"), "{what}"),
         other => panic!("{other:?}"),
@@ -159,7 +159,7 @@ fn a_writer_that_is_full_gives_an_error() {
 
 #[test]
 fn permissions_of_the_old_file_are_kept() {
-    let folder = folder("history-private");
+    let folder = folder();
     fs::set_permissions(&folder.file, fs::Permissions::from_mode(0o600)).unwrap();
     history(1).save(&folder.file).unwrap();
     assert_eq!(fs::metadata(&folder.file).unwrap().permissions().mode() & 0o777, 0o600);

@@ -19,13 +19,9 @@ const SEGMENTS: &str = r#"{"segments": [
 
 /// What a file with this text gives.
 fn forward(model: &str, text: &str) -> Result<run::Output, String> {
-    let thread = std::thread::current();
-    let name: String =
-        thread.name().unwrap_or("main").chars().filter(char::is_ascii_alphanumeric).collect();
-    let path = std::env::temp_dir().join(format!("memoria-{}-{name}.json", std::process::id()));
-    std::fs::write(&path, text).unwrap();
-    let segments = segments::read(&path);
-    std::fs::remove_file(&path).unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&file, text).unwrap();
+    let segments = segments::read(file.path());
     let folder = Path::new("tests/data/models").join(model);
     run::load(&folder, None, &Device::flex()).unwrap().run(&segments?)
 }

@@ -4,7 +4,7 @@
 mod server;
 mod support;
 
-use std::{fs, path::PathBuf};
+use std::fs;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use memoria::{
@@ -16,12 +16,6 @@ use rand_chacha::ChaCha8Rng;
 use rstest::rstest;
 use server::{Request, Server, memory_file};
 use support::devices;
-
-fn folder(name: &str) -> PathBuf {
-    let folder = std::env::temp_dir().join(format!("memoria-{}-{name}", std::process::id()));
-    fs::create_dir_all(&folder).unwrap();
-    folder
-}
 
 fn config() -> MemoriaStateConfig {
     MemoriaStateConfig::new(MemoriaConfig::new(3, 8, 4, 5.0, 3).with_ltm_exploration(1, 2))
@@ -45,17 +39,14 @@ fn request(session: usize, age: usize, device: &Device) -> Request {
 
 /// What a causal layer has read last goes with its session.
 #[rstest]
-#[case::bidirectional("both", MemoriaLayerConfig::bidirectional(16, 2, 3))]
-#[case::causal("causal", MemoriaLayerConfig::causal(16, 2, 5))]
-fn every_session_gets_what_it_would_get_alone(
-    #[case] sight: &str,
-    #[case] config_of_layer: MemoriaLayerConfig,
-) {
+#[case::bidirectional(MemoriaLayerConfig::bidirectional(16, 2, 3))]
+#[case::causal(MemoriaLayerConfig::causal(16, 2, 5))]
+fn every_session_gets_what_it_would_get_alone(#[case] config_of_layer: MemoriaLayerConfig) {
     const SESSIONS: usize = 6;
     for (name, device) in devices() {
         let layer = layer(&config_of_layer, &device);
-        let folder = folder(&format!("sessions-{sight}-{name}"));
-        let new = || Server::new(layer.clone(), &config(), &folder, device.clone()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let new = || Server::new(layer.clone(), &config(), folder.path(), device.clone()).unwrap();
         let mut server = new();
         let mut alone: Vec<MemoriaState> =
             (0..SESSIONS).map(|_| config().init().unwrap()).collect();
@@ -92,19 +83,19 @@ fn every_session_gets_what_it_would_get_alone(
             }
         }
         assert!(ages.iter().all(|&age| age > 8), "{ages:?}");
-        fs::remove_dir_all(folder).unwrap();
     }
 }
 
-/// A memory that cannot be saved does not leave, and nobody else is touched.
+/// A session with a memory that cannot be saved does not leave, and no other is touched.
 #[test]
-fn who_cannot_be_saved_stays() {
+fn a_session_that_cannot_be_saved_stays() {
     let device = Device::flex();
-    let folder = folder("sessions-stay");
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("missing");
     let mut server = Server::new(
         layer(&MemoriaLayerConfig::causal(16, 2, 5), &device),
         &config(),
-        &folder.join("missing"),
+        &missing,
         device.clone(),
     )
     .unwrap();
@@ -112,9 +103,8 @@ fn who_cannot_be_saved_stays() {
     server.serve(&both).unwrap();
     let error = server.serve(&both[..1]).unwrap_err();
     assert!(matches!(error, MemoriaError::Io { .. }), "{error}");
-    fs::create_dir(folder.join("missing")).unwrap();
+    fs::create_dir(&missing).unwrap();
     assert_eq!(server.serve(&both).unwrap().len(), 2);
     server.close().unwrap();
-    assert!(memory_file(&folder.join("missing"), "user-1").exists());
-    fs::remove_dir_all(folder).unwrap();
+    assert!(memory_file(&missing, "user-1").exists());
 }

@@ -30,9 +30,10 @@ use support::device::DeviceChoice;
 /// or in the files that their `.index.json` lists, of a GPT-2 with language modelling head or a BERT or
 /// RoBERTa with classification head, plain or with memory. The file of segments is JSON:
 /// `{"segments": [{"input_ids": [[…], …], "attention_mask": [[…], …]}, …]}`; a segment may have
-/// `token_type_ids` and `position_ids`, too, and all else in it is ignored. Printed are `segments`, each with `logits` and, where a memory took part,
-/// `memory`: per row the ids it was `reminded` of and what each of them gained (`gain`), and after the
-/// segment who is `alive`, of which `kind` (S or L) and `lifespan`.
+/// `token_type_ids` and `position_ids`, too, and all else in it is ignored. `segments` are printed, each with
+/// `logits` and, where a memory took part, `memory`: per row the ids it was `reminded` of and what each of
+/// them gained (`gain`), and after the segment the engrams that are `alive`, their `kind` (S or L) and
+/// `lifespan`.
 #[derive(Parser)]
 struct Options {
     /// The folder of the checkpoint.

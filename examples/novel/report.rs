@@ -15,7 +15,7 @@ use crate::{
 /// An engram and the strongest of its connections.
 struct Told {
     engram: Engram,
-    /// To whom, and how probable it is that both fire when it does.
+    /// The other engram, and how probable it is that both fire when this one does.
     connections: Vec<(EngramId, f32)>,
 }
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 pub(crate) enum Control {
     /// Working, short-term and long-term memory, with a gradient window.
     Memory,
-    /// The same without a gradient window: nobody trains whoever wrote a memory.
+    /// The same without a gradient window: reading a memory does not train what wrote it.
     NoWindow,
     /// Working memory only: nothing is reminded.
     WorkingOnly,

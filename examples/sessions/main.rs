@@ -1,4 +1,4 @@
-//! Many sessions, each with a memory of its own, served in batches of whoever is there.
+//! Many sessions, each with a memory of its own, served in batches of those that are there.
 //!
 //! ```sh
 //! cargo run --release --example sessions
@@ -32,8 +32,8 @@ const SEGMENT: usize = 8;
 
 /// Serves sessions that come and go, and compares each with itself alone.
 ///
-/// Memories of those who are away are files. Half-way the server is stopped and another one goes on
-/// with the files.
+/// The memory of a session that is away is a file. Half-way the server is stopped, and another one goes
+/// on with the files.
 #[derive(Parser)]
 struct Options {
     /// How many sessions there are.
@@ -45,21 +45,18 @@ struct Options {
     /// Where memories are kept; a folder of its own by default, which is removed in the end.
     #[arg(long)]
     folder: Option<PathBuf>,
-    /// Who is there when.
+    /// Seed of which session is there when.
     #[arg(long, default_value_t = 0)]
     seed: u64,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse();
-    let own = std::env::temp_dir().join(format!("memoria-sessions-{}", std::process::id()));
-    let folder = options.folder.clone().unwrap_or_else(|| own.clone());
-    fs::create_dir_all(&folder)?;
-    let served = run(&options, &folder);
-    if options.folder.is_none() {
-        fs::remove_dir_all(own)?;
-    }
-    served?.print()
+    // Removed when it is dropped, at the end.
+    let own = tempfile::tempdir()?;
+    let folder = options.folder.as_deref().unwrap_or(own.path());
+    fs::create_dir_all(folder)?;
+    run(&options, folder)?.print()
 }
 
 /// What came of all rounds.
@@ -123,7 +120,7 @@ fn run(options: &Options, folder: &std::path::Path) -> Result<Served, Box<dyn Er
         let started = Instant::now();
         for reply in replies {
             let request = requests.iter().find(|request| request.session == reply.session);
-            let request = request.ok_or("a reply nobody asked for")?;
+            let request = request.ok_or("a reply without a request")?;
             let (hidden, reminded) = alone.serve(request)?;
             served += 1;
             different += usize::from(reminded != reply.reminded);

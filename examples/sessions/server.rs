@@ -8,7 +8,7 @@ use memoria::{
     nn::{MemoriaLayer, MemoriaState, MemoriaStateConfig},
 };
 
-/// Serves whoever is there, in one batch. Memories of the others are files.
+/// Serves the sessions that are there, in one batch. Memories of the others are files.
 #[derive(Debug)]
 pub(crate) struct Server {
     layer: MemoriaLayer,
@@ -48,8 +48,8 @@ impl Server {
         Ok(Self { layer, device, folder, batch, present })
     }
 
-    /// One segment of each of these sessions, at least one and each named once; the batch is who is
-    /// served now. Segments are of equal length.
+    /// One segment of each of these sessions, at least one and each named once; the batch has the
+    /// sessions that are served now. Segments are of equal length.
     pub(crate) fn serve(&mut self, requests: &[Request]) -> Result<Vec<Reply>, MemoriaError> {
         self.gather(requests)?;
         // The batch has an order of its own.
@@ -67,12 +67,12 @@ impl Server {
         Ok(self.present.iter().enumerate().map(reply).collect())
     }
 
-    /// Saves everybody's memory.
+    /// Saves the memory of every session.
     pub(crate) fn close(&mut self) -> Result<(), MemoriaError> {
         self.gather(&[])
     }
 
-    /// Lets those go who are not among the requests, and brings in those who are.
+    /// Lets the sessions go that are not among the requests, and brings in those that are.
     fn gather(&mut self, requests: &[Request]) -> Result<(), MemoriaError> {
         let is_wanted = |session: &String| requests.iter().any(|r| r.session == *session);
         for row in (0..self.present.len()).rev().filter(|&row| !is_wanted(&self.present[row])) {
@@ -94,7 +94,7 @@ impl Server {
             self.batch.merge(&mut memory)?;
             self.present.push(session);
         }
-        // If nobody else is there, their first segment makes their rows.
+        // If no other session is there, their first segment makes their rows.
         if !self.present.is_empty() {
             self.batch.add_rows(new.len())?;
         }

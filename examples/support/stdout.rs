@@ -1,5 +1,5 @@
-//! Standard output that nobody need read to the end: where it is closed early, as by `| head`, an example
-//! ends quietly, and where it cannot be written, it says why. The standard library's `println` panics.
+//! Standard output that need not be read to the end: where it is closed early, as by `| head`, an example
+//! ends quietly, and where it cannot be written, the example says why. The standard library's `println` panics.
 
 use std::{
     fmt::Arguments,

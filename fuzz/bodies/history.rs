@@ -13,7 +13,7 @@ use crate::checksummed::{self, HISTORY};
 /// Steps and engrams of a row that are looked at one by one.
 const LOOKED_AT: usize = 24;
 /// Engrams that the events of a row tell of at most, and pairs of them in its firings, for it to be looked at
-/// whole: a small file can tell of many, as firings do not name who is new.
+/// whole: a small file can tell of many, as firings do not name which engrams are new.
 const WHOLE: usize = 1 << 17;
 
 /// Between the parts of rows, so that they can change their lengths.

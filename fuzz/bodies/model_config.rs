@@ -2,7 +2,7 @@
 //! that is written and read again as it is. Models of small sizes are made and read segments, with and without
 //! their memory; sizes beyond all memory are refused.
 
-use std::{env, fs, path::PathBuf, process};
+use std::fs;
 
 use burn::tensor::Device;
 use memoria::models::{
@@ -158,9 +158,10 @@ fn read_segments(
 
 /// The same as `config.json` of a checkpoint.
 fn in_a_folder(text: &str, taken: [bool; 2]) {
-    let folder = Folder::with(text);
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("config.json"), text).unwrap();
     let is_map = serde_json::from_str::<Map<String, Value>>(text);
-    match (model_type(&folder.0), is_map) {
+    match (model_type(folder.path()), is_map) {
         // Numbers that Python writes and JSON does not know.
         (_, Err(_)) if text.contains("NaN") || text.contains("Infinity") => return,
         (Ok(kind), Ok(map)) => {
@@ -176,25 +177,7 @@ fn in_a_folder(text: &str, taken: [bool; 2]) {
         (Err(ModelError::Json { .. }), Err(_)) => {}
         (other, _) => panic!("{other:?}"),
     }
-    let gpt2_config = Gpt2Config::from_pretrained(&folder.0);
-    let encoder_config = EncoderConfig::from_pretrained(&folder.0);
+    let gpt2_config = Gpt2Config::from_pretrained(folder.path());
+    let encoder_config = EncoderConfig::from_pretrained(folder.path());
     assert_eq!([gpt2_config.is_ok(), encoder_config.is_ok()], taken);
-}
-
-/// A folder with a `config.json`, gone when it is dropped.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn with(text: &str) -> Self {
-        let folder = env::temp_dir().join(format!("memoria-config-{}", process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        fs::write(folder.join("config.json"), text).unwrap();
-        Self(folder)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }

@@ -164,7 +164,7 @@ fn sessions_in_changing_batches_are_alone(
 
 /// Rows that are absent for some steps begin as they would begin alone, with the same identities.
 #[rstest]
-fn who_was_absent_begins_as_if_alone(
+fn a_row_that_was_absent_begins_as_if_alone(
     #[values(Storage::Auto, Storage::Device)] storage: Storage,
     #[values(false, true)] together: bool,
 ) {
@@ -175,7 +175,7 @@ fn who_was_absent_begins_as_if_alone(
         let (mut batch, mut alone) = (new(), [new(), new(), new()]);
         let mut ages = [0; 3];
         for round in 0..24 {
-            // A document of row 2 ends; everybody's end.
+            // The document of row 2 ends; the documents of all rows end.
             let ended: &[usize] = match round {
                 9 => &[2],
                 15 if together => &[0, 1, 2],
@@ -351,7 +351,7 @@ fn rows_that_do_not_fit_are_refused_and_nothing_is_lost() {
 }
 
 #[test]
-fn in_the_middle_of_a_step_nobody_comes_or_goes() {
+fn in_the_middle_of_a_step_no_row_comes_or_goes() {
     let device = devices()[0].1.clone();
     let device = device.as_dispatch();
     let mut memory = lived(2, device);

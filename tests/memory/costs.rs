@@ -20,7 +20,7 @@ fn step(memory: &mut Memoria<Dispatch>, device: &Device) -> [u64; 2] {
     let width = reminded.width();
     let gain = match width {
         0 => LifespanGain::Zero,
-        // Only who is among the first of its row gains, and not for ever.
+        // Only the first three of a row gain, and not for ever.
         _ => {
             let gains = (0..2 * width).map(|i| if i % width < 3 { 1.5 } else { 0.0 }).collect();
             let gains = TensorData::new::<f32, _>(gains, [2, width]);

@@ -1,25 +1,24 @@
-//! What a history tells is what happened: over all traces, and beside the Python package.
+//! What a history tells is what happened: over all traces and random workloads.
 
-use crate::{run, trace::Trace};
-use std::{
-    collections::BTreeMap,
-    fs,
-    io::Write,
-    path::{Path, PathBuf},
+mod files;
+mod package;
+
+use std::path::{Path, PathBuf};
+
+use crate::{
+    run,
+    support::story::{Size, Story},
+    trace::Trace,
 };
-
-use crate::support::story::{Size, Story};
 use burn::{
     backend::{Backend, Dispatch, Flex, TensorData, ops::FloatTensorOps},
     tensor::Device,
 };
 use memoria::{
-    Engram, EngramId, EngramKind, LifespanGain, Memoria, MemoriaConfig, MemoriaError, Wiring,
-    history::{Edge, Firing, History, HistoryEvent, RowHistory},
+    Engram, EngramId, EngramKind, Memoria, MemoriaConfig, MemoriaError, Wiring,
+    history::{History, HistoryEvent, RowHistory},
 };
 use rstest::rstest;
-use serde::{Deserialize, de::IgnoredAny};
-use serde_json::Value;
 
 /// Replays a trace, then its history, and compares the two at every step.
 fn tells_what_happened<B: Backend>(path: &Path, device: &B::Device) {
@@ -103,225 +102,6 @@ fn tells_what_happened_on(
     tells_what_happened::<Dispatch>(&path, device.as_dispatch());
 }
 
-/// What `tests/data/histories/make.py` wrote down of the package.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Package {
-    #[serde(rename = "package")]
-    _package: IgnoredAny,
-    config: MemoriaConfig,
-    dim: usize,
-    steps: Vec<PackageStep>,
-    expect: Expected,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PackageStep {
-    working_memory: Vec<Vec<f32>>,
-    /// Whoever was reminded, with its gain.
-    gain: BTreeMap<u64, f32>,
-}
-
-/// The fields of `HistoryManager`.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Expected {
-    timestep: u64,
-    summaries: Vec<EngramsInfo>,
-    engram_ids: Vec<u64>,
-    engram_creation_times: BTreeMap<u64, u64>,
-    engram_deletion_times: BTreeMap<u64, u64>,
-    engram_durations: BTreeMap<u64, u64>,
-    engram_firing_times: BTreeMap<u64, Vec<u64>>,
-    engram_firings: BTreeMap<u64, Vec<PackageFiring>>,
-    engram_fire_counts: BTreeMap<u64, usize>,
-    firings_per_time: Vec<Vec<PackageFiring>>,
-    alive_engram_ids: Vec<u64>,
-    deleted_engram_ids: Vec<u64>,
-    engram_lastest_alive_timestep: BTreeMap<u64, u64>,
-    latest_engram_infos: BTreeMap<u64, LatestInfo>,
-    inspect: BTreeMap<u64, Inspected>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct EngramsInfo {
-    engrams: Vec<EngramInfo>,
-    working: Vec<u64>,
-    shortterm: Vec<u64>,
-    longterm: Vec<u64>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct EngramInfo {
-    id: u64,
-    #[serde(rename = "type")]
-    kind: String,
-    lifespan: f32,
-    age: u64,
-    fire_count: u32,
-    outgoings: Vec<EngramConnection>,
-    incoming: Vec<u64>,
-}
-
-/// Source, target, weight, co-firing count.
-#[derive(Deserialize)]
-struct EngramConnection(u64, u64, f32, u32);
-
-/// Step, engram, gain.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq)]
-struct PackageFiring(u64, u64, f32);
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct LatestInfo {
-    id: u64,
-    #[serde(rename = "type")]
-    kind: String,
-    lifespan: f32,
-    age: u64,
-    fire_count: u32,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Inspected {
-    creation_timestep: u64,
-    deletion_timestep: Option<u64>,
-    duration: u64,
-    firing_times: Vec<u64>,
-    firings: Vec<PackageFiring>,
-    summaries: usize,
-}
-
-/// Gives our memory what the package was given; it must be reminded of the same.
-fn live_through(package: &Package) -> History {
-    let mut memory = Memoria::<Flex>::new(package.config).unwrap().with_history();
-    for (index, step) in package.steps.iter().enumerate() {
-        let shape = [1, step.working_memory.len(), package.dim];
-        let data = TensorData::new(step.working_memory.concat(), shape);
-        memory.add_working_memory(Flex::float_from_data(data, &Default::default())).unwrap();
-        let reminded = memory.remind().unwrap();
-        let ids: Vec<u64> = reminded.ids(0).iter().map(|id| id.0).collect();
-        assert!(ids.iter().eq(step.gain.keys()), "step {index}: reminded of {ids:?}");
-        let gains = ids.iter().map(|id| step.gain[id]).collect();
-        memory.adjust(&reminded, LifespanGain::Host(vec![gains])).unwrap();
-    }
-    memory.history().unwrap()
-}
-
-/// Ours, without what the package does not see: firings in the step of birth and in that of death.
-fn seen_by_the_package(row: &RowHistory, firings: &[Firing]) -> Vec<PackageFiring> {
-    let seen = firings.iter().filter(|firing| {
-        let life = row.inspect(firing.engram).unwrap().life;
-        firing.step > life.born && life.covers(firing.step)
-    });
-    seen.map(|firing| PackageFiring(firing.step, firing.engram.0, firing.lifespan_gain)).collect()
-}
-
-fn same_engram(engram: &Engram, kind: &str, rest: (u64, f32, u64, u32)) {
-    let ours = (engram.id.0, engram.lifespan, engram.age, engram.fire_count);
-    assert_eq!(ours, rest);
-    let name = match engram.kind {
-        EngramKind::Working => "WORKING",
-        EngramKind::ShortTerm => "SHORTTERM",
-        EngramKind::LongTerm => "LONGTERM",
-    };
-    assert_eq!(name, kind);
-}
-
-fn same_summary(row: &RowHistory, step: u64, expected: &EngramsInfo) {
-    let moment = row.at(step).unwrap();
-    assert_eq!(moment.engrams().len(), expected.engrams.len());
-    let mut edges = Vec::new();
-    for (engram, info) in moment.engrams().iter().zip(&expected.engrams) {
-        let rest = (info.id, info.lifespan, info.age, info.fire_count);
-        same_engram(engram, &info.kind, rest);
-        let theirs = info.outgoings.iter().map(|c| Edge {
-            from: EngramId(c.0),
-            to: EngramId(c.1),
-            cofire_count: c.3,
-            weight: c.2,
-        });
-        let theirs: Vec<Edge> = theirs.collect();
-        let mut outgoing = moment.outgoing(engram.id).unwrap();
-        outgoing.sort_by_key(|connection| connection.to);
-        let outgoing = outgoing.iter().map(|c| (c.to, c.cofire_count, c.weight));
-        assert!(outgoing.eq(theirs.iter().map(|e| (e.to, e.cofire_count, e.weight))));
-        edges.extend(theirs);
-        let incoming = moment.incoming(engram.id).unwrap();
-        assert!(incoming.iter().map(|edge| edge.from.0).eq(info.incoming.iter().copied()));
-    }
-    assert_eq!(moment.edges(), edges);
-    for edge in &edges {
-        assert!(moment.incoming(edge.to).unwrap().contains(edge));
-    }
-    let kinds = [
-        (EngramKind::Working, &expected.working),
-        (EngramKind::ShortTerm, &expected.shortterm),
-        (EngramKind::LongTerm, &expected.longterm),
-    ];
-    for (kind, ids) in kinds {
-        assert!(moment.of_kind(kind).map(|engram| engram.id.0).eq(ids.iter().copied()));
-    }
-}
-
-#[rstest]
-fn tells_what_the_package_tells(#[files("tests/data/histories/*.json")] path: PathBuf) {
-    let package: Package = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
-    let history = live_through(&package);
-    let (row, expected) = (history.row(0).unwrap(), &package.expect);
-    assert_eq!(row.steps(), 0..expected.timestep);
-    for (step, summary) in (0..).zip(&expected.summaries) {
-        same_summary(row, step, summary);
-        let firings = seen_by_the_package(row, &row.firings_of(step).unwrap());
-        assert_eq!(firings, expected.firings_per_time[step as usize]);
-    }
-    // The package does not see who dies in its first step.
-    let lives: Vec<_> = row.lives().into_iter().filter(|life| life.duration > 0).collect();
-    assert!(lives.iter().map(|life| life.engram.0).eq(expected.engram_ids.iter().copied()));
-    let mut deleted = Vec::new();
-    let mut alive = Vec::new();
-    for life in &lives {
-        let id = life.engram.0;
-        assert_eq!(life.born, expected.engram_creation_times[&id]);
-        let died = life.death.map(|death| death.step);
-        assert_eq!(died.as_ref(), expected.engram_deletion_times.get(&id));
-        assert_eq!(life.duration, expected.engram_durations[&id]);
-        assert_eq!(life.last_step().unwrap(), expected.engram_lastest_alive_timestep[&id]);
-        if let Some(died) = died {
-            deleted.push((died, id))
-        } else {
-            alive.push(id)
-        }
-
-        let told = row.inspect(life.engram).unwrap();
-        let latest = &expected.latest_engram_infos[&id];
-        let rest = (latest.id, latest.lifespan, latest.age, latest.fire_count);
-        same_engram(told.states.last().unwrap(), &latest.kind, rest);
-        let firings = seen_by_the_package(row, &told.firings);
-        let inspected = &expected.inspect[&id];
-        assert_eq!(firings, inspected.firings);
-        assert!(firings.iter().map(|firing| firing.0).eq(inspected.firing_times.iter().copied()));
-        let known = expected.engram_firings.get(&id).cloned().unwrap_or_default();
-        assert_eq!(firings, known);
-        let times = expected.engram_firing_times.get(&id).cloned().unwrap_or_default();
-        assert_eq!(times, inspected.firing_times);
-        let count = expected.engram_fire_counts.get(&id).copied().unwrap_or(0);
-        assert_eq!(firings.len(), count);
-        let dates = (inspected.creation_timestep, inspected.deletion_timestep, inspected.duration);
-        assert_eq!(dates, (life.born, died, life.duration));
-        assert_eq!(told.states.len(), inspected.summaries);
-    }
-    deleted.sort();
-    assert!(deleted.iter().map(|&(_, id)| id).eq(expected.deleted_engram_ids.iter().copied()));
-    assert_eq!(alive, expected.alive_engram_ids);
-    let now = row.now();
-    assert!(now.engrams().iter().map(|e| e.id.0).eq(alive));
-}
-
 /// Resets, gains on the device and on the host, several adds per step.
 fn story() -> Story {
     let config = MemoriaConfig::new(3, 8, 4, 3.0, 4).with_ltm_exploration(1, 7);
@@ -381,108 +161,6 @@ fn histories_follow_each_other() {
     }
 }
 
-fn folder(name: &str) -> PathBuf {
-    let folder = std::env::temp_dir().join(format!("memoria-{name}-{}", std::process::id()));
-    fs::create_dir_all(&folder).unwrap();
-    folder
-}
-
-fn lived() -> History {
-    let story = story();
-    let mut memory = Memoria::<Flex>::new(story.config).unwrap();
-    story.tell_to(&mut memory, 0..30, &Default::default());
-    memory.record_history(true);
-    story.tell_to(&mut memory, 30..60, &Default::default());
-    memory.history().unwrap()
-}
-
-#[test]
-fn a_file_holds_a_history() {
-    let (history, folder) = (lived(), folder("history"));
-    let path = folder.join("user.history");
-    history.save(&path).unwrap();
-    let loaded = History::load(&path).unwrap();
-    for (a, b) in loaded.rows().zip(history.rows()) {
-        assert!(a.events().eq(b.events()));
-        assert_eq!(a.now().edges(), b.now().edges());
-        assert_eq!(a.lives(), b.lives());
-    }
-    assert_eq!(fs::read(&path).unwrap(), history.to_bytes());
-    let two = [history.to_bytes(), history.to_bytes()].concat();
-    let mut reader = &two[..];
-    for _ in 0..2 {
-        assert_eq!(History::read(&mut reader).unwrap().to_bytes(), history.to_bytes());
-    }
-    assert!(reader.is_empty());
-    assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "nothing else is left");
-    let missing = folder.join("nowhere").join("history");
-    for error in [history.save(&missing).unwrap_err(), History::load(&missing).unwrap_err()] {
-        assert!(error.to_string().contains(&missing.display().to_string()), "{error}");
-        assert!(matches!(error, MemoriaError::Io { .. }));
-    }
-    fs::remove_dir_all(folder).unwrap();
-}
-
-#[test]
-fn a_history_as_json_lines() {
-    let (history, folder) = (lived(), folder("history-lines"));
-    let path = folder.join("history.jsonl");
-    history.save_json_lines(&path).unwrap();
-    let mut lines = Vec::new();
-    for line in fs::read_to_string(&path).unwrap().lines() {
-        let row = serde_json::from_str::<Value>(line).unwrap()["row"].as_u64().unwrap();
-        lines.push((row, serde_json::from_str::<HistoryEvent>(line).unwrap()));
-    }
-    let expected = (0..).zip(history.rows());
-    let expected = expected.flat_map(|(row, of_row)| of_row.events().map(move |e| (row, e)));
-    assert!(lines.into_iter().eq(expected));
-    fs::remove_dir_all(folder).unwrap();
-}
-
-/// The file of each version of the format, beside what it tells.
-#[rstest]
-fn what_an_earlier_version_wrote_is_read(#[files("tests/data/histories/*.history")] path: PathBuf) {
-    let history = History::load(&path).unwrap();
-    let mut lines = Vec::new();
-    history.write_json_lines(&mut lines).unwrap();
-    let expected = fs::read_to_string(path.with_extension("jsonl")).unwrap();
-    let values = |lines: &str| {
-        lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).collect::<Vec<_>>()
-    };
-    assert_eq!(values(&String::from_utf8(lines).unwrap()), values(&expected));
-    let steps = history.row(2).unwrap().steps();
-    assert!(steps.start == 12 && steps.end >= 23, "{steps:?}");
-    assert!(!history.row(2).unwrap().now().edges().is_empty());
-}
-
-#[test]
-fn what_is_not_a_whole_history_is_refused() {
-    let bytes = lived().to_bytes();
-    for len in 0..bytes.len() {
-        let error = History::from_bytes(&bytes[..len]).unwrap_err();
-        let is_told = match error {
-            MemoriaError::UnknownFormat { .. } => len < 8,
-            MemoriaError::Damaged { .. } => len >= 8,
-            _ => false,
-        };
-        assert!(is_told, "{len}: {error}");
-    }
-    let longer = [&bytes[..], b"!"].concat();
-    let error = History::from_bytes(&longer).unwrap_err().to_string();
-    assert!(error.ends_with("it goes on after its end"), "{error}");
-    for bit in 0..8 * bytes.len() {
-        let mut changed = bytes.clone();
-        changed[bit / 8] ^= 1 << (bit % 8);
-        assert!(History::from_bytes(&changed).is_err(), "bit {bit}");
-    }
-    let error = History::from_bytes(b"something else").unwrap_err().to_string();
-    assert_eq!(error, "this is no history of a memory: it begins with somethin");
-    let mut newer = bytes.clone();
-    newer[8] = 9;
-    let error = History::from_bytes(&newer).unwrap_err().to_string();
-    assert_eq!(error, "this history is of version 9, this library reads versions up to 2");
-}
-
 #[test]
 fn a_memory_without_history_says_so() {
     let mut memory = Memoria::<Flex>::new(MemoriaConfig::new(1, 1, 1, 1.0, 1)).unwrap();
@@ -505,29 +183,4 @@ fn a_memory_without_history_says_so() {
     assert_eq!(row.now().counts().working, 2);
     memory.record_history(false);
     assert!(matches!(memory.history(), Err(MemoriaError::NotRecorded)));
-}
-
-/// A writer that fails is told of, and nothing panics.
-#[test]
-fn a_full_disk_is_an_error() {
-    struct Full(usize);
-    impl Write for Full {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            if self.0 == 0 {
-                return Err(std::io::Error::other("full"));
-            }
-            let written = bytes.len().min(self.0);
-            self.0 -= written;
-            Ok(written)
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    let history = lived();
-    for room in 0..history.to_bytes().len() {
-        assert!(matches!(history.write(Full(room)), Err(MemoriaError::Io { .. })));
-    }
-    assert!(history.write(Full(history.to_bytes().len())).is_ok());
-    assert!(matches!(history.write_json_lines(Full(1000)), Err(MemoriaError::Io { .. })));
 }

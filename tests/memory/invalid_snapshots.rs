@@ -102,7 +102,7 @@ fn check_sound(contents: &Contents) {
 #[case::beyond("beyond the last of 6", |c: &mut Contents| c.firings.1[0][3] = 4)]
 #[case::far_beyond("beyond the last of 6", |c: &mut Contents| c.firings.1[0][3] = u64::MAX)]
 #[case::firing_order("order", |c: &mut Contents| c.firings.1.swap(0, 1))]
-#[case::tied_to_nobody("no ties", |c: &mut Contents| c.ties.1[1] = vec![0, 0])]
+#[case::tied_to_none("no ties", |c: &mut Contents| c.ties.1[1] = vec![0, 0])]
 #[case::tied_to_itself("beyond", |c: &mut Contents| c.ties.1[1] = vec![4, 1, 0, 3])]
 #[case::zero_tie("a tie of 0", |c: &mut Contents| c.ties.1[1][3] = 0)]
 #[case::large_tie("a tie of", |c: &mut Contents| c.ties.1[1][3] = 1 << 32)]

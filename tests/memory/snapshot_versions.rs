@@ -60,7 +60,7 @@ fn every_version_is_read_and_goes_on() {
     }
 }
 
-/// So that nobody changes what is written without giving it a new version.
+/// What is written is not changed without a new version.
 #[test]
 fn this_version_is_written_as_it_was() {
     assert!(written() == fs::read(file(VERSION)).unwrap());

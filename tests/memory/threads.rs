@@ -1,4 +1,4 @@
-//! Memories on several threads at once, and a panic of whoever uses one.
+//! Memories on several threads at once, and a panic of a user's code.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -147,7 +147,7 @@ fn a_panic_of_the_user_leaves_a_usable_memory() {
     }));
     assert!(panicked.is_err());
     state.verify().unwrap();
-    // The same without a panic: a step that nobody ended.
+    // The same without a panic: a step that was not ended.
     drop(twin.recall(working(4, &device)).unwrap());
     for seed in 5..9 {
         segment(&mut state, seed, &device);

@@ -17,24 +17,22 @@ const TRACE: &str = r#"{
 }"#;
 
 /// What a trace file with this text gives.
-fn replay(name: &str, text: &str) -> Result<run::Replay, String> {
-    let path = std::env::temp_dir().join(format!("memoria-{}-{name}.json", std::process::id()));
-    std::fs::write(&path, text).unwrap();
-    let trace = Trace::read(&path);
-    std::fs::remove_file(&path).unwrap();
-    run::run::<Flex>(&trace?, &Default::default())
+fn replay(text: &str) -> Result<run::Replay, String> {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&file, text).unwrap();
+    run::run::<Flex>(&Trace::read(file.path())?, &Default::default())
 }
 
 #[test]
 fn a_sound_file_is_replayed() {
-    let replay = replay("sound", TRACE).unwrap();
+    let replay = replay(TRACE).unwrap();
     assert_eq!(replay.steps[1][0].alive.len(), 3);
 }
 
 #[test]
 fn a_file_may_begin_with_nothing() {
     let text = TRACE.replace("[[[1, 2], [3, 4]]]", "[[]]");
-    let replay = replay("nothing", &text).unwrap();
+    let replay = replay(&text).unwrap();
     assert_eq!(replay.steps[0].len(), 1);
     assert_eq!(replay.steps[1][0].alive.len(), 1);
 }
@@ -58,8 +56,7 @@ fn a_malformed_one_is_refused_with_the_place(
 ) {
     // A case without a replacement is a whole file.
     let text = if instead.is_empty() { what.to_owned() } else { TRACE.replace(what, instead) };
-    let name: String = place.chars().filter(char::is_ascii_alphanumeric).collect();
-    let error = replay(&name, &text).unwrap_err();
+    let error = replay(&text).unwrap_err();
     assert!(error.contains(place), "{error}");
 }
 

@@ -13,6 +13,7 @@ use std::{
 use memoria::MemoriaError;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use tempfile::TempDir;
 
 /// How often a program is killed; another number may be asked for.
 const KILLED: u32 = 40;
@@ -38,19 +39,20 @@ pub(crate) fn under_limits(save: impl Fn(&Path) -> Result<(), MemoriaError>) {
     }
 }
 
-/// A folder of a test's own with one file in it, gone when it is dropped.
+/// A folder of a test's own with one file in it, removed when it is dropped.
 pub(crate) struct Folder {
     pub(crate) path: PathBuf,
     pub(crate) file: PathBuf,
+    _folder: TempDir,
 }
 
 impl Folder {
     /// With a file that is to be made in it.
-    pub(crate) fn new(test: &str, file: &str) -> Self {
-        let path = env::temp_dir().join(format!("memoria-{}-{test}", std::process::id()));
-        fs::create_dir_all(&path).unwrap();
+    pub(crate) fn new(file: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().to_owned();
         let file = path.join(file);
-        Self { path, file }
+        Self { path, file, _folder: folder }
     }
 
     /// Whether there is the file and nothing else.
@@ -88,7 +90,7 @@ impl Folder {
         println!(
             "killed {times} times, {interrupted} in the middle of a file; {found:?} were there"
         );
-        assert!(interrupted > 0, "nobody was killed while writing");
+        assert!(interrupted > 0, "no program was killed while writing");
         assert!(self.has_only_the_file());
     }
 
@@ -103,7 +105,7 @@ impl Folder {
 
     /// A test that saves [`under_limits`] finds a disk that is full at 100 KiB.
     pub(crate) fn refuses_to_grow(&self, test: &str) {
-        // Blocks of 1024 bytes; whoever passes the limit is not killed but told.
+        // Blocks of 1024 bytes; a program that passes the limit is not killed but told.
         self.refuses_under("trap '' XFSZ; ulimit -f 100;", test, "File too large");
     }
 
@@ -129,18 +131,13 @@ impl Folder {
     fn refuses_under(&self, limits: &str, test: &str, because: &str) {
         let before = fs::read(&self.file).unwrap();
         let output = self.other(test, limits).output().unwrap();
+        // So that it can be removed, whatever comes of the rest.
+        fs::set_permissions(&self.path, fs::Permissions::from_mode(0o755)).unwrap();
         let text = String::from_utf8_lossy(&output.stdout);
         assert!(text.contains("refused: ") && !text.contains("not refused"), "{output:?}");
         assert!(text.contains(because), "{text}");
         assert!(fs::read(&self.file).unwrap() == before, "the old one is gone");
         assert!(self.has_only_the_file(), "something is left");
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::set_permissions(&self.path, fs::Permissions::from_mode(0o755));
-        let _ = fs::remove_dir_all(&self.path);
     }
 }
 

@@ -1,4 +1,4 @@
-//! Random workloads, told the same whoever listens.
+//! Random workloads, the same for every memory that they are told to.
 
 use burn::backend::{
     Backend, TensorData, read_sync,
@@ -22,7 +22,7 @@ struct Chapter {
     resets: Vec<bool>,
     /// What is added, `[add][row]`.
     added: Vec<Vec<Vec<f32>>>,
-    /// Gains by row and place among the reminded; those beyond are for nobody.
+    /// Gains by row and place among the reminded; those beyond are not used.
     gains: Vec<Vec<f32>>,
     on_device: bool,
 }

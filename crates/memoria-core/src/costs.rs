@@ -63,7 +63,7 @@ impl Meter {
         self.costs
     }
 
-    /// What passed until now is nobody's.
+    /// Time that has passed until now is not counted.
     pub(crate) fn begin(&mut self) {
         self.since = Instant::now();
     }
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_that_passes_is_somebodys() {
+    fn all_time_is_counted_for_some_stage() {
         let pause = || std::thread::sleep(Duration::from_millis(3));
         let mut meter = Meter::started();
         pause();

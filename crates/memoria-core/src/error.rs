@@ -54,8 +54,8 @@ use crate::{EngramId, Invariant, MemoriaConfig};
 ///
 /// Of counters and sizes: a fire count and a co-firing count stop at 2³² − 1. No row outlives the 2⁶³
 /// steps and reminds that are counted: at a nanosecond each they take 292 years, and a snapshot that
-/// claims more is [`Invalid`]. Lifespans are `f32`s: above 2²⁴ a step may take nothing away, and who has
-/// such a one does not die.
+/// claims more is [`Invalid`]. Lifespans are `f32`s: above 2²⁴ a step may take nothing away, and an engram
+/// with such a lifespan does not die.
 ///
 /// [`MemoriaConfig::validate`]: crate::MemoriaConfig::validate
 /// [`Memoria::new`]: crate::Memoria::new
@@ -166,7 +166,7 @@ pub enum MemoriaError {
         got: Vec<usize>,
     },
     /// A tensor does not fit the memory it was given to.
-    #[error("{tensor} must have {dimension} {expected}, got {got}")]
+    #[error("{tensor} must have {dimension} {expected}, got {got}{}", remedy(tensor, dimension))]
     WrongDimension {
         /// Which tensor.
         tensor: &'static str,
@@ -443,6 +443,17 @@ pub enum MemoriaError {
     /// The device failed while it was read. What was added since the last read is withdrawn.
     #[error("reading from the device failed")]
     Device(#[source] Box<ExecutionError>),
+}
+
+/// What to do about a tensor of another size than the memory's.
+fn remedy(tensor: &str, dimension: &str) -> &'static str {
+    match (tensor, dimension) {
+        ("working memory" | "query", "batch") => {
+            ": give another batch a memory of its own, `reset` a `MemoriaState` before it, or change the rows \
+             with `split`, `merge` and `add_rows`"
+        }
+        _ => "",
+    }
 }
 
 fn recorded(first: u64, last: Option<u64>) -> String {

@@ -35,7 +35,7 @@ use search::{Asked, GivenQuery};
 
 /// A memory of independent rows, one per sequence of a batch.
 ///
-/// An explicit value: whoever uses it passes it along as `&mut`. A clone goes on independently.
+/// An explicit value, passed along as `&mut`. A clone goes on independently.
 ///
 /// Corresponds to `Memoria` of the Python package; [the crate's page](crate) shows a step.
 #[derive(Clone)]
@@ -363,8 +363,8 @@ impl<B: Backend> Memoria<B> {
     }
 
     /// Ends the step: reminded engrams gain lifespan, then every engram loses 1 and ages by 1, working
-    /// engrams become short-term, the oldest short-term ones above the capacity long-term, and whoever
-    /// has no lifespan left is forgotten with all connections.
+    /// engrams become short-term, the oldest short-term ones above the capacity long-term, and an
+    /// engram without lifespan left is forgotten with all connections.
     ///
     /// Rows that were reset since the remind, or [absent](Self::remind_except) from it, are left alone. Costs what gains, moves or dies, whatever
     /// the number of engrams; no device round trip of its own (one if working memories were added since

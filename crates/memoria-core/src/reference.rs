@@ -36,10 +36,10 @@ pub(crate) struct ReferenceRow {
     margin: f64,
     pub(crate) engrams: Vec<ReferenceEngram>,
     cofired: HashMap<(EngramId, EngramId), u32>,
-    /// Long-term engrams as exploration numbers them: who becomes long-term goes to the end; where
+    /// Long-term engrams as exploration numbers them: one that becomes long-term goes to the end; where
     /// one dies, the last one moves; of several that die together the smaller ids go first.
     long_term: Vec<EngramId>,
-    /// Who was reminded and is still to be adjusted.
+    /// The engrams that were reminded and are still to be adjusted.
     reminded: Vec<EngramId>,
     next_id: u64,
     reminds: u64,

@@ -1,4 +1,4 @@
-//! The control plane of one row: whose engrams live, of which kind, until when. No tensors.
+//! The control plane of one row: which engrams live, of which kind, until when. No tensors.
 
 mod history;
 mod snapshot;

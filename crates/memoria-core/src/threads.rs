@@ -14,7 +14,7 @@ pub(crate) fn are_worth_sharing(numbers: usize) -> bool {
 /// Calls `each` with every item and returns the results in the items' order.
 ///
 /// The calling thread works, too: it takes one item after the other, and so do other threads as soon as
-/// they are awake. No item is waited for that nobody works on.
+/// they are awake. Only items that a thread works on are waited for.
 pub(crate) fn share<T: Send, R: Send>(
     items: impl ExactSizeIterator<Item = T> + Send,
     each: impl Fn(T) -> R + Sync,
@@ -47,7 +47,7 @@ pub(crate) fn share<T: Send, R: Send>(
     done.into_iter().map(|(_, result)| result).collect()
 }
 
-/// A panic while the lock is held is passed on by the threads' scope: nobody sees what it left.
+/// A panic while the lock is held is passed on by the threads' scope: what it left is not seen.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

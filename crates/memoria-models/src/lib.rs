@@ -34,7 +34,8 @@
 //! that `model.safetensors.index.json` lists, `pytorch_model.bin`, or those that its list has: checkpoints
 //! of Hugging Face's models, to which the memory is added as initialized, of models with memory, and of
 //! trainings. What was missing, initialized or unused is in the [`LoadReport`]. `save_pretrained` writes
-//! what PyTorch can read, and says in `config.json` which type the weights have.
+//! what PyTorch can read, and says in `config.json` which type the weights have. A file must not be changed
+//! in place while it is loaded ([`Gpt2Config::load`] says why); `save_pretrained` replaces it.
 //!
 //! # Memories that are kept
 //!

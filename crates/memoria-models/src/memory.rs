@@ -23,7 +23,8 @@ use previous::check_model;
 /// use memoria_models::{Gpt2Config, MemoryConfig, ModelInput, ModelMemory};
 ///
 /// # fn main() -> Result<(), memoria_models::ModelError> {
-/// # let alice_file = std::env::temp_dir().join(format!("alice-{}.memoria", std::process::id()));
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let alice_file = folder.path().join("alice.memoria");
 /// let device = Device::flex();
 /// let memory = MemoryConfig::new(4, MemoriaConfig::new(3, 8, 4, 3.0, 3));
 /// let model = Gpt2Config::new(101, 32, 32, 2, 4).with_memory(memory.clone()).init(&device)?;
@@ -35,7 +36,6 @@ use previous::check_model;
 /// model.forward(&segments(&[vec![11, 9, 30]])?, Some(&mut batch))?;
 /// batch.merge(&mut ModelMemory::load(&alice_file, &device)?)?; // Alice is back, in row 1
 /// model.forward(&segments(&[vec![6, 6, 41], vec![22, 1, 7]])?, Some(&mut batch))?;
-/// # std::fs::remove_file(alice_file).unwrap();
 /// # Ok(()) } main().unwrap(); }
 /// ```
 #[derive(Clone, Debug)]
@@ -55,7 +55,8 @@ impl ModelMemory {
         self.state.detach();
     }
 
-    /// Empties all rows: the next segment is the first of its documents. There are as many rows as before.
+    /// Empties all rows: the next segment is the first of its documents, and may be of another batch, as an
+    /// epoch's last or one for validation.
     pub fn reset(&mut self) {
         self.state.reset();
     }
@@ -125,7 +126,7 @@ impl ModelMemory {
         Ok(Some((self.state.recall(asked)?, without)))
     }
 
-    /// Refuses a batch of other rows than there are.
+    /// Refuses a batch of other rows than there are, unless all were emptied.
     ///
     /// # Errors
     ///
@@ -133,7 +134,7 @@ impl ModelMemory {
     pub(crate) fn check_batch(&self, batch: usize) -> Result<(), MemoriaError> {
         match self.batch() {
             0 => Ok(()),
-            expected if expected == batch => Ok(()),
+            expected if expected == batch || self.state.is_reset() => Ok(()),
             expected => {
                 let (tensor, dimension) = ("input ids", "batch");
                 Err(MemoriaError::WrongDimension { tensor, dimension, expected, got: batch })

@@ -160,8 +160,8 @@ impl Abstractor {
         };
         let keys = self.key_transform.forward(hidden.clone());
         let values = self.value_transform.forward(hidden);
-        // Memories and queries are made together: what no one reads would otherwise stay with the parameters
-        // it was made of, for as long as they live.
+        // Memories and queries are made together: a result that is not read would otherwise stay with the
+        // parameters it was made of, for as long as they live.
         let vectors = match &self.recall_embeddings {
             Some(queries) => Tensor::cat(vec![vectors, queries.val()], 1),
             None => vectors,

@@ -4,7 +4,7 @@ use burn::{
     backend::Dispatch,
     tensor::{Bool, Tensor},
 };
-use memoria_core::{Correlation, EngramId, Pooling, Stages};
+use memoria_core::{Correlation, EngramId, Pooling, SearchTrace, Stages};
 
 use crate::{padding::Padding, score::recall_scores};
 
@@ -142,6 +142,17 @@ impl Recall {
     /// How each row came to be reminded.
     pub fn stages(&self) -> &[Stages] {
         self.ids.stages()
+    }
+
+    /// Why a row is reminded of each engram: its score, the stage of the search, the connection it was reached
+    /// by. `None` if searches are not [traced](memoria_core::Memoria::trace_searches)
+    /// (`memory.memoria().trace_searches(true)`), or if the row is reminded of nothing.
+    ///
+    /// # Panics
+    ///
+    /// If the row is out of range.
+    pub fn trace(&self, row: usize) -> Option<&SearchTrace> {
+        self.ids.trace(row)
     }
 }
 

@@ -201,6 +201,12 @@ impl MemoriaState {
         self.is_reset = true;
     }
 
+    /// Whether all rows were emptied by [`reset`](Self::reset), and nothing has come since: the next batch
+    /// may have any size.
+    pub fn is_reset(&self) -> bool {
+        self.is_reset
+    }
+
     /// Empties some rows; their neighbours go on.
     ///
     /// # Errors

@@ -7,8 +7,8 @@ use burn::{
 
 /// A mark in a graph, which tells whether a `backward` has gone through it.
 ///
-/// A product keeps its factors in the graph until then. This is one of them, a constant of which no one
-/// else has a handle. On ndarray it is never told to be gone: there a forgotten detach is Burn's to notice.
+/// A product keeps its factors in the graph until then. This is one of them, a constant of which there is
+/// no other handle. On ndarray the mark never tells that it is gone: there a forgotten detach is Burn's to notice.
 #[derive(Clone, Debug)]
 pub(crate) struct Tape(Option<FloatTensor<Dispatch>>);
 
@@ -32,17 +32,24 @@ impl Tape {
     }
 }
 
-#[cfg(feature = "autodiff")]
+/// Whether there is a graph that a mark can tell of.
 fn has_graph(tensor: &Tensor<3>) -> bool {
+    tensor.is_autodiff() && is_tracked(tensor)
+}
+
+#[cfg(feature = "autodiff")]
+fn is_tracked(tensor: &Tensor<3>) -> bool {
     tensor.is_tracked()
 }
 
+/// A program can enable Burn's autodiff without this crate's feature, and Burn does not tell then what is
+/// tracked. On a host the mark tells: it is kept if, and only if, the tensor is.
 #[cfg(not(feature = "autodiff"))]
-fn has_graph(_: &Tensor<3>) -> bool {
-    false
+fn is_tracked(tensor: &Tensor<3>) -> bool {
+    memoria_core::computes_on_host::<Dispatch>(tensor.device().as_dispatch())
 }
 
-#[cfg(all(test, feature = "autodiff"))]
+#[cfg(test)]
 mod tests {
     use super::*;
     use burn::tensor::Device;

@@ -1,4 +1,5 @@
-//! Whoever reads a memory trains whoever wrote it, as far back as the window reaches and no further.
+//! A segment that reads a memory trains the segment that wrote it, as far back as the window reaches and no
+//! further.
 
 use burn::tensor::{Device, Distribution, Tensor};
 use memoria_core::MemoriaConfig;

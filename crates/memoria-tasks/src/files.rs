@@ -51,7 +51,8 @@ mod tests {
 
     #[test]
     fn a_file_is_replaced_whole_or_not_at_all() {
-        let folder = std::env::temp_dir().join(format!("memoria-files-{}", std::process::id()));
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
         let path = folder.join("deep").join("file");
         write(&path, b"one").unwrap();
         write(&path, b"two").unwrap();
@@ -61,9 +62,8 @@ mod tests {
         fs::create_dir(folder.join("taken")).unwrap();
         fs::write(folder.join("taken/one"), "").unwrap();
         assert!(write(&folder.join("taken"), b"").is_err());
-        assert_eq!(fs::read_dir(&folder).unwrap().count(), 2);
+        assert_eq!(fs::read_dir(folder).unwrap().count(), 2);
         fs::write(&path, [b'a', 0xff]).unwrap();
         assert!(read_text(&path, "").unwrap_err().to_string().contains("not UTF-8 at byte 1"));
-        fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -43,9 +43,8 @@ mod tests {
 
     #[test]
     fn a_failed_write_leaves_the_old_file_and_nothing_else() {
-        let folder = std::env::temp_dir().join(format!("memoria-durable-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        let path = folder.join("file");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
         let whole = |bytes: &'static [u8]| {
             move |writer: &mut BufWriter<File>| {
                 writer.write_all(bytes).unwrap();
@@ -63,8 +62,7 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"old");
         write(&path, "file", whole(b"new")).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
-        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
-        assert!(write(&folder.join("missing").join("file"), "file", |_| Ok(())).is_err());
-        fs::remove_dir_all(folder).unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert!(write(&folder.path().join("missing").join("file"), "file", |_| Ok(())).is_err());
     }
 }

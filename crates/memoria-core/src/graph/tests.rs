@@ -127,7 +127,7 @@ impl Judged {
         }
     }
 
-    /// From everybody at once, with some of the long-term engrams visited.
+    /// From all engrams at once, with some of the long-term engrams visited.
     fn check_strongest_together(&mut self) {
         let visited: Vec<Member> = self.living[..self.long_term].to_vec();
         for visited in [&visited[..], &visited[visited.len() / 2..]] {

@@ -58,7 +58,7 @@ fn what_was_added_is_withdrawn(#[case] call: fn(&mut Memoria<Flex>)) {
     assert!(bytes(&mut memory) == before);
 }
 
-/// The second read of a remind fails: nobody fired, and the working memories are there.
+/// The second read of a remind fails: no engram fired, and the working memories are there.
 #[test]
 fn a_remind_that_fails_late_can_be_repeated() {
     let (mut memory, mut twin) = (lived(), lived());

@@ -14,8 +14,8 @@ pub(crate) struct Incoming<B: Backend> {
     is_absent: Vec<bool>,
     /// How many every row was given that was not absent, and numbers in any case.
     pub(crate) count: usize,
-    /// What the store wants to be read of them; gone once it is being read, so that whoever reads it is
-    /// its only owner and need not copy it.
+    /// What the store wants to be read of them; gone once it is being read, so that the reader is its
+    /// only owner and need not copy it.
     pub(crate) to_read: Option<FloatTensor<B>>,
 }
 
@@ -64,7 +64,7 @@ impl<B: Backend> Incoming<B> {
     }
 
     /// Writes what has been read if the store waits for it, and refuses vectors that are not finite, or
-    /// whose distances would not be. Those are written, too: nobody looks at their slots.
+    /// whose distances would not be. Those are written, too: their slots are not read.
     pub(crate) fn write(
         &self,
         store: &mut VectorStore<B>,

@@ -55,7 +55,7 @@ fn no_working_memories_are_none(#[values("flex", "ndarray")] name: &str) {
 }
 
 #[rstest]
-fn gains_for_nobody_may_be_an_empty_tensor(#[values("flex", "ndarray")] name: &str) {
+fn gains_for_no_engram_may_be_an_empty_tensor(#[values("flex", "ndarray")] name: &str) {
     let device = &device(name);
     let (mut memory, mut twin) = (new(), new());
     for (memory, on_device) in [(&mut memory, true), (&mut twin, false)] {

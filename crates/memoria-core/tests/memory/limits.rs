@@ -30,7 +30,7 @@ fn more_engrams_than_can_be_numbered_are_refused() {
     memory.add_working_memory(tensor(0, [2, 3, 4], device)).unwrap();
 }
 
-/// Products of sizes that no number holds: 2⁶⁴ is 0 if nobody looks.
+/// Products of sizes that no number holds: unchecked, 2⁶⁴ is 0.
 #[rstest]
 fn sizes_that_cannot_be_counted_are_refused(
     #[values(

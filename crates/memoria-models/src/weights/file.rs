@@ -78,6 +78,7 @@ impl WeightFile {
     }
 }
 
+/// A safetensors file is mapped into memory until its tensors are dropped; a file of PyTorch is kept open.
 fn read(path: &Path) -> Result<BTreeMap<String, StoredTensor>, ModelError> {
     refuse_pointer(path)?;
     let unreadable =

@@ -65,6 +65,11 @@ impl Gpt2Config {
     /// from the token embedding is used, and otherwise the token embedding. Weights of half precision
     /// become what the device has.
     ///
+    /// The files must not be changed in place meanwhile: `model.safetensors` is mapped into memory until
+    /// this returns, and the operating system ends the process (SIGBUS) if the file is shortened. Files
+    /// that are replaced by renaming others over them, as [`save_pretrained`](Gpt2LmHead::save_pretrained)
+    /// does, are read as they were.
+    ///
     /// # Errors
     ///
     /// As [`validate`](Self::validate); [`ModelError::Io`], [`ModelError::NoWeights`],

@@ -9,37 +9,39 @@ use std::{
 use burn::tensor::Device;
 use memoria_models::{Gpt2LmHead, ModelError, SequenceClassifier};
 use serde_json::{Map, Value, json};
+use tempfile::TempDir;
 
-/// A copy of a checkpoint that is gone when the test is over.
-pub(crate) struct Checkpoint(pub(crate) PathBuf);
+/// A copy of a checkpoint in a folder of its own, removed when the test is over.
+pub(crate) struct Checkpoint(TempDir);
 
 impl Checkpoint {
-    pub(crate) fn copy_of(original: &Path, test: &str) -> Self {
-        let name = original.file_name().unwrap().to_str().unwrap();
-        let folder =
-            std::env::temp_dir().join(format!("memoria-{test}-{name}-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
+    pub(crate) fn copy_of(original: &Path) -> Self {
+        let folder = tempfile::tempdir().unwrap();
         for file in fs::read_dir(original).unwrap().map(Result::unwrap) {
-            fs::copy(file.path(), folder.join(file.file_name())).unwrap();
+            fs::copy(file.path(), folder.path().join(file.file_name())).unwrap();
         }
         Self(folder)
     }
 
-    pub(crate) fn gpt2_memoria(test: &str) -> Self {
-        Self::copy_of(&models().join("gpt2-memoria"), test)
+    pub(crate) fn gpt2_memoria() -> Self {
+        Self::copy_of(&models().join("gpt2-memoria"))
     }
 
-    pub(crate) fn bert_memoria(test: &str) -> Self {
-        Self::copy_of(&models().join("bert-memoria"), test)
+    pub(crate) fn bert_memoria() -> Self {
+        Self::copy_of(&models().join("bert-memoria"))
     }
 
     /// In the form of PyTorch.
-    pub(crate) fn pytorch(test: &str) -> Self {
-        Self::copy_of(&data().join("checkpoints/gpt2-untied"), test)
+    pub(crate) fn pytorch() -> Self {
+        Self::copy_of(&data().join("checkpoints/gpt2-untied"))
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.0.path()
     }
 
     pub(crate) fn path(&self, file: &str) -> PathBuf {
-        self.0.join(file)
+        self.folder().join(file)
     }
 
     pub(crate) fn edit_config(&self, edit: impl FnOnce(&mut Map<String, Value>)) {
@@ -50,17 +52,11 @@ impl Checkpoint {
     }
 
     pub(crate) fn load_gpt2(&self) -> ModelError {
-        Gpt2LmHead::from_pretrained(&self.0, &Device::flex()).map(|_| ()).unwrap_err()
+        Gpt2LmHead::from_pretrained(self.folder(), &Device::flex()).map(|_| ()).unwrap_err()
     }
 
     pub(crate) fn load_encoder(&self) -> ModelError {
-        SequenceClassifier::from_pretrained(&self.0, &Device::flex()).map(|_| ()).unwrap_err()
-    }
-}
-
-impl Drop for Checkpoint {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
+        SequenceClassifier::from_pretrained(self.folder(), &Device::flex()).map(|_| ()).unwrap_err()
     }
 }
 

@@ -146,8 +146,7 @@ fn generating_without_abstractor_comes_to_the_memory_of_reading() {
 #[case(json!({"id2label": {"0": "a", "1": "b"}, "num_labels": 5}))]
 fn an_encoder_is_read_as_by_transformers(#[case] further: Value) {
     let original = data().join("checkpoints/bert-model");
-    let name = format!("as-transformers-{}", further.to_string().len());
-    let checkpoint = Checkpoint::copy_of(&original, &name);
+    let checkpoint = Checkpoint::copy_of(&original);
     checkpoint.edit_config(|config| config.extend(further.as_object().unwrap().clone()));
     let device = Device::flex();
     let run = |folder| {
@@ -156,19 +155,19 @@ fn an_encoder_is_read_as_by_transformers(#[case] further: Value) {
         assert_eq!(loaded.config.num_labels, 2);
         loaded.model.forward(&input(31, 0), None).unwrap().hidden.into_data()
     };
-    assert_eq!(run(&checkpoint.0), run(&original));
+    assert_eq!(run(checkpoint.folder()), run(&original));
     // With a head, too, which the file lacks.
-    assert!(SequenceClassifier::from_pretrained(&checkpoint.0, &device).is_ok());
+    assert!(SequenceClassifier::from_pretrained(checkpoint.folder(), &device).is_ok());
 }
 
 /// Its positions begin at 0, and every token is counted.
 #[test]
 fn a_roberta_without_padding_token_counts_all_tokens() {
     let original = data().join("checkpoints/roberta-model");
-    let checkpoint = Checkpoint::copy_of(&original, "no-padding-token");
+    let checkpoint = Checkpoint::copy_of(&original);
     checkpoint.edit_config(|config| drop(config.insert("pad_token_id".to_owned(), json!(-1))));
     let device = Device::flex();
-    let model = Encoder::from_pretrained(&checkpoint.0, &device).unwrap().model;
+    let model = Encoder::from_pretrained(checkpoint.folder(), &device).unwrap().model;
     assert_eq!(model.max_tokens(), 14);
     let ids = input(31, 0).input_ids;
     let positions = Tensor::<1, Int>::arange(0..4, &device).unsqueeze::<2>().expand([2, 4]);
@@ -206,13 +205,13 @@ fn a_dropout_of_all_is_finite_in_training() {
 #[case("NaN")]
 #[case("[-Infinity, Infinity]")]
 #[case("{\"NaN\": NaN}")]
-fn numbers_of_python_are_read_where_nobody_needs_them(#[case] value: &str) {
-    let checkpoint = Checkpoint::gpt2_memoria(&format!("python-{}", value.len()));
+fn numbers_of_python_are_read_where_they_are_not_needed(#[case] value: &str) {
+    let checkpoint = Checkpoint::gpt2_memoria();
     let path = checkpoint.path("config.json");
     let text =
         fs::read_to_string(&path).unwrap().replacen('{', &format!("{{\"best\": {value},"), 1);
     fs::write(&path, &text).unwrap();
-    let loaded = Gpt2LmHead::from_pretrained(&checkpoint.0, &Device::flex()).unwrap();
+    let loaded = Gpt2LmHead::from_pretrained(checkpoint.folder(), &Device::flex()).unwrap();
     assert!(loaded.config.other.contains_key("best"));
     // But not where a number is needed.
     fs::write(&path, text.replacen("\"best\"", "\"attn_pdrop\"", 1)).unwrap();
@@ -229,7 +228,7 @@ fn numbers_of_python_are_read_where_nobody_needs_them(#[case] value: &str) {
 #[case("bert", "bert")]
 #[case("roberta", "roberta")]
 fn a_model_that_does_not_say_its_type_is_recognized(#[case] name: &str, #[case] expected: &str) {
-    let checkpoint = Checkpoint::copy_of(&models().join(name), "recognized");
+    let checkpoint = Checkpoint::copy_of(&models().join(name));
     checkpoint.edit_config(|config| {
         config.remove("model_type");
         if expected != "gpt2" {
@@ -238,23 +237,28 @@ fn a_model_that_does_not_say_its_type_is_recognized(#[case] name: &str, #[case] 
             config.insert("pad_token_id".to_owned(), json!(if is_bert { 0 } else { 1 }));
         }
     });
-    assert_eq!(model_type(&checkpoint.0).unwrap(), expected);
+    assert_eq!(model_type(checkpoint.folder()).unwrap(), expected);
     match expected {
-        "gpt2" => assert!(Gpt2LmHead::from_pretrained(&checkpoint.0, &Device::flex()).is_ok()),
-        _ => assert!(SequenceClassifier::from_pretrained(&checkpoint.0, &Device::flex()).is_ok()),
+        "gpt2" => {
+            assert!(Gpt2LmHead::from_pretrained(checkpoint.folder(), &Device::flex()).is_ok())
+        }
+        _ => assert!(
+            SequenceClassifier::from_pretrained(checkpoint.folder(), &Device::flex()).is_ok()
+        ),
     }
 }
 
 #[test]
 fn a_kind_that_nothing_tells_can_be_stated() {
-    let checkpoint = Checkpoint::copy_of(&models().join("roberta"), "stated");
+    let checkpoint = Checkpoint::copy_of(&models().join("roberta"));
     checkpoint.edit_config(|config| drop(config.remove("model_type")));
-    assert!(matches!(model_type(&checkpoint.0), Err(ModelError::UnknownModelType)));
+    assert!(matches!(model_type(checkpoint.folder()), Err(ModelError::UnknownModelType)));
     let error = checkpoint.load_encoder();
     assert!(matches!(error, ModelError::UnknownModelType), "{error}");
-    let config = EncoderConfig::from_pretrained_as(EncoderKind::Roberta, &checkpoint.0).unwrap();
+    let config =
+        EncoderConfig::from_pretrained_as(EncoderKind::Roberta, checkpoint.folder()).unwrap();
     assert_eq!((config.kind, config.pad_token_id), (EncoderKind::Roberta, 1));
-    assert!(config.load(&checkpoint.0, &Device::flex()).unwrap().report.is_complete());
+    assert!(config.load(checkpoint.folder(), &Device::flex()).unwrap().report.is_complete());
     // What is said is not overruled.
     let said = EncoderConfig::from_pretrained_as(EncoderKind::Bert, models().join("roberta"));
     assert!(matches!(said, Err(ModelError::InvalidField { field, .. }) if field == "model_type"));
@@ -272,22 +276,20 @@ fn end_tokens_are_one_or_several(
     #[case] in_generation: Option<Value>,
     #[case] expected: &[i64],
 ) {
-    let name =
-        format!("end-{}-{}", in_config.to_string().len(), json!(in_generation).to_string().len());
-    let checkpoint = Checkpoint::gpt2_memoria(&name);
+    let checkpoint = Checkpoint::gpt2_memoria();
     checkpoint.edit_config(|config| drop(config.insert("eos_token_id".to_owned(), in_config)));
     if let Some(generation) = in_generation {
         fs::write(checkpoint.path("generation_config.json"), generation.to_string()).unwrap();
     }
-    assert_eq!(end_tokens(&checkpoint.0).unwrap(), expected);
+    assert_eq!(end_tokens(checkpoint.folder()).unwrap(), expected);
 }
 
 #[test]
 fn an_end_token_that_is_none_is_refused() {
     for value in [json!("stop"), json!([1, "stop"]), json!(1.5)] {
-        let checkpoint = Checkpoint::gpt2_memoria("no-end");
+        let checkpoint = Checkpoint::gpt2_memoria();
         checkpoint.edit_config(|config| drop(config.insert("eos_token_id".to_owned(), value)));
-        let error = end_tokens(&checkpoint.0).unwrap_err();
+        let error = end_tokens(checkpoint.folder()).unwrap_err();
         assert!(
             matches!(&error, ModelError::InvalidField { field, .. } if field == "eos_token_id")
         );

@@ -51,37 +51,37 @@ fn write_parts(checkpoint: &Checkpoint, tensors: &BTreeMap<String, Stored>) -> [
 /// Each file that the order has after the others is of another model.
 #[test]
 fn the_order_of_files_is_that_of_transformers() {
-    let checkpoint = Checkpoint::pytorch("order");
-    let (of_pytorch, _) = run(&checkpoint.0).unwrap();
+    let checkpoint = Checkpoint::pytorch();
+    let (of_pytorch, _) = run(checkpoint.folder()).unwrap();
     // A list of files of PyTorch that are not there would be an error.
     fs::write(
         checkpoint.path("pytorch_model.bin.index.json"),
         json!({"weight_map": {"a": "pytorch_model-00001-of-00001.bin"}}).to_string(),
     )
     .unwrap();
-    assert_eq!(run(&checkpoint.0).unwrap().0, of_pytorch);
+    assert_eq!(run(checkpoint.folder()).unwrap().0, of_pytorch);
 
-    let config = Gpt2Config::from_pretrained(&checkpoint.0).unwrap();
+    let config = Gpt2Config::from_pretrained(checkpoint.folder()).unwrap();
     let other = config.init(&Device::flex()).unwrap();
-    other.save_pretrained(&config, &checkpoint.0).unwrap();
-    let (of_safetensors, _) = run(&checkpoint.0).unwrap();
+    other.save_pretrained(&config, checkpoint.folder()).unwrap();
+    let (of_safetensors, _) = run(checkpoint.folder()).unwrap();
     assert_ne!(of_safetensors, of_pytorch);
 
     let whole = checkpoint.path("model.safetensors");
     write_parts(&checkpoint, &halved(&read_safetensors(&whole)));
-    assert_eq!(run(&checkpoint.0).unwrap().0, of_safetensors);
+    assert_eq!(run(checkpoint.folder()).unwrap().0, of_safetensors);
     fs::remove_file(whole).unwrap();
-    let (of_parts, report) = run(&checkpoint.0).unwrap();
+    let (of_parts, report) = run(checkpoint.folder()).unwrap();
     assert!(of_parts != of_safetensors && of_parts != of_pytorch);
     assert!(report.is_complete() && report.unused.is_empty(), "{report}");
     fs::remove_file(checkpoint.path("model.safetensors.index.json")).unwrap();
-    assert_eq!(run(&checkpoint.0).unwrap().0, of_pytorch);
+    assert_eq!(run(checkpoint.folder()).unwrap().0, of_pytorch);
 }
 
 #[test]
 fn a_tensor_in_several_files_is_the_one_that_the_list_names() {
-    let checkpoint = Checkpoint::copy_of(&models().join("gpt2"), "parts");
-    let (expected, _) = run(&checkpoint.0).unwrap();
+    let checkpoint = Checkpoint::copy_of(&models().join("gpt2"));
+    let (expected, _) = run(checkpoint.folder()).unwrap();
     let tensors = read_safetensors(&checkpoint.path("model.safetensors"));
     fs::remove_file(checkpoint.path("model.safetensors")).unwrap();
     let files = write_parts(&checkpoint, &tensors);
@@ -90,7 +90,7 @@ fn a_tensor_in_several_files_is_the_one_that_the_list_names() {
         let mut both = halved(&tensors);
         both.extend(read_safetensors(&checkpoint.path(file)));
         write_safetensors(&checkpoint.path(file), &both);
-        let (got, report) = run(&checkpoint.0).unwrap();
+        let (got, report) = run(checkpoint.folder()).unwrap();
         assert_eq!(got, expected);
         assert!(report.is_complete());
         let named = report.unused.iter().filter(|name| name.starts_with(file)).count();
@@ -99,16 +99,16 @@ fn a_tensor_in_several_files_is_the_one_that_the_list_names() {
 }
 
 #[rstest]
-#[case("model.safetensors", Checkpoint::gpt2_memoria("lfs"))]
-#[case("pytorch_model.bin", Checkpoint::pytorch("lfs"))]
-#[case("config.json", Checkpoint::gpt2_memoria("lfs-config"))]
+#[case("model.safetensors", Checkpoint::gpt2_memoria())]
+#[case("pytorch_model.bin", Checkpoint::pytorch())]
+#[case("config.json", Checkpoint::gpt2_memoria())]
 #[case(
     "model-00002-of-00002.safetensors",
-    Checkpoint::copy_of(&data().join("checkpoints/gpt2-without-prefix"), "lfs")
+    Checkpoint::copy_of(&data().join("checkpoints/gpt2-without-prefix"))
 )]
 #[case(
     "model.safetensors.index.json",
-    Checkpoint::copy_of(&data().join("checkpoints/gpt2-without-prefix"), "lfs-index")
+    Checkpoint::copy_of(&data().join("checkpoints/gpt2-without-prefix"))
 )]
 fn a_pointer_of_git_lfs_is_named(#[case] file: &str, #[case] checkpoint: Checkpoint) {
     fs::write(checkpoint.path(file), LFS_POINTER).unwrap();
@@ -127,7 +127,7 @@ fn renamed(
 
 #[rstest]
 fn two_models_in_one_file_are_refused(#[values(false, true)] is_whole: bool) {
-    let checkpoint = Checkpoint::copy_of(&models().join("gpt2"), &format!("two-{is_whole}"));
+    let checkpoint = Checkpoint::copy_of(&models().join("gpt2"));
     let path = checkpoint.path("model.safetensors");
     let mut tensors = read_safetensors(&path);
     let without_prefix = |name: &str| name.strip_prefix("transformer.").unwrap_or(name).to_owned();
@@ -148,7 +148,7 @@ fn two_models_in_one_file_are_refused(#[values(false, true)] is_whole: bool) {
 #[case("bert.embeddings", "electra.embeddings")]
 #[case("bert.encoder", "module.encoder")]
 fn two_names_of_one_parameter_are_refused_or_reported(#[case] name: &str, #[case] other: &str) {
-    let checkpoint = Checkpoint::copy_of(&models().join("bert"), &format!("names-{other}"));
+    let checkpoint = Checkpoint::copy_of(&models().join("bert"));
     let path = checkpoint.path("model.safetensors");
     let tensors = read_safetensors(&path);
     let with = |others: BTreeMap<String, Stored>| {
@@ -160,7 +160,7 @@ fn two_names_of_one_parameter_are_refused_or_reported(#[case] name: &str, #[case
     };
     // The same numbers twice are one model.
     let copies = with(tensors.clone());
-    let loaded = SequenceClassifier::from_pretrained(&checkpoint.0, &Device::flex()).unwrap();
+    let loaded = SequenceClassifier::from_pretrained(checkpoint.folder(), &Device::flex()).unwrap();
     assert!(loaded.report.is_complete());
     assert_eq!(loaded.report.unused.len(), copies, "{}", loaded.report);
     with(halved(&tensors));
@@ -183,7 +183,7 @@ fn what_a_training_puts_into_names_is_left_out(
     #[values("", "_orig_mod.", "_checkpoint_wrapped_module.")] inside: &str,
 ) {
     let original = models().join("gpt2-memoria");
-    let checkpoint = Checkpoint::copy_of(&original, &format!("training-{prefix}{inside}"));
+    let checkpoint = Checkpoint::copy_of(&original);
     let path = checkpoint.path("model.safetensors");
     let name = |name: &str| format!("{prefix}{}", name.replace(".h.0.", &format!(".h.0.{inside}")));
     let mut tensors = renamed(&read_safetensors(&path), name);
@@ -191,7 +191,7 @@ fn what_a_training_puts_into_names_is_left_out(
     tensors.insert("optimizer_states.0.state.0.exp_avg".to_owned(), (about, bytes));
     write_safetensors(&path, &tensors);
     let (expected, _) = run(&original).unwrap();
-    let (got, report) = run(&checkpoint.0).unwrap();
+    let (got, report) = run(checkpoint.folder()).unwrap();
     assert_eq!(got, expected);
     assert!(report.is_complete() && report.unused.is_empty(), "{report}");
 }
@@ -202,13 +202,13 @@ fn a_saved_configuration_says_the_type_of_the_weights(
     #[values("dtype", "torch_dtype")] field: &str,
     #[values("bfloat16", "float16", "float64", "auto")] before: &str,
 ) {
-    let checkpoint = Checkpoint::gpt2_memoria(&format!("dtype-{field}-{before}"));
+    let checkpoint = Checkpoint::gpt2_memoria();
     checkpoint.edit_config(|config| {
         config.insert(field.to_owned(), json!(before));
         config.insert("hidden_size".to_owned(), json!(7));
     });
-    let loaded = Gpt2LmHead::from_pretrained(&checkpoint.0, &Device::flex()).unwrap();
-    loaded.model.save_pretrained(&loaded.config, &checkpoint.0).unwrap();
+    let loaded = Gpt2LmHead::from_pretrained(checkpoint.folder(), &Device::flex()).unwrap();
+    loaded.model.save_pretrained(&loaded.config, checkpoint.folder()).unwrap();
     checkpoint.edit_config(|config| {
         assert_eq!(
             (&config["dtype"], &config["torch_dtype"]),
@@ -221,7 +221,7 @@ fn a_saved_configuration_says_the_type_of_the_weights(
     assert!(types.values().all(|(about, _)| about["dtype"] == "F32"));
     // Nothing else is left behind.
     assert_eq!(
-        fs::read_dir(&checkpoint.0).unwrap().count(),
+        fs::read_dir(checkpoint.folder()).unwrap().count(),
         fs::read_dir(models().join("gpt2-memoria")).unwrap().count()
     );
 }

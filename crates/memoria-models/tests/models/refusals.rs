@@ -17,7 +17,7 @@ use crate::checkpoint::{Checkpoint, models};
 fn a_missing_field_is_named(
     #[values("vocab_size", "n_positions", "n_embd", "n_layer", "n_head")] missing: &str,
 ) {
-    let checkpoint = Checkpoint::gpt2_memoria(missing);
+    let checkpoint = Checkpoint::gpt2_memoria();
     checkpoint.edit_config(|config| drop(config.remove(missing)));
     let error = checkpoint.load_gpt2();
     assert!(matches!(&error, ModelError::MissingField { field } if field == missing), "{error}");
@@ -35,7 +35,7 @@ fn a_missing_field_of_an_encoder_is_named(
     )]
     missing: &str,
 ) {
-    let checkpoint = Checkpoint::bert_memoria(missing);
+    let checkpoint = Checkpoint::bert_memoria();
     checkpoint.edit_config(|config| drop(config.remove(missing)));
     let error = checkpoint.load_encoder();
     assert!(matches!(&error, ModelError::MissingField { field } if field == missing), "{error}");
@@ -61,7 +61,7 @@ fn a_missing_field_of_an_encoder_is_named(
 #[case("memoria_stm_capacity", json!(-1))]
 #[case("memoria_correlation", json!("cosine"))]
 fn a_value_that_a_field_cannot_have_is_told(#[case] name: &str, #[case] value: Value) {
-    let checkpoint = Checkpoint::gpt2_memoria(&format!("{name}-{}", value.to_string().len()));
+    let checkpoint = Checkpoint::gpt2_memoria();
     checkpoint.edit_config(|config| drop(config.insert(name.to_owned(), value.clone())));
     let error = checkpoint.load_gpt2();
     let ModelError::InvalidField { field, got, .. } = &error else { panic!("{error}") };
@@ -86,7 +86,7 @@ fn a_value_that_a_field_of_an_encoder_cannot_have_is_told(
     #[case] name: &str,
     #[case] value: Value,
 ) {
-    let checkpoint = Checkpoint::bert_memoria(&format!("{name}-{}", value.to_string().len()));
+    let checkpoint = Checkpoint::bert_memoria();
     checkpoint.edit_config(|config| drop(config.insert(name.to_owned(), value.clone())));
     let error = checkpoint.load_encoder();
     let ModelError::InvalidField { field, got, .. } = &error else { panic!("{error}") };
@@ -105,23 +105,24 @@ fn the_activations_there_are_are_told() {
 
 #[test]
 fn files_that_are_missing_or_no_json_are_named() {
-    let nowhere = std::env::temp_dir().join("memoria-nowhere");
+    let folder = tempfile::tempdir().unwrap();
+    let nowhere = folder.path().join("nowhere");
     let error = Gpt2LmHead::from_pretrained(&nowhere, &Device::flex()).unwrap_err();
     assert!(matches!(&error, ModelError::Io { path, .. } if path.ends_with("config.json")));
     let error = Gpt2Config::new(9, 9, 4, 1, 2).load(&nowhere, &Device::flex()).unwrap_err();
     assert!(matches!(&error, ModelError::Io { path, .. } if *path == nowhere), "{error}");
 
-    let checkpoint = Checkpoint::gpt2_memoria("no-json");
+    let checkpoint = Checkpoint::gpt2_memoria();
     fs::write(checkpoint.path("config.json"), "{").unwrap();
     assert!(matches!(checkpoint.load_gpt2(), ModelError::Json { .. }));
-    assert!(matches!(model_type(&checkpoint.0).unwrap_err(), ModelError::Json { .. }));
+    assert!(matches!(model_type(checkpoint.folder()).unwrap_err(), ModelError::Json { .. }));
     fs::write(checkpoint.path("config.json"), "[]").unwrap();
     assert!(matches!(checkpoint.load_gpt2(), ModelError::Json { .. }));
 }
 
 #[test]
 fn a_folder_without_weights_is_told_what_is_looked_for() {
-    let checkpoint = Checkpoint::gpt2_memoria("no-weights");
+    let checkpoint = Checkpoint::gpt2_memoria();
     fs::remove_file(checkpoint.path("model.safetensors")).unwrap();
     let error = checkpoint.load_gpt2().to_string();
     for name in ["model.safetensors", "pytorch_model.bin", "model.safetensors.index.json"] {
@@ -135,8 +136,8 @@ fn cuts(length: usize) -> Vec<usize> {
 }
 
 #[rstest]
-#[case(Checkpoint::gpt2_memoria("cut"), "model.safetensors")]
-#[case(Checkpoint::pytorch("cut"), "pytorch_model.bin")]
+#[case(Checkpoint::gpt2_memoria(), "model.safetensors")]
+#[case(Checkpoint::pytorch(), "pytorch_model.bin")]
 fn a_truncated_file_is_refused_wherever_it_ends(
     #[case] checkpoint: Checkpoint,
     #[case] file: &str,
@@ -155,8 +156,8 @@ fn a_truncated_file_is_refused_wherever_it_ends(
 }
 
 #[rstest]
-#[case(Checkpoint::gpt2_memoria("garbled"), "model.safetensors")]
-#[case(Checkpoint::pytorch("garbled"), "pytorch_model.bin")]
+#[case(Checkpoint::gpt2_memoria(), "model.safetensors")]
+#[case(Checkpoint::pytorch(), "pytorch_model.bin")]
 fn a_file_of_something_else_is_refused(#[case] checkpoint: Checkpoint, #[case] file: &str) {
     let garbage: Vec<u8> =
         (0..5000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
@@ -169,7 +170,7 @@ fn a_file_of_something_else_is_refused(#[case] checkpoint: Checkpoint, #[case] f
 
 #[rstest]
 fn a_corrupt_header_is_refused(#[values(8, 20, 50, 100, 500)] at: usize) {
-    let checkpoint = Checkpoint::gpt2_memoria(&format!("header-{at}"));
+    let checkpoint = Checkpoint::gpt2_memoria();
     let path = checkpoint.path("model.safetensors");
     let mut bytes = fs::read(&path).unwrap();
     bytes[at] = b'\\';
@@ -183,7 +184,7 @@ fn a_corrupt_header_is_refused(#[values(8, 20, 50, 100, 500)] at: usize) {
 #[case(json!({"weight_map": {"a": 1}}))]
 #[case(json!({"weight_map": {"a": "../elsewhere.safetensors"}}))]
 fn a_list_of_files_that_is_none_is_refused(#[case] index: Value) {
-    let checkpoint = Checkpoint::gpt2_memoria(&format!("index-{}", index.to_string().len()));
+    let checkpoint = Checkpoint::gpt2_memoria();
     fs::remove_file(checkpoint.path("model.safetensors")).unwrap();
     fs::write(checkpoint.path("model.safetensors.index.json"), index.to_string()).unwrap();
     let error = checkpoint.load_gpt2();
@@ -203,7 +204,7 @@ fn a_wrong_shape_is_told_as_pytorch_has_it(
     #[case] shape: &[usize],
     #[case] in_file: &[usize],
 ) {
-    let checkpoint = Checkpoint::gpt2_memoria(&format!("shape-{field}"));
+    let checkpoint = Checkpoint::gpt2_memoria();
     checkpoint.edit_config(|config| drop(config.insert(field.to_owned(), json!(value))));
     let error = checkpoint.load_gpt2();
     let ModelError::WrongShape { tensor, expected, found } = &error else { panic!("{error}") };
@@ -212,7 +213,7 @@ fn a_wrong_shape_is_told_as_pytorch_has_it(
 
 #[test]
 fn a_wrong_shape_of_a_linear_layer_is_told_as_pytorch_has_it() {
-    let checkpoint = Checkpoint::bert_memoria("shape");
+    let checkpoint = Checkpoint::bert_memoria();
     checkpoint.edit_config(|config| drop(config.insert("intermediate_size".to_owned(), json!(48))));
     let error = checkpoint.load_encoder();
     let ModelError::WrongShape { tensor, expected, found } = &error else { panic!("{error}") };
@@ -222,7 +223,7 @@ fn a_wrong_shape_of_a_linear_layer_is_told_as_pytorch_has_it() {
 
 #[test]
 fn sizes_beyond_all_memory_are_refused_as_any_others() {
-    let checkpoint = Checkpoint::bert_memoria("beyond");
+    let checkpoint = Checkpoint::bert_memoria();
     checkpoint
         .edit_config(|config| drop(config.insert("hidden_size".to_owned(), json!(4_000_000))));
     let error = checkpoint.load_encoder();
@@ -231,7 +232,7 @@ fn sizes_beyond_all_memory_are_refused_as_any_others() {
 
 #[test]
 fn numbers_that_are_whole_are_refused() {
-    let checkpoint = Checkpoint::gpt2_memoria("whole");
+    let checkpoint = Checkpoint::gpt2_memoria();
     let path = checkpoint.path("model.safetensors");
     let bytes = fs::read(&path).unwrap();
     // The first tensor's type, as wide as it was.
@@ -254,8 +255,8 @@ fn weights_of_another_model_are_refused() {
 
 #[test]
 fn what_cannot_be_written_is_told() {
-    let checkpoint = Checkpoint::gpt2_memoria("unwritable");
-    let loaded = Gpt2LmHead::from_pretrained(&checkpoint.0, &Device::flex()).unwrap();
+    let checkpoint = Checkpoint::gpt2_memoria();
+    let loaded = Gpt2LmHead::from_pretrained(checkpoint.folder(), &Device::flex()).unwrap();
     let file = checkpoint.path("config.json");
     let error = loaded.model.save_pretrained(&loaded.config, &file).unwrap_err();
     assert!(matches!(error, ModelError::Io { .. }), "{error}");

@@ -140,6 +140,29 @@ fn all_rows_begin_anew(
     }
 }
 
+/// As for an epoch's last batch, or one for validation.
+#[rstest]
+fn after_a_reset_another_batch_may_come(
+    #[values("gpt2-memoria", "bert-memoria", "roberta-memoria")] name: &str,
+) {
+    let device = Device::flex();
+    let model = load(name, &device);
+    let expected = alone(&model, 1, &device);
+    let mut memory = model.memory.init().unwrap();
+    for batch in [2, 3, 1, 2] {
+        for (segment, expected) in expected.iter().enumerate() {
+            let rows = vec![tokens(1, segment); batch];
+            let got = (model.forward)(&input(&rows, &device), &mut memory);
+            assert_eq!((got.len(), memory.batch()), (batch, batch));
+            for got in got {
+                assert_same(&got, expected, &format!("batch {batch}, segment {segment}"));
+            }
+        }
+        memory.reset();
+        memory.memoria().verify().unwrap();
+    }
+}
+
 #[test]
 fn a_row_that_there_is_none_of_cannot_begin_anew() {
     let device = Device::flex();

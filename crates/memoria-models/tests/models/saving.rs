@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use burn::tensor::{Device, Tensor};
@@ -13,28 +14,6 @@ use memoria_models::{
     SequenceClassifier,
 };
 use rstest::rstest;
-
-/// A folder that is gone when the test is over.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("memoria-{name}-{}", std::process::id()));
-        Self(folder)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-impl AsRef<Path> for Folder {
-    fn as_ref(&self) -> &Path {
-        &self.0
-    }
-}
 
 fn memory() -> MemoryConfig {
     MemoryConfig::new(3, MemoriaConfig::new(2, 4, 3, 3.0, 2)).with_lifespan_extend_scale(2.5)
@@ -80,7 +59,7 @@ fn a_gpt2_is_as_it_was(
     #[values(false, true)] tied: bool,
 ) {
     let device = Device::flex();
-    let folder = Folder::new(&format!("gpt2-{with_memory}-{tied}"));
+    let folder = tempfile::tempdir().unwrap();
     let config = gpt2(with_memory, tied);
     let model = config.init(&device).unwrap();
     model.save_pretrained(&config, &folder).unwrap();
@@ -100,13 +79,43 @@ fn a_gpt2_is_as_it_was(
     assert_eq!(run(&again.model), run(&model));
 }
 
+/// A file that is replaced is read as it was: a load never sees a part of one, nor parts of two.
+#[test]
+fn a_checkpoint_may_be_saved_while_it_is_loaded() {
+    let device = Device::flex();
+    let folder = tempfile::tempdir().unwrap();
+    let config = gpt2(false, true);
+    let models = [(); 2].map(|()| config.init(&device).unwrap());
+    let logits = |model: &Gpt2LmHead| -> Vec<f32> {
+        outputs(&device, None, |input, memory| model.forward(input, memory).unwrap().logits)
+    };
+    let expected = models.each_ref().map(logits);
+    assert_ne!(expected[0], expected[1]);
+    models[0].save_pretrained(&config, &folder).unwrap();
+    let stop = AtomicBool::new(false);
+    let loaded: Vec<_> = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for model in models.iter().cycle().take_while(|_| !stop.load(Ordering::Relaxed)) {
+                model.save_pretrained(&config, &folder).unwrap();
+            }
+        });
+        let load = |_| Gpt2LmHead::from_pretrained(&folder, &device).map(|loaded| loaded.model);
+        let loaded = (0..20).map(load).collect();
+        stop.store(true, Ordering::Relaxed);
+        loaded
+    });
+    for model in loaded {
+        assert!(expected.contains(&logits(&model.unwrap())));
+    }
+}
+
 #[rstest]
 fn an_encoder_is_as_it_was(
     #[values(EncoderKind::Bert, EncoderKind::Roberta)] kind: EncoderKind,
     #[values(false, true)] with_memory: bool,
 ) {
     let device = Device::flex();
-    let folder = Folder::new(&format!("{kind:?}-{with_memory}"));
+    let folder = tempfile::tempdir().unwrap();
     let config = encoder(kind, with_memory);
     let model = config.init(&device).unwrap();
     model.save_pretrained(&config, &folder).unwrap();
@@ -138,7 +147,7 @@ fn nothing_of_a_checkpoint_is_changed(
 ) {
     let device = Device::flex();
     let original = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/models").join(name);
-    let folder = Folder::new(&format!("unchanged-{name}"));
+    let folder = tempfile::tempdir().unwrap();
     if name.starts_with("gpt2") {
         let loaded = Gpt2LmHead::from_pretrained(&original, &device).unwrap();
         loaded.model.save_pretrained(&loaded.config, &folder).unwrap();
@@ -149,7 +158,7 @@ fn nothing_of_a_checkpoint_is_changed(
     let mut expected = tensors(&original);
     // The head is the token embedding.
     expected.remove("lm_head.weight");
-    let got = tensors(folder.as_ref());
+    let got = tensors(folder.path());
     assert_eq!(got.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
     assert!(got == expected);
 }

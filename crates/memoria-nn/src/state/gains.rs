@@ -10,8 +10,8 @@ impl MemoriaState {
     /// Lets what was attended to live on, and time pass.
     ///
     /// `weights` are attention weights over the reminded memories before dropout, each
-    /// `[batch, heads, queries, k]`, one tensor per layer that attended; nothing if nobody was reminded
-    /// or nobody attended. An engram gains as [`gains`](Self::gains) says. No device round trip of its
+    /// `[batch, heads, queries, k]`, one tensor per layer that attended; none if nothing was reminded
+    /// or no layer attended. An engram gains as [`gains`](Self::gains) says. No device round trip of its
     /// own.
     ///
     /// # Errors

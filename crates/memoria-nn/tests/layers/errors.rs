@@ -128,7 +128,7 @@ fn weights_that_do_not_fit_are_refused_and_others_can_be_given() {
     assert!(matches!(state.reinforce(&old, None).unwrap_err(), MemoriaError::StaleReminded));
     let peeked = lived().peek(ones([2, 2, 4])).unwrap();
     assert!(matches!(state.reinforce(&peeked, None).unwrap_err(), MemoriaError::StaleReminded));
-    // Weights that are not finite are noticed by whoever reads next; then the step is open again.
+    // Weights that are not finite are noticed at the next read; then the step is open again.
     let width = new.ids(0).len();
     state.reinforce(&new, Some(ones([2, 1, 1, width]) * f32::NAN)).unwrap();
     assert!(matches!(state.state().err(), Some(MemoriaError::NonFiniteGain { .. })));

@@ -140,7 +140,9 @@ fn peeking_changes_nothing_and_finds_what_forward_finds() {
 fn a_record_saved_and_loaded_gives_the_same_outputs() {
     let device = Device::flex();
     let first = layer(&device);
-    let path = std::env::temp_dir().join(format!("memoria-layer-{}.bpk", std::process::id()));
+    // The record is read when its parameters are used: the folder is there until then.
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("layer.bpk");
     first.clone().save_file(&path).unwrap();
     let second = layer(&device).load_file(&path);
     let (mut memory_first, mut memory_second) = (memory(0), memory(0));
@@ -150,8 +152,6 @@ fn a_record_saved_and_loaded_gives_the_same_outputs() {
         let b = second.forward(input, &mut memory_second).unwrap();
         a.hidden.into_data().assert_eq(&b.hidden.into_data(), true);
     }
-    // The record is read when its parameters are used.
-    std::fs::remove_file(&path).unwrap();
 }
 
 #[derive(Module, Debug)]

@@ -68,7 +68,8 @@ fn a_restored_state_goes_on_on_any_device() {
 fn it_is_saved_to_a_file_and_loaded() {
     let device = Device::flex();
     let mut state = lived(2, &device);
-    let path = std::env::temp_dir().join(format!("memoria-nn-{}.memoria", std::process::id()));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("alice.memoria");
     state.save(&path).unwrap();
     let mut loaded = MemoriaState::load(&path, &device.clone().autodiff()).unwrap();
     let info = SnapshotInfo::load(&path).unwrap();

@@ -22,7 +22,6 @@ fn layers(device: &Device) -> [MemoriaLayer; 3] {
 }
 
 #[test]
-#[cfg_attr(not(feature = "autodiff"), ignore = "Burn does not tell what has a graph")]
 fn a_forgotten_detach_is_named() {
     let device = Device::flex().autodiff();
     // What comes from blocks below has a graph.
@@ -74,6 +73,7 @@ fn after_a_reset_another_batch_may_come() {
             assert_eq!(memory.batch(), batch);
             let error = layer.forward(hidden(batch + 1, &device), &mut memory).unwrap_err();
             assert!(matches!(error, MemoriaError::WrongDimension { dimension: "batch", .. }));
+            assert!(error.to_string().contains("`reset`"), "what to do is missing: {error}");
             memory.reset();
             memory.verify().unwrap();
         }

@@ -163,12 +163,12 @@ mod tests {
 
     #[test]
     fn every_segment_or_the_last_one_asks_for_the_class() {
-        let path = std::env::temp_dir().join(format!("memoria-classify-{}", std::process::id()));
-        fs::create_dir_all(&path).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
         fs::write(path.join("ca01"), "one/cd two/cd two/cd three/cd").unwrap();
         fs::write(path.join("cb01"), "four/cd").unwrap();
         let config = ClassifyConfig {
-            path: path.clone(),
+            path: path.to_owned(),
             segment_length: 3,
             words: 18,
             ..ClassifyConfig::default()
@@ -189,6 +189,5 @@ mod tests {
             [(0, 0, 1)]
         );
         assert!(mean.document(DocumentId { index: 2, ..id }).is_err());
-        fs::remove_dir_all(path).unwrap();
     }
 }

@@ -174,16 +174,10 @@ mod tests {
 
     use super::*;
 
-    fn folder(name: &str) -> PathBuf {
-        let folder = std::env::temp_dir().join(format!("memoria-lm-{name}-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        folder
-    }
-
     #[test]
     fn bytes_are_numbered_by_what_occurs_in_training() {
-        let folder = folder("bytes");
-        let path = folder.join("text");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("text");
         // The last twentieths have a letter that training does not.
         fs::write(&path, format!("{}{}", "abba ".repeat(18), "xabba aaaa")).unwrap();
         let config = LmConfig { source: Source::File, path: Some(path), ..LmConfig::default() };
@@ -196,15 +190,14 @@ mod tests {
         assert_eq!(text.split(Split::Train).bytes(), 90);
         let missing = LmConfig { source: Source::Enwik8, ..LmConfig::default() }.load();
         assert!(missing.unwrap_err().to_string().contains("data.path must be"));
-        fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]
     fn tokens_are_those_of_a_tokenizer() {
-        let folder = folder("tokens");
-        let path = folder.join("text");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("text");
         fs::write(&path, "sea and sea\n".repeat(20)).unwrap();
-        let tokenizer = folder.join("tokenizer.json");
+        let tokenizer = folder.path().join("tokenizer.json");
         let json = r#"{"version": "1.0", "truncation": null, "padding": null, "added_tokens": [],
             "normalizer": null, "pre_tokenizer": {"type": "Whitespace"}, "post_processor": null, "decoder": null,
             "model": {"type": "WordLevel", "vocab": {"sea": 0, "and": 1, "[UNK]": 2}, "unk_token": "[UNK]"}}"#;
@@ -223,7 +216,6 @@ mod tests {
         assert!(config.load().unwrap_err().to_string().contains("not a tokenizer"));
         fs::remove_file(&tokenizer).unwrap();
         assert!(config.load().unwrap_err().to_string().contains("tokenizer.json"));
-        fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]

@@ -178,11 +178,11 @@ mod tests {
 
     #[test]
     fn a_picture_is_drawn() {
-        let path = std::env::temp_dir().join(format!("memoria-compare-{}.svg", std::process::id()));
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("compared.svg");
         let results = [("a".to_owned(), results(TaskName::Recall, &[0.5, 0.7]))];
         Comparison::new(&results).unwrap().draw(&path).unwrap();
         let svg = std::fs::read_to_string(&path).unwrap();
         assert!(svg.starts_with("<svg") && svg.contains("memoria"));
-        std::fs::remove_file(path).unwrap();
     }
 }

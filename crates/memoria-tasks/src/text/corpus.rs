@@ -153,31 +153,31 @@ mod tests {
 
     #[test]
     fn files_and_folders_are_split_as_published() {
-        let folder = std::env::temp_dir().join(format!("memoria-corpus-{}", std::process::id()));
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
         fs::create_dir_all(folder.join("train")).unwrap();
-        let missing = Corpus::wikitext(&folder).unwrap_err().to_string();
+        let missing = Corpus::wikitext(folder).unwrap_err().to_string();
         assert!(missing.contains("Salesforce/wikitext"), "{missing}");
-        assert!(Corpus::pg19(&folder, 1).unwrap_err().to_string().contains("no file .txt"));
+        assert!(Corpus::pg19(folder, 1).unwrap_err().to_string().contains("no file .txt"));
         for split in ["train", "validation", "test"] {
             fs::create_dir_all(folder.join(split)).unwrap();
             for book in ["2.txt", "1.txt", "notes.md"] {
                 fs::write(folder.join(split).join(book), format!("{split} {book}")).unwrap();
             }
         }
-        let books = Corpus::pg19(&folder, 10).unwrap();
+        let books = Corpus::pg19(folder, 10).unwrap();
         assert_eq!(books.train, [b"train 1.txt".to_vec(), b"train 2.txt".to_vec()]);
-        assert_eq!(Corpus::pg19(&folder, 1).unwrap().valid, [b"validation 1.txt".to_vec()]);
+        assert_eq!(Corpus::pg19(folder, 1).unwrap().valid, [b"validation 1.txt".to_vec()]);
         for split in ["train", "valid", "test"] {
             fs::write(folder.join(format!("wiki.{split}.tokens")), " = A = \n text\n = B = \n")
                 .unwrap();
         }
-        assert_eq!(Corpus::wikitext(&folder).unwrap().test.len(), 2);
+        assert_eq!(Corpus::wikitext(folder).unwrap().test.len(), 2);
         let file = folder.join("any");
         fs::write(&file, vec![7; 100]).unwrap();
         let any = Corpus::file(&file).unwrap();
         assert_eq!([&any.train, &any.valid, &any.test].map(|split| split[0].len()), [90, 5, 5]);
         let error = Corpus::enwik8(&file).unwrap_err().to_string();
         assert!(error.contains("expected 100000000 bytes, got 100"), "{error}");
-        fs::remove_dir_all(folder).unwrap();
     }
 }

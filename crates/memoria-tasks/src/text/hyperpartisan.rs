@@ -156,9 +156,9 @@ mod tests {
 
     #[test]
     fn the_published_files_are_read() {
-        let folder = std::env::temp_dir().join(format!("memoria-partisan-{}", std::process::id()));
-        assert!(hyperpartisan(&folder).unwrap_err().to_string().contains("zenodo"));
-        fs::create_dir_all(&folder).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        assert!(hyperpartisan(&folder.join("nowhere")).unwrap_err().to_string().contains("zenodo"));
         let articles = r#"<?xml version="1.0"?><articles>
             <article id="0000000" published-at="2017" title="A &amp; B"><p>One <a href="x">two</a>.</p>
             <p>Three</p></article><article id="0000012" title="C"><p>four</p></article></articles>"#;
@@ -168,12 +168,11 @@ mod tests {
         fs::write(folder.join(LABELS), labels).unwrap();
         let splits = |text: &str| fs::write(folder.join(SPLITS), text).unwrap();
         splits(r#"{"train": [0], "dev": ["0000012"], "test": []}"#);
-        let corpus = hyperpartisan(&folder).unwrap();
+        let corpus = hyperpartisan(folder).unwrap();
         assert_eq!(corpus.train[0].text, "A & B\nOne two . Three");
         assert_eq!((corpus.train[0].class, corpus.valid[0].class), (1, 0));
         splits(r#"{"train": [7], "dev": [], "test": []}"#);
-        let error = hyperpartisan(&folder).unwrap_err().to_string();
+        let error = hyperpartisan(folder).unwrap_err().to_string();
         assert!(error.contains("no article 7"), "{error}");
-        fs::remove_dir_all(folder).unwrap();
     }
 }

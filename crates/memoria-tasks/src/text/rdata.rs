@@ -264,7 +264,8 @@ mod tests {
 
     #[test]
     fn a_packages_texts_are_read() {
-        let folder = std::env::temp_dir().join(format!("memoria-rdata-{}", std::process::id()));
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
         fs::create_dir_all(folder.join("data")).unwrap();
         let lines_of = [header(), integers(&[16, 2]), text("It is a truth"), text("")].concat();
         let object = [integers(&[lines_of.len() as i32]), zlib(&lines_of)].concat();
@@ -273,12 +274,11 @@ mod tests {
         fs::write(folder.join("data/Rdata.rdx"), zlib(&index)).unwrap();
         fs::write(folder.join("data/Rdata.rdb"), [b"...".to_vec(), object.clone()].concat())
             .unwrap();
-        assert_eq!(lines(&folder, "pride", "").unwrap(), ["It is a truth", ""]);
-        let error = lines(&folder, "emma", "").unwrap_err().to_string();
+        assert_eq!(lines(folder, "pride", "").unwrap(), ["It is a truth", ""]);
+        let error = lines(folder, "emma", "").unwrap_err().to_string();
         assert!(error.contains("does not tell where emma is"), "{error}");
         fs::write(folder.join("data/Rdata.rdb"), &object).unwrap();
-        assert!(lines(&folder, "pride", "").unwrap_err().to_string().contains("ends before it"));
-        fs::remove_dir_all(folder).unwrap();
+        assert!(lines(folder, "pride", "").unwrap_err().to_string().contains("ends before it"));
     }
 
     #[test]

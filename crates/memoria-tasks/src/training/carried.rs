@@ -171,20 +171,20 @@ mod tests {
     #[test]
     fn the_memory_is_restored_with_the_model() {
         let device = Device::flex();
-        let folder = std::env::temp_dir().join(format!("memoria-carried-{}", std::process::id()));
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
         let record = || -> ModuleRecord { LinearConfig::new(2, 2).init(&device).into_record() };
         let (decoder, carried) = (decoder(), Carried::new(2));
-        let checkpointer = ModelAndMemory::new(&folder, carried.clone(), &device);
+        let checkpointer = ModelAndMemory::new(folder, carried.clone(), &device);
         // One epoch and a half; then the first is written.
         for _ in 0..3 {
             step(&carried, &decoder, false);
         }
         checkpointer.save(1, record()).unwrap();
         let resumed = Carried::new(2);
-        ModelAndMemory::new(&folder, resumed.clone(), &device).restore(1).unwrap();
+        ModelAndMemory::new(folder, resumed.clone(), &device).restore(1).unwrap();
         assert_eq!(step(&resumed, &decoder, false), 48);
         Checkpointer::<ModuleRecord>::delete(&checkpointer, 1).unwrap();
         assert!(checkpointer.restore(1).is_err());
-        std::fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -1,12 +1,13 @@
 //! A task of one's own, learnt by the crate's model; and a model of one's own.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 use burn::{
     module::Module,
     nn::{Linear, LinearConfig},
     tensor::{Device, Tensor},
 };
+use tempfile::TempDir;
 
 use super::*;
 use crate::{
@@ -63,10 +64,6 @@ fn decoder(context: ContextName, device: &Device) -> Decoder {
     config.init(device).unwrap()
 }
 
-fn folder(name: &str) -> PathBuf {
-    std::env::temp_dir().join(format!("memoria-training-{name}-{}", std::process::id()))
-}
-
 fn train<M: SegmentModel>(
     model: M,
     config: TrainingConfig,
@@ -84,13 +81,12 @@ fn train<M: SegmentModel>(
 fn a_task_of_ones_own_is_learnt() {
     let device = Device::flex();
     let accuracy = |context| {
-        let folder = folder(&ContextName::name(context));
+        let folder = tempfile::tempdir().unwrap();
         let model = decoder(context, &device.clone().autodiff());
-        let trainer = Trainer::new(training(), &folder);
+        let trainer = Trainer::new(training(), folder.path());
         let Trained::Finished(model) = train(model, training(), trainer).unwrap() else {
             panic!("finished")
         };
-        std::fs::remove_dir_all(folder).unwrap();
         let evaluation = EvaluationConfig::default();
         let tested = test_documents(&model, &Echo, &evaluation, 1, 0, &device, |_| ());
         tested.unwrap().1.accuracy()
@@ -101,26 +97,26 @@ fn a_task_of_ones_own_is_learnt() {
 
 #[test]
 fn a_training_goes_on_as_if_it_had_not_stopped() {
-    let losses = |folder: &PathBuf| -> Vec<f64> {
+    let losses = |folder: &Path| -> Vec<f64> {
         let metrics = EpochMetrics::read(&folder.join("metrics.jsonl")).unwrap();
         metrics.iter().map(|metrics| metrics.values["loss"]).collect()
     };
     let device = Device::flex().autodiff();
-    let [whole, cut] = [folder("whole"), folder("cut")];
+    let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let [whole, cut] = folders.each_ref().map(TempDir::path);
     let model = || decoder(ContextName::Memoria, &device);
-    train(model(), training(), Trainer::new(training(), &whole)).unwrap();
+    train(model(), training(), Trainer::new(training(), whole)).unwrap();
     let one = TrainingConfig { epochs: 1, ..training() };
-    train(model(), one.clone(), Trainer::new(one, &cut)).unwrap();
-    let trainer = Trainer::new(training(), &cut).resume();
+    train(model(), one.clone(), Trainer::new(one, cut)).unwrap();
+    let trainer = Trainer::new(training(), cut).resume();
     assert_eq!(trainer.epochs_done(), 1);
     train(model(), training(), trainer).unwrap();
-    let (whole_losses, cut_losses) = (losses(&whole), losses(&cut));
+    let (whole_losses, cut_losses) = (losses(whole), losses(cut));
     assert_eq!((whole_losses.len(), cut_losses.len()), (4, 4));
     for (whole, cut) in whole_losses.iter().zip(&cut_losses) {
         assert!((whole - cut).abs() < 1e-3, "{whole_losses:?} {cut_losses:?}");
     }
     assert!(whole_losses[3] < whole_losses[1]);
-    [whole, cut].into_iter().for_each(|folder| std::fs::remove_dir_all(folder).unwrap());
 }
 
 /// A model of one's own: it answers from the token before alone, and refuses token 3.
@@ -164,9 +160,8 @@ impl SegmentModel for Bigram {
 
 #[test]
 fn what_a_step_fails_of_ends_the_training() {
-    let folder = folder("failing");
+    let folder = tempfile::tempdir().unwrap();
     let model = Bigram { output: LinearConfig::new(5, 5).init(&Device::flex().autodiff()) };
-    let error = train(model, training(), Trainer::new(training(), &folder)).unwrap_err();
+    let error = train(model, training(), Trainer::new(training(), folder.path())).unwrap_err();
     assert_eq!(error.to_string(), "tokens must be below 3, got 3");
-    std::fs::remove_dir_all(folder).unwrap();
 }

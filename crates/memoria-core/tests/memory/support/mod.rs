@@ -121,7 +121,7 @@ pub(crate) struct RowPicture {
     vectors: Vec<u32>,
 }
 
-/// Everything there is to know of a memory; the memory goes on as if nobody had looked.
+/// Everything there is to know of a memory; looking changes nothing.
 pub(crate) fn picture<B: Backend>(memory: &Memoria<B>) -> Result<Vec<RowPicture>, MemoriaError> {
     let mut look = memory.clone();
     let state = look.state()?;

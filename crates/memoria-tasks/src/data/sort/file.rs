@@ -106,20 +106,21 @@ mod tests {
         let config = SortConfig { symbols: 5, length: 30, ..SortConfig::default() };
         let sort = config.load().unwrap();
         let file = sort.file(3, [4, 2, 1]).unwrap();
-        let path = std::env::temp_dir().join(format!("memoria-sort-{}.json", std::process::id()));
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sort.json");
         file.write(&path).unwrap();
-        let read = SortConfig { file: Some(path.clone()), ..SortConfig::default() }.load().unwrap();
+        let read = SortConfig { file: Some(path), ..SortConfig::default() }.load().unwrap();
         assert_eq!(read.documents(Split::Train), Some(4));
         let id = DocumentId::new(Split::Train, 3, 2);
         assert_eq!(read.document(id).unwrap(), sort.document(id).unwrap());
         assert!(read.document(DocumentId::new(Split::Valid, 0, 2)).is_err());
         assert!(read.document(id.longer(2)).is_err());
-        fs::remove_file(path).unwrap();
     }
 
     #[test]
     fn other_forms_are_refused() {
-        let path = std::env::temp_dir().join(format!("memoria-sorted-{}.json", std::process::id()));
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sort.json");
         let refused = |text: &str| {
             fs::write(&path, text).unwrap();
             SortFile::read(&path).unwrap_err().to_string()
