@@ -4,7 +4,7 @@ mod input;
 use burn::{
     module::{Module, Param, ParamId},
     nn::LayerNorm,
-    tensor::{Bool, Tensor},
+    tensor::Tensor,
 };
 use memoria_core::MemoriaError;
 
@@ -12,10 +12,8 @@ pub use config::{MemoriaLayerConfig, Sight};
 pub use input::{MemoriaLayerInput, MemoriaLayerOutput};
 
 use crate::{
-    Abstractor, MemoriaState, MemoryAttention, MemoryAttentionInput, Recall, RecallInput,
-    abstractor::equally_long,
-    padding::Padding,
-    places::{by_distance, by_place},
+    Abstractor, MemoriaState, MemoryAttention, MemoryAttentionInput, MemoryMaking, MemorySource,
+    Places, Recall, nearness_bias, padding::Padding,
 };
 
 /// A memory for any transformer: abstractor, memory and attention as one residual layer.
@@ -139,10 +137,7 @@ impl MemoriaLayer {
         let source = self.source(&input.hidden, padding.as_ref(), memory)?;
         let begins = source.is_none();
         let recall = match source {
-            Some(source) => {
-                let recall = memory.recall(self.made_of(&source))?;
-                self.with_graph(recall, source)
-            }
+            Some(source) => self.making().recall(source, |input| memory.recall(input))?,
             None => memory.nothing(&input.hidden)?,
         };
         memory.belong_to(self.id());
@@ -181,10 +176,7 @@ impl MemoriaLayer {
         let input = input.into();
         let padding = self.check(&input, memory)?;
         let recall = match self.source(&input.hidden, padding.as_ref(), memory)? {
-            Some(source) => {
-                let recall = memory.peek(self.made_of(&source))?;
-                self.with_graph(recall, source)
-            }
+            Some(source) => self.making().recall(source, |input| memory.peek(input))?,
             None => memory.nothing(&input.hidden)?,
         };
         Ok(self.attend(input, recall))
@@ -210,13 +202,7 @@ impl MemoriaLayer {
                 let normed = self.norm_reminded.forward(hidden.clone());
                 let mut input = MemoryAttentionInput::new(normed, reminded.data.clone())
                     .mask_pad(reminded.mask_pad.clone());
-                if self.score_scale != 0.0
-                    && let Some(scores) = recall.scores()
-                {
-                    let [batch, k] = scores.dims();
-                    let bias = scores.mul_scalar(self.score_scale);
-                    input = input.bias(bias.reshape([batch, 1, 1, k]));
-                }
+                input.bias = recall.score_bias(self.score_scale);
                 let attended = attention.forward(input);
                 hidden = hidden + attended.context;
                 weights = Some(attended.weights);
@@ -230,8 +216,7 @@ impl MemoriaLayer {
     /// What working memories add.
     fn attend_to_working(&self, input: &MemoriaLayerInput, recall: &Recall) -> Tensor<3> {
         let working = recall.working.clone();
-        let ([_, seq, _], [_, memories, _]) = (input.hidden.dims(), working.dims());
-        if memories == 0 {
+        if working.dims()[1] == 0 {
             return self.attention.forward_nothing(&input.hidden);
         }
         let normed = self.norm_working.forward(input.hidden.clone());
@@ -240,11 +225,11 @@ impl MemoriaLayer {
             attending = attending.mask_pad(mask.clone());
         }
         if let Some(nearness) = &self.nearness {
-            let bias = by_place(nearness.val(), seq, input.start, input.mask_pad.as_ref());
-            attending = attending.bias(match self.keeps_hidden {
-                true => by_distance(bias, memories, recall.mask_working.as_ref()),
-                false => bias,
-            });
+            let places = Places::new(input.hidden.dims()[1])
+                .start(input.start)
+                .mask_pad(input.mask_pad.clone());
+            attending.bias =
+                Some(nearness_bias(nearness.val(), &places, recall, self.keeps_hidden));
         }
         self.attention.forward(attending).context
     }
@@ -255,44 +240,25 @@ impl MemoriaLayer {
         hidden: &Tensor<3>,
         padding: Option<&Padding>,
         memory: &mut MemoriaState,
-    ) -> Result<Option<Source>, MemoriaError> {
+    ) -> Result<Option<MemorySource>, MemoriaError> {
         if !self.is_causal {
-            return Ok(Some(Source::new(hidden.clone(), padding.cloned(), padding.cloned())));
+            let (hidden, padding) = (hidden.clone(), padding.cloned());
+            return Ok(Some(MemorySource::new(hidden, padding.clone(), padding)));
         }
         // A memory of other rows is refused here.
         memory.prepare(hidden)?;
         let Some(previous) = memory.previous_segment(&hidden.device())? else { return Ok(None) };
         let absent = padding.map(Padding::empty_rows).unwrap_or_default();
-        let Some(stored) = previous.padding_without(&absent) else { return Ok(None) };
-        Ok(Some(Source::new(previous.hidden, previous.padding, stored)))
+        Ok(previous.source_without(&absent))
     }
 
-    /// Memories, and queries that they are compared with.
-    fn made_of(&self, source: &Source) -> RecallInput {
-        let Source { hidden, mask, padding } = source.clone();
-        if self.keeps_hidden {
-            // What is recalled shows whether a graph of the query would be read.
-            let query = self.abstractor.clone().no_grad().forward(hidden.clone().detach(), mask);
-            let working = if self.equal_length { equally_long(hidden) } else { hidden };
-            return RecallInput::new(working).query(query.memories).padding(padding);
+    fn making(&self) -> MemoryMaking<'_> {
+        MemoryMaking {
+            abstractor: Some(&self.abstractor),
+            keeps_hidden: self.keeps_hidden,
+            equal_length: self.equal_length,
+            reads_scores: self.score_scale != 0.0,
         }
-        let absent = padding.as_ref().map(Padding::empty_rows).unwrap_or_default();
-        let made = self.abstractor.forward(hidden, mask);
-        let asked = RecallInput::new(made.memories).absent(&absent);
-        match made.queries {
-            Some(query) => asked.query(query),
-            None => asked,
-        }
-    }
-
-    /// The recall, with the graph of its query where that is read.
-    fn with_graph(&self, recall: Recall, source: Source) -> Recall {
-        let is_read = recall.reminded.is_some() && self.score_scale != 0.0;
-        if !(self.keeps_hidden && is_read && source.hidden.is_autodiff()) {
-            return recall;
-        }
-        let query = self.abstractor.forward(source.hidden, source.mask).memories;
-        Recall { query: Some(query), ..recall }
     }
 
     /// Refuses a segment without positions and a memory of another layer. Reads the padding.
@@ -318,23 +284,5 @@ impl MemoriaLayer {
     /// What a memory knows its layer by.
     fn id(&self) -> ParamId {
         self.attention.query.weight.id
-    }
-}
-
-/// What memories and queries are made of.
-#[derive(Clone)]
-struct Source {
-    /// `[batch, seq, d_model]`.
-    hidden: Tensor<3>,
-    /// `[batch, seq]`, true for positions that take no part.
-    mask: Option<Tensor<2, Bool>>,
-    /// Positions that are not stored, those of rows that take no part included.
-    padding: Option<Padding>,
-}
-
-impl Source {
-    fn new(hidden: Tensor<3>, read: Option<Padding>, stored: Option<Padding>) -> Self {
-        let mask = read.map(|padding| padding.mask(&hidden.device()));
-        Self { hidden, mask, padding: stored }
     }
 }

@@ -139,6 +139,17 @@ impl Recall {
         Some(recall_scores(query, data, Some(mask_pad), correlation, pooling))
     }
 
+    /// The [scores](Self::scores) times `scale` as a [bias](crate::MemoryAttentionInput::bias)
+    /// `[batch, 1, 1, k]`; `None` for a scale of 0, and if no row is reminded of anything.
+    pub fn score_bias(&self, scale: f64) -> Option<Tensor<4>> {
+        if scale == 0.0 {
+            return None;
+        }
+        let scores = self.scores()?;
+        let [batch, k] = scores.dims();
+        Some(scores.mul_scalar(scale).reshape([batch, 1, 1, k]))
+    }
+
     /// How each row came to be reminded.
     pub fn stages(&self) -> &[Stages] {
         self.ids.stages()

@@ -3,6 +3,11 @@
 use burn::tensor::{Bool, DType, FloatDType, Tensor, assert_shape};
 use memoria_core::{Correlation, Pooling};
 
+/// What scores are multiplied with before they are added to logits, 1 / (2 √`d_model`). It is not learned.
+pub fn score_scale(d_model: usize) -> f64 {
+    0.5 / (d_model as f64).sqrt()
+}
+
 /// The scores `[batch, k]` of engrams `[batch, k, d_model]` for a query `[batch, q, d_model]`, each less the
 /// best of its row: 0 for the best one, below 0 for the others. Padding, where `mask_pad` `[batch, k]` is
 /// true, has 0 and takes no part.
