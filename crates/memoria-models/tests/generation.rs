@@ -11,7 +11,7 @@ use burn::{
     module::{Module, ModuleMapper, Param},
     tensor::{Device, Int, Tensor, TensorData},
 };
-use memoria_core::{EngramId, EngramKind, MemoriaConfig, MemoriaError};
+use memoria_core::{EngramId, EngramKind, LongTermSearch, MemoriaConfig, MemoriaError};
 use memoria_models::{
     FinishReason, Generated, GeneratedToken, GenerationConfig, Gpt2Config, Gpt2LmHead,
     MemoryConfig, ModelError, ModelInput, ModelMemory,
@@ -154,15 +154,28 @@ fn tokens_are_those_of_reading_everything_again_on(
     }
 }
 
+/// The paper's memory, learned recall, and hidden states as memories.
+fn memories(num_memories: usize, memoria: MemoriaConfig, longest: usize) -> [MemoryConfig; 3] {
+    let memoria_learned = memoria.with_long_term_search(LongTermSearch::Nearest);
+    let learned = MemoryConfig::causal(longest, memoria_learned);
+    [
+        MemoryConfig::new(num_memories, memoria),
+        learned.clone().with_num_memories(Some(num_memories)).with_num_queries(2),
+        learned.with_num_memories(None),
+    ]
+}
+
 #[rstest]
 fn cached_and_uncached_tokens_are_the_same(
     #[values([16, 24, 3, 3], [7, 40, 1, 5], [33, 16, 4, 1])] sizes: [usize; 4],
-    #[values(false, true)] with_memory: bool,
+    #[values(None, Some(0), Some(1), Some(2))] memory: Option<usize>,
     #[values(0.0, 0.7, 1.3)] temperature: f64,
     #[values(1, 3)] batch: usize,
     #[values(1, 10, 34)] length: usize,
 ) {
-    let memory = MemoryConfig::new(5, MemoriaConfig::new(4, 12, 5, 4.0, 6));
+    let with_memory = memory.is_some();
+    let memories = memories(5, MemoriaConfig::new(4, 12, 5, 4.0, 6), sizes[0].min(20));
+    let memory = memories[memory.unwrap_or(0)].clone();
     let model = random(sizes, memory.clone(), &Device::flex());
     let prompts: Vec<_> = (0..batch).map(|row| prompt(length, row)).collect();
     let run = |use_cache| {
@@ -299,8 +312,12 @@ fn a_row_without_memory_comes_to_what_it_would_alone(
 
 /// Rows that stop at different times, and what becomes of their memories.
 #[rstest]
-fn a_row_with_memory_comes_to_what_it_would_alone(#[values(true, false)] use_cache: bool) {
-    let memory_config = MemoryConfig::new(3, MemoriaConfig::new(2, 6, 4, 3.0, 3));
+fn a_row_with_memory_comes_to_what_it_would_alone(
+    #[values(true, false)] use_cache: bool,
+    #[values(0, 1, 2)] memory: usize,
+) {
+    let memories = memories(3, MemoriaConfig::new(2, 6, 4, 3.0, 3), 8);
+    let memory_config = memories[memory].clone();
     let model = random([8, 24, 2, 3], memory_config.clone(), &Device::flex());
     let (segment_len, count) = (8, 37);
     let prompts: Vec<_> = (0..6).map(|row| prompt(11, row)).collect();
