@@ -122,7 +122,8 @@ fn told(memory: &mut ModelMemory, row: usize) -> Told {
 fn assert_same_memory(got: &Told, expected: &Told) {
     assert_eq!(got.engrams, expected.engrams);
     for (got, expected) in got.lifespans.iter().zip(&expected.lifespans) {
-        assert!((got - expected).abs() < 1e-3, "lifespan {got} instead of {expected}");
+        let allowed = 5e-3 * expected.max(1.0);
+        assert!((got - expected).abs() < allowed, "lifespan {got} instead of {expected}");
     }
 }
 

@@ -61,15 +61,17 @@ fn segment(number: usize) -> ModelInput {
     ModelInput::from_rows(&[row(0), row(1)], None, VOCABULARY, &Device::flex()).unwrap()
 }
 
-/// The loss of a window of segments; what came out is held until after the `backward`, as in a training loop.
-fn window<const D: usize>(
+/// The loss of a window of segments, and all that came out: held until after the `backward`, as in a training
+/// loop, in which most of it is read by nothing.
+fn window<O, const D: usize>(
     first: usize,
     bptt: usize,
-    mut run: impl FnMut(&ModelInput) -> Tensor<D>,
-) -> (Tensor<1>, Vec<Tensor<D>>) {
-    let outputs: Vec<_> = (0..bptt.max(1)).map(|at| run(&segment(first + at))).collect();
-    let losses = outputs.iter().map(|output| output.clone().square().mean());
-    (losses.reduce(|a, b| a + b).unwrap(), outputs)
+    mut run: impl FnMut(&ModelInput) -> (Tensor<D>, O),
+) -> (Tensor<1>, Vec<O>) {
+    let (outputs, held): (Vec<_>, Vec<_>) =
+        (0..bptt.max(1)).map(|at| run(&segment(first + at))).unzip();
+    let losses = outputs.into_iter().map(|output| output.square().mean());
+    (losses.reduce(|a, b| a + b).unwrap(), held)
 }
 
 fn gpt2(memory: &MemoryConfig) -> isize {
@@ -79,8 +81,11 @@ fn gpt2(memory: &MemoryConfig) -> isize {
     let mut optimizer = AdamConfig::new().init();
     let mut state: ModelMemory = memory.init().unwrap();
     left_behind(|number, is_last| {
-        let run = |input: &ModelInput| model.forward(input, Some(&mut state)).unwrap().logits;
-        let (loss, _outputs) = window(number, memory.bptt, run);
+        let run = |input: &ModelInput| {
+            let output = model.forward(input, Some(&mut state)).unwrap();
+            (output.logits.clone(), output)
+        };
+        let (loss, _held) = window(number, memory.bptt, run);
         let gradients = GradientsParams::from_grads(loss.backward(), &model);
         model = optimizer.step(1e-3, model.clone(), gradients);
         state.detach();
@@ -97,8 +102,11 @@ fn encoder(memory: &MemoryConfig) -> isize {
     let mut optimizer = AdamConfig::new().init();
     let mut state: ModelMemory = memory.init().unwrap();
     left_behind(|number, is_last| {
-        let run = |input: &ModelInput| model.forward(input, Some(&mut state)).unwrap().logits;
-        let (loss, _outputs) = window(number, memory.bptt, run);
+        let run = |input: &ModelInput| {
+            let output = model.forward(input, Some(&mut state)).unwrap();
+            (output.logits.clone(), output)
+        };
+        let (loss, _held) = window(number, memory.bptt, run);
         let gradients = GradientsParams::from_grads(loss.backward(), &model);
         model = optimizer.step(1e-3, model.clone(), gradients);
         state.detach();
@@ -130,8 +138,8 @@ fn unread() -> isize {
     let linear = || burn::nn::LinearConfig::new(8, 8).init(&device);
     let (read, unread) = (linear(), linear());
     left_behind(|_, _| {
-        let hidden = read.forward(Tensor::<2>::ones([2, 8], &device));
-        drop(unread.forward(hidden.clone()));
-        drop(hidden.sum().backward());
+        let input = Tensor::<2>::ones([2, 8], &device);
+        drop(unread.forward(input.clone()));
+        drop(read.forward(input).sum().backward());
     })
 }
