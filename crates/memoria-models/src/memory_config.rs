@@ -27,6 +27,20 @@ use crate::{ModelMemory, size::Size};
 /// assert!(config.with_memory(learned).validate().is_ok());
 /// ```
 ///
+/// # What is learned, and what it costs
+///
+/// With learned recall the abstractor makes queries, too, and what is reminded for a segment is scored once; all layers
+/// that attend to it add the scores to their logits. In a GPT-2 queries and memories are made of the previous
+/// segment's final hidden states, in an encoder of the present segment's after
+/// [`memory_layer_index`](crate::EncoderConfig::memory_layer_index). The search, what is connected and how long an
+/// engram lives are not learned. It costs k · d multiplications for each row, query and segment, and the search.
+///
+/// Remind of few: of all, nothing is learned about the choice, and a single one has no gradient. Search
+/// [`Nearest`](memoria_core::LongTermSearch::Nearest), as [`MemoriaConfig::small`] does, give a lifespan of at least half the
+/// segments of a document, and train with a window of more than one segment: sum the losses of
+/// [`bptt`](Self::bptt) segments, call `backward`, then [`ModelMemory::detach`]. Why, and with which figures, is on
+/// the page of [`MemoriaLayer`](memoria_nn::MemoriaLayer).
+///
 /// # In `config.json`
 ///
 /// Fields have the Python package's names, which begin with `memoria_`, and so do those of our own. One that

@@ -49,6 +49,8 @@ use crate::{
 ///   [`MemoriaConfig::small`](memoria_core::MemoriaConfig::small). A walk reaches what has fired together, and a fact
 ///   that is asked for once has not.
 /// - *Lifespan*: at least half of the segments of a document. What is not asked for within it is gone.
+/// - *Queries*: one, for one question a segment. Several are a union if the correlation is Gaussian; otherwise only
+///   their mean counts. Queries that begin alike tend to stay alike.
 /// - *Window*: as many segments as fit; one trains working memory alone.
 /// - *Place*: after the first block rather than before it. Embeddings should begin with a deviation of 0.2 or
 ///   less; Burn's default is 1, on which no memory is learned early.
@@ -59,9 +61,35 @@ use crate::{
 ///
 /// # Costs
 ///
-/// Beyond the abstractor and two attentions, learned recall costs k · d_model multiplications for each row, and
-/// the search. The memory keeps [`MemoriaState`]'s vectors and, of a causal layer, one segment of hidden
-/// states per row.
+/// Beyond the abstractor and two attentions, learned recall costs k · d_model multiplications for each row and query,
+/// and the search; beside a training step, no time that could be measured. Parameters: d_model for each query, and with
+/// places (num_memories + num_queries) · max_places and, in a causal layer, n_heads · max_places · num_memories. The
+/// memory keeps [`MemoriaState`]'s vectors and, of a causal layer, one segment of hidden states per row.
+///
+/// # Figures
+///
+/// From the experiments that this layer was designed by, with a prototype of it: documents whose segments each tell
+/// one fact, a key and one of 8 values, and ask for a fact told before; d_model 64, 1,000 training steps on
+/// documents of 8 segments, 4 of 14 engrams reminded, the nearest of all searched, no forgetting, 100 seconds on
+/// one core. Right answers in percent, three seeds, by how many engrams are reminded of how many there are:
+///
+/// | | 4 of 14, as trained | 8 of 254, 16 times as long | 8 of 1,022, 64 times | 1 of 1,022 |
+/// |---|--:|--:|--:|--:|
+/// | learned recall | 100, 100, 100 | 100, 100, 100 | 99.9, 99.9, 99.6 | 100, 99.7, 99.2 |
+/// | the paper's memory, the nearest of all searched | 43.9 | 15.1 | 13.1 | – |
+/// | working memory only | 12.9 | 12.2 | 12.1 | – |
+///
+/// - Without the query 66 % at 4 of 14, without the score in the logits 72, without a gradient window 47; a query
+///   that is not initialized to zero: 89 to 99.7 % at 64 times the length, by the seed.
+/// - The walk instead of the nearest: 71, 37 and 21 % at 4, 16 and 64 times the length, where the nearest gave 97.2
+///   to 100.
+/// - Lifespans of 16, 32, 64 and 128 in documents of 128 segments: 78.5, 89.0, 97.5 and 98.8 %.
+/// - Memories of equal length: 99.9 % instead of 98.8 at 64 times the length.
+/// - Two questions a segment are not solved: two queries with Gaussian correlation gave from 40 to 98.1 %, by
+///   initialization and seed.
+/// - In a causal language model, on bytes of novels, the working memory gained 0.01 to 0.06 bits per byte of about
+///   2.35 (segments of 32, 2,000 steps); reminded engrams gained nothing in 1 MB of text. A Transformer-XL's cache
+///   gained 0.105.
 ///
 /// Should be created with [`MemoriaLayerConfig`].
 #[derive(Module, Debug)]
