@@ -1,4 +1,4 @@
-//! How long GPT-2 with a memory takes for a segment, in training and in inference, on the workloads of
+//! How long GPT-2 with and without a memory takes for a segment, in training and in inference, on the workloads of
 //! `models.json`.
 //!
 //! Prints one JSON object per workload and mode, with the fields that `model_reference.py` prints of
@@ -32,7 +32,7 @@ use support::{median, milliseconds, peak_resident_mib, rounded};
 
 const LEARNING_RATE: f64 = 2e-4;
 
-/// Times GPT-2 with a memory.
+/// Times GPT-2 with and without a memory.
 #[derive(Parser)]
 struct Options {
     /// Workloads to run, by a part of their names; all of them if none is named.
@@ -40,6 +40,9 @@ struct Options {
     /// What to time; both if not given.
     #[arg(long, value_enum)]
     mode: Option<Mode>,
+    /// Which memory the model has; the paper's and a learned one in turn if not given.
+    #[arg(long, value_enum)]
+    memory: Option<MemoryChoice>,
     /// Where to compute.
     #[arg(long, value_enum, default_value = "flex")]
     device: DeviceChoice,
@@ -62,6 +65,18 @@ enum Mode {
     Training,
     /// Forward.
     Inference,
+}
+
+/// Which memory a model has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum MemoryChoice {
+    /// None: the plain model.
+    None,
+    /// The paper's.
+    Paper,
+    /// With learned recall: all that [`MemoryConfig::causal`] has, with the sizes of the paper's.
+    Learned,
 }
 
 /// Sizes of a model, its memory and what it is given.
@@ -91,6 +106,7 @@ struct Workload {
 struct Measurement {
     workload: String,
     mode: Mode,
+    memory: MemoryChoice,
     system: &'static str,
     device: String,
     ms_per_step: f64,
@@ -112,15 +128,21 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
         });
     }
     let modes = options.mode.map_or(vec![Mode::Training, Mode::Inference], |mode| vec![mode]);
+    let memories = match options.memory {
+        None => vec![MemoryChoice::Paper, MemoryChoice::Learned],
+        Some(memory) => vec![memory],
+    };
     for mut workload in workloads {
         if options.quick || !options.bench {
             workload.shrink();
         }
         workload.steps = options.steps.unwrap_or(workload.steps);
         for &mode in &modes {
-            // On one of the threads that compute matrix products: it takes part, and need not be woken.
-            let measured = rayon::scope(|_| measure(&workload, mode, options.device))?;
-            println!("{}", serde_json::to_string(&measured)?);
+            for &memory in &memories {
+                // On one of the threads that compute matrix products: it takes part, and need not be woken.
+                let measured = rayon::scope(|_| measure(&workload, mode, memory, options.device))?;
+                println!("{}", serde_json::to_string(&measured)?);
+            }
         }
     }
     Ok(())
@@ -130,6 +152,7 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
 fn measure(
     workload: &Workload,
     mode: Mode,
+    choice: MemoryChoice,
     device: DeviceChoice,
 ) -> Result<Measurement, Box<dyn Error + Send + Sync>> {
     let name = device.to_possible_value().map(|value| value.get_name().to_owned());
@@ -138,9 +161,9 @@ fn measure(
         device = device.autodiff();
     }
     device.seed(0);
-    let config = workload.config();
-    let mut model = config.init(&device)?;
-    let mut memory = workload.memory().init()?;
+    let memory_config = workload.memory(choice);
+    let mut model = workload.config(memory_config.clone()).init(&device)?;
+    let mut memory = memory_config.map(|config| config.init()).transpose()?;
     let mut optimizer = AdamWConfig::new().init();
     let mut rng = ChaCha8Rng::seed_from_u64(0);
     let measured_from = workload.steps / 2;
@@ -149,26 +172,31 @@ fn measure(
     for step in 0..workload.steps {
         let tokens = workload.tokens(&mut rng, &device);
         device.sync()?;
-        let before = memory.memoria().costs();
+        let before = memory.as_mut().map(|memory| memory.memoria().costs());
         let started = Instant::now();
-        let output = model.forward(&ModelInput::new(tokens.clone()), Some(&mut memory))?;
+        let output = model.forward(&ModelInput::new(tokens.clone()), memory.as_mut())?;
         if mode == Mode::Training {
             let loss = loss(output.logits, tokens, &device);
             last_loss = Some(loss.clone().into_scalar::<f64>());
             let gradients = GradientsParams::from_grads(loss.backward(), &model);
-            memory.detach();
+            if let Some(memory) = &mut memory {
+                memory.detach();
+            }
             model = optimizer.step(LEARNING_RATE, model, gradients);
         }
         device.sync()?;
         if step >= measured_from {
             times.push(started.elapsed());
-            memory_time += (memory.memoria().costs() - before).time();
+            if let (Some(memory), Some(before)) = (&mut memory, before) {
+                memory_time += (memory.memoria().costs() - before).time();
+            }
         }
     }
     let time = median(&times);
     Ok(Measurement {
         workload: workload.name.clone(),
         mode,
+        memory: choice,
         system: "burn-memoria",
         device: name.unwrap_or_default(),
         ms_per_step: milliseconds(time),
@@ -176,7 +204,7 @@ fn measure(
         memory_share: rounded(
             memory_time.as_secs_f64() / times.iter().sum::<Duration>().as_secs_f64(),
         ),
-        engrams_per_row: engrams_per_row(&mut memory)?,
+        engrams_per_row: memory.as_mut().map(engrams_per_row).transpose()?.unwrap_or(0),
         loss: last_loss.map(rounded),
         peak_rss_mb: peak_resident_mib(),
     })
@@ -205,7 +233,7 @@ impl Workload {
         (self.num_final_ltms, self.steps) = (6, 6);
     }
 
-    fn memory(&self) -> MemoryConfig {
+    fn memory(&self, choice: MemoryChoice) -> Option<MemoryConfig> {
         let memoria = MemoriaConfig::new(
             self.num_reminded_stm,
             self.stm_capacity,
@@ -213,13 +241,24 @@ impl Workload {
             self.initial_lifespan,
             self.num_final_ltms,
         );
-        MemoryConfig::new(self.num_memories, memoria).with_lifespan_extend_scale(self.alpha)
+        let memory = match choice {
+            MemoryChoice::None => return None,
+            MemoryChoice::Paper => MemoryConfig::new(self.num_memories, memoria),
+            MemoryChoice::Learned => MemoryConfig::causal(self.segment, memoria)
+                .with_num_memories(Some(self.num_memories))
+                .with_bptt(0),
+        };
+        Some(memory.with_lifespan_extend_scale(self.alpha))
     }
 
-    fn config(&self) -> Gpt2Config {
-        Gpt2Config::new(self.vocab_size, self.segment, self.n_embd, self.n_layer, self.n_head)
-            .with_dropout(self.dropout)
-            .with_memory(self.memory())
+    fn config(&self, memory: Option<MemoryConfig>) -> Gpt2Config {
+        let config =
+            Gpt2Config::new(self.vocab_size, self.segment, self.n_embd, self.n_layer, self.n_head)
+                .with_dropout(self.dropout);
+        match memory {
+            Some(memory) => config.with_memory(memory),
+            None => config,
+        }
     }
 
     /// Uniform tokens, `[batch, segment]`.

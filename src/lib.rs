@@ -119,8 +119,9 @@ pub mod nn {
     pub use memoria_nn::{
         Abstractor, AbstractorConfig, AbstractorOutput, MemoriaLayer, MemoriaLayerConfig,
         MemoriaLayerInput, MemoriaLayerOutput, MemoriaState, MemoriaStateConfig, MemoryAttention,
-        MemoryAttentionConfig, MemoryAttentionInput, MemoryAttentionOutput, Padding,
-        PreviousSegment, ProjectedMemories, Recall, RecallInput, RemindedMemories, ScoreMask,
-        Sight, apply_dropout, attend, attend_to_memories, recall_scores, rows_of_padding,
+        MemoryAttentionConfig, MemoryAttentionInput, MemoryAttentionOutput, MemoryMaking,
+        MemorySource, Padding, Places, PreviousSegment, ProjectedMemories, Recall, RecallInput,
+        RemindedMemories, ScoreMask, Sight, apply_dropout, attend, attend_to_memories,
+        init_nearness, nearness_bias, recall_scores, rows_of_padding, score_scale,
     };
 }

@@ -4,7 +4,7 @@ mod snapshot;
 
 use burn::{backend::Dispatch, tensor::Tensor};
 use memoria_core::{MemoriaError, State};
-use memoria_nn::{Abstractor, MemoriaState, Padding, Recall, RecallInput};
+use memoria_nn::{MemoriaState, MemoryMaking, Padding, Recall};
 
 use previous::check_model;
 
@@ -95,7 +95,7 @@ impl ModelMemory {
 
     /// What the previous segment reminds of in a batch of so many rows, and the rows without memory: those
     /// that have no previous segment, and those in `absent`, which have nothing to read now and take no
-    /// part. `None` if these are all rows. The abstractor, if there is one, is of a model with such a token
+    /// part. `None` if these are all rows. Memories are made by a model with such a token
     /// embedding `[_, d_model]`; if that is without autodiff, so is all that comes, and the gradient window ends.
     ///
     /// # Errors
@@ -106,7 +106,7 @@ impl ModelMemory {
         batch: usize,
         absent: &[usize],
         embedding: &Tensor<2>,
-        abstractor: Option<&Abstractor>,
+        making: MemoryMaking<'_>,
     ) -> Result<Option<(Recall, Vec<usize>)>, MemoriaError> {
         self.check_batch(batch)?;
         if !embedding.is_autodiff() {
@@ -119,11 +119,9 @@ impl ModelMemory {
         let mut without = [&previous.absent()[..], absent].concat();
         without.sort_unstable();
         without.dedup();
-        if without.len() == batch {
-            return Ok(None);
-        }
-        let asked = asked_of(abstractor, previous.hidden, previous.padding).absent(&without);
-        Ok(Some((self.state.recall(asked)?, without)))
+        let Some(source) = previous.source_without(absent) else { return Ok(None) };
+        let recall = making.recall(source, |input| self.state.recall(input))?;
+        Ok(Some((recall, without)))
     }
 
     /// Refuses a batch of other rows than there are, unless all were emptied.
@@ -155,21 +153,5 @@ impl ModelMemory {
         left_out: Option<Padding>,
     ) -> Result<Tensor<3>, MemoriaError> {
         self.state.keep_segment(hidden, left_out.as_ref())
-    }
-}
-
-/// Working memories of hidden states `[batch, seq, d_model]`, of which none are made of padding: those that an
-/// abstractor makes or, without one, the hidden states themselves.
-pub(crate) fn asked_of(
-    abstractor: Option<&Abstractor>,
-    hidden: Tensor<3>,
-    padding: Option<Padding>,
-) -> RecallInput {
-    match abstractor {
-        Some(abstractor) => {
-            let left_out = padding.map(|padding| padding.mask(&hidden.device()));
-            RecallInput::new(abstractor.forward(hidden, left_out).memories)
-        }
-        None => RecallInput::new(hidden).padding(padding),
     }
 }

@@ -1,70 +1,138 @@
-use memoria_core::{Correlation, MemoriaConfig, MemoriaError};
-use memoria_nn::MemoriaStateConfig;
-use serde_json::{Map, Value, json};
+mod file;
 
-use crate::{
-    ModelError, ModelMemory,
-    fields::{Fields, invalid},
+use burn::tensor::Device;
+use memoria_core::{MemoriaConfig, MemoriaError};
+use memoria_nn::{
+    Abstractor, AbstractorConfig, MemoriaLayerConfig, MemoriaStateConfig, score_scale,
 };
 
-/// Fields of `config.json` that only a model with memory has.
-const FIELDS: [&str; 11] = [
-    NUM_MEMORIES,
-    "memoria_lifespan_extend_scale",
-    "memoria_num_reminded_stm",
-    "memoria_num_reminded_ltm",
-    "memoria_stm_capacity",
-    "memoria_ltm_search_depth",
-    "memoria_initial_lifespan",
-    "memoria_correlation",
-    "memoria_ltm_exploration",
-    "memoria_seed",
-    "memoria_bptt",
-];
-const NUM_MEMORIES: &str = "memoria_num_memories";
+use crate::{ModelMemory, size::Size};
 
-/// The memory of a model: how many memories are made of a segment, and what becomes of them.
+/// The memory of a model: how many memories are made of a segment, how the model learns with them, and what
+/// becomes of them.
 ///
-/// In `config.json` its fields have the Python package's names, which begin with `memoria_`; one that is
-/// absent is as in the package's experiments, whose defaults for GPT-2 differ from those for encoders.
+/// [`new`](Self::new) is the paper's memory. [`causal`](Self::causal), for a GPT-2, and
+/// [`bidirectional`](Self::bidirectional), for encoders, learn what to be reminded of, as
+/// [`MemoriaLayer`](memoria_nn::MemoriaLayer) does, whose page tells what is learned, what it costs, and what to
+/// choose.
 ///
 /// ```
 /// use memoria_core::MemoriaConfig;
 /// use memoria_models::{Gpt2Config, MemoryConfig};
 ///
-/// let memory = MemoryConfig::new(4, MemoriaConfig::new(3, 8, 4, 3.0, 3)).with_bptt(2);
-/// let config = Gpt2Config::new(101, 32, 32, 2, 4).with_memory(memory);
+/// let paper = MemoryConfig::new(4, MemoriaConfig::new(3, 8, 4, 3.0, 3)).with_bptt(2);
+/// let config = Gpt2Config::new(101, 32, 32, 2, 4).with_memory(paper);
 /// assert!(config.validate().is_ok());
+/// let learned = MemoryConfig::causal(32, MemoriaConfig::small()).with_num_memories(Some(4));
+/// assert!(config.with_memory(learned).validate().is_ok());
 /// ```
+///
+/// # What is learned, and what it costs
+///
+/// With learned recall the abstractor makes queries, too, and what is reminded for a segment is scored once; all layers
+/// that attend to it add the scores to their logits. In a GPT-2 queries and memories are made of the previous
+/// segment's final hidden states, in an encoder of the present segment's after
+/// [`memory_layer_index`](crate::EncoderConfig::memory_layer_index). The search, what is connected and how long an
+/// engram lives are not learned. It costs k · d multiplications for each row, query and segment, and the search.
+///
+/// Remind of few: of all, nothing is learned about the choice, and a single one has no gradient. Search
+/// [`Nearest`](memoria_core::LongTermSearch::Nearest), as [`MemoriaConfig::small`] does, give a lifespan of at least half the
+/// segments of a document, and train with a window of more than one segment: sum the losses of
+/// [`bptt`](Self::bptt) segments, call `backward`, then [`ModelMemory::detach`]. Why, and with which figures, is on
+/// the page of [`MemoriaLayer`](memoria_nn::MemoriaLayer).
+///
+/// # In `config.json`
+///
+/// Fields have the Python package's names, which begin with `memoria_`, and so do those of our own. One that
+/// is absent is as the paper has it; those of the package's then are as in its experiments, whose sizes for
+/// GPT-2 differ from those for encoders.
+///
+/// | field | value | absent | is |
+/// |---|---|---|---|
+/// | `memoria_num_memories` | count or null | 50 in GPT-2, 64 in encoders | [`num_memories`](Self::num_memories) |
+/// | `memoria_num_reminded_stm` | count | 50, 64 | [`num_reminded_stm`](MemoriaConfig::num_reminded_stm) |
+/// | `memoria_num_reminded_ltm` | count | 50, 64 | [`num_final_ltms`](MemoriaConfig::num_final_ltms) |
+/// | `memoria_stm_capacity` | count | 400, 128 | [`stm_capacity`](MemoriaConfig::stm_capacity) |
+/// | `memoria_ltm_search_depth` | count | 10 | [`ltm_search_depth`](MemoriaConfig::ltm_search_depth) |
+/// | `memoria_initial_lifespan` | steps | 9, 12 | [`initial_lifespan`](MemoriaConfig::initial_lifespan) |
+/// | `memoria_lifespan_extend_scale` | steps | 8 | [`lifespan_extend_scale`](Self::lifespan_extend_scale) |
+/// | *of our own, the memory:* | | | |
+/// | `memoria_correlation` | `neg_squared_l2`, `gaussian` | `neg_squared_l2` | [`correlation`](MemoriaConfig::correlation) |
+/// | `memoria_pooling` | `mean`, `max` | `mean` | [`pooling`](MemoriaConfig::pooling) |
+/// | `memoria_short_term_search` | `nearest`, `newest`, `random`, `none` | `nearest` | [`short_term_search`](MemoriaConfig::short_term_search) |
+/// | `memoria_long_term_search` | `walk`, `nearest`, `walk_and_nearest`, `random`, `none` | `walk` | [`long_term_search`](MemoriaConfig::long_term_search) |
+/// | `memoria_wiring` | `co_firing`, `random` | `co_firing` | [`wiring`](MemoriaConfig::wiring) |
+/// | `memoria_ltm_exploration` | count | 0 | [`ltm_exploration`](MemoriaConfig::ltm_exploration) |
+/// | `memoria_seed` | number | 0 | [`seed`](MemoriaConfig::seed) |
+/// | *learned recall:* | | | |
+/// | `memoria_num_queries` | count | 0 | [`num_queries`](Self::num_queries) |
+/// | `memoria_score_in_logits` | true, false | false | [`score_in_logits`](Self::score_in_logits) |
+/// | `memoria_equal_length` | true, false | false | [`equal_length`](Self::equal_length) |
+/// | `memoria_norm` | true, false | false | [`norm`](Self::norm) |
+/// | `memoria_max_places` | count or null | null | [`max_places`](Self::max_places) |
+/// | `memoria_sink` | true, false | false | [`sink`](Self::sink) |
+/// | `memoria_own_attention` | true, false | false | [`own_attention`](Self::own_attention) |
+/// | *training:* | | | |
+/// | `memoria_bptt` | segments | 0 | [`bptt`](Self::bptt) |
+/// | `memoria_remembers_padding` | true, false | false; true in `memoria_bert` and `memoria_roberta` | [`remembers_padding`](Self::remembers_padding) |
+///
+/// The parameters that learned recall adds are in a checkpoint beside the package's. A checkpoint without
+/// them loads into a model that has them, which are then as initialized, and reported as missing.
+///
+/// | parameter | shape | of | GPT-2: `transformer.` | encoders: `bert.encoder.`, `roberta.encoder.` |
+/// |---|---|---|---|---|
+/// | queries | `[1, num_queries, d]` | `num_queries` | `abs.recall_embeddings` | `abstractor.recall_embeddings` |
+/// | norm | `[d]`, `[d]` | `norm` | `abs.norm.{weight, bias}` | `abstractor.norm.{weight, bias}` |
+/// | places that memories and queries are made of | `[num_memories + num_queries, max_places]` | `max_places` | `abs.places` | `abstractor.places` |
+/// | nearness of working memories | `[heads, max_places, num_memories]` | `max_places` | `h.N.memory_attention.nearness` | – |
+/// | sink | `[d]` | `sink` | `h.N.memory_attention.sink` | `layer.N.memory_attention.self.sink` |
+/// | attention to the reminded | as `memory_attention` | `own_attention` | `h.N.memory_attention_reminded.…` | `layer.N.memory_attention_reminded.…` |
+///
+/// Without `num_memories` the abstractor makes queries alone, which are its `query_embeddings` then, and
+/// nearness is by distance from the end of the previous segment, `[heads, max_places, max_places]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MemoryConfig {
-    /// Memories made of each segment (`memoria_num_memories`). `None`, null in the file, for a model
-    /// without abstractor: each hidden state of a segment is a working memory, but those of padding.
+    /// Memories made of each segment. `None`, null in the file, for a model whose hidden states are its
+    /// memories: each of a segment is a working memory, but those of padding.
     pub num_memories: Option<usize>,
-    /// The memory itself: `memoria_num_reminded_stm`, `memoria_stm_capacity`,
-    /// `memoria_ltm_search_depth`, `memoria_initial_lifespan`, and `memoria_num_reminded_ltm` for its
-    /// `num_final_ltms`. Also, in files of our own, `memoria_correlation`, `memoria_ltm_exploration`
-    /// and `memoria_seed`.
+    /// The memory itself.
     pub memoria: MemoriaConfig,
-    /// α, steps of life that a reminded engram gains if it gets an average share of attention
-    /// (`memoria_lifespan_extend_scale`). Default: 8
+    /// α, steps of life that a reminded engram gains if it gets an average share of attention. Default: 8
     pub lifespan_extend_scale: f32,
-    /// Segments for which an engram is tracked after it was made, and whether working memories carry
-    /// gradients into the segment before; 0 for none, as in the package (`memoria_bptt`, a field of our
-    /// own). Default: 0
+    /// Segments for which an engram is tracked after it was made, and whether GPT-2's working memories carry
+    /// gradients into the segment before; 0 for none, as in the package.
     ///
     /// It bounds one hop, not the chain of them: a segment's hidden states have attended to memories of
     /// segments before, so that a loss reaches back to the last [`ModelMemory::detach`], whatever this is.
     pub bptt: usize,
     /// Whether memories are made of padding as of any other position, and what padding attends to counts
-    /// for lifespans, as in the Python package (`memoria_remembers_padding`, a field of our own). A row of
-    /// nothing but padding takes no part in a step in either case. Default: false; a checkpoint of a
-    /// `memoria_bert` or `memoria_roberta` that does not say was trained with the package, and does.
+    /// for lifespans, as in the Python package. A row of nothing but padding takes no part in a step in
+    /// either case. Default: false; a checkpoint of a `memoria_bert` or `memoria_roberta` that does not say
+    /// was trained with the package, and does.
     pub remembers_padding: bool,
+    /// Queries made of each segment, which engrams are compared with and which are not stored; they begin as
+    /// questions about all positions alike. With 0 the working memories are compared, as in the paper.
+    /// Several are a union if the memory's correlation is Gaussian; else only their mean counts.
+    pub num_queries: usize,
+    /// Whether the score by which an engram was chosen is added to its logits in every layer that attends to
+    /// it, times [`score_scale`](memoria_nn::score_scale), so that the choice is learned.
+    pub score_in_logits: bool,
+    /// Whether memories are divided by the root mean square of their numbers before they are stored.
+    pub equal_length: bool,
+    /// Whether hidden states pass through a layer norm before memories and queries are made of them.
+    pub norm: bool,
+    /// The longest segment whose places are learned, or none: those that memories and queries are made of,
+    /// and in each block of a GPT-2 how near a working memory is to a place of the segment that attends to
+    /// it. Farther places count as the farthest.
+    pub max_places: Option<usize>,
+    /// Whether one may attend to nothing: see [`sink`](memoria_nn::MemoryAttentionConfig::sink).
+    pub sink: bool,
+    /// Whether reminded memories have an attention of their own, the output of which begins as zeros.
+    pub own_attention: bool,
 }
 
 impl MemoryConfig {
-    /// Memories per segment, and the memory they are kept in.
+    /// The paper's: memories per segment, and the memory they are kept in.
     pub fn new(num_memories: usize, memoria: MemoriaConfig) -> Self {
         Self { num_memories: Some(num_memories), ..Self::without_abstractor(memoria) }
     }
@@ -78,35 +146,57 @@ impl MemoryConfig {
             lifespan_extend_scale: 8.0,
             bptt: 0,
             remembers_padding: false,
+            num_queries: 0,
+            score_in_logits: false,
+            equal_length: false,
+            norm: false,
+            max_places: None,
+            sink: false,
+            own_attention: false,
+        }
+    }
+
+    /// A memory with learned recall for a GPT-2: with the defaults of
+    /// [`MemoriaLayerConfig::causal`](memoria_nn::MemoriaLayerConfig::causal), 8 memories a segment, and a
+    /// gradient window of 8. `longest` is the longest segment whose places are learned:
+    /// [`n_positions`](crate::Gpt2Config::n_positions), if there is no reason for fewer.
+    pub fn causal(longest: usize, memoria: MemoriaConfig) -> Self {
+        Self::learned(MemoriaLayerConfig::causal(1, 1, longest), memoria)
+    }
+
+    /// A memory with learned recall for an encoder: with the defaults of
+    /// [`MemoriaLayerConfig::bidirectional`](memoria_nn::MemoriaLayerConfig::bidirectional), and a gradient
+    /// window of 8.
+    pub fn bidirectional(num_memories: usize, memoria: MemoriaConfig) -> Self {
+        Self::learned(MemoriaLayerConfig::bidirectional(1, 1, num_memories), memoria)
+    }
+
+    fn learned(layer: MemoriaLayerConfig, memoria: MemoriaConfig) -> Self {
+        let state = MemoriaStateConfig::new(memoria);
+        Self {
+            num_memories: layer.num_memories,
+            memoria,
+            lifespan_extend_scale: state.lifespan_extend_scale,
+            bptt: state.bptt,
+            remembers_padding: false,
+            num_queries: layer.num_queries,
+            score_in_logits: layer.score_in_logits,
+            equal_length: layer.equal_length,
+            norm: layer.norm,
+            max_places: layer.max_places,
+            sink: layer.sink,
+            own_attention: layer.own_attention,
         }
     }
 
     /// What fields that are absent mean in a GPT-2.
     pub(crate) fn of_gpt2() -> Self {
-        Self::new(50, MemoriaConfig::new(50, 400, 10, 9.0, 50))
+        Self::new(50, MemoriaConfig::paper_wikitext103())
     }
 
     /// What fields that are absent mean in an encoder.
     pub(crate) fn of_encoder() -> Self {
         Self::new(64, MemoriaConfig::new(64, 128, 10, 12.0, 64))
-    }
-
-    /// Sets [`lifespan_extend_scale`](Self::lifespan_extend_scale).
-    pub fn with_lifespan_extend_scale(mut self, lifespan_extend_scale: f32) -> Self {
-        self.lifespan_extend_scale = lifespan_extend_scale;
-        self
-    }
-
-    /// Sets [`bptt`](Self::bptt).
-    pub fn with_bptt(mut self, bptt: usize) -> Self {
-        self.bptt = bptt;
-        self
-    }
-
-    /// Sets [`remembers_padding`](Self::remembers_padding).
-    pub fn with_remembers_padding(mut self, remembers_padding: bool) -> Self {
-        self.remembers_padding = remembers_padding;
-        self
     }
 
     /// An empty memory.
@@ -121,104 +211,87 @@ impl MemoryConfig {
         Ok(ModelMemory::new(config.init()?))
     }
 
-    /// # Errors
-    ///
-    /// [`ModelError::InvalidField`], with the field's name in `config.json`.
-    pub(crate) fn validate(&self) -> Result<(), ModelError> {
-        if self.num_memories == Some(0) {
-            return Err(invalid(NUM_MEMORIES, "above 0, or null for no abstractor", 0));
-        }
-        match self.init() {
-            Ok(_) => Ok(()),
-            Err(MemoriaError::InvalidConfig { field, expected, got }) => {
-                Err(invalid(name_in_file(field), expected, got))
-            }
-            Err(other) => Err(other.into()),
+    /// Whether something makes memories or queries.
+    pub(crate) fn has_abstractor(&self) -> bool {
+        self.num_memories.is_some() || self.num_queries > 0
+    }
+
+    /// What makes memories and queries for a model of this width, if anything does.
+    pub(crate) fn abstractor(
+        &self,
+        [d_model, d_ff]: [usize; 2],
+        layer_norm_eps: f64,
+        device: &Device,
+    ) -> Option<Abstractor> {
+        let config = AbstractorConfig::new(d_model, self.num_memories.unwrap_or(0))
+            .with_d_ff(Some(d_ff))
+            .with_num_queries(self.num_queries)
+            .with_norm(self.norm)
+            .with_layer_norm_eps(layer_norm_eps)
+            .with_equal_length(self.equal_length)
+            .with_max_places(self.max_places);
+        match self.num_memories {
+            Some(_) => Some(config.init(device)),
+            None => self.has_abstractor().then(|| config.init_queries(device)),
         }
     }
 
-    /// Whether a configuration has any field of a memory.
-    pub(crate) fn is_in(fields: &Fields) -> bool {
-        FIELDS.iter().any(|field| fields.has(field))
+    /// What scores are multiplied with before they are added to logits; 0 if they are not.
+    pub(crate) fn score_scale(&self, d_model: usize) -> f64 {
+        if self.score_in_logits { score_scale(d_model) } else { 0.0 }
     }
 
-    /// Reads the fields of a memory, of which those that are absent are as in `default`.
-    ///
-    /// # Errors
-    ///
-    /// [`ModelError::InvalidField`].
-    pub(crate) fn read(fields: &mut Fields, default: Self) -> Result<Self, ModelError> {
-        let correlation = match fields.optional::<String>("memoria_correlation")? {
-            None => default.memoria.correlation,
-            Some(name) => serde_json::from_value(json!(name)).map_err(|_| {
-                invalid("memoria_correlation", "neg_squared_l2 or gaussian", json!(name))
-            })?,
-        };
-        let (has_abstractor, other) = (!fields.is_null(NUM_MEMORIES), &default.memoria);
-        let mut lifespan = |field, default: f32| match fields.optional::<f64>(field) {
-            Ok(value) => Ok(value.map_or(default, |value| value as f32)),
-            Err(error) => Err(error),
-        };
-        let initial_lifespan = lifespan("memoria_initial_lifespan", other.initial_lifespan)?;
-        let scale = lifespan("memoria_lifespan_extend_scale", default.lifespan_extend_scale)?;
-        let memoria = MemoriaConfig::new(
-            fields.or("memoria_num_reminded_stm", other.num_reminded_stm)?,
-            fields.or("memoria_stm_capacity", other.stm_capacity)?,
-            fields.or("memoria_ltm_search_depth", other.ltm_search_depth)?,
-            initial_lifespan,
-            fields.or("memoria_num_reminded_ltm", other.num_final_ltms)?,
-        )
-        .with_correlation(correlation)
-        .with_ltm_exploration(
-            fields.or("memoria_ltm_exploration", 0)?,
-            fields.or("memoria_seed", 0)?,
-        );
-        let num_memories = fields.optional(NUM_MEMORIES)?.or(default.num_memories);
-        let bptt = fields.or("memoria_bptt", 0)?;
-        let num_memories = num_memories.filter(|_| has_abstractor);
-        let remembers_padding = fields.or(REMEMBERS_PADDING, default.remembers_padding)?;
-        let lifespan_extend_scale = scale;
-        Ok(Self { num_memories, memoria, lifespan_extend_scale, bptt, remembers_padding })
+    /// Parameters of the [abstractor](Self::abstractor).
+    pub(crate) fn size_of_abstractor(&self, [d_model, d_ff]: [usize; 2]) -> Size {
+        let made = self.num_memories.unwrap_or(0).saturating_add(self.num_queries);
+        Size::sum([
+            Size::matrix(made, d_model),
+            Size::linear(d_model, d_model).times(2),
+            Size::linear(d_model, d_ff),
+            Size::linear(d_ff, d_model),
+            Size::norm(d_model).when(self.norm),
+            Size::matrix(made, self.max_places.unwrap_or(0)),
+        ])
+        .when(self.has_abstractor())
     }
 
-    /// Takes what only a model with memory has out of a configuration.
-    pub(crate) fn remove(map: &mut Map<String, Value>) {
-        map.retain(|field, _| !field.starts_with("memoria_") && field != "memory_layer_index");
+    /// Parameters of one layer's attention to memories, where a plain one has so many.
+    pub(crate) fn size_of_attention(&self, d_model: usize, plain: Size) -> Size {
+        let attention = Size::sum([plain, Size::matrix(1, d_model).when(self.sink)]);
+        attention.times(if self.own_attention { 2 } else { 1 })
     }
 
-    /// Writes the package's fields, and of our own those that are not as by default.
-    pub(crate) fn write(&self, map: &mut Map<String, Value>) {
-        let memoria = &self.memoria;
-        let mut put = |name: &str, value: Value| map.insert(name.to_owned(), value);
-        put(NUM_MEMORIES, json!(self.num_memories));
-        put("memoria_lifespan_extend_scale", json!(self.lifespan_extend_scale));
-        put("memoria_num_reminded_stm", json!(memoria.num_reminded_stm));
-        put("memoria_num_reminded_ltm", json!(memoria.num_final_ltms));
-        put("memoria_stm_capacity", json!(memoria.stm_capacity));
-        put("memoria_ltm_search_depth", json!(memoria.ltm_search_depth));
-        put("memoria_initial_lifespan", json!(memoria.initial_lifespan));
-        if memoria.correlation != Correlation::default() {
-            put("memoria_correlation", json!(memoria.correlation));
-        }
-        if memoria.ltm_exploration > 0 {
-            put("memoria_ltm_exploration", json!(memoria.ltm_exploration));
-        }
-        if memoria.seed != 0 || memoria.ltm_exploration > 0 {
-            put("memoria_seed", json!(memoria.seed));
-        }
-        if self.bptt > 0 {
-            put("memoria_bptt", json!(self.bptt));
-        }
-        // What is meant without it depends on the kind of the model.
-        put(REMEMBERS_PADDING, json!(self.remembers_padding));
+    /// Parameters of what a block of a GPT-2 learns about places.
+    pub(crate) fn size_of_nearness(&self, n_heads: usize) -> Size {
+        let longest = self.max_places.unwrap_or(0);
+        Size::matrix(longest, self.num_memories.unwrap_or(longest)).times(n_heads)
     }
 }
 
-const REMEMBERS_PADDING: &str = "memoria_remembers_padding";
+macro_rules! builders {
+    ($($name:ident: $field:ident, $type:ty;)*) => {
+        impl MemoryConfig {
+            $(
+                #[doc = concat!("Sets [`", stringify!($field), "`](Self::", stringify!($field), ").")]
+                pub fn $name(mut self, $field: $type) -> Self {
+                    self.$field = $field;
+                    self
+                }
+            )*
+        }
+    };
+}
 
-fn name_in_file(field: &str) -> String {
-    match field {
-        "num_final_ltms" => "memoria_num_reminded_ltm".to_owned(),
-        other => format!("memoria_{other}"),
-    }
+builders! {
+    with_num_memories: num_memories, Option<usize>;
+    with_lifespan_extend_scale: lifespan_extend_scale, f32;
+    with_bptt: bptt, usize;
+    with_remembers_padding: remembers_padding, bool;
+    with_num_queries: num_queries, usize;
+    with_score_in_logits: score_in_logits, bool;
+    with_equal_length: equal_length, bool;
+    with_norm: norm, bool;
+    with_max_places: max_places, Option<usize>;
+    with_sink: sink, bool;
+    with_own_attention: own_attention, bool;
 }

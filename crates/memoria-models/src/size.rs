@@ -28,16 +28,6 @@ impl Size {
         Self::matrix(2, d_model)
     }
 
-    /// An abstractor.
-    pub(crate) fn abstractor(d_model: usize, num_memories: usize, d_ff: usize) -> Self {
-        Self::sum([
-            Self::matrix(num_memories, d_model),
-            Self::linear(d_model, d_model).times(2),
-            Self::linear(d_model, d_ff),
-            Self::linear(d_ff, d_model),
-        ])
-    }
-
     pub(crate) fn sum(parts: impl IntoIterator<Item = Self>) -> Self {
         Self(parts.into_iter().fold(0, |sum, part| sum.saturating_add(part.0)))
     }
@@ -89,20 +79,30 @@ mod tests {
     use super::*;
     use crate::{EncoderConfig, EncoderKind, Gpt2Config, MemoryConfig};
 
-    fn memory(is_there: bool) -> Option<MemoryConfig> {
-        is_there.then(|| MemoryConfig::new(5, MemoriaConfig::new(3, 8, 4, 3.0, 3)))
+    fn memories() -> [Option<MemoryConfig>; 7] {
+        let memoria = MemoriaConfig::new(3, 8, 4, 3.0, 3);
+        let causal = MemoryConfig::causal(7, memoria);
+        [
+            None,
+            Some(MemoryConfig::new(5, memoria)),
+            Some(MemoryConfig::without_abstractor(memoria)),
+            Some(MemoryConfig::bidirectional(5, memoria)),
+            Some(causal.clone().with_num_queries(2)),
+            Some(causal.clone().with_num_memories(None)),
+            Some(causal.with_num_memories(None).with_num_queries(0).with_norm(false)),
+        ]
     }
 
     #[rstest]
     fn a_gpt2_is_as_large_as_told(
-        #[values(false, true)] with_memory: bool,
+        #[values(0, 1, 2, 3, 4, 5, 6)] memory: usize,
         #[values(None, Some(true), Some(false))] tied: Option<bool>,
         #[values(None, Some(7))] n_inner: Option<usize>,
     ) {
         let config = Gpt2Config {
             n_inner,
             tie_word_embeddings: tied,
-            memory: memory(with_memory),
+            memory: memories()[memory].clone(),
             ..Gpt2Config::new(11, 9, 6, 3, 2)
         };
         let device = Device::flex();
@@ -115,13 +115,13 @@ mod tests {
     #[rstest]
     fn an_encoder_is_as_large_as_told(
         #[values(EncoderKind::Bert, EncoderKind::Roberta)] kind: EncoderKind,
-        #[values(false, true)] with_memory: bool,
+        #[values(0, 1, 2, 3, 4, 5, 6)] memory: usize,
         #[values(None, Some(6), Some(10))] embedding_size: Option<usize>,
         #[values(0, 1, 2)] memory_layer_index: usize,
     ) {
         let config = EncoderConfig {
             embedding_size,
-            memory: memory(with_memory),
+            memory: memories()[memory].clone(),
             memory_layer_index,
             ..EncoderConfig::new(kind, 11, 6, 4, 2, 13, 9).with_num_labels(3)
         };

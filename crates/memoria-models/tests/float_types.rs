@@ -10,7 +10,7 @@ use burn::{
     optim::{GradientsParams, SgdConfig},
     tensor::{DType, Device, Distribution, FloatDType, Tensor},
 };
-use memoria_core::MemoriaConfig;
+use memoria_core::{Correlation, MemoriaConfig, Pooling};
 use memoria_models::{
     Activation, EncoderConfig, EncoderKind, GenerationConfig, Gpt2Config, MemoryConfig, ModelInput,
     ModelMemory,
@@ -34,8 +34,16 @@ impl ModuleMapper for To {
     }
 }
 
-fn memory() -> MemoryConfig {
-    MemoryConfig::new(4, MemoriaConfig::new(3, 8, 4, 3.0, 3)).with_bptt(2)
+/// The paper's memory, and learned recall.
+fn memories() -> [MemoryConfig; 3] {
+    let memoria = MemoriaConfig::new(3, 8, 4, 3.0, 3);
+    let learned = MemoryConfig::causal(8, memoria).with_bptt(2).with_num_memories(Some(4));
+    let gaussian = memoria.with_correlation(Correlation::Gaussian).with_pooling(Pooling::Max);
+    [
+        MemoryConfig::new(4, memoria).with_bptt(2),
+        MemoryConfig { memoria: gaussian, ..learned.clone() }.with_num_queries(2),
+        learned.with_num_memories(None),
+    ]
 }
 
 /// Row 1 is shorter, and has nothing at all in the third segment.
@@ -65,10 +73,10 @@ fn of_gains(dtype: DType) -> DType {
     if dtype == DType::F64 { DType::F64 } else { DType::F32 }
 }
 
-fn gpt2(dtype: DType, device: &Device) {
-    let config = Gpt2Config::new(VOCABULARY, 8, 16, 2, 2).with_memory(memory());
+fn gpt2(memory: &MemoryConfig, dtype: DType, device: &Device) {
+    let config = Gpt2Config::new(VOCABULARY, 8, 16, 2, 2).with_memory(memory.clone());
     let mut model = config.init(device).unwrap().map(&mut To(dtype));
-    let mut memory = memory().init().unwrap();
+    let mut memory = memory.init().unwrap();
     let mut optimizer = SgdConfig::new().init();
     for at in 0..8 {
         let output = model.forward(&segment(at, device), Some(&mut memory)).unwrap();
@@ -92,11 +100,12 @@ fn gpt2(dtype: DType, device: &Device) {
     model.forward(&segment(9, device), Some(&mut memory)).unwrap();
 }
 
-fn encoder(kind: EncoderKind, dtype: DType, device: &Device) {
-    let config = EncoderConfig::new(kind, VOCABULARY, 16, 3, 2, 24, 12).with_memory(memory(), 0);
+fn encoder(kind: EncoderKind, memory: &MemoryConfig, dtype: DType, device: &Device) {
+    let config = EncoderConfig::new(kind, VOCABULARY, 16, 3, 2, 24, 12);
+    let config = config.with_memory(memory.clone(), 0);
     let config = EncoderConfig { hidden_act: Activation::GeluNew, ..config };
     let mut model = config.init(device).unwrap().map(&mut To(dtype));
-    let mut memory = memory().init().unwrap();
+    let mut memory = memory.init().unwrap();
     let mut optimizer = SgdConfig::new().init();
     for at in 0..8 {
         let output = model.forward(&segment(at, device), Some(&mut memory)).unwrap();
@@ -178,9 +187,11 @@ fn in_a_process_of_its_own() {
             let causal = MemoriaLayerConfig::causal(16, 2, 4);
             layer(causal.clone(), dtype, &device);
             layer(causal.with_num_memories(None), dtype, &device);
-            gpt2(dtype, &device);
-            encoder(EncoderKind::Bert, dtype, &device);
-            encoder(EncoderKind::Roberta, dtype, &device);
+            for memory in memories() {
+                gpt2(&memory, dtype, &device);
+                encoder(EncoderKind::Bert, &memory, dtype, &device);
+            }
+            encoder(EncoderKind::Roberta, &memories()[0], dtype, &device);
             activations(dtype, &device);
         }
         dropout(dtype, &device);

@@ -129,6 +129,21 @@ impl AbstractorConfig {
         }
         abstractor
     }
+
+    /// Initializes an [`Abstractor`] that makes queries alone, [`num_queries`](Self::num_queries) of them, as
+    /// its memories: for models whose memories are the hidden states.
+    pub fn init_queries(&self, device: &Device) -> Abstractor {
+        let config = Self {
+            num_memories: self.num_queries,
+            num_queries: 0,
+            query_initializer: Some(Initializer::Zeros),
+            equal_length: false,
+            max_places: None,
+            ..self.clone()
+        };
+        let places = self.max_places.map(|longest| liking(0, self.num_queries, longest, device));
+        Abstractor { places, ..config.init(device) }
+    }
 }
 
 impl Abstractor {

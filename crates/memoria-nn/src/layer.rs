@@ -4,7 +4,7 @@ mod input;
 use burn::{
     module::{Module, Param, ParamId},
     nn::LayerNorm,
-    tensor::{Bool, Tensor},
+    tensor::Tensor,
 };
 use memoria_core::MemoriaError;
 
@@ -12,10 +12,8 @@ pub use config::{MemoriaLayerConfig, Sight};
 pub use input::{MemoriaLayerInput, MemoriaLayerOutput};
 
 use crate::{
-    Abstractor, MemoriaState, MemoryAttention, MemoryAttentionInput, Recall, RecallInput,
-    abstractor::equally_long,
-    padding::Padding,
-    places::{by_distance, by_place},
+    Abstractor, MemoriaState, MemoryAttention, MemoryAttentionInput, MemoryMaking, MemorySource,
+    Places, Recall, nearness_bias, padding::Padding,
 };
 
 /// A memory for any transformer: abstractor, memory and attention as one residual layer.
@@ -51,6 +49,8 @@ use crate::{
 ///   [`MemoriaConfig::small`](memoria_core::MemoriaConfig::small). A walk reaches what has fired together, and a fact
 ///   that is asked for once has not.
 /// - *Lifespan*: at least half of the segments of a document. What is not asked for within it is gone.
+/// - *Queries*: one, for one question a segment. Several are a union if the correlation is Gaussian; otherwise only
+///   their mean counts. Queries that begin alike tend to stay alike.
 /// - *Window*: as many segments as fit; one trains working memory alone.
 /// - *Place*: after the first block rather than before it. Embeddings should begin with a deviation of 0.2 or
 ///   less; Burn's default is 1, on which no memory is learned early.
@@ -61,9 +61,35 @@ use crate::{
 ///
 /// # Costs
 ///
-/// Beyond the abstractor and two attentions, learned recall costs k · d_model multiplications for each row, and
-/// the search. The memory keeps [`MemoriaState`]'s vectors and, of a causal layer, one segment of hidden
-/// states per row.
+/// Beyond the abstractor and two attentions, learned recall costs k · d_model multiplications for each row and query,
+/// and the search; beside a training step, no time that could be measured. Parameters: d_model for each query, and with
+/// places (num_memories + num_queries) · max_places and, in a causal layer, n_heads · max_places · num_memories. The
+/// memory keeps [`MemoriaState`]'s vectors and, of a causal layer, one segment of hidden states per row.
+///
+/// # Figures
+///
+/// From the experiments that this layer was designed by, with a prototype of it: documents whose segments each tell
+/// one fact, a key and one of 8 values, and ask for a fact told before; d_model 64, 1,000 training steps on
+/// documents of 8 segments, 4 of 14 engrams reminded, the nearest of all searched, no forgetting, 100 seconds on
+/// one core. Right answers in percent, three seeds, by how many engrams are reminded of how many there are:
+///
+/// | | 4 of 14, as trained | 8 of 254, 16 times as long | 8 of 1,022, 64 times | 1 of 1,022 |
+/// |---|--:|--:|--:|--:|
+/// | learned recall | 100, 100, 100 | 100, 100, 100 | 99.9, 99.9, 99.6 | 100, 99.7, 99.2 |
+/// | the paper's memory, the nearest of all searched | 43.9 | 15.1 | 13.1 | – |
+/// | working memory only | 12.9 | 12.2 | 12.1 | – |
+///
+/// - Without the query 66 % at 4 of 14, without the score in the logits 72, without a gradient window 47; a query
+///   that is not initialized to zero: 89 to 99.7 % at 64 times the length, by the seed.
+/// - The walk instead of the nearest: 71, 37 and 21 % at 4, 16 and 64 times the length, where the nearest gave 97.2
+///   to 100.
+/// - Lifespans of 16, 32, 64 and 128 in documents of 128 segments: 78.5, 89.0, 97.5 and 98.8 %.
+/// - Memories of equal length: 99.9 % instead of 98.8 at 64 times the length.
+/// - Two questions a segment are not solved: two queries with Gaussian correlation gave from 40 to 98.1 %, by
+///   initialization and seed.
+/// - In a causal language model, on bytes of novels, the working memory gained 0.01 to 0.06 bits per byte of about
+///   2.35 (segments of 32, 2,000 steps); reminded engrams gained nothing in 1 MB of text. A Transformer-XL's cache
+///   gained 0.105.
 ///
 /// Should be created with [`MemoriaLayerConfig`].
 #[derive(Module, Debug)]
@@ -139,10 +165,7 @@ impl MemoriaLayer {
         let source = self.source(&input.hidden, padding.as_ref(), memory)?;
         let begins = source.is_none();
         let recall = match source {
-            Some(source) => {
-                let recall = memory.recall(self.made_of(&source))?;
-                self.with_graph(recall, source)
-            }
+            Some(source) => self.making().recall(source, |input| memory.recall(input))?,
             None => memory.nothing(&input.hidden)?,
         };
         memory.belong_to(self.id());
@@ -181,10 +204,7 @@ impl MemoriaLayer {
         let input = input.into();
         let padding = self.check(&input, memory)?;
         let recall = match self.source(&input.hidden, padding.as_ref(), memory)? {
-            Some(source) => {
-                let recall = memory.peek(self.made_of(&source))?;
-                self.with_graph(recall, source)
-            }
+            Some(source) => self.making().recall(source, |input| memory.peek(input))?,
             None => memory.nothing(&input.hidden)?,
         };
         Ok(self.attend(input, recall))
@@ -210,13 +230,7 @@ impl MemoriaLayer {
                 let normed = self.norm_reminded.forward(hidden.clone());
                 let mut input = MemoryAttentionInput::new(normed, reminded.data.clone())
                     .mask_pad(reminded.mask_pad.clone());
-                if self.score_scale != 0.0
-                    && let Some(scores) = recall.scores()
-                {
-                    let [batch, k] = scores.dims();
-                    let bias = scores.mul_scalar(self.score_scale);
-                    input = input.bias(bias.reshape([batch, 1, 1, k]));
-                }
+                input.bias = recall.score_bias(self.score_scale);
                 let attended = attention.forward(input);
                 hidden = hidden + attended.context;
                 weights = Some(attended.weights);
@@ -230,8 +244,7 @@ impl MemoriaLayer {
     /// What working memories add.
     fn attend_to_working(&self, input: &MemoriaLayerInput, recall: &Recall) -> Tensor<3> {
         let working = recall.working.clone();
-        let ([_, seq, _], [_, memories, _]) = (input.hidden.dims(), working.dims());
-        if memories == 0 {
+        if working.dims()[1] == 0 {
             return self.attention.forward_nothing(&input.hidden);
         }
         let normed = self.norm_working.forward(input.hidden.clone());
@@ -240,11 +253,11 @@ impl MemoriaLayer {
             attending = attending.mask_pad(mask.clone());
         }
         if let Some(nearness) = &self.nearness {
-            let bias = by_place(nearness.val(), seq, input.start, input.mask_pad.as_ref());
-            attending = attending.bias(match self.keeps_hidden {
-                true => by_distance(bias, memories, recall.mask_working.as_ref()),
-                false => bias,
-            });
+            let places = Places::new(input.hidden.dims()[1])
+                .start(input.start)
+                .mask_pad(input.mask_pad.clone());
+            attending.bias =
+                Some(nearness_bias(nearness.val(), &places, recall, self.keeps_hidden));
         }
         self.attention.forward(attending).context
     }
@@ -255,44 +268,25 @@ impl MemoriaLayer {
         hidden: &Tensor<3>,
         padding: Option<&Padding>,
         memory: &mut MemoriaState,
-    ) -> Result<Option<Source>, MemoriaError> {
+    ) -> Result<Option<MemorySource>, MemoriaError> {
         if !self.is_causal {
-            return Ok(Some(Source::new(hidden.clone(), padding.cloned(), padding.cloned())));
+            let (hidden, padding) = (hidden.clone(), padding.cloned());
+            return Ok(Some(MemorySource::new(hidden, padding.clone(), padding)));
         }
         // A memory of other rows is refused here.
         memory.prepare(hidden)?;
         let Some(previous) = memory.previous_segment(&hidden.device())? else { return Ok(None) };
         let absent = padding.map(Padding::empty_rows).unwrap_or_default();
-        let Some(stored) = previous.padding_without(&absent) else { return Ok(None) };
-        Ok(Some(Source::new(previous.hidden, previous.padding, stored)))
+        Ok(previous.source_without(&absent))
     }
 
-    /// Memories, and queries that they are compared with.
-    fn made_of(&self, source: &Source) -> RecallInput {
-        let Source { hidden, mask, padding } = source.clone();
-        if self.keeps_hidden {
-            // What is recalled shows whether a graph of the query would be read.
-            let query = self.abstractor.clone().no_grad().forward(hidden.clone().detach(), mask);
-            let working = if self.equal_length { equally_long(hidden) } else { hidden };
-            return RecallInput::new(working).query(query.memories).padding(padding);
+    fn making(&self) -> MemoryMaking<'_> {
+        MemoryMaking {
+            abstractor: Some(&self.abstractor),
+            keeps_hidden: self.keeps_hidden,
+            equal_length: self.equal_length,
+            reads_scores: self.score_scale != 0.0,
         }
-        let absent = padding.as_ref().map(Padding::empty_rows).unwrap_or_default();
-        let made = self.abstractor.forward(hidden, mask);
-        let asked = RecallInput::new(made.memories).absent(&absent);
-        match made.queries {
-            Some(query) => asked.query(query),
-            None => asked,
-        }
-    }
-
-    /// The recall, with the graph of its query where that is read.
-    fn with_graph(&self, recall: Recall, source: Source) -> Recall {
-        let is_read = recall.reminded.is_some() && self.score_scale != 0.0;
-        if !(self.keeps_hidden && is_read && source.hidden.is_autodiff()) {
-            return recall;
-        }
-        let query = self.abstractor.forward(source.hidden, source.mask).memories;
-        Recall { query: Some(query), ..recall }
     }
 
     /// Refuses a segment without positions and a memory of another layer. Reads the padding.
@@ -318,23 +312,5 @@ impl MemoriaLayer {
     /// What a memory knows its layer by.
     fn id(&self) -> ParamId {
         self.attention.query.weight.id
-    }
-}
-
-/// What memories and queries are made of.
-#[derive(Clone)]
-struct Source {
-    /// `[batch, seq, d_model]`.
-    hidden: Tensor<3>,
-    /// `[batch, seq]`, true for positions that take no part.
-    mask: Option<Tensor<2, Bool>>,
-    /// Positions that are not stored, those of rows that take no part included.
-    padding: Option<Padding>,
-}
-
-impl Source {
-    fn new(hidden: Tensor<3>, read: Option<Padding>, stored: Option<Padding>) -> Self {
-        let mask = read.map(|padding| padding.mask(&hidden.device()));
-        Self { hidden, mask, padding: stored }
     }
 }

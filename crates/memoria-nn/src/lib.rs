@@ -79,6 +79,7 @@ mod attention;
 mod dropout;
 mod identity;
 mod layer;
+mod making;
 mod padding;
 mod places;
 mod recall;
@@ -95,9 +96,11 @@ pub use attention::{
 };
 pub use dropout::{apply_dropout, init_dropout};
 pub use layer::{MemoriaLayer, MemoriaLayerConfig, MemoriaLayerInput, MemoriaLayerOutput, Sight};
+pub use making::{MemoryMaking, MemorySource};
 pub use padding::{Padding, rows_of_padding};
+pub use places::{Places, init_nearness, nearness_bias};
 pub use recall::{Recall, RecallInput, RemindedMemories};
-pub use score::recall_scores;
+pub use score::{recall_scores, score_scale};
 // For the other crates of this workspace.
 #[doc(hidden)]
 pub use state::accumulated;

@@ -5,9 +5,11 @@ use burn::{
     tensor::{Bool, Device, Int, Tensor, TensorData},
 };
 
+use crate::Recall;
+
 /// How many positions before the end of a segment of `longest` positions each of `count` memories looks at
 /// first: 1 … `longest`, spaced logarithmically.
-pub(crate) fn reaches(count: usize, longest: usize) -> Vec<f64> {
+fn reaches(count: usize, longest: usize) -> Vec<f64> {
     let last = (longest.max(1) as f64).ln();
     let step = last / (count.max(2) - 1) as f64;
     (0..count).map(|memory| (step * memory as f64).exp()).collect()
@@ -50,17 +52,75 @@ pub(crate) fn from_the_end(
     bias.select(1, distances).reshape([count, batch, seq]).swap_dims(0, 1)
 }
 
-/// What a bias `[n_heads, longest, memories]` by head and place has for the positions of a segment of which
-/// the first has the place `start`, `[1 or batch, n_heads, seq, memories]`. Padding has no place, as in
-/// [`from_the_end`].
-pub(crate) fn by_place(
-    bias: Tensor<3>,
+/// The places within their segment of positions that attend to memories.
+#[derive(Clone, Debug)]
+pub struct Places {
     seq: usize,
     start: usize,
-    mask_pad: Option<&Tensor<2, Bool>>,
+    mask_pad: Option<Tensor<2, Bool>>,
+}
+
+impl Places {
+    /// So many positions, with which the segment begins.
+    pub fn new(seq: usize) -> Self {
+        Self { seq, start: 0, mask_pad: None }
+    }
+
+    /// Has the first position at the place `start`.
+    pub fn start(mut self, start: usize) -> Self {
+        self.start = start;
+        self
+    }
+
+    /// Positions where `mask_pad` `[batch, seq]` is true have no place: places are counted without them.
+    pub fn mask_pad(mut self, mask_pad: Option<Tensor<2, Bool>>) -> Self {
+        self.mask_pad = mask_pad;
+        self
+    }
+}
+
+/// How near memories of the previous segment are to the places of a segment, before it is learned:
+/// `[n_heads, longest, num_memories]`, −2^−(head + 1) · distance, as in ALiBi. If hidden states are the
+/// memories (`num_memories` of `None`), by their distance from the end, `[n_heads, longest, longest]`.
+pub fn init_nearness(
+    n_heads: usize,
+    num_memories: Option<usize>,
+    longest: usize,
+    device: &Device,
+) -> Param<Tensor<3>> {
+    let reaches = match num_memories {
+        Some(count) => reaches(count, longest),
+        None => (1..=longest).map(|reach| reach as f64).collect(),
+    };
+    nearness(n_heads, longest, &reaches, device)
+}
+
+/// What a [nearness](init_nearness) has as a [bias](crate::MemoryAttentionInput::bias) for attending from
+/// these places to the working memories of a recall, `[1 or batch, n_heads, seq, memories]`. Places and
+/// distances beyond those that it knows count as the farthest ones.
+///
+/// # Panics
+///
+/// If the shapes do not fit.
+pub fn nearness_bias(
+    nearness: Tensor<3>,
+    places: &Places,
+    recall: &Recall,
+    keeps_hidden: bool,
 ) -> Tensor<4> {
+    let bias = by_place(nearness, places);
+    match keeps_hidden {
+        true => by_distance(bias, recall.working.dims()[1], recall.mask_working.as_ref()),
+        false => bias,
+    }
+}
+
+/// What a bias `[n_heads, longest, memories]` by head and place has for places,
+/// `[1 or batch, n_heads, seq, memories]`.
+fn by_place(bias: Tensor<3>, places: &Places) -> Tensor<4> {
     let [n_heads, longest, memories] = bias.dims();
     let device = bias.device();
+    let Places { seq, start, ref mask_pad } = *places;
     let Some(mask) = mask_pad else {
         let places = (start..start + seq).map(|place| place.min(longest - 1) as i64).collect();
         return bias.select(1, indices(places, &device)).unsqueeze_dim(0);
@@ -73,11 +133,7 @@ pub(crate) fn by_place(
 
 /// What a bias `[.., longest]` by distance from the end has for the positions of a segment of length `seq`,
 /// `[.., seq]`. Padding has no place, as in [`from_the_end`].
-pub(crate) fn by_distance(
-    bias: Tensor<4>,
-    seq: usize,
-    mask_pad: Option<&Tensor<2, Bool>>,
-) -> Tensor<4> {
+fn by_distance(bias: Tensor<4>, seq: usize, mask_pad: Option<&Tensor<2, Bool>>) -> Tensor<4> {
     let [batch, n_heads, queries, longest] = bias.dims();
     let device = bias.device();
     let Some(mask) = mask_pad else {
@@ -92,19 +148,14 @@ pub(crate) fn by_distance(
 }
 
 /// Of each position of `[batch, seq]` how many before it are no padding, at most `limit` − 1.
-pub(crate) fn ranks(mask_pad: Tensor<2, Bool>, limit: usize) -> Tensor<2, Int> {
+fn ranks(mask_pad: Tensor<2, Bool>, limit: usize) -> Tensor<2, Int> {
     let read = mask_pad.bool_not().int();
     (read.clone().cumsum(1) - read).clamp(0, limit as i64 - 1)
 }
 
 /// A bias `[n_heads, longest, memories]` by head, place within the segment and memory of the segment before:
 /// −2^−(head + 1) · (place + reach), as in ALiBi.
-pub(crate) fn nearness(
-    n_heads: usize,
-    longest: usize,
-    reaches: &[f64],
-    device: &Device,
-) -> Param<Tensor<3>> {
+fn nearness(n_heads: usize, longest: usize, reaches: &[f64], device: &Device) -> Param<Tensor<3>> {
     let mut values = Vec::with_capacity(n_heads * longest * reaches.len());
     for head in 0..n_heads {
         let slope = -0.5f64.powi(head as i32 + 1);

@@ -6,7 +6,10 @@ use burn::{
 };
 use memoria_core::{Correlation, EngramId, Pooling, SearchTrace, Stages};
 
-use crate::{padding::Padding, score::recall_scores};
+use crate::{
+    padding::Padding,
+    score::{Query, scores_for},
+};
 
 /// Input of [`MemoriaState::recall`](crate::MemoriaState::recall) and
 /// [`peek`](crate::MemoriaState::peek): working memories alone, or with what they are to be stored and asked
@@ -130,13 +133,26 @@ impl Recall {
         (0..self.ids.batch()).any(|row| self.ids(row).len() < self.ids.width())
     }
 
-    /// The [scores](recall_scores) `[batch, k]` of the reminded memories, with a gradient for what they were
+    /// The [scores](crate::recall_scores) `[batch, k]` of the reminded memories, with a gradient for what they were
     /// compared with and for those of the gradient window; `None` if no row is reminded of anything.
     pub fn scores(&self) -> Option<Tensor<2>> {
         let RemindedMemories { data, mask_pad } = self.reminded.clone()?;
-        let query = self.query.as_ref().unwrap_or(&self.working).clone();
-        let (correlation, pooling) = self.metric;
-        Some(recall_scores(query, data, Some(mask_pad), correlation, pooling))
+        let query = match &self.query {
+            Some(query) => Query { vectors: query.clone(), mask_pad: None },
+            None => Query { vectors: self.working.clone(), mask_pad: self.mask_working.clone() },
+        };
+        Some(scores_for(query, data, Some(mask_pad), self.metric))
+    }
+
+    /// The [scores](Self::scores) times `scale` as a [bias](crate::MemoryAttentionInput::bias)
+    /// `[batch, 1, 1, k]`; `None` for a scale of 0, and if no row is reminded of anything.
+    pub fn score_bias(&self, scale: f64) -> Option<Tensor<4>> {
+        if scale == 0.0 {
+            return None;
+        }
+        let scores = self.scores()?;
+        let [batch, k] = scores.dims();
+        Some(scores.mul_scalar(scale).reshape([batch, 1, 1, k]))
     }
 
     /// How each row came to be reminded.

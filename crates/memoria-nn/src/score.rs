@@ -3,6 +3,11 @@
 use burn::tensor::{Bool, DType, FloatDType, Tensor, assert_shape};
 use memoria_core::{Correlation, Pooling};
 
+/// What scores are multiplied with before they are added to logits, 1 / (2 √`d_model`). It is not learned.
+pub fn score_scale(d_model: usize) -> f64 {
+    0.5 / (d_model as f64).sqrt()
+}
+
 /// The scores `[batch, k]` of engrams `[batch, k, d_model]` for a query `[batch, q, d_model]`, each less the
 /// best of its row: 0 for the best one, below 0 for the others. Padding, where `mask_pad` `[batch, k]` is
 /// true, has 0 and takes no part.
@@ -25,16 +30,36 @@ pub fn recall_scores(
     correlation: Correlation,
     pooling: Pooling,
 ) -> Tensor<2> {
+    scores_for(Query { vectors: query, mask_pad: None }, engrams, mask_pad, (correlation, pooling))
+}
+
+/// What engrams are compared with.
+pub(crate) struct Query {
+    /// `[batch, q, d_model]`.
+    pub(crate) vectors: Tensor<3>,
+    /// `[batch, q]`, true for what is no part of it.
+    pub(crate) mask_pad: Option<Tensor<2, Bool>>,
+}
+
+/// As [`recall_scores`], for a query that may have padding.
+pub(crate) fn scores_for(
+    query: Query,
+    engrams: Tensor<3>,
+    mask_pad: Option<Tensor<2, Bool>>,
+    (correlation, pooling): (Correlation, Pooling),
+) -> Tensor<2> {
     let [batch, k, d_model] = engrams.dims();
-    assert_shape!(query, [batch, _, d_model]);
-    let (query, engrams) = (accurate(query), accurate(engrams));
-    let centre = query.clone().mean_dim(1).detach();
-    let (query, engrams) = (query - centre.clone(), engrams - centre);
+    assert_shape!(query.vectors, [batch, _, d_model]);
+    let engrams = accurate(engrams);
+    let query = Query { vectors: accurate(query.vectors), ..query };
+    let centre = query.mean().detach();
+    let engrams = engrams - centre.clone();
+    let query = Query { vectors: query.vectors - centre, ..query };
     let scores = match (pooling, correlation) {
         // The mean of the distances is the distance to the mean, up to a constant.
-        (Pooling::Mean, Correlation::NegSquaredL2) => nearness(query.mean_dim(1), engrams),
-        (Pooling::Mean, Correlation::Gaussian) => log_mean_exp(nearness(query, engrams)),
-        (Pooling::Max, _) => nearness(query, engrams).max_dim(2),
+        (Pooling::Mean, Correlation::NegSquaredL2) => nearness(query.mean(), engrams),
+        (Pooling::Mean, Correlation::Gaussian) => log_mean_exp(query.nearness(engrams)),
+        (Pooling::Max, _) => query.nearness(engrams).max_dim(2),
     };
     let scores = scores.reshape([batch, k]);
     let Some(mask) = mask_pad else {
@@ -42,10 +67,34 @@ pub fn recall_scores(
         return scores - best;
     };
     assert_shape!(mask, [batch, k]);
-    let lowest = scores.dtype().finfo().map_or(f64::from(f32::MIN), |info| info.min);
-    let best = scores.clone().mask_fill(mask.clone(), lowest).max_dim(1);
+    let best = scores.clone().mask_fill(mask.clone(), lowest(scores.dtype())).max_dim(1);
     // In a row of padding alone the lowest is the best, and would be subtracted from.
     scores.mask_fill(mask.clone(), 0.0).sub(best.expand([batch, k]).mask_fill(mask, 0.0))
+}
+
+impl Query {
+    /// The mean of its vectors, `[batch, 1, d_model]`; of none zeros.
+    fn mean(&self) -> Tensor<3> {
+        let Some(mask) = &self.mask_pad else { return self.vectors.clone().mean_dim(1) };
+        let shape @ [batch, count, _] = self.vectors.dims();
+        let mask = mask.clone().reshape([batch, count, 1]);
+        let known = mask.clone().bool_not().float().cast(self.vectors.dtype());
+        let sum = self.vectors.clone().mask_fill(mask.expand(shape), 0.0).sum_dim(1);
+        sum / known.sum_dim(1).clamp_min(1.0)
+    }
+
+    /// −‖q − e‖² of engrams `[batch, k, d_model]`, `[batch, k, q]`; of padding the lowest there is.
+    fn nearness(&self, engrams: Tensor<3>) -> Tensor<3> {
+        let nearness = nearness(self.vectors.clone(), engrams);
+        let Some(mask) = &self.mask_pad else { return nearness };
+        let shape @ [batch, _, count] = nearness.dims();
+        let lowest = lowest(nearness.dtype());
+        nearness.mask_fill(mask.clone().reshape([batch, 1, count]).expand(shape), lowest)
+    }
+}
+
+fn lowest(dtype: DType) -> f64 {
+    dtype.finfo().map_or(f64::from(f32::MIN), |info| info.min)
 }
 
 /// In single precision, if not in a higher one.

@@ -213,15 +213,14 @@ impl EncoderConfig {
             Size::linear(d_model, d_inner),
             Size::linear(d_inner, d_model),
         ]);
-        let layers_with_memory = match self.memory {
-            Some(_) => self.num_hidden_layers - 1 - self.memory_layer_index,
-            None => 0,
-        };
-        let abstractor = self
-            .memory
-            .as_ref()
-            .and_then(|memory| memory.num_memories)
-            .map(|num_memories| Size::abstractor(d_model, num_memories, d_inner));
+        let memory = self.memory.as_ref().map(|memory| {
+            let layers = self.num_hidden_layers - 1 - self.memory_layer_index;
+            let layer = [memory.size_of_attention(d_model, attention), Size::norm(d_model)];
+            Size::sum([
+                Size::sum(layer).times(layers),
+                memory.size_of_abstractor([d_model, self.intermediate_size]),
+            ])
+        });
         let parts = [
             Size::matrix(self.vocab_size, d_embedding),
             Size::matrix(self.max_position_embeddings, d_embedding),
@@ -229,11 +228,10 @@ impl EncoderConfig {
             Size::norm(d_embedding),
             Size::linear(d_embedding, d_model).when(d_embedding != d_model),
             layer.times(self.num_hidden_layers),
-            Size::sum([attention, Size::norm(d_model)]).times(layers_with_memory),
             Size::linear(d_model, d_model),
             Size::linear(d_model, self.num_labels).when(with_head),
         ];
-        Size::sum(parts.into_iter().chain(abstractor))
+        Size::sum(parts.into_iter().chain(memory))
     }
 
     pub(crate) fn d_embedding(&self) -> usize {

@@ -9,7 +9,7 @@ use memoria_nn::{
 };
 
 use super::{EncoderConfig, SelfAttention};
-use crate::{Activation, init::Normal};
+use crate::{Activation, MemoryConfig, init::Normal};
 
 /// A layer of an [`Encoder`](super::Encoder): self-attention, attention to memories if it has one, and
 /// two linear layers, each added and then normalized.
@@ -19,8 +19,10 @@ pub struct EncoderLayer {
     pub attention: SelfAttention,
     /// After self-attention.
     pub attention_norm: LayerNorm,
-    /// Attends to working and, separately, to reminded memories.
+    /// Attends to working memories and, if they have no attention of their own, separately to reminded ones.
     pub memory_attention: Option<MemoryAttention>,
+    /// Attends to reminded memories, if they have an attention of their own.
+    pub memory_attention_reminded: Option<MemoryAttention>,
     /// After each attention to memories.
     pub memory_norm: Option<LayerNorm>,
     /// To the intermediate size.
@@ -49,10 +51,14 @@ impl EncoderLayer {
         let normal = Normal::new(config.initializer_range);
         let norm =
             || LayerNormConfig::new(d_model).with_epsilon(config.layer_norm_eps).init(device);
+        let memory = config.memory.as_ref().filter(|_| with_memory);
         Self {
             attention: SelfAttention::new(config, device),
             attention_norm: norm(),
-            memory_attention: with_memory.then(|| memory_attention(config, normal, device)),
+            memory_attention: memory.map(|memory| memory_attention(config, memory, false, device)),
+            memory_attention_reminded: memory
+                .filter(|memory| memory.own_attention)
+                .map(|memory| memory_attention(config, memory, true, device)),
             memory_norm: with_memory.then(norm),
             intermediate: normal.linear(d_model, d_inner, device),
             output: normal.linear(d_inner, d_model, device),
@@ -62,16 +68,17 @@ impl EncoderLayer {
         }
     }
 
+    /// Attends to a recall, of which the scores are added to the logits with such a bias.
     pub(crate) fn forward(
         &self,
         hidden: Tensor<3>,
         mask: &ScoreMask,
-        recall: Option<&Recall>,
+        recall: Option<(&Recall, Option<&Tensor<4>>)>,
     ) -> LayerOutput {
         let attended = apply_dropout(&self.dropout, self.attention.forward(hidden.clone(), mask));
         let hidden = self.attention_norm.forward(attended + hidden);
         let LayerOutput { hidden, weights } = match recall {
-            Some(recall) => self.attend_to_memories(hidden, recall),
+            Some((recall, bias)) => self.attend_to_memories(hidden, recall, bias),
             None => LayerOutput { hidden, weights: None },
         };
         let inner = self.activation.forward(self.intermediate.forward(hidden.clone()));
@@ -79,7 +86,12 @@ impl EncoderLayer {
         LayerOutput { hidden: self.norm.forward(added + hidden), weights }
     }
 
-    fn attend_to_memories(&self, hidden: Tensor<3>, recall: &Recall) -> LayerOutput {
+    fn attend_to_memories(
+        &self,
+        hidden: Tensor<3>,
+        recall: &Recall,
+        bias: Option<&Tensor<4>>,
+    ) -> LayerOutput {
         let (Some(attention), Some(norm)) = (&self.memory_attention, &self.memory_norm) else {
             return LayerOutput { hidden, weights: None };
         };
@@ -88,17 +100,16 @@ impl EncoderLayer {
         input.mask_pad = recall.mask_working.clone();
         let added = attention.forward(input).context;
         let hidden = add(hidden, added);
+        let attention = self.memory_attention_reminded.as_ref().unwrap_or(attention);
         match &recall.reminded {
             None => {
                 let added = attention.forward_nothing(&hidden);
                 LayerOutput { hidden: add(hidden, added), weights: None }
             }
             Some(reminded) => {
-                let input = MemoryAttentionInput::new(hidden.clone(), reminded.data.clone());
-                let input = match recall.has_padding() {
-                    true => input.mask_pad(reminded.mask_pad.clone()),
-                    false => input,
-                };
+                let mut input = MemoryAttentionInput::new(hidden.clone(), reminded.data.clone());
+                input.mask_pad = recall.has_padding().then(|| reminded.mask_pad.clone());
+                input.bias = bias.cloned();
                 let attended = attention.forward(input);
                 let hidden = add(hidden, attended.context);
                 LayerOutput { hidden, weights: Some(attended.weights) }
@@ -107,14 +118,21 @@ impl EncoderLayer {
     }
 }
 
-/// Queries and keys begin as the identity, which compares contents.
-fn memory_attention(config: &EncoderConfig, normal: Normal, device: &Device) -> MemoryAttention {
+/// Queries and keys begin as the identity, which compares contents; the output, of an attention to reminded
+/// memories alone, as zeros.
+fn memory_attention(
+    config: &EncoderConfig,
+    memory: &MemoryConfig,
+    is_own: bool,
+    device: &Device,
+) -> MemoryAttention {
     let d_model = config.hidden_size;
-    MemoryAttention {
-        value: normal.linear(d_model, d_model, device),
-        output: normal.linear(d_model, d_model, device),
-        ..MemoryAttentionConfig::new(d_model, config.num_attention_heads)
-            .with_dropout(config.attention_probs_dropout_prob)
-            .init(device)
-    }
+    let linear = || Normal::new(config.initializer_range).linear(d_model, d_model, device);
+    let plain = MemoryAttentionConfig::new(d_model, config.num_attention_heads)
+        .with_dropout(config.attention_probs_dropout_prob)
+        .with_sink(memory.sink)
+        .with_zero_output(is_own)
+        .init(device);
+    let output = if is_own { plain.output.clone() } else { linear() };
+    MemoryAttention { value: linear(), output, ..plain }
 }

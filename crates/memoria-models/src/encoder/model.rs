@@ -3,18 +3,16 @@ use burn::{
     nn::Linear,
     tensor::{Device, Tensor, activation::tanh},
 };
-use memoria_nn::{Abstractor, AbstractorConfig, Padding, Recall};
+use memoria_nn::{Abstractor, MemoryMaking, MemorySource, Padding, Recall};
 
 use super::{EncoderConfig, EncoderEmbeddings, EncoderLayer};
-use crate::{
-    ModelError, ModelInput, ModelMemory, attention::padding_mask, init::Normal, memory::asked_of,
-};
+use crate::{ModelError, ModelInput, ModelMemory, attention::padding_mask, init::Normal};
 
 /// The encoder of BERT and RoBERTa, plain or with a memory.
 ///
 /// With a memory, the abstractor makes working memories of the hidden states after the layer
 /// [`memory_layer_index`](EncoderConfig::memory_layer_index); the layers after it attend to them and to
-/// what they remind of. `MemoriaBertModel` and `MemoriaRobertaModel` of the Python package's experiments.
+/// what they remind of, or what the abstractor's queries do. `MemoriaBertModel` and `MemoriaRobertaModel` of the Python package's experiments.
 ///
 /// Should be created with [`EncoderConfig`].
 #[derive(Module, Debug)]
@@ -23,8 +21,8 @@ pub struct Encoder {
     pub embeddings: EncoderEmbeddings,
     /// The layers.
     pub layers: Vec<EncoderLayer>,
-    /// Makes working memories; none in a plain encoder, and in one whose hidden states are its working
-    /// memories.
+    /// Makes working memories and queries or, if hidden states are the memories, queries alone; none in a
+    /// plain encoder, and in one that needs neither.
     pub abstractor: Option<Abstractor>,
     /// The first token's hidden state to what stands for the whole segment.
     pub pooler: Linear,
@@ -32,6 +30,12 @@ pub struct Encoder {
     pub memory_layer_index: usize,
     /// Whether padding is [remembered](crate::MemoryConfig::remembers_padding).
     pub remembers_padding: bool,
+    /// Whether memories are the hidden states themselves.
+    pub keeps_hidden: bool,
+    /// Whether hidden states that are the memories are made equally long.
+    pub equal_length: bool,
+    /// What scores are multiplied with before they are added to logits; 0 if they are not.
+    pub score_scale: f64,
 }
 
 /// Output of [`Encoder::forward`].
@@ -50,27 +54,22 @@ impl Encoder {
     pub(crate) fn new(config: &EncoderConfig, device: &Device) -> Self {
         let d_model = config.hidden_size;
         let with_memory = |layer| config.memory.is_some() && layer > config.memory_layer_index;
-        let abstractor = |num_memories| {
-            AbstractorConfig::new(d_model, num_memories)
-                .with_d_ff(Some(config.intermediate_size))
-                .init(device)
-        };
+        let memory = config.memory.as_ref();
         Self {
             embeddings: EncoderEmbeddings::new(config, device),
             layers: (0..config.num_hidden_layers)
                 .map(|layer| EncoderLayer::new(config, with_memory(layer), device))
                 .collect(),
-            abstractor: config
-                .memory
-                .as_ref()
-                .and_then(|memory| memory.num_memories)
-                .map(abstractor),
+            abstractor: memory.and_then(|memory| {
+                let sizes = [d_model, config.intermediate_size];
+                memory.abstractor(sizes, config.layer_norm_eps, device)
+            }),
             pooler: Normal::new(config.initializer_range).linear(d_model, d_model, device),
             memory_layer_index: config.memory_layer_index,
-            remembers_padding: config
-                .memory
-                .as_ref()
-                .is_some_and(|memory| memory.remembers_padding),
+            remembers_padding: memory.is_some_and(|memory| memory.remembers_padding),
+            keeps_hidden: memory.is_some_and(|memory| memory.num_memories.is_none()),
+            equal_length: memory.is_some_and(|memory| memory.equal_length),
+            score_scale: memory.map_or(0.0, |memory| memory.score_scale(d_model)),
         }
     }
 
@@ -116,19 +115,33 @@ impl Encoder {
         }
         let padding = input.padding()?;
         let absent = padding.as_ref().map(Padding::empty_rows).unwrap_or_default();
-        let padding = padding.filter(|_| !self.remembers_padding);
+        let (read, stored) = match self.remembers_padding {
+            true => (None, Padding::of_rows(&absent, input.input_ids.dims())),
+            false => (padding.clone(), padding),
+        };
         let left_out = input.mask_pad.filter(|_| !self.remembers_padding);
-        let asked = asked_of(self.abstractor.as_ref(), hidden.clone(), padding).absent(&absent);
-        let recall = memory.memoria().recall(asked)?;
+        let source = MemorySource::new(hidden.clone(), read, stored);
+        let state = memory.memoria();
+        let recall = self.making().recall(source, |input| state.recall(input))?;
+        let bias = recall.score_bias(self.score_scale);
         let mut weights = Vec::new();
         for layer in above {
-            let output = layer.forward(hidden, &mask, Some(&recall));
+            let output = layer.forward(hidden, &mask, Some((&recall, bias.as_ref())));
             hidden = output.hidden;
             weights.extend(output.weights);
         }
         let gains = memory.memoria().gains_except(&recall, weights, left_out.as_ref())?;
         memory.memoria().adjust(&recall, gains.clone())?;
         Ok(EncoderOutput { hidden, recall: Some(recall), gains })
+    }
+
+    fn making(&self) -> MemoryMaking<'_> {
+        MemoryMaking {
+            abstractor: self.abstractor.as_ref(),
+            keeps_hidden: self.keeps_hidden,
+            equal_length: self.equal_length,
+            reads_scores: self.score_scale != 0.0,
+        }
     }
 
     /// What stands for whole segments, `[batch, hidden_size]`, made of the hidden states

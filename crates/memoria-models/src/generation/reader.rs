@@ -237,10 +237,12 @@ fn width(rows: &[Vec<Option<i64>>]) -> usize {
 mod tests {
     use std::{fs, path::Path};
 
+    use memoria_core::MemoriaConfig;
     use rstest::rstest;
     use serde::Deserialize;
 
     use super::*;
+    use crate::{Gpt2Config, MemoryConfig};
 
     /// What a checkpoint with memory comes to, segment by segment.
     #[derive(Deserialize)]
@@ -307,5 +309,39 @@ mod tests {
             }
         }
         assert!(kinds.contains('S') && kinds.contains('L'));
+    }
+
+    /// What comes later changes nothing of what was told before, to the bit: neither later tokens of a segment
+    /// nor later segments.
+    #[rstest]
+    fn no_later_token_changes_earlier_logits(
+        #[values(true, false)] use_cache: bool,
+        #[values(Some(3), None)] num_memories: Option<usize>,
+    ) {
+        let (seq, device) = (5, Device::flex());
+        let memoria = MemoriaConfig::small().with_num_reminded_stm(2).with_stm_capacity(4);
+        let memory = MemoryConfig::causal(seq, memoria).with_num_memories(num_memories);
+        let config = Gpt2Config::new(31, seq, 16, 2, 2).with_memory(memory.clone());
+        let model = Gpt2Config { initializer_range: 0.3, ..config }.init(&device).unwrap();
+        let token = |at: usize, row: i64| (at as i64 * 17 + row * 5) % 31;
+        let read = |changed: usize| {
+            let mut memory = memory.init().unwrap();
+            let mut reader = Reader::new(&model, Some(&mut memory), [2, seq], use_cache);
+            let logits: Vec<Vec<f32>> = (0..6 * seq)
+                .map(|at| {
+                    let other = i64::from(at >= changed);
+                    let tokens = [0, 1].map(|row| Some((token(at, row) + other) % 31));
+                    reader.read_next(&tokens).unwrap().into_data().iter().collect()
+                })
+                .collect();
+            reader.close().unwrap();
+            logits
+        };
+        let plain = read(usize::MAX);
+        for changed in [1, 7, 13, 20, 29] {
+            let other = read(changed);
+            assert!(plain[..changed] == other[..changed], "from token {changed}");
+            assert!(plain[changed..].iter().zip(&other[changed..]).all(|(a, b)| a != b));
+        }
     }
 }

@@ -3,7 +3,7 @@ use burn::{
     nn::{Dropout, LayerNorm, LayerNormConfig, Linear},
     tensor::{Bool, Device, Tensor},
 };
-use memoria_nn::{Recall, ScoreMask, apply_dropout, init_dropout};
+use memoria_nn::{Places, Recall, ScoreMask, apply_dropout, init_dropout};
 
 use super::{Gpt2Attention, Gpt2Config, Gpt2MemoryAttention, cache::KeysAndValues};
 use crate::{Activation, init::Normal};
@@ -20,8 +20,10 @@ pub struct Gpt2Block {
     pub ln_2: LayerNorm,
     /// Before attending to working memories.
     pub ln_working_memory_attn: Option<LayerNorm>,
-    /// Attends to working and, separately, to reminded memories.
+    /// Attends to working memories and, if they have no attention of their own, separately to reminded ones.
     pub memory_attention: Option<Gpt2MemoryAttention>,
+    /// Attends to reminded memories, if they have an attention of their own.
+    pub memory_attention_reminded: Option<Gpt2MemoryAttention>,
     /// Before attending to reminded memories.
     pub ln_memory_attn: Option<LayerNorm>,
     /// The MLP.
@@ -47,6 +49,12 @@ pub(crate) struct SegmentRecall<'a> {
     pub(crate) recall: &'a Recall,
     /// `[batch, 1, 1]`, true for rows without memory: it adds nothing to them.
     pub(crate) without_memory: Option<&'a Tensor<3, Bool>>,
+    /// What the scores add to the logits of reminded memories, `[batch, 1, 1, k]`.
+    pub(crate) bias: Option<&'a Tensor<4>>,
+    /// Where within the segment the tokens are.
+    pub(crate) places: &'a Places,
+    /// Whether memories are hidden states.
+    pub(crate) keeps_hidden: bool,
 }
 
 /// What a block makes of hidden states.
@@ -68,7 +76,11 @@ impl Gpt2Block {
             attn: Gpt2Attention::new(config, layer, device),
             ln_2: norm(),
             ln_working_memory_attn: for_memory.map(|_| norm()),
-            memory_attention: for_memory.map(|_| Gpt2MemoryAttention::new(config, device)),
+            memory_attention: for_memory
+                .map(|memory| Gpt2MemoryAttention::new(config, memory, device)),
+            memory_attention_reminded: for_memory
+                .filter(|memory| memory.own_attention)
+                .map(|memory| Gpt2MemoryAttention::to_reminded(config, memory, device)),
             ln_memory_attn: for_memory.map(|_| norm()),
             mlp: Gpt2Mlp::new(config, device),
         }
@@ -102,7 +114,7 @@ impl Gpt2Block {
         else {
             return BlockOutput { hidden, weights: None };
         };
-        let SegmentRecall { recall, without_memory } = recall;
+        let SegmentRecall { recall, without_memory, bias, places, keeps_hidden } = recall;
         let add = |hidden: Tensor<3>, added: Tensor<3>| match without_memory {
             None => hidden + added,
             Some(rows) => hidden + added.clone().mask_fill(rows.clone().expand(added.dims()), 0.0),
@@ -113,8 +125,10 @@ impl Gpt2Block {
             None => project(),
             Some(cache) => cache.working.get_or(project),
         };
-        let hidden =
-            add(hidden, attention.attend(normed, working, recall.mask_working.clone()).context);
+        let nearness = attention.bias(places, recall, keeps_hidden);
+        let mask = recall.mask_working.clone();
+        let hidden = add(hidden, attention.attend(normed, working, mask, nearness).context);
+        let attention = self.memory_attention_reminded.as_ref().unwrap_or(attention);
         match &recall.reminded {
             None => {
                 let added = attention.forward_nothing(&hidden);
@@ -128,7 +142,7 @@ impl Gpt2Block {
                     None => project(),
                     Some(cache) => cache.reminded.get_or(project),
                 };
-                let attended = attention.attend(normed, projected, mask);
+                let attended = attention.attend(normed, projected, mask, bias.cloned());
                 let hidden = add(hidden, attended.context);
                 BlockOutput { hidden, weights: Some(attended.weights) }
             }

@@ -172,12 +172,17 @@ impl Gpt2Config {
             Size::norm(d_model).times(2),
             Size::linear(d_model, d_inner),
             Size::linear(d_inner, d_model),
-            Size::sum([attention, Size::norm(d_model).times(2)]).when(memory.is_some()),
         ]);
+        let with_memory = |memory: &MemoryConfig| {
+            Size::sum([
+                memory.size_of_attention(d_model, attention),
+                memory.size_of_nearness(self.n_head),
+                Size::norm(d_model).times(2),
+            ])
+            .times(self.n_layer)
+        };
         let has_head = with_head && self.tie_word_embeddings == Some(false);
-        let abstractor = memory
-            .and_then(|memory| memory.num_memories)
-            .map(|num_memories| Size::abstractor(d_model, num_memories, d_model.saturating_mul(4)));
+        let abstractor = memory.map(|memory| memory.size_of_abstractor(self.abstractor_sizes()));
         let parts = [
             Size::matrix(self.vocab_size, d_model),
             Size::matrix(self.n_positions, d_model),
@@ -185,7 +190,12 @@ impl Gpt2Config {
             Size::norm(d_model),
             Size::matrix(self.vocab_size, d_model).when(has_head),
         ];
-        Size::sum(parts.into_iter().chain(abstractor))
+        Size::sum(parts.into_iter().chain(abstractor).chain(memory.map(with_memory)))
+    }
+
+    /// The width of the abstractor, and the size between its last layers.
+    pub(crate) fn abstractor_sizes(&self) -> [usize; 2] {
+        [self.n_embd, self.n_embd.saturating_mul(4)]
     }
 
     fn read(map: Map<String, Value>) -> Result<Self, ModelError> {

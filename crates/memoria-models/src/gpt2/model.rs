@@ -3,7 +3,9 @@ use burn::{
     nn::{Dropout, Embedding, LayerNorm, LayerNormConfig},
     tensor::{Bool, Device, Int, Tensor, TensorData},
 };
-use memoria_nn::{Abstractor, AbstractorConfig, Recall, ScoreMask, apply_dropout, init_dropout};
+use memoria_nn::{
+    Abstractor, MemoryMaking, Places, Recall, ScoreMask, apply_dropout, init_dropout,
+};
 
 use super::{
     Gpt2Block, Gpt2Cache, Gpt2Config,
@@ -16,7 +18,8 @@ use crate::{
 /// GPT-2 without head, plain or with a memory. Its fields have the names of checkpoints.
 ///
 /// With a memory, the previous segment's final hidden states go through the abstractor; what it makes of
-/// them is the working memory of this segment, and every block attends to it and to what it reminds of.
+/// them is the working memory of this segment, and every block attends to it and to what it reminds of, or
+/// what the abstractor's queries do. No output depends on anything later than its token.
 /// The first segment has no memory. The paper's section 4.1; `GPT2WithMemoriaModel` of the Python
 /// package's experiments.
 #[derive(Module, Debug)]
@@ -31,11 +34,17 @@ pub struct Gpt2 {
     pub h: Vec<Gpt2Block>,
     /// After the blocks.
     pub ln_f: LayerNorm,
-    /// Makes working memories; none in a plain GPT-2, and in one whose hidden states are its working
-    /// memories.
+    /// Makes working memories and queries or, if hidden states are the memories, queries alone; none in a
+    /// plain GPT-2, and in one that needs neither.
     pub abs: Option<Abstractor>,
     /// Whether padding is [remembered](crate::MemoryConfig::remembers_padding).
     pub remembers_padding: bool,
+    /// Whether memories are the hidden states themselves.
+    pub keeps_hidden: bool,
+    /// Whether hidden states that are the memories are made equally long.
+    pub equal_length: bool,
+    /// What scores are multiplied with before they are added to logits; 0 if they are not.
+    pub score_scale: f64,
 }
 
 /// What a segment is reminded of, before it is read.
@@ -43,6 +52,8 @@ pub struct Gpt2 {
 pub(crate) struct Gpt2Recall {
     pub(crate) recall: Recall,
     without_memory: Option<Tensor<3, Bool>>,
+    /// What the scores add to the logits of reminded memories, `[batch, 1, 1, k]`.
+    bias: Option<Tensor<4>>,
 }
 
 /// A segment, or a part of one, before it goes through the blocks.
@@ -50,6 +61,8 @@ pub(crate) struct Embedded {
     /// `[batch, seq, d_model]`.
     hidden: Tensor<3>,
     mask: ScoreMask,
+    /// Where within the segment it is, as far as memories are concerned.
+    places: Places,
 }
 
 /// A segment, or a part of one, that went through the blocks.
@@ -64,11 +77,7 @@ impl Gpt2 {
     pub(crate) fn new(config: &Gpt2Config, device: &Device) -> Self {
         let d_model = config.n_embd;
         let normal = Normal::new(config.initializer_range);
-        let abstractor = |num_memories| {
-            AbstractorConfig::new(d_model, num_memories)
-                .with_d_ff(Some(d_model.saturating_mul(4)))
-                .init(device)
-        };
+        let memory = config.memory.as_ref();
         Self {
             wte: normal.embedding(config.vocab_size, d_model, device),
             wpe: normal.embedding(config.n_positions, d_model, device),
@@ -77,11 +86,13 @@ impl Gpt2 {
             ln_f: LayerNormConfig::new(d_model)
                 .with_epsilon(config.layer_norm_epsilon)
                 .init(device),
-            abs: config.memory.as_ref().and_then(|memory| memory.num_memories).map(abstractor),
-            remembers_padding: config
-                .memory
-                .as_ref()
-                .is_some_and(|memory| memory.remembers_padding),
+            abs: memory.and_then(|memory| {
+                memory.abstractor(config.abstractor_sizes(), config.layer_norm_epsilon, device)
+            }),
+            remembers_padding: memory.is_some_and(|memory| memory.remembers_padding),
+            keeps_hidden: memory.is_some_and(|memory| memory.num_memories.is_none()),
+            equal_length: memory.is_some_and(|memory| memory.equal_length),
+            score_scale: memory.map_or(0.0, |memory| memory.score_scale(d_model)),
         }
     }
 
@@ -142,7 +153,7 @@ impl Gpt2 {
             return Err(ModelError::NoMemory);
         }
         let embedding = self.wte.weight.val();
-        let recalled = memory.recall_previous(batch, absent, &embedding, self.abs.as_ref())?;
+        let recalled = memory.recall_previous(batch, absent, &embedding, self.making())?;
         Ok(recalled.map(|(recall, without)| {
             let without_memory = (!without.is_empty()).then(|| {
                 let batch = recall.working.dims()[0];
@@ -150,7 +161,8 @@ impl Gpt2 {
                 without.iter().for_each(|&row| rows[row] = true);
                 Tensor::from_data(TensorData::new(rows, [batch, 1, 1]), &recall.working.device())
             });
-            Gpt2Recall { recall, without_memory }
+            let bias = recall.score_bias(self.score_scale);
+            Gpt2Recall { recall, without_memory, bias }
         }))
     }
 
@@ -159,24 +171,29 @@ impl Gpt2 {
         let shape @ [_, seq] = input.input_ids.dims();
         let before = cache.as_deref().map_or(0, Gpt2Cache::len);
         let hidden = self.embeddings(input, before);
+        let counted = input.mask_pad.clone().filter(|_| !self.remembers_padding);
+        let places = Places::new(seq).start(before).mask_pad(counted);
         let mask_pad = match cache {
             None => input.mask_pad.clone(),
             Some(cache) => cache.extend(shape, input.mask_pad.clone(), &hidden),
         };
         let mask = causal_mask(mask_pad, [seq, before + seq], &hidden);
-        Embedded { hidden, mask }
+        Embedded { hidden, mask, places }
     }
 
     /// Runs tokens through the blocks.
     pub(crate) fn pass(
         &self,
-        Embedded { mut hidden, mask }: Embedded,
+        Embedded { mut hidden, mask, places }: Embedded,
         recall: Option<&Gpt2Recall>,
         cache: Option<&mut Gpt2Cache>,
     ) -> Passed {
-        let recall = recall.map(|Gpt2Recall { recall, without_memory }| SegmentRecall {
+        let recall = recall.map(|Gpt2Recall { recall, without_memory, bias }| SegmentRecall {
             recall,
             without_memory: without_memory.as_ref(),
+            bias: bias.as_ref(),
+            places: &places,
+            keeps_hidden: self.keeps_hidden,
         });
         let mut layers = cache.map(|cache| cache.layers(self.h.len()).iter_mut());
         let mut all_weights = Vec::new();
@@ -187,6 +204,15 @@ impl Gpt2 {
             all_weights.extend(output.weights);
         }
         Passed { hidden: self.ln_f.forward(hidden), weights: all_weights }
+    }
+
+    fn making(&self) -> MemoryMaking<'_> {
+        MemoryMaking {
+            abstractor: self.abs.as_ref(),
+            keeps_hidden: self.keeps_hidden,
+            equal_length: self.equal_length,
+            reads_scores: self.score_scale != 0.0,
+        }
     }
 
     fn embeddings(&self, input: &ModelInput, before: usize) -> Tensor<3> {

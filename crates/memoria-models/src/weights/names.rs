@@ -119,7 +119,12 @@ pub(crate) fn is_of_memory(key: &str) -> bool {
     key.split('.').any(|part| {
         matches!(
             part,
-            "abs" | "abstractor" | "memory_attention" | "ln_memory_attn" | "ln_working_memory_attn"
+            "abs"
+                | "abstractor"
+                | "memory_attention"
+                | "memory_attention_reminded"
+                | "ln_memory_attn"
+                | "ln_working_memory_attn"
         )
     })
 }
@@ -153,6 +158,8 @@ fn layer_key(module: &str) -> String {
         _ => match module.split_once('.') {
             Some((attention, "output")) => format!("{attention}.output.dense"),
             Some((attention, part)) => format!("{attention}.self.{part}"),
+            // Its sink.
+            None if module.starts_with("memory_attention") => format!("{module}.self"),
             None => format!("{module}.dense"),
         },
     }

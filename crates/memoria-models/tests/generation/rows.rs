@@ -4,10 +4,10 @@ use std::slice;
 
 use burn::tensor::Device;
 use memoria_core::MemoriaConfig;
-use memoria_models::{GenerationConfig, MemoryConfig};
+use memoria_models::GenerationConfig;
 use rstest::rstest;
 
-use crate::support::{VOCABULARY, assert_same_memory, load, prompt, random, told};
+use crate::support::{VOCABULARY, assert_same_memory, load, memories, prompt, random, told};
 
 /// Rows whose prompts differ in length begin their segments at different times.
 #[rstest]
@@ -31,8 +31,12 @@ fn a_row_without_memory_comes_to_what_it_would_alone(
 
 /// Rows that stop at different times, and what becomes of their memories.
 #[rstest]
-fn a_row_with_memory_comes_to_what_it_would_alone(#[values(true, false)] use_cache: bool) {
-    let memory_config = MemoryConfig::new(3, MemoriaConfig::new(2, 6, 4, 3.0, 3));
+fn a_row_with_memory_comes_to_what_it_would_alone(
+    #[values(true, false)] use_cache: bool,
+    #[values(0, 1, 2)] memory: usize,
+) {
+    let memories = memories(3, MemoriaConfig::new(2, 6, 4, 3.0, 3), 8);
+    let memory_config = memories[memory].clone();
     let model = random([8, 24, 2, 3], memory_config.clone(), &Device::flex());
     let (segment_len, count) = (8, 37);
     let prompts: Vec<_> = (0..6).map(|row| prompt(11, row)).collect();

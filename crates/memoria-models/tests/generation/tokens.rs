@@ -10,7 +10,9 @@ use memoria_models::{
 use rstest::rstest;
 use serde::Deserialize;
 
-use crate::support::{assert_same_memory, load, prompt, random, reread, slowly, tokens, told};
+use crate::support::{
+    assert_same_memory, load, memories, prompt, random, reread, slowly, tokens, told,
+};
 
 #[rstest]
 #[case::flex(Device::flex())]
@@ -43,12 +45,14 @@ fn tokens_are_those_of_reading_everything_again_on(
 #[rstest]
 fn cached_and_uncached_tokens_are_the_same(
     #[values([16, 24, 3, 3], [7, 40, 1, 5], [33, 16, 4, 1])] sizes: [usize; 4],
-    #[values(false, true)] with_memory: bool,
+    #[values(None, Some(0), Some(1), Some(2))] memory: Option<usize>,
     #[values(0.0, 0.7, 1.3)] temperature: f64,
     #[values(1, 3)] batch: usize,
     #[values(1, 10, 34)] length: usize,
 ) {
-    let memory = MemoryConfig::new(5, MemoriaConfig::new(4, 12, 5, 4.0, 6));
+    let with_memory = memory.is_some();
+    let memories = memories(5, MemoriaConfig::new(4, 12, 5, 4.0, 6), sizes[0].min(20));
+    let memory = memories[memory.unwrap_or(0)].clone();
     let model = random(sizes, memory.clone(), &Device::flex());
     let prompts: Vec<_> = (0..batch).map(|row| prompt(length, row)).collect();
     let run = |use_cache| {

@@ -8,6 +8,8 @@ mod files;
 mod gradients;
 mod inference;
 mod inputs;
+mod learned;
+mod learned_gradients;
 mod refusals;
 mod rows;
 mod saving;

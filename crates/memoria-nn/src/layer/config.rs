@@ -1,16 +1,13 @@
 use burn::{
     config::Config,
-    module::{Initializer, Param},
+    module::Param,
     nn::LayerNormConfig,
     tensor::{Device, Tensor},
 };
 use serde::{Deserialize, Serialize};
 
 use super::MemoriaLayer;
-use crate::{
-    Abstractor, AbstractorConfig, MemoryAttentionConfig,
-    places::{liking, nearness, reaches},
-};
+use crate::{Abstractor, AbstractorConfig, MemoryAttentionConfig, init_nearness, score_scale};
 
 /// Which positions of a document a [`MemoriaLayer`] lets a position see, beside what was reminded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -152,7 +149,7 @@ impl MemoriaLayerConfig {
         let attention = MemoryAttentionConfig::new(self.d_model, self.n_heads)
             .with_dropout(self.dropout)
             .with_sink(self.sink);
-        let scale = self.score_scale.unwrap_or(0.5 / (self.d_model as f64).sqrt());
+        let scale = self.score_scale.unwrap_or_else(|| score_scale(self.d_model));
         MemoriaLayer {
             abstractor: self.abstractor(device),
             attention: attention.init(device),
@@ -172,30 +169,22 @@ impl MemoriaLayerConfig {
     /// Makes memories and queries or, if memories are the hidden states, queries alone.
     fn abstractor(&self, device: &Device) -> Abstractor {
         let config = AbstractorConfig::new(self.d_model, self.num_memories.unwrap_or(0))
+            .with_num_queries(self.num_queries)
             .with_d_ff(self.d_ff)
             .with_norm(self.norm)
             .with_layer_norm_eps(self.layer_norm_eps)
             .with_max_places(self.max_places);
         if self.num_memories.is_some() {
-            let config = config.with_num_queries(self.num_queries);
             return config.with_equal_length(self.equal_length).init(device);
         }
         assert!(self.num_queries > 0, "hidden states as memories need num_queries of at least 1");
-        let zeros = Some(Initializer::Zeros);
-        let config = AbstractorConfig { num_memories: self.num_queries, ..config };
-        let asking = config.with_query_initializer(zeros).init(device);
-        let places = self.max_places.map(|longest| liking(0, self.num_queries, longest, device));
-        Abstractor { places, ..asking }
+        config.init_queries(device)
     }
 
     /// By head, place and memory or, if memories are the hidden states, their distance from the end.
     fn nearness(&self, device: &Device) -> Option<Param<Tensor<3>>> {
         let longest = self.max_places.filter(|_| self.sight == Sight::Causal)?;
-        let reaches = match self.num_memories {
-            Some(count) => reaches(count, longest),
-            None => (1..=longest).map(|reach| reach as f64).collect(),
-        };
-        Some(nearness(self.n_heads, longest, &reaches, device))
+        Some(init_nearness(self.n_heads, self.num_memories, longest, device))
     }
 }
 

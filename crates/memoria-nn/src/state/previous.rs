@@ -8,7 +8,7 @@ use burn::{
 use memoria_core::{Attachment, Memoria, MemoriaError};
 
 use super::MemoriaState;
-use crate::{padding::Padding, places::indices, tape::Tape};
+use crate::{MemorySource, padding::Padding, places::indices, tape::Tape};
 
 /// The name under which it is attached: hidden states `[positions, d_model]`, without padding.
 const NAME: &str = "previous_segment";
@@ -28,8 +28,14 @@ impl PreviousSegment {
         self.padding.as_ref().map(Padding::empty_rows).unwrap_or_default()
     }
 
+    /// What memories are made of while these rows take no part; `None` if no other row has a previous segment.
+    pub fn source_without(self, rows: &[usize]) -> Option<MemorySource> {
+        let stored = self.padding_without(rows)?;
+        Some(MemorySource::new(self.hidden, self.padding, stored))
+    }
+
     /// The padding, if these rows had no previous segment, either; `None` if no row has one then.
-    pub(crate) fn padding_without(&self, rows: &[usize]) -> Option<Option<Padding>> {
+    fn padding_without(&self, rows: &[usize]) -> Option<Option<Padding>> {
         let [batch, seq, _] = self.hidden.dims();
         let position = |row: usize, position: usize| {
             rows.contains(&row)

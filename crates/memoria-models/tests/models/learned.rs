@@ -1,0 +1,577 @@
+//! Learned recall in the models: what it changes, what it must not, and what becomes of its parameters.
+
+use std::collections::BTreeSet;
+
+use burn::{
+    backend::Dispatch,
+    module::{Module, ModuleMapper, ModuleVisitor, Param},
+    optim::GradientsParams,
+    tensor::{Device, Tensor, TensorData},
+};
+use memoria_core::{Correlation, LongTermSearch, MemoriaConfig, Pooling, Restore, ShortTermSearch};
+use memoria_models::{
+    EncoderConfig, EncoderKind, Gpt2Config, Gpt2LmHead, MemoryConfig, ModelInput, ModelMemory,
+    SequenceClassifier,
+};
+use rstest::rstest;
+use serde_json::{Map, Value, json};
+
+const VOCABULARY: usize = 31;
+const SEQ: usize = 6;
+
+fn memoria() -> MemoriaConfig {
+    MemoriaConfig::new(4, 6, 4, 6.0, 3).with_long_term_search(LongTermSearch::Nearest)
+}
+
+/// Ways in which a memory can be learned.
+pub(crate) fn memories() -> Vec<MemoryConfig> {
+    let causal = MemoryConfig::causal(SEQ, memoria()).with_num_memories(Some(3));
+    let gaussian = memoria().with_correlation(Correlation::Gaussian);
+    vec![
+        causal.clone(),
+        causal.clone().with_num_memories(None),
+        MemoryConfig { memoria: gaussian.with_pooling(Pooling::Max), ..causal.clone() }
+            .with_num_queries(2)
+            .with_max_places(Some(3)),
+        causal.clone().with_num_memories(None).with_max_places(Some(3)).with_equal_length(false),
+        causal.clone().with_num_memories(None).with_num_queries(0).with_norm(false),
+        causal.with_sink(false).with_own_attention(false),
+        MemoryConfig::bidirectional(3, memoria()),
+        MemoryConfig::new(3, memoria()).with_bptt(8),
+    ]
+}
+
+/// Gives parameters that begin as zeros something to say.
+pub(crate) struct Stir(usize);
+
+impl ModuleMapper for Stir {
+    fn map_float<const R: usize>(&mut self, param: Param<Tensor<R>>) -> Param<Tensor<R>> {
+        let (id, tensor, mapper) = param.consume();
+        self.0 += 1;
+        let (shape, options) = (tensor.dims(), (&tensor.device(), tensor.dtype()));
+        let number = |at: usize| ((at * 37 + self.0 * 11) as f32 * 0.7).sin() * 0.2;
+        let noise: Vec<f32> = (0..shape.iter().product()).map(number).collect();
+        let noise = Tensor::<R>::from_data(TensorData::new(noise, shape), options);
+        Param::from_mapped_value(id, tensor + noise, mapper)
+    }
+}
+
+/// The same on every call, whatever the seed.
+pub(crate) fn stirred<M: Module>(model: M, device: &Device) -> M {
+    let model = model.map(&mut Stir(0));
+    if device.is_autodiff() { model.train() } else { model }
+}
+
+pub(crate) fn gpt2_config(memory: &MemoryConfig) -> Gpt2Config {
+    let config = Gpt2Config::new(VOCABULARY, SEQ, 16, 2, 2).with_dropout(0.0);
+    Gpt2Config { initializer_range: 0.2, ..config }.with_memory(memory.clone())
+}
+
+fn gpt2(memory: &MemoryConfig, device: &Device) -> Gpt2LmHead {
+    stirred(gpt2_config(memory).init(&device.clone().inner()).unwrap(), device)
+}
+
+pub(crate) fn encoder_config(kind: EncoderKind, memory: &MemoryConfig) -> EncoderConfig {
+    let config = EncoderConfig::new(kind, VOCABULARY, 16, 4, 2, 24, SEQ + 2);
+    let config = EncoderConfig { initializer_range: 0.2, ..config.with_dropout(0.0) };
+    config.with_memory(memory.clone(), 1)
+}
+
+fn encoder(memory: &MemoryConfig, device: &Device) -> SequenceClassifier {
+    let config = encoder_config(EncoderKind::Bert, memory);
+    stirred(config.init(&device.clone().inner()).unwrap(), device)
+}
+
+pub(crate) fn tokens(segment: usize, row: usize) -> Vec<i64> {
+    (0..SEQ).map(|at| ((segment * 131 + row * 7 + at * at * 17 + 5) % 29 + 2) as i64).collect()
+}
+
+pub(crate) fn segment(number: usize, rows: usize, device: &Device) -> ModelInput {
+    let rows: Vec<_> = (0..rows).map(|row| tokens(number, row)).collect();
+    ModelInput::from_rows(&rows, None, VOCABULARY, device).unwrap()
+}
+
+fn numbers<const R: usize>(tensor: Tensor<R>) -> Vec<f32> {
+    tensor.into_data().iter().collect()
+}
+
+fn logits(model: &Gpt2LmHead, input: &ModelInput, memory: &mut ModelMemory) -> Vec<f32> {
+    numbers(model.forward(input, Some(memory)).unwrap().logits)
+}
+
+#[test]
+fn no_later_token_changes_an_earlier_output_of_gpt2() {
+    let device = Device::flex();
+    for config in memories() {
+        let model = gpt2(&config, &device);
+        let run = |changed: Option<(usize, usize)>| {
+            let mut memory = config.init().unwrap();
+            let mut reminded = 0;
+            let mut outputs = Vec::new();
+            for number in 0..6 {
+                let mut ids = tokens(number, 0);
+                if let Some((_, from)) = changed.filter(|&(at, _)| at == number) {
+                    ids[from..].iter_mut().for_each(|id| *id = (*id + 3) % 31);
+                }
+                let input = ModelInput::from_rows(&[ids], None, VOCABULARY, &device).unwrap();
+                let output = model.forward(&input, Some(&mut memory)).unwrap();
+                reminded += output.recall.map_or(0, |recall| recall.ids(0).len());
+                outputs.extend(numbers(output.logits));
+            }
+            assert!(reminded > 10, "{reminded}");
+            outputs
+        };
+        let plain = run(None);
+        for (at, from) in [(0, 3), (2, 1), (4, 5), (5, 0), (5, 5)] {
+            let changed = run(Some((at, from)));
+            let first = (at * SEQ + from) * VOCABULARY;
+            assert!(plain[..first] == changed[..first], "{config:?}, segment {at}, from {from}");
+            let later = ((at + 1) * SEQ * VOCABULARY).min(plain.len() - VOCABULARY);
+            assert!(plain[later..] != changed[later..], "{config:?}: a memory remembers");
+        }
+    }
+}
+
+/// What each option adds says something, in the outputs of both kinds of models.
+#[test]
+fn every_option_counts() {
+    let device = Device::flex();
+    let choosing = memoria().with_num_reminded_stm(1).with_num_final_ltms(1);
+    let plain = MemoryConfig::new(3, choosing);
+    let queried = plain.clone().with_num_queries(1);
+    let pairs = [
+        (plain.clone(), queried.clone()),
+        (queried.clone(), queried.with_score_in_logits(true)),
+        (plain.clone(), plain.clone().with_equal_length(true)),
+        (plain.clone(), plain.clone().with_sink(true)),
+        (plain.clone(), plain.clone().with_max_places(Some(4))),
+    ];
+    for (without, with) in pairs {
+        let run = |config: &MemoryConfig| {
+            let model = gpt2_config(config).init(&device).unwrap().map(&mut Same);
+            let mut memory = config.init().unwrap();
+            let outputs =
+                (0..5).map(|number| logits(&model, &segment(number, 2, &device), &mut memory));
+            outputs.collect::<Vec<_>>().concat()
+        };
+        assert!(run(&without) != run(&with), "GPT-2: {with:?}");
+        let run = |config: &MemoryConfig| {
+            let model = encoder_config(EncoderKind::Bert, config).init(&device).unwrap();
+            let model = model.map(&mut Same);
+            let mut memory = config.init().unwrap();
+            let outputs = (0..5).map(|number| {
+                let input = segment(number, 2, &device);
+                numbers(model.forward(&input, Some(&mut memory)).unwrap().logits)
+            });
+            outputs.collect::<Vec<_>>().concat()
+        };
+        assert!(run(&without) != run(&with), "{with:?}");
+    }
+}
+
+/// Numbers that depend on the shape alone, so that two models differ by what one has more.
+struct Same;
+
+impl ModuleMapper for Same {
+    fn map_float<const R: usize>(&mut self, param: Param<Tensor<R>>) -> Param<Tensor<R>> {
+        param.map(|tensor| {
+            let shape = tensor.dims();
+            let numbers = (0..shape.iter().product()).map(|at| (at as f32 * 0.7).sin() * 0.3);
+            let numbers: Vec<f32> = numbers.collect();
+            Tensor::from_data(TensorData::new(numbers, shape), &tensor.device())
+        })
+    }
+}
+
+#[test]
+fn outputs_are_the_same_for_every_gradient_window() {
+    let device = Device::flex().autodiff();
+    for config in memories() {
+        let (model, classifier) = (gpt2(&config, &device), encoder(&config, &device));
+        let run = |bptt| {
+            let config = config.clone().with_bptt(bptt);
+            let mut memories = [config.init().unwrap(), config.init().unwrap()];
+            let run = |number| {
+                let input = segment(number, 2, &device.clone().inner());
+                if number % 4 == 3 {
+                    memories.iter_mut().for_each(ModelMemory::detach);
+                }
+                let [first, second] = &mut memories;
+                let encoded = classifier.forward(&input, Some(second)).unwrap().logits;
+                [logits(&model, &input, first), numbers(encoded)].concat()
+            };
+            (0..7).map(run).collect::<Vec<_>>()
+        };
+        let expected = run(0);
+        for bptt in [1, 8] {
+            assert!(run(bptt) == expected, "{config:?}, window {bptt}");
+        }
+    }
+}
+
+/// To a file and back, out of the batch and in again, exchanged, and begun anew.
+#[test]
+fn a_row_goes_on_as_it_would_alone_wherever_it_is() {
+    let device = Device::flex();
+    for config in memories() {
+        let model = gpt2(&config, &device);
+        let row = |number, row| {
+            let rows = [tokens(number, row)];
+            ModelInput::from_rows(&rows, None, VOCABULARY, &device).unwrap()
+        };
+        let mut alone = config.init().unwrap();
+        let expected: Vec<_> = (0..11)
+            .map(|number| {
+                if number == 5 {
+                    alone.reset();
+                }
+                logits(&model, &row(number, 1), &mut alone)
+            })
+            .collect();
+        let mut batch = config.init().unwrap();
+        for (number, expected) in expected.iter().enumerate() {
+            match number {
+                5 => batch.reset_rows(&[1]).unwrap(),
+                3 | 7 => {
+                    let bytes = batch.snapshot().unwrap().to_bytes().unwrap();
+                    let restored = Restore::<Dispatch>::new(device.as_dispatch());
+                    batch = restored.read_bytes(&bytes).unwrap().try_into().unwrap();
+                }
+                8 => {
+                    let mut leaving = batch.split(&[1]).unwrap();
+                    let (mut first, mut rest) = (batch.split(&[0]).unwrap(), batch);
+                    first.merge(&mut leaving).unwrap();
+                    first.merge(&mut rest).unwrap();
+                    batch = first;
+                }
+                9 => {
+                    let mut other = config.init().unwrap();
+                    logits(&model, &row(3, 2), &mut other);
+                    batch.replace_row(1, &mut other).unwrap();
+                    batch.replace_row(1, &mut other).unwrap();
+                }
+                _ => {}
+            }
+            let got = logits(&model, &segment(number, 3, &device), &mut batch);
+            let row = &got[SEQ * VOCABULARY..2 * SEQ * VOCABULARY];
+            // Products of larger matrices round otherwise.
+            let differences = row.iter().zip(expected).map(|(a, b)| (a - b).abs());
+            let difference = differences.fold(0.0, f32::max);
+            assert!(difference < 1e-4, "{config:?}, segment {number}: {difference}");
+        }
+    }
+}
+
+/// Rows of different lengths, beside rows that are padding alone.
+#[test]
+fn padding_makes_no_memory_and_has_no_place() {
+    let device = Device::flex();
+    let lengths = [[6, 3], [4, 6], [0, 2], [3, 0], [6, 6], [1, 4]];
+    for config in memories() {
+        let (model, classifier) = (gpt2(&config, &device), encoder(&config, &device));
+        let new = || [config.init().unwrap(), config.init().unwrap()];
+        let (mut batch, mut alone) = (new(), [new(), new()]);
+        for (number, lengths) in lengths.into_iter().enumerate() {
+            let rows: Vec<_> = (0..2).map(|row| tokens(number, row)).collect();
+            let mask: Vec<Vec<i64>> = lengths
+                .iter()
+                .map(|&length| (0..SEQ).map(|at| i64::from(at < length)).collect())
+                .collect();
+            let input = ModelInput::from_rows(&rows, Some(&mask), VOCABULARY, &device).unwrap();
+            let together = model.forward(&input, Some(&mut batch[0])).unwrap().logits;
+            let encoded = classifier.forward(&input, Some(&mut batch[1])).unwrap().hidden;
+            for (row, alone) in alone.iter_mut().enumerate().filter(|&(row, _)| lengths[row] > 0) {
+                let part = rows[row][..lengths[row]].to_vec();
+                let input = ModelInput::from_rows(&[part], None, VOCABULARY, &device).unwrap();
+                let expected = model.forward(&input, Some(&mut alone[0])).unwrap().logits;
+                let got = together.clone().narrow(0, row, 1).narrow(1, 0, lengths[row]);
+                let difference = (got - expected).abs().max().into_scalar::<f32>();
+                assert!(difference < 1e-4, "{config:?}, segment {number}: {difference}");
+                let expected = classifier.forward(&input, Some(&mut alone[1])).unwrap().hidden;
+                let got = encoded.clone().narrow(0, row, 1).narrow(1, 0, lengths[row]);
+                let difference = (got - expected).abs().max().into_scalar::<f32>();
+                assert!(difference < 1e-4, "{config:?}, segment {number}: {difference}");
+            }
+        }
+    }
+}
+
+/// The paths of parameters without gradient, but for those that no number can change.
+fn without_gradient<M: Module>(model: &M, gradients: &GradientsParams) -> Vec<String> {
+    struct Look<'a>(&'a GradientsParams, Vec<String>, Vec<String>);
+    impl ModuleVisitor for Look<'_> {
+        fn enter_module(&mut self, name: &str, _: &str) {
+            self.1.push(name.to_owned());
+        }
+        fn exit_module(&mut self, _: &str, _: &str) {
+            self.1.pop();
+        }
+        fn visit_float<const R: usize>(&mut self, param: &Param<Tensor<R>>) {
+            let gradient = self.0.get::<R>(param.id);
+            let name = self.1.join(".");
+            // The same number in all keys changes no softmax.
+            let is_idle = name.ends_with("key.bias") || name.ends_with("key_transform.bias");
+            let is_zero = gradient.is_none_or(|g| g.abs().max().into_scalar::<f32>() == 0.0);
+            if is_zero && !is_idle {
+                self.2.push(name);
+            }
+        }
+    }
+    let mut look = Look(gradients, Vec::new(), Vec::new());
+    model.visit(&mut look);
+    look.2
+}
+
+#[test]
+fn every_parameter_is_trained() {
+    let device = Device::flex().autodiff();
+    for config in memories() {
+        // Queries that have no score in the logits have nothing to learn from.
+        let model = gpt2(&config, &device);
+        let mut memory = config.init().unwrap();
+        let loss = (0..5)
+            .map(|number| {
+                let input = segment(number, 2, &device);
+                model.forward(&input, Some(&mut memory)).unwrap().logits.powi_scalar(2).mean()
+            })
+            .reduce(|a, b| a + b);
+        let gradients = GradientsParams::from_grads(loss.unwrap().backward(), &model);
+        let without = without_gradient(&model, &gradients);
+        assert!(without.is_empty(), "{config:?}: {without:?}");
+
+        let model = encoder(&config, &device);
+        let mut memory = config.init().unwrap();
+        let loss = (0..5)
+            .map(|number| {
+                let input = segment(number, 2, &device);
+                model.forward(&input, Some(&mut memory)).unwrap().logits.powi_scalar(2).mean()
+            })
+            .reduce(|a, b| a + b);
+        let gradients = GradientsParams::from_grads(loss.unwrap().backward(), &model);
+        let without = without_gradient(&model, &gradients);
+        assert!(without.is_empty(), "{config:?}: {without:?}");
+    }
+}
+
+/// Names of tensors that a model with learned recall has more than the paper's.
+fn names_of_more(with: &BTreeSet<String>, without: &BTreeSet<String>) -> Vec<String> {
+    assert!(without.is_subset(with));
+    with.difference(without).cloned().collect()
+}
+
+fn saved(save: impl FnOnce(&std::path::Path)) -> (BTreeSet<String>, Value) {
+    let folder = tempfile::tempdir().unwrap();
+    save(folder.path());
+    let bytes = std::fs::read(folder.path().join("model.safetensors")).unwrap();
+    let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let header: Map<String, Value> = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
+    let names = header.keys().filter(|name| *name != "__metadata__").cloned().collect();
+    let text = std::fs::read_to_string(folder.path().join("config.json")).unwrap();
+    (names, serde_json::from_str(&text).unwrap())
+}
+
+#[test]
+fn what_is_saved_is_called_after_what_it_is() {
+    let device = Device::flex();
+    let names = |memory: MemoryConfig| {
+        let gpt2 = saved(|folder| {
+            let config = gpt2_config(&memory);
+            config.init(&device).unwrap().save_pretrained(&config, folder).unwrap();
+        });
+        let bert = saved(|folder| {
+            let config = encoder_config(EncoderKind::Bert, &memory);
+            config.init(&device).unwrap().save_pretrained(&config, folder).unwrap();
+        });
+        (gpt2, bert)
+    };
+    let ((gpt2, _), (bert, _)) = names(MemoryConfig::new(3, memoria()));
+    let learned = MemoryConfig::causal(SEQ, memoria());
+    let ((learned_gpt2, config), (learned_bert, _)) = names(learned.clone());
+    let mut more = names_of_more(&learned_gpt2, &gpt2);
+    more.retain(|name| !name.contains(".h.1."));
+    let attention = "transformer.h.0.memory_attention";
+    let expected = [
+        "transformer.abs.norm.bias".to_owned(),
+        "transformer.abs.norm.weight".to_owned(),
+        "transformer.abs.places".to_owned(),
+        "transformer.abs.recall_embeddings".to_owned(),
+        format!("{attention}.nearness"),
+        format!("{attention}.sink"),
+        format!("{attention}_reminded.c_attn.bias"),
+        format!("{attention}_reminded.c_attn.weight"),
+        format!("{attention}_reminded.c_proj.bias"),
+        format!("{attention}_reminded.c_proj.weight"),
+        format!("{attention}_reminded.q_attn.bias"),
+        format!("{attention}_reminded.q_attn.weight"),
+        format!("{attention}_reminded.sink"),
+    ];
+    assert_eq!(more, expected);
+    let mut more = names_of_more(&learned_bert, &bert);
+    more.retain(|name| !name.contains(".layer.3."));
+    let attention = "bert.encoder.layer.2.memory_attention";
+    let mut expected = vec![
+        "bert.encoder.abstractor.norm.bias".to_owned(),
+        "bert.encoder.abstractor.norm.weight".to_owned(),
+        "bert.encoder.abstractor.places".to_owned(),
+        "bert.encoder.abstractor.recall_embeddings".to_owned(),
+        format!("{attention}.self.sink"),
+        format!("{attention}_reminded.self.sink"),
+    ];
+    for part in ["output.dense", "self.key", "self.query", "self.value"] {
+        expected.push(format!("{attention}_reminded.{part}.bias"));
+        expected.push(format!("{attention}_reminded.{part}.weight"));
+    }
+    expected.sort();
+    assert_eq!(more, expected);
+
+    let told: Map<String, Value> = config.as_object().unwrap().clone();
+    let told = told.into_iter().filter(|(field, _)| field.starts_with("memoria_"));
+    let expected = json!({
+        "memoria_num_memories": 8, "memoria_lifespan_extend_scale": 8.0,
+        "memoria_num_reminded_stm": 4, "memoria_num_reminded_ltm": 3, "memoria_stm_capacity": 6,
+        "memoria_ltm_search_depth": 4, "memoria_initial_lifespan": 6.0,
+        "memoria_remembers_padding": false, "memoria_bptt": 8, "memoria_num_queries": 1,
+        "memoria_score_in_logits": true, "memoria_equal_length": true, "memoria_norm": true,
+        "memoria_max_places": 6, "memoria_sink": true, "memoria_own_attention": true,
+        "memoria_long_term_search": "nearest",
+    });
+    assert_eq!(Value::Object(told.collect()), expected);
+}
+
+#[test]
+fn what_is_saved_is_as_it_was() {
+    let device = Device::flex();
+    for config in memories() {
+        let folder = tempfile::tempdir().unwrap();
+        let model = gpt2(&config, &device);
+        model.save_pretrained(&gpt2_config(&config), &folder).unwrap();
+        let loaded = Gpt2LmHead::from_pretrained(&folder, &device).unwrap();
+        assert!(loaded.report.is_complete() && loaded.report.unused.is_empty());
+        assert_eq!(loaded.config.memory, Some(config.clone()));
+        let run = |model: &Gpt2LmHead| {
+            let mut memory = config.init().unwrap();
+            let run = |number| logits(model, &segment(number, 2, &device), &mut memory);
+            (0..5).map(run).collect::<Vec<_>>()
+        };
+        assert!(run(&model) == run(&loaded.model), "{config:?}");
+
+        for kind in [EncoderKind::Bert, EncoderKind::Roberta] {
+            let folder = tempfile::tempdir().unwrap();
+            let whole = encoder_config(kind, &config);
+            let model = stirred(whole.init(&device).unwrap(), &device);
+            model.save_pretrained(&whole, &folder).unwrap();
+            let loaded = SequenceClassifier::from_pretrained(&folder, &device).unwrap();
+            assert!(loaded.report.is_complete() && loaded.report.unused.is_empty());
+            assert_eq!(loaded.config.memory, Some(config.clone()));
+            let run = |model: &SequenceClassifier| {
+                let mut memory = config.init().unwrap();
+                let run = |number| {
+                    let input = segment(number, 2, &device);
+                    numbers(model.forward(&input, Some(&mut memory)).unwrap().logits)
+                };
+                (0..5).map(run).collect::<Vec<_>>()
+            };
+            assert!(run(&model) == run(&loaded.model), "{kind:?}, {config:?}");
+        }
+    }
+}
+
+/// The paper's checkpoints load into models that learn, and what they lack is reported.
+#[test]
+fn a_checkpoint_of_the_papers_may_learn() {
+    let device = Device::flex();
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/data/models/gpt2-memoria");
+    let config = Gpt2Config::from_pretrained(folder).unwrap();
+    let memory = config.memory.clone().unwrap();
+    let num_memories = memory.num_memories;
+    let learned = MemoryConfig::causal(config.n_positions, memory.memoria);
+    let config = config.with_memory(learned.with_num_memories(num_memories));
+    let loaded = config.load(folder, &device).unwrap();
+    assert!(loaded.report.unused.is_empty() && loaded.report.initialized_memory.is_empty());
+    assert!(loaded.report.missing.iter().all(|name| {
+        ["recall_embeddings", "places", "norm", "nearness", "sink", "memory_attention_reminded"]
+            .iter()
+            .any(|part| name.contains(part))
+    }));
+    assert_eq!(loaded.report.missing.len(), 4 + loaded.model.transformer.h.len() * 9);
+}
+
+#[rstest]
+#[case("memoria_num_queries", json!(-1))]
+#[case("memoria_score_in_logits", json!(1))]
+#[case("memoria_equal_length", json!("yes"))]
+#[case("memoria_norm", json!(0.5))]
+#[case("memoria_max_places", json!(0))]
+#[case("memoria_max_places", json!("many"))]
+#[case("memoria_sink", json!([]))]
+#[case("memoria_own_attention", json!("true"))]
+#[case("memoria_pooling", json!("median"))]
+#[case("memoria_correlation", json!("cosine"))]
+#[case("memoria_short_term_search", json!("oldest"))]
+#[case("memoria_long_term_search", json!("best"))]
+#[case("memoria_wiring", json!(3))]
+fn a_field_that_cannot_be_is_named(#[case] field: &str, #[case] value: Value) {
+    let refuses = |map: Map<String, Value>, is_gpt2: bool| {
+        let error = match is_gpt2 {
+            true => Gpt2Config::try_from(map).unwrap_err(),
+            false => EncoderConfig::try_from(map).unwrap_err(),
+        };
+        assert!(error.to_string().contains(&format!("`{field}` must be ")), "{error}");
+    };
+    let memory = MemoryConfig::new(3, memoria());
+    let with = |mut map: Map<String, Value>| {
+        map.insert(field.to_owned(), value.clone());
+        map
+    };
+    refuses(with(gpt2_config(&memory).into()), true);
+    refuses(with(encoder_config(EncoderKind::Roberta, &memory).into()), false);
+}
+
+#[test]
+fn a_norm_with_nothing_after_it_is_refused() {
+    let memory = MemoryConfig::without_abstractor(memoria()).with_norm(true);
+    let error = gpt2_config(&memory).validate().unwrap_err().to_string();
+    assert!(error.contains("`memoria_norm` must be false where"), "{error}");
+    assert!(gpt2_config(&memory.with_num_queries(1)).validate().is_ok());
+}
+
+#[test]
+fn more_queries_or_places_than_memory_are_refused() {
+    let learned = MemoryConfig::causal(SEQ, memoria());
+    for memory in [
+        learned.clone().with_num_queries(usize::MAX),
+        learned.clone().with_max_places(Some(usize::MAX)),
+        learned.with_num_memories(None).with_max_places(Some(1 << 40)),
+    ] {
+        assert!(gpt2_config(&memory).init(&Device::flex()).is_err(), "{memory:?}");
+        if memory.num_memories.is_some() {
+            let config = encoder_config(EncoderKind::Bert, &memory);
+            assert!(config.init(&Device::flex()).is_err(), "{memory:?}");
+        }
+    }
+}
+
+/// All that a `config.json` can say of a memory, and nothing else, makes the model one with memory.
+#[test]
+fn every_field_says_that_there_is_a_memory() {
+    let memoria = memoria()
+        .with_correlation(Correlation::Gaussian)
+        .with_pooling(Pooling::Max)
+        .with_short_term_search(ShortTermSearch::Newest)
+        .with_wiring(memoria_core::Wiring::Random)
+        .with_ltm_exploration(2, 7);
+    let memory = MemoryConfig::causal(SEQ, memoria).with_num_queries(3);
+    let whole: Map<String, Value> = gpt2_config(&memory).into();
+    assert_eq!(Gpt2Config::try_from(whole.clone()).unwrap().memory, Some(memory));
+    let fields: Vec<_> = whole.keys().filter(|field| field.starts_with("memoria_")).collect();
+    assert_eq!(fields.len(), 23);
+    let plain: Map<String, Value> = Gpt2Config::new(VOCABULARY, SEQ, 16, 2, 2).into();
+    for field in fields {
+        let mut map = plain.clone();
+        map.insert(field.clone(), whole[field].clone());
+        map.remove("model_type");
+        map.remove("architectures");
+        let config = Gpt2Config::try_from(map).unwrap();
+        assert!(config.memory.is_some(), "{field}");
+    }
+}
