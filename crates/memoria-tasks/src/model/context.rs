@@ -51,6 +51,13 @@ pub(super) struct Segment {
     pub(super) mask_pad: Option<Tensor<2, Bool>>,
 }
 
+/// Whether what is read is remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    Remembers,
+    Peeks,
+}
+
 impl ContextName {
     /// As it is called in results and on the command line.
     pub fn name(self) -> String {
@@ -92,6 +99,7 @@ impl Context {
         &self,
         segment: Segment,
         begins: &[usize],
+        look: Look,
         memory: &mut ContextMemory,
     ) -> Result<Tensor<3>, MemoriaError> {
         let (Some(layer), Some(state)) = (&self.memory, &mut memory.memory) else {
@@ -103,7 +111,10 @@ impl Context {
         let rows = segment.hidden.dims()[0];
         let mut input = MemoriaLayerInput::new(segment.hidden);
         input.mask_pad = segment.mask_pad;
-        let output = layer.forward(input, state)?;
+        let output = match look {
+            Look::Remembers => layer.forward(input, state)?,
+            Look::Peeks => layer.forward_peek(input, state)?,
+        };
         memory.reminded = reminded(&output.recall, rows);
         Ok(output.hidden)
     }

@@ -12,7 +12,10 @@ use burn::{
 use memoria_nn::{MemoriaLayerConfig, MemoriaStateConfig};
 use serde::{Deserialize, Serialize};
 
-use super::{Context, ContextMemory, ContextName, context::Segment};
+use super::{
+    Context, ContextMemory, ContextName,
+    context::{Look, Segment},
+};
 use crate::{TaskError, config::MemoryConfig, error::at_least, training::Batch};
 
 /// The transformer: table `model`.
@@ -219,6 +222,30 @@ impl Decoder {
         batch: &Batch,
         memory: &mut ContextMemory,
     ) -> Result<Tensor<2>, TaskError> {
+        self.look(batch, memory, Look::Remembers)
+    }
+
+    /// As [`logits`](Self::logits), but nothing is remembered: of a segment that is not whole yet. Rows in which
+    /// a document begins are emptied all the same.
+    ///
+    /// # Errors
+    ///
+    /// As [`logits`](Self::logits).
+    pub fn peek(&self, batch: &Batch, memory: &mut ContextMemory) -> Result<Tensor<2>, TaskError> {
+        self.look(batch, memory, Look::Peeks)
+    }
+
+    /// Whether no output depends on what comes after it.
+    pub fn is_causal(&self) -> bool {
+        self.causal
+    }
+
+    fn look(
+        &self,
+        batch: &Batch,
+        memory: &mut ContextMemory,
+        look: Look,
+    ) -> Result<Tensor<2>, TaskError> {
         let [segments, rows, length] = batch.tokens.dims();
         let places = Tensor::<1, Int>::arange(0..length as i64, &batch.tokens.device());
         let tokens = batch.tokens.clone().reshape([segments * rows, length]);
@@ -230,7 +257,12 @@ impl Decoder {
             for (index, hidden) in hidden.chunk(segments, 0).into_iter().enumerate() {
                 let mask_pad = mask_pad.clone().map(|mask| mask.narrow(0, index * rows, rows));
                 let segment = Segment { hidden, mask_pad };
-                remembered.push(self.context.forward(segment, &batch.begins[index], memory)?);
+                remembered.push(self.context.forward(
+                    segment,
+                    &batch.begins[index],
+                    look,
+                    memory,
+                )?);
             }
             hidden = Tensor::cat(remembered, 0);
         }

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! OUTPUT/config.toml          what was run, every option with its value
+//! OUTPUT/vocabulary.json     the tokens: a word for each, and how text becomes them
 //! OUTPUT/results.json         what came of it: see `Results`
 //! OUTPUT/CONTEXT-SEED/        one run
 //!     metrics.jsonl           an object for each epoch and split: means of loss and accuracy
@@ -16,11 +17,14 @@ mod compare;
 mod experiment;
 mod progress;
 mod results;
+mod saved;
 mod svg;
 #[cfg(test)]
 mod tests;
 
 pub use compare::{Comparison, Line};
 pub use experiment::{Experiment, Outcome};
+pub use progress::progress_bar;
 pub(crate) use results::rounded;
 pub use results::{Results, RunResult, Test};
+pub use saved::{SavedRun, load_model};

@@ -131,6 +131,20 @@ impl Batch {
         builder.build(device)
     }
 
+    /// One row of one segment, which asks for what comes after its last token.
+    ///
+    /// # Panics
+    ///
+    /// If there are no tokens.
+    pub fn of_segment(tokens: &[u32], begins: bool, device: &Device) -> Self {
+        let mut builder = Builder::new(1, tokens.len());
+        builder.segment();
+        builder.tokens(0, begins, tokens);
+        // Which token would be right is not known.
+        builder.ask(0, tokens.len() - 1, &[0], None);
+        builder.build(device)
+    }
+
     /// Number of rows.
     pub fn rows(&self) -> usize {
         self.tokens.dims()[1]

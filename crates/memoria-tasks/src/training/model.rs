@@ -34,6 +34,16 @@ pub trait SegmentModel: Module + ModuleDisplay + Display + 'static {
     ///
     /// What the memory refuses.
     fn logits(&self, batch: &Batch, memory: &mut Self::Memory) -> Result<Tensor<2>, TaskError>;
+
+    /// As [`logits`](Self::logits), but the memory stays as it is: for a segment that is not whole yet. By
+    /// default with a copy of the memory.
+    ///
+    /// # Errors
+    ///
+    /// As [`logits`](Self::logits).
+    fn peek(&self, batch: &Batch, memory: &mut Self::Memory) -> Result<Tensor<2>, TaskError> {
+        self.logits(batch, &mut memory.clone())
+    }
 }
 
 /// A memory that goes on from step to step.
@@ -65,6 +75,10 @@ impl SegmentModel for Decoder {
 
     fn logits(&self, batch: &Batch, memory: &mut ContextMemory) -> Result<Tensor<2>, TaskError> {
         Decoder::logits(self, batch, memory)
+    }
+
+    fn peek(&self, batch: &Batch, memory: &mut ContextMemory) -> Result<Tensor<2>, TaskError> {
+        Decoder::peek(self, batch, memory)
     }
 }
 

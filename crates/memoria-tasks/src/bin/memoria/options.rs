@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand};
 use clap_complete::Shell;
 use memoria_tasks::{
     DeviceName, TaskError,
@@ -28,8 +28,12 @@ pub(crate) enum Command {
     Train(Train),
     /// Test trained models again, at other lengths or on more documents.
     Eval(Eval),
+    /// Let a model of text go on from a prompt.
+    Generate(Generate),
     /// Compare results: a table and a picture of means and standard deviations over seeds.
     Compare(Compare),
+    /// Tell what is in the snapshot of a memory.
+    Inspect(Inspect),
     /// Look at a task's documents, or write them to a file.
     Data(Data),
     /// List the configurations that come with the program, or print one.
@@ -111,6 +115,57 @@ pub(crate) struct Eval {
     /// Where to compute.
     #[arg(long, value_enum, default_value = "flex")]
     pub(crate) device: DeviceName,
+}
+
+/// Let a model of text go on from a prompt.
+///
+/// The model is one of `memoria train lm`. It reads the prompt segment by segment and remembers it as in training,
+/// so that a prompt may be as long as a book; then it writes, and reads what it has written. The prompt and what
+/// follows it go to the standard output as they come.
+#[derive(Args, Debug)]
+#[command(group = ArgGroup::new("prompts").required(true).args(["prompt", "prompt_file"]))]
+pub(crate) struct Generate {
+    /// The folder of a model, such as `out/lm/memoria-0`, or the output folder of a `memoria train lm`, of which the
+    /// first model is taken.
+    pub(crate) run: PathBuf,
+    /// The text to go on from.
+    #[arg(long, short)]
+    pub(crate) prompt: Option<String>,
+    /// A file with the text to go on from.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) prompt_file: Option<PathBuf>,
+    /// Tokens to write.
+    #[arg(long, short = 'n', default_value_t = 256)]
+    pub(crate) tokens: usize,
+    /// 0 takes the best token; above, tokens are drawn, the more freely the higher.
+    #[arg(long, short, default_value_t = 0.8, allow_negative_numbers = true)]
+    pub(crate) temperature: f64,
+    /// Draw among so many of the best tokens.
+    #[arg(long)]
+    pub(crate) top_k: Option<usize>,
+    /// Draw among the fewest tokens that are this probable together.
+    #[arg(long, default_value_t = 1.0, allow_negative_numbers = true)]
+    pub(crate) top_p: f64,
+    /// Seed of the draws.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Where to compute.
+    #[arg(long, value_enum, default_value = "flex")]
+    pub(crate) device: DeviceName,
+}
+
+/// Tell what is in the snapshot of a memory.
+///
+/// Of a `Memoria`, a `MemoriaState` or a `ModelMemory`: version, configuration with its ways of searching, rows, engrams
+/// of each kind, ages, lifespans, connections, bytes and float type. The whole file is checked; what is damaged is
+/// told, and the exit status is 1 then.
+#[derive(Args, Debug)]
+pub(crate) struct Inspect {
+    /// The file, such as `out/recall/memoria-0/checkpoint/memory-10.memoria`.
+    pub(crate) snapshot: PathBuf,
+    /// Print it as JSON, all rows.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Compare results of one task.
