@@ -7,9 +7,11 @@
 //! - [`evaluation`]: tests of trained models.
 //! - [`generation`]: text that trained models write.
 //! - [`inspect`]: what is in the snapshot of a memory.
+//! - [`analysis`]: what the paper compares with human memory, from the history of a run.
 //! - [`runs`]: a folder for each run, results, and comparisons.
 //! - [`config`]: all of it as TOML.
 
+pub mod analysis;
 pub mod config;
 pub mod data;
 mod device;

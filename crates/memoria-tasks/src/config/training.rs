@@ -61,6 +61,8 @@ pub struct EvaluationConfig {
     pub num_final_ltms: Option<usize>,
     /// Lifespan of a new engram, in segments; as in training if not given.
     pub initial_lifespan: Option<f32>,
+    /// Whether what happens in the memory is recorded, of one document or row.
+    pub history: bool,
 }
 
 impl EvaluationConfig {
@@ -103,6 +105,7 @@ impl Default for EvaluationConfig {
             num_reminded_stm: None,
             num_final_ltms: None,
             initial_lifespan: None,
+            history: false,
         }
     }
 }

@@ -1,9 +1,11 @@
 //! Tests of trained models, with memories of their own.
 
 mod documents;
+mod recorded;
 mod score;
 mod text;
 
 pub use documents::test_documents;
+pub use recorded::{record_document, record_text};
 pub use score::Score;
 pub use text::{TextMode, test_text};

@@ -11,7 +11,7 @@ use crate::{
     TaskError,
     config::{EvaluationConfig, Loaded, RunConfig},
     data::{Split, Vocabulary},
-    evaluation::{Score, TextMode, test_documents, test_text},
+    evaluation::{Score, TextMode, record_document, record_text, test_documents, test_text},
     files,
     model::{ContextName, Decoder},
     print::println,
@@ -248,6 +248,32 @@ impl Experiment {
                 }
             }
         }
+        if self.config.evaluation.history {
+            self.record(task, model, run)?;
+        }
         Ok(tests)
+    }
+
+    /// Records what happens in the memory of a model that has one.
+    fn record(&self, task: &Loaded, model: &Decoder, run: &SavedRun) -> Result<(), TaskError> {
+        let EvaluationConfig { lengths, documents, batch, .. } = &self.config.evaluation;
+        let bar = progress_bar(&format!("{}: history", run.label()), *documents);
+        let history = match task {
+            Loaded::Documents(task) => {
+                let (config, longest) = (&self.config.evaluation, lengths.iter().max());
+                let longest = longest.copied().unwrap_or(1);
+                record_document(model, &**task, config, longest, run.seed, &self.device)?
+            }
+            Loaded::Text(text) => {
+                let sizes = [*batch, self.config.training.segments, *documents];
+                let step = |done: usize| bar.set_position(done as u64);
+                record_text(model, text, sizes, &self.device, step)?
+            }
+        };
+        bar.finish_and_clear();
+        if let Some(history) = history {
+            history.save(run.history_file())?;
+        }
+        Ok(())
     }
 }

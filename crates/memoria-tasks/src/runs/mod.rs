@@ -10,6 +10,8 @@
 //!                             with one, memory-N.memoria, the memory that it was trained with
 //!     model.bpk               the model as it was trained
 //!     result.json             its part of results.json
+//!     history.bin             if it is asked for: what happened in the memory in the first of the tests' documents, at
+//!                             the greatest length, or in the first row of a text; `memoria analyse` reads it
 //!     distances.json          accuracy by how many segments ago something was told, for each length
 //! ```
 
@@ -28,3 +30,4 @@ pub use progress::progress_bar;
 pub(crate) use results::rounded;
 pub use results::{Results, RunResult, Test};
 pub use saved::{SavedRun, load_model};
+pub(crate) use svg::COLORS;

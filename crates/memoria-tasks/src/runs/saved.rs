@@ -82,6 +82,11 @@ impl SavedRun {
         format!("{}, seed {}", self.context.name(), self.seed)
     }
 
+    /// Where what happened in its memory is kept, if it was recorded.
+    pub fn history_file(&self) -> PathBuf {
+        self.folder().join("history.bin")
+    }
+
     fn model_file(&self) -> PathBuf {
         self.folder().join("model.bpk")
     }

@@ -32,6 +32,8 @@ pub(crate) enum Command {
     Generate(Generate),
     /// Compare results: a table and a picture of means and standard deviations over seeds.
     Compare(Compare),
+    /// Compare what happened in a memory with human memory: primacy, recency, contiguity, practice.
+    Analyse(Analyse),
     /// Tell what is in the snapshot of a memory.
     Inspect(Inspect),
     /// Look at a task's documents, or write them to a file.
@@ -90,6 +92,10 @@ pub(crate) struct Train {
     /// Go on with what is in the output folder.
     #[arg(long)]
     pub(crate) resume: bool,
+    /// Record what happens in each memory in the tests, for `memoria analyse`: of one document at the greatest length,
+    /// or of one row of a text, so that the file stays small.
+    #[arg(long)]
+    pub(crate) history: bool,
     /// A run of seconds that shows that everything works, not that anything is learnt.
     #[arg(long)]
     pub(crate) quick: bool,
@@ -112,6 +118,10 @@ pub(crate) struct Eval {
     /// Documents at a time.
     #[arg(long)]
     pub(crate) batch: Option<usize>,
+    /// Record what happens in each memory, for `memoria analyse`: of one document at the greatest length, or of one row
+    /// of a text.
+    #[arg(long)]
+    pub(crate) history: bool,
     /// Where to compute.
     #[arg(long, value_enum, default_value = "flex")]
     pub(crate) device: DeviceName,
@@ -152,6 +162,28 @@ pub(crate) struct Generate {
     /// Where to compute.
     #[arg(long, value_enum, default_value = "flex")]
     pub(crate) device: DeviceName,
+}
+
+/// Compare what happened in a memory with human memory.
+///
+/// Reads the history of a run, which `memoria train --history` or `memoria eval --history` records, and tells: which
+/// engrams survive by when they were made (primacy and recency), how strongly engrams are connected by how far apart
+/// they were made (temporal contiguity), how old what is reminded is (retention), and how much likelier what was
+/// reminded is reminded again (retrieval practice).
+#[derive(Args, Debug)]
+pub(crate) struct Analyse {
+    /// The folder of a model, such as `out/recall/memoria-0`; the output folder of a `memoria train`, of which the first
+    /// model with a history is taken; or the file of a history.
+    pub(crate) run: PathBuf,
+    /// Which row of the history; that of a run has one.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) row: usize,
+    /// Print it as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Where to draw a picture; `analysis.svg` beside the history if not given.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
 }
 
 /// Tell what is in the snapshot of a memory.

@@ -13,6 +13,7 @@ pub(crate) fn run(options: &Eval) -> Result<(), TaskError> {
     }
     config.evaluation.documents = options.documents.unwrap_or(config.evaluation.documents);
     config.evaluation.batch = options.batch.unwrap_or(config.evaluation.batch);
+    config.evaluation.history |= options.history;
     config.evaluation.check()?;
     let task = config.task.name().name();
     let runs = SavedRun::all(&options.run)?;

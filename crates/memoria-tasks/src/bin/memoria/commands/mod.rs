@@ -1,5 +1,6 @@
 //! One file a command.
 
+pub(crate) mod analyse;
 pub(crate) mod compare;
 pub(crate) mod configs;
 pub(crate) mod data;

@@ -14,6 +14,7 @@ pub(crate) fn run(options: &Train) -> Result<(), TaskError> {
     if options.quick {
         config = config.quick();
     }
+    config.evaluation.history |= options.history;
     let task = options.configured.task.name();
     let output = options.output.clone().unwrap_or_else(|| PathBuf::from("out").join(&task));
     let experiment = Experiment {
