@@ -20,6 +20,7 @@ struct Panel {
     y: &'static str,
     /// Whether x is told by its logarithm, plus one for a distance of 0.
     logarithmic: bool,
+    legend: SeriesLabelPosition,
     lines: Vec<Line>,
 }
 
@@ -60,6 +61,7 @@ fn panels(analysis: &Analysis) -> [Panel; 4] {
             x: "segment it was made in",
             y: "share alive at the end",
             logarithmic: false,
+            legend: SeriesLabelPosition::UpperRight,
             lines: vec![Line {
                 name: "engrams",
                 points: survival
@@ -72,6 +74,7 @@ fn panels(analysis: &Analysis) -> [Panel; 4] {
             x: "segments between",
             y: "mean connection weight",
             logarithmic: true,
+            legend: SeriesLabelPosition::UpperRight,
             lines: vec![
                 Line { name: "to later ones", points: contiguity(|part| part.forward) },
                 Line { name: "to earlier ones", points: contiguity(|part| part.backward) },
@@ -82,6 +85,7 @@ fn panels(analysis: &Analysis) -> [Panel; 4] {
             x: "segment",
             y: "mean age in segments",
             logarithmic: false,
+            legend: SeriesLabelPosition::UpperLeft,
             lines: vec![
                 Line { name: "reminded", points: ages(|part| part.age) },
                 Line { name: "all that live", points: ages(|part| part.living_age) },
@@ -92,6 +96,7 @@ fn panels(analysis: &Analysis) -> [Panel; 4] {
             x: "segments later",
             y: "share reminded",
             logarithmic: true,
+            legend: SeriesLabelPosition::UpperRight,
             lines: vec![
                 Line { name: "of the reminded", points: practice(|part| part.again) },
                 Line { name: "of all", points: practice(|part| part.any) },
@@ -145,7 +150,7 @@ impl Panel {
         if self.lines.len() > 1 {
             chart
                 .configure_series_labels()
-                .position(SeriesLabelPosition::UpperRight)
+                .position(self.legend.clone())
                 .background_style(WHITE.mix(0.8))
                 .border_style(BLACK.mix(0.3))
                 .draw()?;

@@ -53,6 +53,11 @@ impl Default for LmConfig {
 }
 
 impl LmConfig {
+    /// Of any file, byte by byte; its last two twentieths are for validation and tests.
+    pub fn file(path: impl Into<PathBuf>, segment_length: usize) -> Self {
+        Self { source: Source::File, path: Some(path.into()), segment_length, ..Self::default() }
+    }
+
     /// Reads the texts, and makes tokens of them.
     ///
     /// # Errors

@@ -9,9 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     TaskError,
     data::{Split, Text},
-    model::Decoder,
     runs::{Test, rounded},
-    training::Streams,
+    training::{SegmentModel, Streams},
 };
 
 /// What a model has of the segments before.
@@ -32,8 +31,8 @@ pub enum TextMode {
 /// # Errors
 ///
 /// What the memory refuses.
-pub fn test_text(
-    model: &Decoder,
+pub fn test_text<M: SegmentModel>(
+    model: &M,
     text: &Arc<Text>,
     mode: TextMode,
     [rows, segments, steps]: [usize; 3],

@@ -1,6 +1,6 @@
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Instant};
+use std::{collections::BTreeMap, path::PathBuf, time::Instant};
 
-use burn::{data::dataloader::DataLoader, module::Module, tensor::Device, train::Interrupter};
+use burn::{module::Module, tensor::Device, train::Interrupter};
 
 use super::{
     Results, RunResult, SavedRun, Test,
@@ -10,12 +10,12 @@ use super::{
 use crate::{
     TaskError,
     config::{EvaluationConfig, Loaded, RunConfig},
-    data::{Split, Vocabulary},
+    data::Vocabulary,
     evaluation::{Score, TextMode, record_document, record_text, test_documents, test_text},
     files,
     model::{ContextName, Decoder},
     print::println,
-    training::{Batch, DocumentLoader, StreamLoader, Streams, Trained, Trainer},
+    training::{Trained, Trainer},
 };
 
 /// Runs of one configuration: a model for each context and seed, trained and tested.
@@ -139,6 +139,10 @@ impl Experiment {
             }
             return Ok(());
         }
+        if self.resume {
+            let output = self.output.display();
+            println(&format!("There is nothing to go on with in {output}: it begins anew"));
+        }
         files::write(&path, config.as_bytes())
     }
 
@@ -158,17 +162,16 @@ impl Experiment {
             .label(&label)
             .interrupter(interrupter.clone());
         if self.resume {
-            trainer = trainer.resume();
-            if trainer.epochs_done() > 0 {
-                println(&format!("{label}: going on after epoch {}", trainer.epochs_done()));
-            }
+            trainer = trainer.resume(&model, &self.device)?;
         }
-        let [training, validation] = self.loaders(task, run.seed, trainer.epochs_done());
         let started = Instant::now();
-        let Trained::Finished(model) = trainer.train(model, training, validation, &self.device)?
-        else {
-            return Ok(None);
+        let trained = match task {
+            Loaded::Documents(task) => {
+                trainer.train_documents(model, task, run.seed, &self.device)?
+            }
+            Loaded::Text(text) => trainer.train_text(model, text, &self.device)?,
         };
+        let Trained::Finished(model) = trained else { return Ok(None) };
         let seconds = rounded(started.elapsed().as_secs_f64());
         let path = folder.join("model.bpk");
         model
@@ -181,28 +184,6 @@ impl Experiment {
         let result = RunResult { context, seed, parameters, seconds, tests };
         write_json(&folder.join("result.json"), &result)?;
         Ok(Some(result))
-    }
-
-    fn loaders(&self, task: &Loaded, seed: u64, done: usize) -> [Arc<dyn DataLoader<Batch>>; 2] {
-        let training = &self.config.training;
-        let device = &self.device;
-        match task {
-            Loaded::Documents(task) => {
-                let sizes = [training.batch, training.epoch_steps];
-                let epochs = [done, training.epochs];
-                let loader = DocumentLoader::training(task.clone(), seed, sizes, epochs, device);
-                let validation = DocumentLoader::validation(&loader, training.validation);
-                [Arc::new(loader), Arc::new(validation)]
-            }
-            Loaded::Text(text) => {
-                let streams =
-                    |split| Streams::new(text.clone(), split, training.batch, training.segments);
-                let (train, valid) = (streams(Split::Train), streams(Split::Valid));
-                let loader = StreamLoader::training(train, training.epoch_steps, done, device);
-                let validation = StreamLoader::validation(valid, training.validation, device);
-                [Arc::new(loader), Arc::new(validation)]
-            }
-        }
     }
 
     fn test(&self, task: &Loaded, model: &Decoder, run: &SavedRun) -> Result<Vec<Test>, TaskError> {

@@ -12,6 +12,7 @@ use crate::{
     data::Vocabulary,
     files,
     model::{ContextName, Decoder, DecoderConfig},
+    training::resume::fill,
 };
 
 /// A model in the output folder of an [`Experiment`](super::Experiment).
@@ -158,13 +159,5 @@ impl SavedRun {
 pub fn load_model<M: Module>(model: M, path: &Path) -> Result<M, TaskError> {
     let record = ModuleRecord::load(path)
         .map_err(|error| TaskError::format(path, format!("cannot be read as a model: {error}")))?;
-    model.try_load_record(record).map_err(|error| {
-        let text = error.to_string();
-        // Of all parameters that it lists, in quotes, one will do.
-        let reason = text.split('"').nth(1).unwrap_or(&text);
-        let problem = format!(
-            "a model of another architecture: {reason}. Give it the configuration that it was trained with"
-        );
-        TaskError::format(path, problem)
-    })
+    fill(model, record, path)
 }

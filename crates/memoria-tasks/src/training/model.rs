@@ -16,7 +16,8 @@ use crate::{
 
 /// A model that can be trained with a memory by this crate.
 ///
-/// A model of one's own needs no more than this: an empty memory, and logits where a batch asks for them.
+/// A model of one's own needs no more than this: an empty memory, and logits where a batch asks for them. The memory of
+/// a `MemoriaLayer` is a [`MemoriaState`]; `examples/train.rs` is a whole program.
 pub trait SegmentModel: Module + ModuleDisplay + Display + 'static {
     /// What it carries from segment to segment.
     type Memory: CarriedMemory;
@@ -82,18 +83,32 @@ impl SegmentModel for Decoder {
     }
 }
 
+impl CarriedMemory for MemoriaState {
+    fn detach(&mut self) {
+        MemoriaState::detach(self);
+    }
+
+    /// The memory's own snapshot.
+    fn snapshot(&mut self) -> Result<Option<Vec<u8>>, TaskError> {
+        Ok(Some(MemoriaState::snapshot(self)?.to_bytes()?))
+    }
+
+    fn restore(snapshot: &[u8], device: &Device) -> Result<Self, TaskError> {
+        let restored = Restore::<Dispatch>::new(device.as_dispatch()).read_bytes(snapshot)?;
+        Ok(Self::try_from(restored)?)
+    }
+}
+
 impl CarriedMemory for ContextMemory {
     fn detach(&mut self) {
         ContextMemory::detach(self);
     }
 
-    /// The memory's own snapshot.
     fn snapshot(&mut self) -> Result<Option<Vec<u8>>, TaskError> {
-        self.memory().map(|memory| Ok(memory.snapshot()?.to_bytes()?)).transpose()
+        self.memory().map_or(Ok(None), CarriedMemory::snapshot)
     }
 
     fn restore(snapshot: &[u8], device: &Device) -> Result<Self, TaskError> {
-        let restored = Restore::<Dispatch>::new(device.as_dispatch()).read_bytes(snapshot)?;
-        Ok(Self::of(MemoriaState::try_from(restored)?))
+        Ok(Self::of(MemoriaState::restore(snapshot, device)?))
     }
 }
