@@ -1,8 +1,7 @@
 //! A language model of one's own, with a memory: trained on a text in parallel streams, tested, and let write.
 //!
 //! ```sh
-//! cargo run --release --example train              # README.md, byte by byte, in two minutes
-//! cargo run --release --example train -- book.txt  # any text
+//! cargo run --release --example train # CHANGELOG.md, byte by byte; any text with `-- book.txt`
 //! ```
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
@@ -83,8 +82,8 @@ impl SegmentModel for Model {
                 block.forward(TransformerEncoderInput::new(hidden).mask_attn(mask.clone()))
             };
             // Padding comes last, so that only the memory has to know of it.
-            let mut input = MemoriaLayerInput::new(block(&self.below, hidden));
-            input.mask_pad = segment.mask_pad;
+            let hidden = block(&self.below, hidden);
+            let input = MemoriaLayerInput::new(hidden).mask_pad(segment.mask_pad);
             let hidden = self.memory.forward(input, memory)?.hidden;
             all.push(block(&self.above, hidden));
         }
@@ -96,7 +95,7 @@ impl SegmentModel for Model {
 #[derive(Parser)]
 struct Options {
     /// The text; its last twentieths are for validation and tests.
-    #[arg(default_value = "README.md")]
+    #[arg(default_value = "CHANGELOG.md")]
     text: PathBuf,
     /// Folder for checkpoints and metrics.
     #[arg(long, default_value = "out/train")]
@@ -111,8 +110,9 @@ struct Options {
 
 fn train(options: &Options) -> Result<(), TaskError> {
     let text = Arc::new(LmConfig::file(&options.text, LENGTH).load()?);
-    let [epochs, epoch_steps] = if options.quick { [1, 2] } else { [8, 40] };
-    let config = TrainingConfig { epochs, epoch_steps, learning_rate: 2e-3, ..Default::default() };
+    let [batch, epochs, epoch_steps] = if options.quick { [8, 1, 2] } else { [8, 4, 80] };
+    let learning_rate = 2e-3;
+    let config = TrainingConfig { batch, epochs, epoch_steps, learning_rate, ..Default::default() };
     let device = Device::flex();
     device.seed(0);
     let model = Model::new(text.vocabulary().len(), &device.clone().autodiff());

@@ -9,6 +9,7 @@ use memoria_nn::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::bounded::{self, BoundedConfig, BoundedStore, Eviction};
 use crate::config::MemoryConfig;
 
 /// What a model knows of earlier segments.
@@ -27,6 +28,13 @@ pub enum ContextName {
     NoWindow,
     /// Working memory only: nothing is reminded.
     WorkingOnly,
+    /// A store of bounded size (`memory.capacity`) in place of the memory, as the first in all else: what was made
+    /// first is forgotten.
+    Fifo,
+    /// As `fifo`: what was not reminded for the longest time is forgotten.
+    Lru,
+    /// As `fifo`: any is forgotten, drawn evenly.
+    RandomEviction,
     /// Nothing: the transformer alone.
     None,
 }
@@ -37,11 +45,33 @@ pub struct Context {
     memory: Option<MemoriaLayer>,
 }
 
+/// What memories of a [`Context`] are made with.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ContextMemoryConfig {
+    /// The memory; of a store, what it has in common with one.
+    pub state: MemoriaStateConfig,
+    /// The store that is in its place, and how many vectors it keeps, if there is one.
+    pub store: Option<(Eviction, usize)>,
+}
+
 /// What a [`Context`] keeps of the segments up to now; an explicit value, as a memory is.
 #[derive(Clone, Debug)]
 pub struct ContextMemory {
-    memory: Option<MemoriaState>,
+    kept: Kept,
     reminded: usize,
+}
+
+#[derive(Clone, Debug)]
+enum Kept {
+    Nothing,
+    Memory(Box<MemoriaState>),
+    Store(Box<BoundedStore>),
+}
+
+impl From<MemoriaStateConfig> for ContextMemoryConfig {
+    fn from(state: MemoriaStateConfig) -> Self {
+        Self { state, store: None }
+    }
 }
 
 /// Hidden states `[rows, length, width]`, and which of them are padding `[rows, length]`.
@@ -65,9 +95,12 @@ impl ContextName {
     }
 
     /// The memory of this context, from what the full one gets; `None` where there is none.
-    pub fn memory(self, config: &MemoryConfig, seed: u64) -> Option<MemoriaStateConfig> {
+    pub fn memory(self, config: &MemoryConfig, seed: u64) -> Option<ContextMemoryConfig> {
         let state = config.state(seed);
-        match self {
+        if let Some(eviction) = self.eviction() {
+            return Some(ContextMemoryConfig { state, store: Some((eviction, config.capacity)) });
+        }
+        let state = match self {
             Self::Memoria | Self::Paper => Some(state),
             Self::NoWindow => Some(state.with_bptt(0)),
             Self::WorkingOnly => {
@@ -78,7 +111,18 @@ impl ContextName {
                 };
                 Some(MemoriaStateConfig { memoria, ..state })
             }
-            Self::None => None,
+            Self::Fifo | Self::Lru | Self::RandomEviction | Self::None => None,
+        };
+        state.map(ContextMemoryConfig::from)
+    }
+
+    /// What is forgotten in the store that is in place of the memory, if there is one.
+    pub fn eviction(self) -> Option<Eviction> {
+        match self {
+            Self::Fifo => Some(Eviction::Fifo),
+            Self::Lru => Some(Eviction::Lru),
+            Self::RandomEviction => Some(Eviction::Random),
+            _ => None,
         }
     }
 }
@@ -102,21 +146,30 @@ impl Context {
         look: Look,
         memory: &mut ContextMemory,
     ) -> Result<Tensor<3>, MemoriaError> {
-        let (Some(layer), Some(state)) = (&self.memory, &mut memory.memory) else {
-            return Ok(segment.hidden);
-        };
-        if state.batch() > 0 {
-            state.reset_rows(begins)?;
+        let Some(layer) = &self.memory else { return Ok(segment.hidden) };
+        match &mut memory.kept {
+            Kept::Nothing => Ok(segment.hidden),
+            Kept::Store(store) => {
+                store.reset_rows(begins);
+                let remembers = look == Look::Remembers;
+                let (hidden, reminded) = bounded::forward(layer, segment, store, remembers);
+                memory.reminded = reminded;
+                Ok(hidden)
+            }
+            Kept::Memory(state) => {
+                if state.batch() > 0 {
+                    state.reset_rows(begins)?;
+                }
+                let rows = segment.hidden.dims()[0];
+                let input = MemoriaLayerInput::new(segment.hidden).mask_pad(segment.mask_pad);
+                let output = match look {
+                    Look::Remembers => layer.forward(input, state)?,
+                    Look::Peeks => layer.forward_peek(input, state)?,
+                };
+                memory.reminded = reminded(&output.recall, rows);
+                Ok(output.hidden)
+            }
         }
-        let rows = segment.hidden.dims()[0];
-        let mut input = MemoriaLayerInput::new(segment.hidden);
-        input.mask_pad = segment.mask_pad;
-        let output = match look {
-            Look::Remembers => layer.forward(input, state)?,
-            Look::Peeks => layer.forward_peek(input, state)?,
-        };
-        memory.reminded = reminded(&output.recall, rows);
-        Ok(output.hidden)
     }
 }
 
@@ -132,25 +185,39 @@ impl ContextMemory {
     /// # Errors
     ///
     /// As [`MemoriaStateConfig::init`].
-    pub fn new(config: Option<&MemoriaStateConfig>) -> Result<Self, MemoriaError> {
-        let memory = config.map(MemoriaStateConfig::init).transpose()?;
-        Ok(Self { memory, reminded: 0 })
+    pub fn new(config: Option<&ContextMemoryConfig>) -> Result<Self, MemoriaError> {
+        let kept = match config {
+            None => Kept::Nothing,
+            Some(ContextMemoryConfig { state, store: None }) => {
+                Kept::Memory(Box::new(state.init()?))
+            }
+            Some(ContextMemoryConfig { state, store: Some((eviction, capacity)) }) => {
+                let config = BoundedConfig::new(*eviction, *capacity, state);
+                Kept::Store(Box::new(BoundedStore::new(config)))
+            }
+        };
+        Ok(Self { kept, reminded: 0 })
     }
 
     /// One that was restored.
     pub(crate) fn of(memory: MemoriaState) -> Self {
-        Self { memory: Some(memory), reminded: 0 }
+        Self { kept: Kept::Memory(Box::new(memory)), reminded: 0 }
     }
 
-    /// The memory, if there is one.
+    /// The memory, if there is one; a store is none.
     pub fn memory(&mut self) -> Option<&mut MemoriaState> {
-        self.memory.as_mut()
+        match &mut self.kept {
+            Kept::Memory(memory) => Some(memory),
+            Kept::Store(_) | Kept::Nothing => None,
+        }
     }
 
     /// To be called after each `backward`.
     pub fn detach(&mut self) {
-        if let Some(memory) = &mut self.memory {
-            memory.detach();
+        match &mut self.kept {
+            Kept::Memory(memory) => memory.detach(),
+            Kept::Store(store) => store.detach(),
+            Kept::Nothing => {}
         }
     }
 
@@ -160,16 +227,18 @@ impl ContextMemory {
     ///
     /// As [`MemoriaState::state`].
     pub fn stored(&mut self) -> Result<usize, MemoriaError> {
-        let Some(memory) = self.memory.as_mut().filter(|memory| memory.batch() > 0) else {
-            return Ok(0);
+        let counts: Vec<usize> = match &mut self.kept {
+            Kept::Nothing => Vec::new(),
+            Kept::Store(store) => store.counts().collect(),
+            Kept::Memory(memory) => {
+                let rows = memory.batch();
+                let state = memory.state()?;
+                let count = |row| Ok(state.row(row)?.engrams().len());
+                (0..rows).map(count).collect::<Result<_, MemoriaError>>()?
+            }
         };
-        let rows = memory.batch();
-        let state = memory.state()?;
-        let mut sum = 0;
-        for row in 0..rows {
-            sum += state.row(row)?.engrams().len();
-        }
-        Ok((sum + rows / 2) / rows)
+        let rows = counts.len().max(1);
+        Ok((counts.iter().sum::<usize>() + rows / 2) / rows)
     }
 
     /// Engrams that a row was reminded of in the last segment, on average, rounded.

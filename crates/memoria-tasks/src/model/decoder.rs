@@ -9,11 +9,11 @@ use burn::{
     },
     tensor::{Bool, Device, Int, Tensor},
 };
-use memoria_nn::{MemoriaLayerConfig, MemoriaStateConfig};
+use memoria_nn::MemoriaLayerConfig;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Context, ContextMemory, ContextName,
+    Context, ContextMemory, ContextMemoryConfig, ContextName,
     context::{Look, Segment},
 };
 use crate::{TaskError, config::MemoryConfig, error::at_least, training::Batch};
@@ -84,7 +84,7 @@ pub struct Decoder {
     output: Option<Linear>,
     causal: bool,
     #[module(skip)]
-    memory: Option<MemoriaStateConfig>,
+    memory: Option<ContextMemoryConfig>,
 }
 
 impl Default for ModelConfig {
@@ -137,6 +137,10 @@ impl DecoderConfig {
     pub fn init(&self, device: &Device) -> Result<Decoder, TaskError> {
         self.model.check()?;
         at_least("memory.memories", self.memory.memories, 1)?;
+        if self.model.causal && self.context.eviction().is_some() {
+            let expected = format!("false for the context {}", self.context.name());
+            return Err(TaskError::option("model.causal", expected, true));
+        }
         // Burn has one generator for each backend.
         let _alone = DRAWING.lock().unwrap_or_else(PoisonError::into_inner);
         device.seed(self.seed);
@@ -192,7 +196,7 @@ impl DecoderConfig {
 
 impl Decoder {
     /// What memories of it are made with, if it has one.
-    pub fn memory_config(&self) -> Option<&MemoriaStateConfig> {
+    pub fn memory_config(&self) -> Option<&ContextMemoryConfig> {
         self.memory.as_ref()
     }
 

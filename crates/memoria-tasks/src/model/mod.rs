@@ -1,7 +1,9 @@
 //! One decoder-only transformer, in which only the context differs: what it knows of earlier segments.
 
+mod bounded;
 mod context;
 mod decoder;
 
-pub use context::{Context, ContextMemory, ContextName};
+pub use bounded::{BoundedConfig, Eviction};
+pub use context::{Context, ContextMemory, ContextMemoryConfig, ContextName};
 pub use decoder::{Decoder, DecoderConfig, ModelConfig};

@@ -139,7 +139,7 @@ mod tests {
 
     fn memory(capacity: usize) -> ContextMemory {
         let config = MemoriaStateConfig::new(MemoriaConfig::new(2, capacity, 2, 3.0, 2));
-        ContextMemory::new(Some(&config)).unwrap()
+        ContextMemory::new(Some(&config.into())).unwrap()
     }
 
     fn model(width: usize) -> Linear {
