@@ -11,8 +11,6 @@ mod causes;
 mod stdout;
 #[path = "support/mod.rs"]
 mod support;
-#[path = "support/text_stream.rs"]
-mod text_stream;
 #[path = "support/tokens.rs"]
 mod tokens;
 
@@ -20,11 +18,11 @@ use std::{error::Error, ops::ControlFlow, path::PathBuf, process::ExitCode, time
 
 use clap::{ArgGroup, Parser};
 use memoria::models::{FinishReason, GenerationConfig, Gpt2LmHead, MemoryConfig, end_tokens};
+use memoria_tasks::text::TextStream;
 use tokenizers::Tokenizer;
 
 use causes::with_causes;
 use support::device::DeviceChoice;
-use text_stream::TextStream;
 
 /// A GPT-2, plain or with a memory, goes on from a prompt; its tokens are printed as they come.
 ///

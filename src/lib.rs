@@ -105,7 +105,7 @@ pub mod models {
         EncoderLayer, EncoderOutput, FinishReason, Generated, GeneratedToken, GenerationConfig,
         Gpt2, Gpt2Attention, Gpt2Block, Gpt2Cache, Gpt2Config, Gpt2LmHead, Gpt2MemoryAttention,
         Gpt2Mlp, Gpt2Output, LoadReport, MemoryConfig, ModelError, ModelInput, ModelMemory,
-        Pretrained, SelfAttention, SequenceClassifier, end_tokens, model_type,
+        Pretrained, Sampler, SelfAttention, SequenceClassifier, end_tokens, model_type,
     };
 }
 

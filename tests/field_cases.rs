@@ -6,8 +6,6 @@
 mod run;
 #[path = "../examples/forward/segments.rs"]
 mod segments;
-#[path = "../examples/support/text_stream.rs"]
-mod text_stream;
 #[path = "../examples/support/tokens.rs"]
 mod tokens;
 
@@ -15,9 +13,9 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use memoria::models::{GenerationConfig, Gpt2LmHead, ModelError, end_tokens};
+use memoria_tasks::text::TextStream;
 use rstest::rstest;
 use serde_json::Value;
-use text_stream::TextStream;
 
 fn folder(case: &str) -> PathBuf {
     Path::new("tests/data/field-cases").join(case)

@@ -104,7 +104,9 @@ pub use encoder::{
     EncoderOutput, SelfAttention, SequenceClassifier,
 };
 pub use error::ModelError;
-pub use generation::{FinishReason, Generated, GeneratedToken, GenerationConfig, end_tokens};
+pub use generation::{
+    FinishReason, Generated, GeneratedToken, GenerationConfig, Sampler, end_tokens,
+};
 pub use gpt2::{
     Gpt2, Gpt2Attention, Gpt2Block, Gpt2Cache, Gpt2Config, Gpt2LmHead, Gpt2MemoryAttention,
     Gpt2Mlp, Gpt2Output,

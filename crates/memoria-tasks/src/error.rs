@@ -1,6 +1,7 @@
 use std::{io, path::PathBuf};
 
 use memoria_core::MemoriaError;
+use memoria_models::ModelError;
 
 /// What a task, a training or a run can fail of. Messages say what was expected, what came and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +44,9 @@ pub enum TaskError {
     /// The memory refused.
     #[error("memory: {0}")]
     Memory(#[from] MemoriaError),
+    /// A model refused.
+    #[error("model: {0}")]
+    Model(#[from] ModelError),
     /// Burn's training ended early.
     #[error("training: {0}")]
     Training(String),

@@ -13,8 +13,13 @@ pub fn println(line: &str) {
 
 /// Writes text at once.
 pub fn print(text: &str) {
+    print_bytes(text.as_bytes());
+}
+
+/// Writes bytes at once, of which characters may be whole only together.
+pub fn print_bytes(bytes: &[u8]) {
     let mut out = stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(bytes).and_then(|()| out.flush()) {
         Ok(()) => {}
         Err(error) if error.kind() == ErrorKind::BrokenPipe => exit(0),
         Err(error) => {

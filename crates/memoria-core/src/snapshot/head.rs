@@ -17,6 +17,8 @@ use crate::{
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct SnapshotInfo {
+    /// The version of the format.
+    pub version: u32,
     /// The configuration of the memory.
     pub config: MemoriaConfig,
     /// Where its vectors were kept.
@@ -98,7 +100,8 @@ impl SnapshotInfo {
                 Some(known.ok_or_else(|| from.invalid(format!("float type {code} is unknown")))?);
             engrams = from.number()?;
         }
-        Ok(Self { config, storage, rows, dim, dtype, engrams, attributes })
+        let version = from.version();
+        Ok(Self { version, config, storage, rows, dim, dtype, engrams, attributes })
     }
 }
 

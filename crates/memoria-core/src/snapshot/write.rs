@@ -93,6 +93,7 @@ impl<'a, B: Backend> Snapshot<'a, B> {
         let store = self.memory.store().filter(|_| !self.rows.is_empty());
         let engrams = |&row: &usize| self.memory.row(row).counts().total() as u64;
         SnapshotInfo {
+            version: FORMAT.version,
             config: *self.memory.config(),
             storage: self.memory.storage(),
             rows: self.rows.len(),

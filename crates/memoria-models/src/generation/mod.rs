@@ -10,3 +10,4 @@ mod sampler;
 pub use config::GenerationConfig;
 pub use end_tokens::end_tokens;
 pub use generate::{FinishReason, Generated, GeneratedToken};
+pub use sampler::Sampler;

@@ -6,9 +6,20 @@ use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 use super::{GenerationConfig, descending::Descending};
 use crate::ModelError;
 
-/// Chooses the tokens of one row.
+/// Chooses the tokens of one row, by temperature, top-k, top-p and seed of a [`GenerationConfig`]: what
+/// [`Gpt2LmHead::generate`](crate::Gpt2LmHead::generate) draws with, for models of one's own.
+///
+/// ```
+/// use memoria_models::{GenerationConfig, Sampler};
+///
+/// # fn main() -> Result<(), memoria_models::ModelError> {
+/// let config = GenerationConfig::new(1).with_temperature(0.8).with_top_k(2).with_seed(7);
+/// let mut sampler = Sampler::new(&config, 0);
+/// assert_ne!(sampler.choose(&[0.1, 2.5, 2.0])?, 0);
+/// # Ok(()) } main().unwrap();
+/// ```
 #[derive(Clone, Debug)]
-pub(crate) struct Sampler {
+pub struct Sampler {
     row: usize,
     temperature: f64,
     top_k: usize,
@@ -17,8 +28,9 @@ pub(crate) struct Sampler {
 }
 
 impl Sampler {
-    /// Every row draws from a stream of its own.
-    pub(crate) fn new(config: &GenerationConfig, row: usize) -> Self {
+    /// For a row of a batch; every row draws from a stream of its own. The configuration should be
+    /// [valid](GenerationConfig::validate).
+    pub fn new(config: &GenerationConfig, row: usize) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(config.seed);
         rng.set_stream(row as u64);
         Self {
@@ -30,13 +42,13 @@ impl Sampler {
         }
     }
 
-    /// A token, by the logits of all of them.
+    /// A token, by the logits of all of them. Costs the sorting of those that are drawn among.
     ///
     /// # Errors
     ///
     /// [`ModelError::InvalidLogit`] for a logit that is not a number or infinitely high, and if all are
     /// infinitely low.
-    pub(crate) fn choose(&mut self, logits: &[f32]) -> Result<usize, ModelError> {
+    pub fn choose(&mut self, logits: &[f32]) -> Result<usize, ModelError> {
         let best = self.best(logits)?;
         if self.temperature == 0.0 {
             return Ok(best);

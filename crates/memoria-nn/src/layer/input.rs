@@ -21,9 +21,9 @@ impl MemoriaLayerInput {
         Self { hidden, mask_pad: None, start: 0 }
     }
 
-    /// Takes positions for padding where `mask_pad` `[batch, seq]` is true.
-    pub fn mask_pad(mut self, mask_pad: Tensor<2, Bool>) -> Self {
-        self.mask_pad = Some(mask_pad);
+    /// Takes positions for padding where `mask_pad` `[batch, seq]`, if there is any, is true.
+    pub fn mask_pad(mut self, mask_pad: impl Into<Option<Tensor<2, Bool>>>) -> Self {
+        self.mask_pad = mask_pad.into();
         self
     }
 

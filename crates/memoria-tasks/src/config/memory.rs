@@ -36,6 +36,9 @@ pub struct MemoryConfig {
     pub long_term_search: LongTermSearch,
     /// Which engrams are connected.
     pub wiring: Wiring,
+    /// Engrams of a row that a store of bounded size keeps, in the contexts `fifo`, `lru` and `random-eviction`: to be
+    /// set to what the memory that it is compared with holds.
+    pub capacity: usize,
     /// Segments that gradients flow back through memories.
     pub gradient_window: usize,
 }
@@ -68,6 +71,7 @@ impl Default for MemoryConfig {
             short_term_search: ShortTermSearch::default(),
             long_term_search: LongTermSearch::default(),
             wiring: Wiring::default(),
+            capacity: 64,
             gradient_window: 8,
         }
     }

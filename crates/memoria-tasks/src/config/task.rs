@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -5,7 +7,7 @@ use crate::{
     TaskError,
     data::{
         ClassifyConfig, Dictionary, LmConfig, Mqar, QaConfig, Recall, Remember, Retain, Rewrite,
-        SortConfig, Task, Text,
+        SortConfig, Task, Text, Vocabulary,
     },
 };
 
@@ -54,12 +56,12 @@ pub enum TaskConfig {
 }
 
 /// A task with what it reads from files.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Loaded {
     /// Documents with questions.
-    Documents(Box<dyn Task>),
+    Documents(Arc<dyn Task>),
     /// Text to be modelled.
-    Text(Box<Text>),
+    Text(Arc<Text>),
 }
 
 impl TaskName {
@@ -139,46 +141,49 @@ impl TaskConfig {
     ///
     /// [`TaskError`]; it says what to do.
     pub fn load(&self) -> Result<Loaded, TaskError> {
-        let task: Box<dyn Task> = match self {
-            Self::Lm(config) => return config.load().map(|text| Loaded::Text(Box::new(text))),
+        let task: Arc<dyn Task> = match self {
+            Self::Lm(config) => return config.load().map(|text| Loaded::Text(Arc::new(text))),
             Self::Recall(task) => {
                 task.check()?;
-                Box::new(task.clone())
+                Arc::new(task.clone())
             }
             Self::Dictionary(task) => {
                 task.check()?;
-                Box::new(task.clone())
+                Arc::new(task.clone())
             }
             Self::Mqar(task) => {
                 task.check()?;
-                Box::new(task.clone())
+                Arc::new(task.clone())
             }
             Self::Rewrite(task) => {
                 task.check()?;
-                Box::new(task.clone())
+                Arc::new(task.clone())
             }
             Self::Remember(task) => {
                 task.check()?;
-                Box::new(task.clone())
+                Arc::new(task.clone())
             }
             Self::Retain(task) => {
                 task.check()?;
-                Box::new(task.clone())
+                Arc::new(task.clone())
             }
-            Self::Sort(config) => Box::new(config.load()?),
-            Self::Classify(config) => Box::new(config.load()?),
-            Self::Qa(config) => Box::new(config.load()?),
+            Self::Sort(config) => Arc::new(config.load()?),
+            Self::Classify(config) => Arc::new(config.load()?),
+            Self::Qa(config) => Arc::new(config.load()?),
         };
         Ok(Loaded::Documents(task))
     }
 }
 
 impl Loaded {
-    /// Number of tokens.
-    pub fn vocabulary(&self) -> usize {
+    /// The tokens there are.
+    pub fn vocabulary(&self) -> Vocabulary {
         match self {
-            Self::Documents(task) => task.vocabulary(),
-            Self::Text(text) => text.vocabulary(),
+            Self::Documents(task) => {
+                let words = (0..task.vocabulary() as u32).map(|token| task.word(token));
+                Vocabulary::of_words(words.collect())
+            }
+            Self::Text(text) => text.vocabulary().clone(),
         }
     }
 

@@ -1,7 +1,6 @@
-use memoria_nn::MemoriaStateConfig;
 use serde::{Deserialize, Serialize};
 
-use crate::{TaskError, error::at_least};
+use crate::{TaskError, error::at_least, model::ContextMemoryConfig};
 
 /// How a model is trained: table `training`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -61,16 +60,23 @@ pub struct EvaluationConfig {
     pub num_final_ltms: Option<usize>,
     /// Lifespan of a new engram, in segments; as in training if not given.
     pub initial_lifespan: Option<f32>,
+    /// Engrams of a row that a store of bounded size keeps; as in training if not given.
+    pub capacity: Option<usize>,
+    /// Whether what happens in the memory is recorded, of one document or row.
+    pub history: bool,
 }
 
 impl EvaluationConfig {
     /// The memory that a model is tested with, from the one it was trained with.
-    pub fn memory(&self, trained: &MemoriaStateConfig) -> MemoriaStateConfig {
+    pub fn memory(&self, trained: &ContextMemoryConfig) -> ContextMemoryConfig {
         let mut tested = *trained;
-        let memoria = &mut tested.memoria;
+        let memoria = &mut tested.state.memoria;
         memoria.num_reminded_stm = self.num_reminded_stm.unwrap_or(memoria.num_reminded_stm);
         memoria.num_final_ltms = self.num_final_ltms.unwrap_or(memoria.num_final_ltms);
         memoria.initial_lifespan = self.initial_lifespan.unwrap_or(memoria.initial_lifespan);
+        if let Some((_, capacity)) = &mut tested.store {
+            *capacity = self.capacity.unwrap_or(*capacity);
+        }
         tested
     }
 }
@@ -103,6 +109,8 @@ impl Default for EvaluationConfig {
             num_reminded_stm: None,
             num_final_ltms: None,
             initial_lifespan: None,
+            capacity: None,
+            history: false,
         }
     }
 }

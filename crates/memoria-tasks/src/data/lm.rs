@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use tokenizers::Tokenizer;
 
-use super::{Split, Text, TextSplit};
+use super::{Split, Text, TextSplit, Vocabulary};
 use crate::{TaskError, error::at_least, text::Corpus};
 
 /// Where texts come from.
@@ -53,6 +53,11 @@ impl Default for LmConfig {
 }
 
 impl LmConfig {
+    /// Of any file, byte by byte; its last two twentieths are for validation and tests.
+    pub fn file(path: impl Into<PathBuf>, segment_length: usize) -> Self {
+        Self { source: Source::File, path: Some(path.into()), segment_length, ..Self::default() }
+    }
+
     /// Reads the texts, and makes tokens of them.
     ///
     /// # Errors
@@ -110,18 +115,7 @@ fn of_bytes(corpus: &Corpus, segment_length: usize) -> Text {
     };
     let splits = [split(&corpus.train), split(&corpus.valid), split(&corpus.test)];
     let unknown = splits.iter().any(|split| split.contains(symbols.len() as u32));
-    let mut words: Vec<String> = symbols
-        .iter()
-        .map(|&byte| match byte {
-            b'\n' => "⏎".into(),
-            0x20..0x7f => char::from(byte).into(),
-            byte => format!("<{byte:02x}>"),
-        })
-        .collect();
-    if unknown {
-        words.push("<unk>".into());
-    }
-    Text::new(words, segment_length, splits)
+    Text::new(Vocabulary::of_bytes(symbols, unknown), segment_length, splits)
 }
 
 fn of_tokens(corpus: &Corpus, path: &Path, segment_length: usize) -> Result<Text, TaskError> {
@@ -149,8 +143,8 @@ fn of_tokens(corpus: &Corpus, path: &Path, segment_length: usize) -> Result<Text
             split.push(tokens.into_iter(), document.len());
         }
     }
-    let word = |token| tokenizer.id_to_token(token).unwrap_or_else(|| format!("<{token}>"));
-    Ok(Text::new((0..vocabulary as u32).map(word).collect(), segment_length, splits))
+    let vocabulary = Vocabulary::of_tokenizer(tokenizer, vocabulary);
+    Ok(Text::new(vocabulary, segment_length, splits))
 }
 
 /// Whole lines of a document, a few at a time, so that a tokenizer need not take in a book at once.
@@ -182,7 +176,7 @@ mod tests {
         fs::write(&path, format!("{}{}", "abba ".repeat(18), "xabba aaaa")).unwrap();
         let config = LmConfig { source: Source::File, path: Some(path), ..LmConfig::default() };
         let text = config.load().unwrap();
-        assert_eq!(text.vocabulary(), 4);
+        assert_eq!(text.vocabulary().len(), 4);
         let tokens = |split| text.split(split).tokens(0..5);
         assert_eq!(tokens(Split::Train), [1, 2, 2, 1, 0]);
         assert_eq!(tokens(Split::Valid), [3, 1, 2, 2, 1]);
@@ -210,7 +204,7 @@ mod tests {
             ..LmConfig::default()
         };
         let text = config.load().unwrap();
-        assert_eq!((text.vocabulary(), text.split(Split::Train).bytes()), (3, 216));
+        assert_eq!((text.vocabulary().len(), text.split(Split::Train).bytes()), (3, 216));
         assert_eq!(text.split(Split::Train).tokens(0..4), [0, 1, 0, 0]);
         fs::write(&tokenizer, "{}").unwrap();
         assert!(config.load().unwrap_err().to_string().contains("not a tokenizer"));

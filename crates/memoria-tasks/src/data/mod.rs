@@ -18,6 +18,7 @@ mod rewrite;
 mod sort;
 mod task;
 mod text;
+mod vocabulary;
 
 pub use classify::{Classify, ClassifyConfig, Documents, Pooling};
 pub use dictionary::Dictionary;
@@ -32,3 +33,4 @@ pub use rewrite::Rewrite;
 pub use sort::{Sort, SortConfig, SortExample, SortFile};
 pub use task::{Measure, Task};
 pub use text::{Text, TextSplit};
+pub use vocabulary::{TextDecoder, Vocabulary};

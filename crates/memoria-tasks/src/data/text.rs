@@ -1,11 +1,11 @@
 use std::ops::Range;
 
-use super::Split;
+use super::{Split, Vocabulary};
 
 /// A text to be modelled: tokens of documents one after the other, in splits.
 #[derive(Clone, Debug)]
 pub struct Text {
-    words: Vec<String>,
+    vocabulary: Vocabulary,
     segment_length: usize,
     splits: [TextSplit; 3],
 }
@@ -32,14 +32,14 @@ impl Default for Tokens {
 }
 
 impl Text {
-    /// Of a word for each token and the splits in order: training, validation, tests.
-    pub fn new(words: Vec<String>, segment_length: usize, splits: [TextSplit; 3]) -> Self {
-        Self { words, segment_length, splits }
+    /// Of its tokens and the splits in order: training, validation, tests.
+    pub fn new(vocabulary: Vocabulary, segment_length: usize, splits: [TextSplit; 3]) -> Self {
+        Self { vocabulary, segment_length, splits }
     }
 
-    /// Number of tokens there are.
-    pub fn vocabulary(&self) -> usize {
-        self.words.len()
+    /// The tokens there are.
+    pub fn vocabulary(&self) -> &Vocabulary {
+        &self.vocabulary
     }
 
     /// Tokens of a segment.
@@ -49,7 +49,7 @@ impl Text {
 
     /// A token for people.
     pub fn word(&self, token: u32) -> &str {
-        self.words.get(token as usize).map_or("?", String::as_str)
+        self.vocabulary.word(token)
     }
 
     /// A split's tokens.

@@ -94,7 +94,7 @@ fn classify(text: &Text, segments: &[(std::ops::Range<usize>, bool)], classes: &
             seen.clear();
         }
         for (place, token) in range.clone().zip(split.tokens(range.clone())) {
-            let kind = Kind::of(text.word(token));
+            let kind = Kind::of(text.vocabulary().word(token));
             if kind != Kind::Letter {
                 end(&mut word, &mut seen, index);
             }
@@ -141,11 +141,11 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::data::TextSplit;
+    use crate::data::{TextSplit, Vocabulary};
 
     /// A text of bytes, in segments of four.
     fn text(documents: &[&str]) -> Arc<Text> {
-        let words = (0u8..128).map(|byte| char::from(byte).into()).collect();
+        let words = Vocabulary::of_bytes((0..128).collect(), false);
         let mut split = TextSplit::default();
         for document in documents {
             split.push(document.bytes().map(u32::from), document.len());

@@ -7,9 +7,9 @@ use super::{last_seen::LastSeenLosses, rounded};
 use crate::{
     TaskError,
     data::{Split, Text},
-    model::{ContextMemory, ContextName, Decoder},
+    model::ContextName,
     runs::Test,
-    training::{Batch, Streams},
+    training::{Batch, CarriedMemory, SegmentModel, Streams},
 };
 
 /// What a model has of the segments before.
@@ -42,8 +42,8 @@ impl TextMode {
 /// # Errors
 ///
 /// What the memory refuses.
-pub fn test_text(
-    model: &Decoder,
+pub fn test_text<M: SegmentModel>(
+    model: &M,
     text: &Arc<Text>,
     mode: TextMode,
     [rows, segments, steps]: [usize; 3],
@@ -92,10 +92,10 @@ pub fn test_text(
 }
 
 /// The loss of each token that a batch asks for, in nats.
-fn losses(
-    model: &Decoder,
+fn losses<M: SegmentModel>(
+    model: &M,
     batch: &Batch,
-    memory: &mut ContextMemory,
+    memory: &mut M::Memory,
 ) -> Result<Vec<f32>, TaskError> {
     let logits = model.logits(batch, memory)?;
     if batch.questions.is_empty() {

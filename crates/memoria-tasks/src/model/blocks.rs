@@ -4,7 +4,7 @@ use burn::{
         attention::{MhaInput, generate_autoregressive_mask},
         transformer::{TransformerEncoder, TransformerEncoderInput, TransformerEncoderLayer},
     },
-    tensor::{Bool, Tensor},
+    tensor::{Bool, Int, Tensor},
 };
 
 /// Burn's transformer blocks, with or without a cache of the segment before.
@@ -24,8 +24,9 @@ pub(super) struct Segments<'a> {
     pub(super) begins: &'a [Vec<usize>],
 }
 
-/// What every block was given in the last segment, which the next one attends to: the recurrence of
-/// Transformer-XL (arXiv 1901.02860). It has no parameters, and no gradient flows into it.
+/// What every block was given in the last segment, which the next one attends to, as in Transformer-XL (arXiv
+/// 1901.02860), but with places of the segment in place of distances: it has no parameters. No gradient flows into
+/// it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct KeyCache {
     /// One for each block `[rows, length, width]`.
@@ -34,6 +35,16 @@ pub(super) struct KeyCache {
 }
 
 impl KeyCache {
+    /// Itself, if it is of so many rows.
+    fn of_rows(&self, rows: usize) -> Option<&Self> {
+        self.blocks.first().is_some_and(|block| block.dims()[0] == rows).then_some(self)
+    }
+
+    /// Length of the segment before.
+    fn reach(&self) -> usize {
+        self.blocks.first().map_or(0, |block| block.dims()[1])
+    }
+
     /// The same, with every row's part given to the row before it.
     pub(super) fn rotated(&self) -> Self {
         Self {
@@ -63,63 +74,102 @@ impl Blocks {
     }
 
     /// Every segment with what the blocks were given in the one before, of which the first one's is in the cache.
-    /// The cache then has the last one's.
-    pub(super) fn forward_cached(&self, segments: Segments<'_>, cache: &mut KeyCache) -> Tensor<3> {
-        let mask = self.cached_mask(&segments, cache);
-        let rows = segments.hidden.dims()[0] / segments.begins.len().max(1);
+    /// Returns the cache of the last one, too.
+    pub(super) fn forward_cached(
+        &self,
+        segments: Segments<'_>,
+        cache: &KeyCache,
+    ) -> (Tensor<3>, KeyCache) {
+        let [all, length, _] = segments.hidden.dims();
+        let rows = all / segments.begins.len().max(1);
+        let cached = cache.of_rows(rows);
+        let reach = cached.map_or(length, |cache| cache.reach().max(length));
+        let mask = self.cached_mask(&segments, cached, reach);
+        let last = all - rows;
         let mut kept = Vec::with_capacity(self.encoder.layers.len());
         let mut hidden = segments.hidden;
         for (index, block) in self.encoder.layers.iter().enumerate() {
-            let [all, length, width] = hidden.dims();
             let given = hidden.clone().detach();
-            let first = match cache.blocks.get(index) {
-                Some(first) if first.dims() == [rows, length, width] => first.clone(),
-                _ => Tensor::zeros([rows, length, width], &hidden.device()),
+            let first = match cached {
+                Some(cache) => longer(cache.blocks[index].clone(), reach),
+                None => longer(given.clone().narrow(0, 0, rows), reach).zeros_like(),
             };
-            let before = Tensor::cat(vec![first, given.clone()], 0).narrow(0, 0, all);
-            kept.push(given.narrow(0, all - rows, rows));
+            let before =
+                Tensor::cat(vec![first, longer(given.clone(), reach)], 0).narrow(0, 0, all);
+            kept.push(given.narrow(0, last, rows));
             hidden = forward_block(block, hidden, before, mask.clone());
         }
-        let mask_pad = segments.mask_pad.map(|mask| {
-            let last = mask.dims()[0] - rows;
-            mask.narrow(0, last, rows)
-        });
-        *cache = KeyCache { blocks: kept, mask_pad };
-        hidden
+        let mask_pad = segments.mask_pad.map(|mask| mask.narrow(0, last, rows));
+        (hidden, KeyCache { blocks: kept, mask_pad })
     }
 
-    /// `[segments · rows, length, 2 · length]`, true for what a place does not attend to: of the segment before,
-    /// all where there is none and its padding; of its own, what comes after it and padding.
-    fn cached_mask(&self, segments: &Segments<'_>, cache: &KeyCache) -> Tensor<3, Bool> {
-        let [all, length, width] = segments.hidden.dims();
+    /// `[segments · rows, length, reach + length]`, true for what a place does not attend to: of the segment before,
+    /// all where there is none, its padding and what is beyond its length; of its own, what comes after it and
+    /// padding. In a causal model a place attends to those of the segment before that come after it: so it sees as
+    /// many tokens as a segment has, and each place once, which tells how far away it is.
+    fn cached_mask(
+        &self,
+        segments: &Segments<'_>,
+        cached: Option<&KeyCache>,
+        reach: usize,
+    ) -> Tensor<3, Bool> {
+        let [all, length, _] = segments.hidden.dims();
         let device = segments.hidden.device();
         let rows = all / segments.begins.len().max(1);
         let mut absent = vec![false; all];
-        let cached =
-            cache.blocks.first().is_some_and(|first| first.dims() == [rows, length, width]);
-        absent[..rows].fill(!cached);
+        absent[..rows].fill(cached.is_none());
         for (segment, begins) in segments.begins.iter().enumerate() {
             for &row in begins {
                 absent[segment * rows + row] = true;
             }
         }
         let absent = Tensor::<1, Bool>::from_data(absent.as_slice(), &device);
-        let whole = [all, length, length];
-        let mut before = absent.reshape([all, 1, 1]).expand(whole);
-        let mut own = match self.causal {
-            true => generate_autoregressive_mask(all, length, &device),
-            false => Tensor::<3, Bool>::full(whole, false, &device),
+        let none = |count, length| Tensor::<2, Bool>::full([count, length], false, &device);
+        let first = match cached {
+            Some(cache) => cache.mask_pad.clone().unwrap_or_else(|| none(rows, cache.reach())),
+            None => none(rows, reach),
         };
-        if segments.mask_pad.is_some() || cache.mask_pad.is_some() {
-            let none = |count: usize| Tensor::<2, Bool>::full([count, length], false, &device);
-            let first = cache.mask_pad.clone().filter(|_| cached).unwrap_or_else(|| none(rows));
-            let present = segments.mask_pad.clone().unwrap_or_else(|| none(all));
-            let shifted = Tensor::cat(vec![first, present.clone()], 0).narrow(0, 0, all);
-            before = before.bool_or(shifted.unsqueeze_dim::<3>(1).expand(whole));
-            own = own.bool_or(present.unsqueeze_dim::<3>(1).expand(whole));
+        let present = segments.mask_pad.clone().unwrap_or_else(|| none(all, length));
+        let before = Tensor::cat(vec![masked(first, reach), masked(present.clone(), reach)], 0);
+        let before =
+            before.narrow(0, 0, all).bool_or(absent.reshape([all, 1]).expand([all, reach]));
+        let before = before.unsqueeze_dim::<3>(1).expand([all, length, reach]);
+        let own = present.unsqueeze_dim::<3>(1).expand([all, length, length]);
+        if !self.causal {
+            return Tensor::cat(vec![before, own], 2);
         }
+        let place = |count: usize| Tensor::<1, Int>::arange(0..count as i64, &device);
+        let seen_again =
+            place(length).unsqueeze_dim::<2>(1).greater_equal(place(reach).unsqueeze());
+        let before = before.bool_or(seen_again.unsqueeze());
+        let own = own.bool_or(generate_autoregressive_mask(all, length, &device));
         Tensor::cat(vec![before, own], 2)
     }
+
+    /// Whether no output depends on what comes after it.
+    pub(super) fn is_causal(&self) -> bool {
+        self.causal
+    }
+}
+
+/// `[rows, reach, width]`, with zeros at the end.
+fn longer(hidden: Tensor<3>, reach: usize) -> Tensor<3> {
+    let [rows, length, width] = hidden.dims();
+    if length == reach {
+        return hidden;
+    }
+    let zeros = Tensor::zeros([rows, reach - length, width], (&hidden.device(), hidden.dtype()));
+    Tensor::cat(vec![hidden, zeros], 1)
+}
+
+/// `[rows, reach]`, true at the end.
+fn masked(mask: Tensor<2, Bool>, reach: usize) -> Tensor<2, Bool> {
+    let [rows, length] = mask.dims();
+    if length == reach {
+        return mask;
+    }
+    let rest = Tensor::<2, Bool>::full([rows, reach - length], true, &mask.device());
+    Tensor::cat(vec![mask, rest], 1)
 }
 
 /// A block whose norms come first; Burn calls the attention's the second one.

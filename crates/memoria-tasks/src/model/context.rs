@@ -9,7 +9,10 @@ use memoria_nn::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::blocks::KeyCache;
+use super::{
+    blocks::KeyCache,
+    bounded::{self, BoundedConfig, BoundedStore, Eviction},
+};
 use crate::config::MemoryConfig;
 
 /// What a model knows of earlier segments.
@@ -28,6 +31,13 @@ pub enum ContextName {
     NoWindow,
     /// Working memory only: nothing is reminded.
     WorkingOnly,
+    /// A store of bounded size (`memory.capacity`) in place of the memory, as the first in all else: what was made
+    /// first is forgotten.
+    Fifo,
+    /// As `fifo`: what was not reminded for the longest time is forgotten.
+    Lru,
+    /// As `fifo`: any is forgotten, drawn evenly.
+    RandomEviction,
     /// Nothing: the transformer alone.
     None,
     /// In every block the keys of the segment before, as Transformer-XL has them; no memory.
@@ -42,13 +52,35 @@ pub struct Context {
     memory: Option<MemoriaLayer>,
 }
 
+/// What memories of a [`Context`] are made with.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ContextMemoryConfig {
+    /// The memory; of a store, what it has in common with one.
+    pub state: MemoriaStateConfig,
+    /// The store that is in its place, and how many vectors it keeps, if there is one.
+    pub store: Option<(Eviction, usize)>,
+}
+
 /// What a [`Context`] keeps of the segments up to now; an explicit value, as a memory is.
 #[derive(Clone, Debug)]
 pub struct ContextMemory {
-    memory: Option<MemoriaState>,
+    kept: Kept,
     reminded: usize,
     /// Of the blocks below the memory, and of those above.
     pub(super) caches: [KeyCache; 2],
+}
+
+#[derive(Clone, Debug)]
+enum Kept {
+    Nothing,
+    Memory(Box<MemoriaState>),
+    Store(Box<BoundedStore>),
+}
+
+impl From<MemoriaStateConfig> for ContextMemoryConfig {
+    fn from(state: MemoriaStateConfig) -> Self {
+        Self { state, store: None }
+    }
 }
 
 /// Hidden states `[rows, length, width]`, and which of them are padding `[rows, length]`.
@@ -58,6 +90,13 @@ pub(super) struct Segment {
     pub(super) mask_pad: Option<Tensor<2, Bool>>,
 }
 
+/// Whether what is read is remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    Remembers,
+    Peeks,
+}
+
 impl ContextName {
     /// As it is called in results and on the command line.
     pub fn name(self) -> String {
@@ -65,9 +104,12 @@ impl ContextName {
     }
 
     /// The memory of this context, from what the full one gets; `None` where there is none.
-    pub fn memory(self, config: &MemoryConfig, seed: u64) -> Option<MemoriaStateConfig> {
+    pub fn memory(self, config: &MemoryConfig, seed: u64) -> Option<ContextMemoryConfig> {
         let state = config.state(seed);
-        match self {
+        if let Some(eviction) = self.eviction() {
+            return Some(ContextMemoryConfig { state, store: Some((eviction, config.capacity)) });
+        }
+        let state = match self {
             Self::Memoria | Self::Paper | Self::CacheMemoria => Some(state),
             Self::NoWindow => Some(state.with_bptt(0)),
             Self::WorkingOnly => {
@@ -78,7 +120,18 @@ impl ContextName {
                 };
                 Some(MemoriaStateConfig { memoria, ..state })
             }
-            Self::None | Self::Cache => None,
+            Self::Fifo | Self::Lru | Self::RandomEviction | Self::None | Self::Cache => None,
+        };
+        state.map(ContextMemoryConfig::from)
+    }
+
+    /// What is forgotten in the store that is in place of the memory, if there is one.
+    pub fn eviction(self) -> Option<Eviction> {
+        match self {
+            Self::Fifo => Some(Eviction::Fifo),
+            Self::Lru => Some(Eviction::Lru),
+            Self::RandomEviction => Some(Eviction::Random),
+            _ => None,
         }
     }
 
@@ -109,21 +162,47 @@ impl Context {
         &self,
         segment: Segment,
         begins: &[usize],
+        look: Look,
         memory: &mut ContextMemory,
     ) -> Result<Tensor<3>, MemoriaError> {
-        let (Some(layer), Some(state)) = (&self.memory, &mut memory.memory) else {
-            return Ok(segment.hidden);
-        };
-        if state.batch() > 0 {
-            state.reset_rows(begins)?;
+        let Some(layer) = &self.memory else { return Ok(segment.hidden) };
+        match &mut memory.kept {
+            Kept::Nothing => Ok(segment.hidden),
+            Kept::Store(store) => {
+                store.reset_rows(begins);
+                let remembers = look == Look::Remembers;
+                let (hidden, reminded) = bounded::forward(layer, segment, store, remembers);
+                memory.reminded = reminded;
+                Ok(hidden)
+            }
+            Kept::Memory(state) => {
+                if state.batch() > 0 {
+                    state.reset_rows(begins)?;
+                }
+                let rows = segment.hidden.dims()[0];
+                let input = MemoriaLayerInput::new(segment.hidden).mask_pad(segment.mask_pad);
+                let output = match look {
+                    Look::Remembers => layer.forward(input, state)?,
+                    Look::Peeks => layer.forward_peek(input, state)?,
+                };
+                memory.reminded = reminded(&output.recall, rows);
+                Ok(output.hidden)
+            }
         }
-        let rows = segment.hidden.dims()[0];
-        let mut input = MemoriaLayerInput::new(segment.hidden);
-        input.mask_pad = segment.mask_pad;
-        let output = layer.forward(input, state)?;
-        memory.reminded = reminded(&output.recall, rows);
-        Ok(output.hidden)
     }
+}
+
+/// Gives every row's part to the row before it, and the first one's to the last.
+///
+/// # Errors
+///
+/// As [`MemoriaState::split`].
+pub(crate) fn rotate(memory: &mut MemoriaState) -> Result<(), MemoriaError> {
+    if memory.batch() > 1 {
+        let mut first = memory.split(&[0])?;
+        memory.merge(&mut first)?;
+    }
+    Ok(())
 }
 
 /// How many engrams a row was reminded of, on average, rounded.
@@ -138,14 +217,23 @@ impl ContextMemory {
     /// # Errors
     ///
     /// As [`MemoriaStateConfig::init`].
-    pub fn new(config: Option<&MemoriaStateConfig>) -> Result<Self, MemoriaError> {
-        let memory = config.map(MemoriaStateConfig::init).transpose()?;
-        Ok(Self { memory, reminded: 0, caches: Default::default() })
+    pub fn new(config: Option<&ContextMemoryConfig>) -> Result<Self, MemoriaError> {
+        let kept = match config {
+            None => Kept::Nothing,
+            Some(ContextMemoryConfig { state, store: None }) => {
+                Kept::Memory(Box::new(state.init()?))
+            }
+            Some(ContextMemoryConfig { state, store: Some((eviction, capacity)) }) => {
+                let config = BoundedConfig::new(*eviction, *capacity, state);
+                Kept::Store(Box::new(BoundedStore::new(config)))
+            }
+        };
+        Ok(Self { kept, reminded: 0, caches: Default::default() })
     }
 
     /// One that was restored; a cache is empty until the next segment.
     pub(crate) fn of(memory: MemoriaState) -> Self {
-        Self { memory: Some(memory), reminded: 0, caches: Default::default() }
+        Self { kept: Kept::Memory(Box::new(memory)), reminded: 0, caches: Default::default() }
     }
 
     /// A copy in which every row's part is that of the row after it, and the last one's the first one's: a control,
@@ -157,22 +245,28 @@ impl ContextMemory {
     pub fn rotated(&self) -> Result<Self, MemoriaError> {
         let mut copy = self.clone();
         copy.caches = copy.caches.each_ref().map(KeyCache::rotated);
-        if let Some(memory) = copy.memory.as_mut().filter(|memory| memory.batch() > 1) {
-            let mut first = memory.split(&[0])?;
-            memory.merge(&mut first)?;
+        match &mut copy.kept {
+            Kept::Memory(memory) => rotate(memory)?,
+            Kept::Store(store) => store.rotate(),
+            Kept::Nothing => {}
         }
         Ok(copy)
     }
 
-    /// The memory, if there is one.
+    /// The memory, if there is one; a store is none.
     pub fn memory(&mut self) -> Option<&mut MemoriaState> {
-        self.memory.as_mut()
+        match &mut self.kept {
+            Kept::Memory(memory) => Some(memory),
+            Kept::Store(_) | Kept::Nothing => None,
+        }
     }
 
     /// To be called after each `backward`.
     pub fn detach(&mut self) {
-        if let Some(memory) = &mut self.memory {
-            memory.detach();
+        match &mut self.kept {
+            Kept::Memory(memory) => memory.detach(),
+            Kept::Store(store) => store.detach(),
+            Kept::Nothing => {}
         }
     }
 
@@ -182,21 +276,23 @@ impl ContextMemory {
     ///
     /// As [`MemoriaState::state`].
     pub fn stored(&mut self) -> Result<usize, MemoriaError> {
-        let Some(memory) = self.memory.as_mut().filter(|memory| memory.batch() > 0) else {
-            return Ok(0);
+        let counts: Vec<usize> = match &mut self.kept {
+            Kept::Nothing => Vec::new(),
+            Kept::Store(store) => store.counts().collect(),
+            Kept::Memory(memory) => {
+                let rows = memory.batch();
+                let state = memory.state()?;
+                let count = |row| Ok(state.row(row)?.engrams().len());
+                (0..rows).map(count).collect::<Result<_, MemoriaError>>()?
+            }
         };
-        let rows = memory.batch();
-        let state = memory.state()?;
-        let mut sum = 0;
-        for row in 0..rows {
-            sum += state.row(row)?.engrams().len();
-        }
-        Ok((sum + rows / 2) / rows)
+        let rows = counts.len().max(1);
+        Ok((counts.iter().sum::<usize>() + rows / 2) / rows)
     }
 
-    /// Bytes that the memory takes: vectors and bookkeeping.
+    /// Bytes that the memory takes: vectors and bookkeeping; 0 of a store.
     pub fn bytes(&mut self) -> u64 {
-        self.memory.as_mut().map_or(0, |memory| {
+        self.memory().map_or(0, |memory| {
             let used = memory.memoria().memory_use();
             used.vectors + used.bookkeeping
         })

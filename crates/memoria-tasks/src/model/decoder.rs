@@ -8,13 +8,13 @@ use burn::{
     },
     tensor::{Device, Int, Tensor},
 };
-use memoria_nn::{MemoriaLayerConfig, MemoriaStateConfig};
+use memoria_nn::MemoriaLayerConfig;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Context, ContextMemory, ContextName,
+    Context, ContextMemory, ContextMemoryConfig, ContextName,
     blocks::{Blocks, Segments},
-    context::Segment,
+    context::{Look, Segment},
 };
 use crate::{TaskError, config::MemoryConfig, error::at_least, training::Batch};
 
@@ -84,7 +84,7 @@ pub struct Decoder {
     output: Option<Linear>,
     cached: bool,
     #[module(skip)]
-    memory: Option<MemoriaStateConfig>,
+    memory: Option<ContextMemoryConfig>,
 }
 
 impl Default for ModelConfig {
@@ -137,6 +137,10 @@ impl DecoderConfig {
     pub fn init(&self, device: &Device) -> Result<Decoder, TaskError> {
         self.model.check()?;
         at_least("memory.memories", self.memory.memories, 1)?;
+        if self.model.causal && self.context.eviction().is_some() {
+            let expected = format!("false for the context {}", self.context.name());
+            return Err(TaskError::option("model.causal", expected, true));
+        }
         // Burn has one generator for each backend.
         let _alone = DRAWING.lock().unwrap_or_else(PoisonError::into_inner);
         device.seed(self.seed);
@@ -192,7 +196,7 @@ impl DecoderConfig {
 
 impl Decoder {
     /// What memories of it are made with, if it has one.
-    pub fn memory_config(&self) -> Option<&MemoriaStateConfig> {
+    pub fn memory_config(&self) -> Option<&ContextMemoryConfig> {
         self.memory.as_ref()
     }
 
@@ -222,6 +226,30 @@ impl Decoder {
         batch: &Batch,
         memory: &mut ContextMemory,
     ) -> Result<Tensor<2>, TaskError> {
+        self.look(batch, memory, Look::Remembers)
+    }
+
+    /// As [`logits`](Self::logits), but nothing is remembered: of a segment that is not whole yet. Rows in which
+    /// a document begins are emptied all the same.
+    ///
+    /// # Errors
+    ///
+    /// As [`logits`](Self::logits).
+    pub fn peek(&self, batch: &Batch, memory: &mut ContextMemory) -> Result<Tensor<2>, TaskError> {
+        self.look(batch, memory, Look::Peeks)
+    }
+
+    /// Whether no output depends on what comes after it.
+    pub fn is_causal(&self) -> bool {
+        self.below.is_causal()
+    }
+
+    fn look(
+        &self,
+        batch: &Batch,
+        memory: &mut ContextMemory,
+        look: Look,
+    ) -> Result<Tensor<2>, TaskError> {
         let [segments, rows, length] = batch.tokens.dims();
         let places = Tensor::<1, Int>::arange(0..length as i64, &batch.tokens.device());
         let tokens = batch.tokens.clone().reshape([segments * rows, length]);
@@ -229,18 +257,23 @@ impl Decoder {
         let hidden = self.tokens.forward(tokens) + self.places.forward(places.unsqueeze());
         let begins = &batch.begins;
         let segmented = |hidden| Segments { hidden, mask_pad: mask_pad.clone(), begins };
-        let blocks =
-            |blocks: &Blocks, hidden, cache: usize, memory: &mut ContextMemory| match self.cached {
-                true => blocks.forward_cached(segmented(hidden), &mut memory.caches[cache]),
-                false => blocks.forward(segmented(hidden)),
-            };
+        let blocks = |blocks: &Blocks, hidden, cache: usize, memory: &mut ContextMemory| {
+            if !self.cached {
+                return blocks.forward(segmented(hidden));
+            }
+            let (hidden, of_last) = blocks.forward_cached(segmented(hidden), &memory.caches[cache]);
+            if look == Look::Remembers {
+                memory.caches[cache] = of_last;
+            }
+            hidden
+        };
         let mut hidden = blocks(&self.below, hidden, 0, memory);
         if self.context.is_some() {
             let mut remembered = Vec::with_capacity(segments);
             for (index, hidden) in hidden.chunk(segments, 0).into_iter().enumerate() {
                 let mask_pad = mask_pad.clone().map(|mask| mask.narrow(0, index * rows, rows));
                 let segment = Segment { hidden, mask_pad };
-                remembered.push(self.context.forward(segment, &begins[index], memory)?);
+                remembered.push(self.context.forward(segment, &begins[index], look, memory)?);
             }
             hidden = Tensor::cat(remembered, 0);
         }

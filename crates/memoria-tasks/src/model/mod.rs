@@ -1,8 +1,11 @@
 //! One decoder-only transformer, in which only the context differs: what it knows of earlier segments.
 
 mod blocks;
+mod bounded;
 mod context;
 mod decoder;
 
-pub use context::{Context, ContextMemory, ContextName};
+pub use bounded::{BoundedConfig, Eviction};
+pub(crate) use context::rotate;
+pub use context::{Context, ContextMemory, ContextMemoryConfig, ContextName};
 pub use decoder::{Decoder, DecoderConfig, ModelConfig};

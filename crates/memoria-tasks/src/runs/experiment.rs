@@ -1,29 +1,21 @@
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Instant,
-};
+use std::{collections::BTreeMap, path::PathBuf, time::Instant};
 
-use burn::{
-    data::dataloader::DataLoader, module::Module, store::ModuleRecord, tensor::Device,
-    train::Interrupter,
-};
+use burn::{module::Module, tensor::Device, train::Interrupter};
 
 use super::{
-    Results, RunResult, Test,
-    progress::bar,
-    results::{rounded, write_json},
+    Results, RunResult, SavedRun, Test,
+    progress::progress_bar,
+    results::{read_json, rounded, write_json},
 };
 use crate::{
     TaskError,
-    config::{EvaluationConfig, RunConfig},
-    data::{Split, Task, Text},
-    evaluation::{Score, TextMode, test_documents, test_text},
+    config::{EvaluationConfig, Loaded, RunConfig},
+    data::Vocabulary,
+    evaluation::{Score, TextMode, record_document, record_text, test_documents, test_text},
     files,
-    model::{ContextName, Decoder, DecoderConfig},
+    model::{ContextName, Decoder},
     print::println,
-    training::{Batch, DocumentLoader, StreamLoader, Streams, Trained, Trainer},
+    training::{Trained, Trainer},
 };
 
 /// Runs of one configuration: a model for each context and seed, trained and tested.
@@ -54,13 +46,6 @@ pub enum Outcome {
     Interrupted,
 }
 
-/// A task, shared by runs.
-#[derive(Clone, Debug)]
-enum Shared {
-    Documents(Arc<dyn Task>),
-    Text(Arc<Text>),
-}
-
 impl Experiment {
     /// Trains and tests all models; `results.json` is written after each.
     ///
@@ -68,52 +53,49 @@ impl Experiment {
     ///
     /// If the folder has other runs; what a task, a training or a file fails of.
     pub fn run(&self, interrupter: &Interrupter) -> Result<Outcome, TaskError> {
-        let task = self.load()?;
+        let task = self.config.task.load()?;
         self.prepare()?;
+        let vocabulary = self.vocabulary(&task)?;
+        vocabulary.write(&self.output.join("vocabulary.json"))?;
         let mut results = self.results();
         for &seed in &self.seeds {
             for &context in &self.contexts {
-                let finished = self.folder(context, seed).join("result.json");
-                let run = if self.resume && finished.exists() {
-                    let text = files::read(&finished, "")?;
-                    serde_json::from_slice(&text)
-                        .map_err(|error| TaskError::format(&finished, error.to_string()))?
+                let run = self.saved(context, seed);
+                let finished = run.folder().join("result.json");
+                let result = if self.resume && finished.exists() {
+                    read_json(&finished)?
                 } else {
-                    match self.run_one(&task, context, seed, interrupter)? {
-                        Some(run) => run,
+                    match self.run_one(&task, vocabulary.len(), &run, interrupter)? {
+                        Some(result) => result,
                         None => return Ok(Outcome::Interrupted),
                     }
                 };
-                results.runs.push(run);
+                results.runs.push(result);
                 results.write(&self.output.join("results.json"))?;
             }
         }
         Ok(Outcome::Finished(results))
     }
 
-    /// Tests trained models again, as the configuration's table `evaluation` says.
+    /// Tests those of the models that are trained again, as the configuration's table `evaluation` says.
     ///
     /// # Errors
     ///
-    /// If a model is not there or not of this configuration; what a task or the memory fails of.
+    /// If there is no such model, or it is not of this configuration; what a task or the memory fails of.
     pub fn evaluate(&self) -> Result<Results, TaskError> {
-        let task = self.load()?;
+        let task = self.config.task.load()?;
+        let vocabulary = self.vocabulary(&task)?;
         let mut results = self.results();
-        for &seed in &self.seeds {
-            for &context in &self.contexts {
-                let folder = self.folder(context, seed);
-                let hint = "`memoria train TASK --output FOLDER` leaves it, when it has finished";
-                let finished = folder.join("result.json");
-                let mut run: RunResult = serde_json::from_slice(&files::read(&finished, hint)?)
-                    .map_err(|error| TaskError::format(&finished, error.to_string()))?;
-                let path = folder.join("model.bpk");
-                files::read(&path, hint)?;
-                let record = ModuleRecord::load(&path)
-                    .map_err(|error| TaskError::format(&path, error.to_string()))?;
-                let model = self.decoder(&task, context, seed, &self.device)?.load_record(record);
-                run.tests = self.test(&task, &model, context, seed, &folder)?;
-                results.runs.push(run);
+        for run in SavedRun::all(&self.output)? {
+            if !(self.contexts.contains(&run.context) && self.seeds.contains(&run.seed)) {
+                continue;
             }
+            let finished = run.folder().join("result.json");
+            let sizes = [vocabulary.len(), task.segment_length()];
+            let model = run.model(&self.config, sizes, &self.device)?;
+            let mut result: RunResult = read_json(&finished)?;
+            result.tests = self.test(&task, &model, &run)?;
+            results.runs.push(result);
         }
         Ok(results)
     }
@@ -127,15 +109,17 @@ impl Experiment {
         }
     }
 
-    fn load(&self) -> Result<Shared, TaskError> {
-        Ok(match self.config.task.load()? {
-            crate::config::Loaded::Documents(task) => Shared::Documents(task.into()),
-            crate::config::Loaded::Text(text) => Shared::Text(text.into()),
-        })
+    fn saved(&self, context: ContextName, seed: u64) -> SavedRun {
+        SavedRun { seed, context, output: self.output.clone() }
     }
 
-    fn folder(&self, context: ContextName, seed: u64) -> PathBuf {
-        self.output.join(format!("{}-{seed}", context.name()))
+    /// The task's, which must be the one that models in the folder were trained with.
+    fn vocabulary(&self, task: &Loaded) -> Result<Vocabulary, TaskError> {
+        let vocabulary = task.vocabulary();
+        if let Some(trained) = SavedRun::vocabulary(&self.output)? {
+            vocabulary.check_trained(&trained)?;
+        }
+        Ok(vocabulary)
     }
 
     /// Writes the configuration, unless the folder has one already: then it must be the same, and go on.
@@ -155,51 +139,39 @@ impl Experiment {
             }
             return Ok(());
         }
+        if self.resume {
+            let output = self.output.display();
+            println(&format!("There is nothing to go on with in {output}: it begins anew"));
+        }
         files::write(&path, config.as_bytes())
-    }
-
-    fn decoder(
-        &self,
-        task: &Shared,
-        context: ContextName,
-        seed: u64,
-        device: &Device,
-    ) -> Result<Decoder, TaskError> {
-        let (vocabulary, segment_length) = match task {
-            Shared::Documents(task) => (task.vocabulary(), task.segment_length()),
-            Shared::Text(text) => (text.vocabulary(), text.segment_length()),
-        };
-        let (model, memory) = (self.config.model.clone(), self.config.memory.clone());
-        DecoderConfig { model, memory, context, vocabulary, segment_length, seed }.init(device)
     }
 
     /// `None` if it was interrupted.
     fn run_one(
         &self,
-        task: &Shared,
-        context: ContextName,
-        seed: u64,
+        task: &Loaded,
+        vocabulary: usize,
+        run: &SavedRun,
         interrupter: &Interrupter,
     ) -> Result<Option<RunResult>, TaskError> {
-        let folder = self.folder(context, seed);
-        let label = format!("{}, seed {seed}", context.name());
-        let model = self.decoder(task, context, seed, &self.device.clone().autodiff())?;
+        let (folder, label) = (run.folder(), run.label());
+        let sizes = [vocabulary, task.segment_length()];
+        let model = run.untrained(&self.config, sizes, &self.device.clone().autodiff())?;
         let parameters = model.num_params();
         let mut trainer = Trainer::new(self.config.training.clone(), &folder)
             .label(&label)
             .interrupter(interrupter.clone());
         if self.resume {
-            trainer = trainer.resume();
-            if trainer.epochs_done() > 0 {
-                println(&format!("{label}: going on after epoch {}", trainer.epochs_done()));
-            }
+            trainer = trainer.resume(&model, &self.device)?;
         }
-        let [training, validation] = self.loaders(task, seed, trainer.epochs_done());
         let started = Instant::now();
-        let Trained::Finished(model) = trainer.train(model, training, validation, &self.device)?
-        else {
-            return Ok(None);
+        let trained = match task {
+            Loaded::Documents(task) => {
+                trainer.train_documents(model, task, run.seed, &self.device)?
+            }
+            Loaded::Text(text) => trainer.train_text(model, text, &self.device)?,
         };
+        let Trained::Finished(model) = trained else { return Ok(None) };
         let seconds = rounded(started.elapsed().as_secs_f64());
         let path = folder.join("model.bpk");
         model
@@ -207,50 +179,23 @@ impl Experiment {
             .into_record()
             .save(&path)
             .map_err(|error| TaskError::format(&path, error.to_string()))?;
-        let tests = self.test(task, &model, context, seed, &folder)?;
-        let run = RunResult { context, seed, parameters, seconds, tests };
-        write_json(&folder.join("result.json"), &run)?;
-        Ok(Some(run))
+        let tests = self.test(task, &model, run)?;
+        let SavedRun { context, seed, .. } = *run;
+        let result = RunResult { context, seed, parameters, seconds, tests };
+        write_json(&folder.join("result.json"), &result)?;
+        Ok(Some(result))
     }
 
-    fn loaders(&self, task: &Shared, seed: u64, done: usize) -> [Arc<dyn DataLoader<Batch>>; 2] {
-        let training = &self.config.training;
-        let device = &self.device;
-        match task {
-            Shared::Documents(task) => {
-                let sizes = [training.batch, training.epoch_steps];
-                let epochs = [done, training.epochs];
-                let loader = DocumentLoader::training(task.clone(), seed, sizes, epochs, device);
-                let validation = DocumentLoader::validation(&loader, training.validation);
-                [Arc::new(loader), Arc::new(validation)]
-            }
-            Shared::Text(text) => {
-                let streams =
-                    |split| Streams::new(text.clone(), split, training.batch, training.segments);
-                let (train, valid) = (streams(Split::Train), streams(Split::Valid));
-                let loader = StreamLoader::training(train, training.epoch_steps, done, device);
-                let validation = StreamLoader::validation(valid, training.validation, device);
-                [Arc::new(loader), Arc::new(validation)]
-            }
-        }
-    }
-
-    fn test(
-        &self,
-        task: &Shared,
-        model: &Decoder,
-        context: ContextName,
-        seed: u64,
-        folder: &Path,
-    ) -> Result<Vec<Test>, TaskError> {
+    fn test(&self, task: &Loaded, model: &Decoder, run: &SavedRun) -> Result<Vec<Test>, TaskError> {
         let EvaluationConfig { lengths, documents, batch, .. } = &self.config.evaluation;
-        let label = format!("{}, seed {seed}: tests", context.name());
+        let label = format!("{}: tests", run.label());
         let mut tests = Vec::new();
         match task {
-            Shared::Documents(task) => {
+            Loaded::Documents(task) => {
                 let mut distances: BTreeMap<u32, Vec<(usize, f64)>> = BTreeMap::new();
                 for &length in lengths {
-                    let bar = bar(&format!("{label} at {length} times the length"), *documents);
+                    let bar =
+                        progress_bar(&format!("{label} at {length} times the length"), *documents);
                     let evaluation = &self.config.evaluation;
                     let step = |done: usize| bar.set_position(done as u64);
                     let tested = test_documents(
@@ -258,7 +203,7 @@ impl Experiment {
                         &**task,
                         evaluation,
                         length,
-                        seed,
+                        run.seed,
                         &self.device,
                         step,
                     );
@@ -267,11 +212,11 @@ impl Experiment {
                     distances.insert(length, Score::by_distance(&score).collect());
                     tests.push(test);
                 }
-                write_json(&folder.join("distances.json"), &distances)?;
+                write_json(&run.folder().join("distances.json"), &distances)?;
             }
-            Shared::Text(text) => {
-                for &mode in TextMode::of(context) {
-                    let bar = bar(&format!("{label}, {mode:?}"), *documents);
+            Loaded::Text(text) => {
+                for &mode in TextMode::of(run.context) {
+                    let bar = progress_bar(&format!("{label}, {mode:?}"), *documents);
                     let segments = self.config.training.segments;
                     // As much of the text in every mode.
                     let documents = match mode {
@@ -286,6 +231,32 @@ impl Experiment {
                 }
             }
         }
+        if self.config.evaluation.history {
+            self.record(task, model, run)?;
+        }
         Ok(tests)
+    }
+
+    /// Records what happens in the memory of a model that has one.
+    fn record(&self, task: &Loaded, model: &Decoder, run: &SavedRun) -> Result<(), TaskError> {
+        let EvaluationConfig { lengths, documents, batch, .. } = &self.config.evaluation;
+        let bar = progress_bar(&format!("{}: history", run.label()), *documents);
+        let history = match task {
+            Loaded::Documents(task) => {
+                let (config, longest) = (&self.config.evaluation, lengths.iter().max());
+                let longest = longest.copied().unwrap_or(1);
+                record_document(model, &**task, config, longest, run.seed, &self.device)?
+            }
+            Loaded::Text(text) => {
+                let sizes = [*batch, self.config.training.segments, *documents];
+                let step = |done: usize| bar.set_position(done as u64);
+                record_text(model, text, sizes, &self.device, step)?
+            }
+        };
+        bar.finish_and_clear();
+        if let Some(history) = history {
+            history.save(run.history_file())?;
+        }
+        Ok(())
     }
 }

@@ -1,11 +1,9 @@
-//! Progress of what takes longer than two seconds.
-
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// A bar with the time that is left, on a terminal.
-pub(super) fn bar(message: &str, total: usize) -> ProgressBar {
+pub fn progress_bar(message: &str, total: usize) -> ProgressBar {
     let style = ProgressStyle::with_template("{msg} {bar:40} {pos}/{len}, {eta} left");
     let bar = ProgressBar::new(total as u64)
         .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))

@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     TaskError,
@@ -107,6 +107,13 @@ impl Results {
 /// A figure as it is kept: to the sixth place, which JSON brings back as it was.
 pub(crate) fn rounded(value: f64) -> f64 {
     (value * 1e6).round() / 1e6
+}
+
+/// Reads what [`write_json`] wrote.
+pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, TaskError> {
+    let hint = "`memoria train TASK --output FOLDER` leaves it, when it has finished";
+    serde_json::from_slice(&files::read(path, hint)?)
+        .map_err(|error| TaskError::format(path, error.to_string()))
 }
 
 /// Writes a value as JSON for people.

@@ -8,7 +8,7 @@ use super::{Comparison, Test};
 use crate::{TaskError, config::TaskName, files};
 
 /// Distinguishable also for the colour-blind.
-const COLORS: [RGBColor; 8] = [
+pub(crate) const COLORS: [RGBColor; 8] = [
     RGBColor(0, 114, 178),
     RGBColor(230, 159, 0),
     RGBColor(0, 158, 115),

@@ -50,7 +50,14 @@ fn every_run_leaves_its_files() {
         assert!(folder.join(file).is_file(), "{file}");
     }
     assert!(!experiment.output.join("none-1/checkpoint/memory-2.memoria").exists());
-    let evaluated = experiment.evaluate().unwrap();
+    assert!(!folder.join("history.bin").exists());
+    let mut recording = experiment.clone();
+    recording.config.evaluation.history = true;
+    let evaluated = recording.evaluate().unwrap();
+    let history = memoria_core::history::History::load(folder.join("history.bin")).unwrap();
+    // The longest document that `quick` leaves: 4 times 8 segments, of the first of which nothing is reminded.
+    assert_eq!((history.batch(), history.row(0).unwrap().steps()), (1, 0..32));
+    assert!(!experiment.output.join("none-1/history.bin").exists());
     let untimed = |results: &Results| -> Vec<Test> {
         let mut tests = results.runs[2].tests.clone();
         for test in &mut tests {

@@ -7,6 +7,7 @@ mod hyperpartisan;
 mod labelled;
 mod rdata;
 mod sentences;
+mod stream;
 mod words;
 
 pub use austen::Novel;
@@ -15,4 +16,5 @@ pub use corpus::Corpus;
 pub use hyperpartisan::hyperpartisan;
 pub use labelled::{Labelled, LabelledText};
 pub use sentences::sentences;
+pub use stream::TextStream;
 pub use words::{Words, split};

@@ -2,6 +2,9 @@ use std::ops::Range;
 
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 
+use memoria_core::MemoriaError;
+use memoria_nn::MemoriaState;
+
 use crate::data::Document;
 
 /// Segments of several rows, in order.
@@ -31,6 +34,29 @@ pub struct Asked {
     pub tokens: usize,
     /// How many segments ago the answer was told, if it was told at one place.
     pub distance: Option<usize>,
+}
+
+/// One segment of a batch.
+#[derive(Clone, Debug)]
+pub struct BatchSegment<'a> {
+    /// `[rows, length]`.
+    pub tokens: Tensor<2, Int>,
+    /// `[rows, length]`, true for padding.
+    pub mask_pad: Option<Tensor<2, Bool>>,
+    /// The rows in which a document begins with it.
+    pub begins: &'a [usize],
+}
+
+impl BatchSegment<'_> {
+    /// Empties the rows of a memory in which a document begins.
+    ///
+    /// # Errors
+    ///
+    /// As [`MemoriaState::reset_rows`].
+    pub fn begin_documents(&self, memory: &mut MemoriaState) -> Result<(), MemoriaError> {
+        // A memory that has no rows yet is empty.
+        if memory.batch() == 0 { Ok(()) } else { memory.reset_rows(self.begins) }
+    }
 }
 
 /// A batch as it is put together on the host.
@@ -149,6 +175,43 @@ impl Batch {
         builder.build(device)
     }
 
+    /// One row of one segment, which asks for what comes after its last token.
+    ///
+    /// # Panics
+    ///
+    /// If there are no tokens.
+    pub fn of_segment(tokens: &[u32], begins: bool, device: &Device) -> Self {
+        let mut builder = Builder::new(1, tokens.len());
+        builder.segment();
+        builder.tokens(0, begins, tokens);
+        // Which token would be right is not known.
+        builder.ask(0, tokens.len() - 1, &[0], None);
+        builder.build(device)
+    }
+
+    /// Its segments, in order.
+    pub fn segments(&self) -> impl ExactSizeIterator<Item = BatchSegment<'_>> {
+        self.begins.iter().enumerate().map(|(index, begins)| BatchSegment {
+            tokens: self.tokens.clone().narrow(0, index, 1).squeeze_dim(0),
+            mask_pad: self.mask_pad.clone().map(|mask| mask.narrow(0, index, 1).squeeze_dim(0)),
+            begins,
+        })
+    }
+
+    /// Hidden states `[asked, width]` at the places that are asked for, of those of all segments in order, each
+    /// `[rows, length, width]`.
+    ///
+    /// # Panics
+    ///
+    /// If they are of other shapes than the segments.
+    pub fn asked(&self, hidden: Vec<Tensor<3>>) -> Tensor<2> {
+        let [segments, rows, length] = self.tokens.dims();
+        let hidden = Tensor::cat(hidden, 0);
+        let [all, _, width] = hidden.dims();
+        assert_eq!(all, segments * rows, "hidden states must be of {segments} segments");
+        hidden.reshape([all * length, width]).select(0, self.asked.clone())
+    }
+
     /// Number of rows.
     pub fn rows(&self) -> usize {
         self.tokens.dims()[1]
@@ -202,6 +265,14 @@ mod tests {
         assert_eq!(padding, real.map(|real| !real));
         assert_eq!(batch.begins, [vec![0, 1], vec![]]);
         assert!(batch.begins_anew());
+        let segments: Vec<BatchSegment<'_>> = batch.segments().collect();
+        assert_eq!((segments.len(), segments[1].begins.len()), (2, 0));
+        let second: Vec<i64> = segments[1].tokens.to_data().iter::<i64>().collect();
+        assert_eq!(second, [4, 5, 0, 0, 0, 0]);
+        // The asked places are found again in hidden states that are the tokens.
+        let hidden = |segment: &BatchSegment<'_>| segment.tokens.clone().float().unsqueeze_dim(2);
+        let asked = batch.asked(segments.iter().map(hidden).collect());
+        assert_eq!(asked.to_data().iter::<i64>().collect::<Vec<_>>(), [6, 4, 5]);
         let asked: Vec<i64> = batch.asked.to_data().iter::<i64>().collect();
         assert_eq!(asked, [3, 6, 7]);
         assert_eq!(batch.questions[1], Asked { row: 0, tokens: 2, distance: Some(1) });

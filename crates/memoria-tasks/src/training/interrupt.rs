@@ -1,7 +1,6 @@
 //! Ctrl-C.
 
 use std::{
-    io,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -13,16 +12,19 @@ use std::{
 use burn::train::Interrupter;
 use signal_hook::{consts::SIGINT, flag};
 
+use crate::TaskError;
+
 /// An interrupter that Ctrl-C triggers: training stops after the running step. A second Ctrl-C ends the program
 /// at once.
 ///
 /// # Errors
 ///
-/// If the system takes no handler.
-pub fn on_ctrl_c() -> io::Result<Interrupter> {
+/// [`TaskError::File`] if the system takes no handler.
+pub fn on_ctrl_c() -> Result<Interrupter, TaskError> {
     let pressed = Arc::new(AtomicBool::new(false));
-    flag::register_conditional_shutdown(SIGINT, 130, pressed.clone())?;
-    flag::register(SIGINT, pressed.clone())?;
+    flag::register_conditional_shutdown(SIGINT, 130, pressed.clone())
+        .and_then(|_| flag::register(SIGINT, pressed.clone()))
+        .map_err(TaskError::file("the handler of Ctrl-C"))?;
     let interrupter = Interrupter::new();
     let handle = interrupter.clone();
     thread::spawn(move || {

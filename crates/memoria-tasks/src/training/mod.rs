@@ -12,13 +12,14 @@ mod interrupt;
 mod learning;
 mod metrics_file;
 mod model;
+pub(crate) mod resume;
 mod schedule;
 mod streams;
 #[cfg(test)]
 mod tests;
 mod trainer;
 
-pub use batch::{Asked, Batch};
+pub use batch::{Asked, Batch, BatchSegment};
 pub use documents::DocumentLoader;
 pub use interrupt::on_ctrl_c;
 pub use metrics_file::EpochMetrics;

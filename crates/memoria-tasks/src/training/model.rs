@@ -11,12 +11,13 @@ use memoria_nn::MemoriaState;
 use super::Batch;
 use crate::{
     TaskError,
-    model::{ContextMemory, Decoder},
+    model::{ContextMemory, Decoder, rotate},
 };
 
 /// A model that can be trained with a memory by this crate.
 ///
-/// A model of one's own needs no more than this: an empty memory, and logits where a batch asks for them.
+/// A model of one's own needs no more than this: an empty memory, and logits where a batch asks for them. The memory of
+/// a `MemoriaLayer` is a [`MemoriaState`]; `examples/train.rs` is a whole program.
 pub trait SegmentModel: Module + ModuleDisplay + Display + 'static {
     /// What it carries from segment to segment.
     type Memory: CarriedMemory;
@@ -34,6 +35,16 @@ pub trait SegmentModel: Module + ModuleDisplay + Display + 'static {
     ///
     /// What the memory refuses.
     fn logits(&self, batch: &Batch, memory: &mut Self::Memory) -> Result<Tensor<2>, TaskError>;
+
+    /// As [`logits`](Self::logits), but the memory stays as it is: for a segment that is not whole yet. By
+    /// default with a copy of the memory.
+    ///
+    /// # Errors
+    ///
+    /// As [`logits`](Self::logits).
+    fn peek(&self, batch: &Batch, memory: &mut Self::Memory) -> Result<Tensor<2>, TaskError> {
+        self.logits(batch, &mut memory.clone())
+    }
 }
 
 /// A memory that goes on from step to step.
@@ -54,6 +65,14 @@ pub trait CarriedMemory: Clone + Debug + Send + 'static {
     ///
     /// If it is damaged.
     fn restore(snapshot: &[u8], device: &Device) -> Result<Self, TaskError>;
+
+    /// A copy in which every row's part is given to the row before it, and the first one's to the last: a control, by
+    /// which what a memory knows of its own document is told from what it knows of any.
+    ///
+    /// # Errors
+    ///
+    /// What the memory refuses.
+    fn rotated(&self) -> Result<Self, TaskError>;
 }
 
 impl SegmentModel for Decoder {
@@ -66,6 +85,32 @@ impl SegmentModel for Decoder {
     fn logits(&self, batch: &Batch, memory: &mut ContextMemory) -> Result<Tensor<2>, TaskError> {
         Decoder::logits(self, batch, memory)
     }
+
+    fn peek(&self, batch: &Batch, memory: &mut ContextMemory) -> Result<Tensor<2>, TaskError> {
+        Decoder::peek(self, batch, memory)
+    }
+}
+
+impl CarriedMemory for MemoriaState {
+    fn detach(&mut self) {
+        MemoriaState::detach(self);
+    }
+
+    /// The memory's own snapshot.
+    fn snapshot(&mut self) -> Result<Option<Vec<u8>>, TaskError> {
+        Ok(Some(MemoriaState::snapshot(self)?.to_bytes()?))
+    }
+
+    fn restore(snapshot: &[u8], device: &Device) -> Result<Self, TaskError> {
+        let restored = Restore::<Dispatch>::new(device.as_dispatch()).read_bytes(snapshot)?;
+        Ok(Self::try_from(restored)?)
+    }
+
+    fn rotated(&self) -> Result<Self, TaskError> {
+        let mut copy = self.clone();
+        rotate(&mut copy)?;
+        Ok(copy)
+    }
 }
 
 impl CarriedMemory for ContextMemory {
@@ -73,13 +118,15 @@ impl CarriedMemory for ContextMemory {
         ContextMemory::detach(self);
     }
 
-    /// The memory's own snapshot.
     fn snapshot(&mut self) -> Result<Option<Vec<u8>>, TaskError> {
-        self.memory().map(|memory| Ok(memory.snapshot()?.to_bytes()?)).transpose()
+        self.memory().map_or(Ok(None), CarriedMemory::snapshot)
     }
 
     fn restore(snapshot: &[u8], device: &Device) -> Result<Self, TaskError> {
-        let restored = Restore::<Dispatch>::new(device.as_dispatch()).read_bytes(snapshot)?;
-        Ok(Self::of(MemoriaState::try_from(restored)?))
+        Ok(Self::of(MemoriaState::restore(snapshot, device)?))
+    }
+
+    fn rotated(&self) -> Result<Self, TaskError> {
+        Ok(ContextMemory::rotated(self)?)
     }
 }

@@ -199,7 +199,7 @@ impl DataLoaderIterator<Batch> for Epoch<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::TextSplit;
+    use crate::data::{TextSplit, Vocabulary};
 
     /// Documents of so many tokens; every token is its place in the text.
     fn text(lengths: &[usize]) -> Arc<Text> {
@@ -208,7 +208,11 @@ mod tests {
             let first = split.len() as u32;
             split.push(first..first + length as u32, length);
         }
-        Arc::new(Text::new(vec![], 4, [split, TextSplit::default(), TextSplit::default()]))
+        Arc::new(Text::new(
+            Vocabulary::of_words(vec![]),
+            4,
+            [split, TextSplit::default(), TextSplit::default()],
+        ))
     }
 
     /// By row, the tokens that were seen, and those that were asked for with the ones they were asked at.

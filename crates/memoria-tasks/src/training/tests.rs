@@ -64,17 +64,9 @@ fn decoder(context: ContextName, device: &Device) -> Decoder {
     config.init(device).unwrap()
 }
 
-fn train<M: SegmentModel>(
-    model: M,
-    config: TrainingConfig,
-    trainer: Trainer,
-) -> Result<Trained<M>, TaskError> {
-    let device = Device::flex();
-    let (sizes, epochs) =
-        ([config.batch, config.epoch_steps], [trainer.epochs_done(), config.epochs]);
-    let training = DocumentLoader::training(Arc::new(Echo), 0, sizes, epochs, &device);
-    let validation = DocumentLoader::validation(&training, config.validation);
-    trainer.train(model, Arc::new(training), Arc::new(validation), &device)
+fn train<M: SegmentModel>(model: M, trainer: Trainer) -> Result<Trained<M>, TaskError> {
+    let task: Arc<dyn Task> = Arc::new(Echo);
+    trainer.train_documents(model, &task, 0, &Device::flex())
 }
 
 #[test]
@@ -84,9 +76,7 @@ fn a_task_of_ones_own_is_learnt() {
         let folder = tempfile::tempdir().unwrap();
         let model = decoder(context, &device.clone().autodiff());
         let trainer = Trainer::new(training(), folder.path());
-        let Trained::Finished(model) = train(model, training(), trainer).unwrap() else {
-            panic!("finished")
-        };
+        let Trained::Finished(model) = train(model, trainer).unwrap() else { panic!("finished") };
         let evaluation = EvaluationConfig::default();
         let tested = test_documents(&model, &Echo, &evaluation, 1, 0, &device, |_| ());
         tested.unwrap().1.accuracy()
@@ -105,12 +95,12 @@ fn a_training_goes_on_as_if_it_had_not_stopped() {
     let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
     let [whole, cut] = folders.each_ref().map(TempDir::path);
     let model = || decoder(ContextName::Memoria, &device);
-    train(model(), training(), Trainer::new(training(), whole)).unwrap();
+    train(model(), Trainer::new(training(), whole)).unwrap();
     let one = TrainingConfig { epochs: 1, ..training() };
-    train(model(), one.clone(), Trainer::new(one, cut)).unwrap();
-    let trainer = Trainer::new(training(), cut).resume();
+    train(model(), Trainer::new(one, cut)).unwrap();
+    let trainer = Trainer::new(training(), cut).resume(&model(), &device).unwrap();
     assert_eq!(trainer.epochs_done(), 1);
-    train(model(), training(), trainer).unwrap();
+    train(model(), trainer).unwrap();
     let (whole_losses, cut_losses) = (losses(whole), losses(cut));
     assert_eq!((whole_losses.len(), cut_losses.len()), (4, 4));
     for (whole, cut) in whole_losses.iter().zip(&cut_losses) {
@@ -139,6 +129,10 @@ impl CarriedMemory for Nothing {
     fn restore(_snapshot: &[u8], _device: &Device) -> Result<Self, TaskError> {
         Ok(Self)
     }
+
+    fn rotated(&self) -> Result<Self, TaskError> {
+        Ok(self.clone())
+    }
 }
 
 impl SegmentModel for Bigram {
@@ -162,6 +156,6 @@ impl SegmentModel for Bigram {
 fn what_a_step_fails_of_ends_the_training() {
     let folder = tempfile::tempdir().unwrap();
     let model = Bigram { output: LinearConfig::new(5, 5).init(&Device::flex().autodiff()) };
-    let error = train(model, training(), Trainer::new(training(), folder.path())).unwrap_err();
+    let error = train(model, Trainer::new(training(), folder.path())).unwrap_err();
     assert_eq!(error.to_string(), "tokens must be below 3, got 3");
 }

@@ -20,14 +20,20 @@ use burn::{
 };
 
 use super::{
-    Batch, SegmentModel,
+    Batch, DocumentLoader, SegmentModel, StreamLoader, Streams,
     carried::{Carried, ModelAndMemory},
     console::ConsoleRenderer,
     learning::{Failure, Learning},
     metrics_file::MetricsFile,
+    resume::last_epoch,
     schedule::schedule,
 };
-use crate::{TaskError, config::TrainingConfig};
+use crate::{
+    TaskError,
+    config::TrainingConfig,
+    data::{self, Task, Text},
+    print::println,
+};
 
 /// Trains models with a memory, by Burn's learner: a dashboard on a terminal and plain lines elsewhere, a
 /// checkpoint after every epoch with model, optimizer, learning rate and memory, `metrics.jsonl`, an early end
@@ -72,10 +78,29 @@ impl Trainer {
         self
     }
 
-    /// Goes on after the last epoch that everything was saved of, if there is one.
-    pub fn resume(mut self) -> Self {
-        self.epochs_done = last_checkpoint(&self.folder.join("checkpoint")).unwrap_or(0);
-        self
+    /// Goes on after the last epoch whose checkpoint can be read, if there is one; later ones that cannot be are
+    /// named in the output. The model is as it will be trained.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError::Format`] if there are checkpoints and none can be read, or if they are of a model of another
+    /// architecture or of a memory of another configuration.
+    pub fn resume<M: SegmentModel>(
+        mut self,
+        model: &M,
+        device: &Device,
+    ) -> Result<Self, TaskError> {
+        let label = self.label.clone();
+        let tell = |message: &str| println(&format!("{label}: {message}"));
+        let learning = self.learning(model.clone(), Carried::new(0));
+        let (folder, device) = (self.folder.join("checkpoint"), device.clone().inner());
+        let last = last_epoch(&folder, &learning, &mut model.memory()?, &device, tell)?;
+        match last {
+            Some(epoch) => println(&format!("{label}: going on after epoch {epoch}")),
+            None => println(&format!("{label}: there is no checkpoint, it begins anew")),
+        }
+        self.epochs_done = last.unwrap_or(0);
+        Ok(self)
     }
 
     /// Epochs that were done before.
@@ -102,18 +127,12 @@ impl Trainer {
     where
         M: SegmentModel,
     {
+        let carried = Carried::new(self.config.epoch_steps);
+        let learning = self.learning(model, carried.clone());
+        let failure = learning.failure.clone();
         let Self { config, folder, label, interrupter, epochs_done } = self;
         let checkpoints = folder.join("checkpoint");
         std::fs::create_dir_all(&checkpoints).map_err(TaskError::file(&checkpoints))?;
-        let carried = Carried::new(config.epoch_steps);
-        let failure = Failure::new(interrupter.clone());
-        let learning = Learning {
-            model,
-            training: carried.clone(),
-            validation: Carried::new(0),
-            accumulation: config.accumulation,
-            failure: failure.clone(),
-        };
         let clip = (config.clip > 0.0).then_some(GradientClippingConfig::Norm(config.clip as f32));
         let optimizer = AdamWConfig::new()
             .with_weight_decay(config.weight_decay as f32)
@@ -164,18 +183,54 @@ impl Trainer {
             None => Trained::Finished(result.model.model),
         })
     }
-}
+    /// Trains a model on a text in parallel streams, whose memory goes on from step to step; validation goes through
+    /// its own split with a memory of its own. See [`train`](Self::train) and [`Streams`].
+    ///
+    /// # Errors
+    ///
+    /// As [`train`](Self::train).
+    pub fn train_text<M: SegmentModel>(
+        self,
+        model: M,
+        text: &Arc<Text>,
+        device: &Device,
+    ) -> Result<Trained<M>, TaskError> {
+        let TrainingConfig { batch, segments, epoch_steps, validation, .. } = self.config;
+        let streams = |split| Streams::new(text.clone(), split, batch, segments);
+        let [training, valid] = [data::Split::Train, data::Split::Valid].map(streams);
+        let training = StreamLoader::training(training, epoch_steps, self.epochs_done, device);
+        let valid = StreamLoader::validation(valid, validation, device);
+        self.train(model, Arc::new(training), Arc::new(valid), device)
+    }
 
-/// The last epoch that model, optimizer and learning rate were all saved after.
-fn last_checkpoint(folder: &Path) -> Option<usize> {
-    let epoch = |path: PathBuf| {
-        path.file_name()?.to_str()?.strip_prefix("model-")?.strip_suffix(".bpk")?.parse().ok()
-    };
-    let complete = |epoch: &usize| {
-        ["optim", "scheduler"]
-            .iter()
-            .all(|name| folder.join(format!("{name}-{epoch}.bpk")).exists())
-    };
-    let files = std::fs::read_dir(folder).ok()?;
-    files.flatten().filter_map(|file| epoch(file.path())).filter(complete).max()
+    /// Trains a model on the documents of a task, each of which begins with an empty memory; see
+    /// [`train`](Self::train) and [`DocumentLoader`].
+    ///
+    /// # Errors
+    ///
+    /// As [`train`](Self::train).
+    pub fn train_documents<M: SegmentModel>(
+        self,
+        model: M,
+        task: &Arc<dyn Task>,
+        seed: u64,
+        device: &Device,
+    ) -> Result<Trained<M>, TaskError> {
+        let TrainingConfig { batch, epoch_steps, epochs, validation, .. } = self.config;
+        let (sizes, epochs) = ([batch, epoch_steps], [self.epochs_done, epochs]);
+        let training = DocumentLoader::training(task.clone(), seed, sizes, epochs, device);
+        let valid = DocumentLoader::validation(&training, validation);
+        self.train(model, Arc::new(training), Arc::new(valid), device)
+    }
+
+    /// A model as the learner has it.
+    fn learning<M: SegmentModel>(&self, model: M, training: Carried<M::Memory>) -> Learning<M> {
+        Learning {
+            model,
+            training,
+            validation: Carried::new(0),
+            accumulation: self.config.accumulation,
+            failure: Failure::new(self.interrupter.clone()),
+        }
+    }
 }

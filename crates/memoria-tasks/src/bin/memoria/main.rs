@@ -13,6 +13,9 @@ fn main() -> ExitCode {
     let done = match program.command {
         Command::Train(train) => commands::train::run(&train),
         Command::Eval(eval) => commands::eval::run(&eval),
+        Command::Generate(generate) => commands::generate::run(&generate),
+        Command::Inspect(inspect) => commands::inspect::run(&inspect),
+        Command::Analyse(analyse) => commands::analyse::run(&analyse),
         Command::Compare(compare) => commands::compare::run(&compare),
         Command::Data(data) => commands::data::run(&data),
         Command::Configs(configs) => commands::configs::run(&configs),

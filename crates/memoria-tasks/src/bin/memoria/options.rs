@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand};
 use clap_complete::Shell;
 use memoria_tasks::{
     DeviceName, TaskError,
@@ -28,8 +28,14 @@ pub(crate) enum Command {
     Train(Train),
     /// Test trained models again, at other lengths or on more documents.
     Eval(Eval),
+    /// Let a model of text go on from a prompt.
+    Generate(Generate),
     /// Compare results: a table and a picture of means and standard deviations over seeds.
     Compare(Compare),
+    /// Compare what happened in a memory with human memory: primacy, recency, contiguity, practice.
+    Analyse(Analyse),
+    /// Tell what is in the snapshot of a memory.
+    Inspect(Inspect),
     /// Look at a task's documents, or write them to a file.
     Data(Data),
     /// List the configurations that come with the program, or print one.
@@ -86,6 +92,10 @@ pub(crate) struct Train {
     /// Go on with what is in the output folder.
     #[arg(long)]
     pub(crate) resume: bool,
+    /// Record what happens in each memory in the tests, for `memoria analyse`: of one document at the greatest length,
+    /// or of one row of a text, so that the file stays small.
+    #[arg(long)]
+    pub(crate) history: bool,
     /// A run of seconds that shows that everything works, not that anything is learnt.
     #[arg(long)]
     pub(crate) quick: bool,
@@ -108,9 +118,86 @@ pub(crate) struct Eval {
     /// Documents at a time.
     #[arg(long)]
     pub(crate) batch: Option<usize>,
+    /// Record what happens in each memory, for `memoria analyse`: of one document at the greatest length, or of one row
+    /// of a text.
+    #[arg(long)]
+    pub(crate) history: bool,
     /// Where to compute.
     #[arg(long, value_enum, default_value = "flex")]
     pub(crate) device: DeviceName,
+}
+
+/// Let a model of text go on from a prompt.
+///
+/// The model is one of `memoria train lm`. It reads the prompt segment by segment and remembers it as in training,
+/// so that a prompt may be as long as a book; then it writes, and reads what it has written. The prompt and what
+/// follows it go to the standard output as they come.
+#[derive(Args, Debug)]
+#[command(group = ArgGroup::new("prompts").required(true).args(["prompt", "prompt_file"]))]
+pub(crate) struct Generate {
+    /// The folder of a model, such as `out/lm/memoria-0`, or the output folder of a `memoria train lm`, of which the
+    /// first model is taken.
+    pub(crate) run: PathBuf,
+    /// The text to go on from.
+    #[arg(long, short)]
+    pub(crate) prompt: Option<String>,
+    /// A file with the text to go on from.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) prompt_file: Option<PathBuf>,
+    /// Tokens to write.
+    #[arg(long, short = 'n', default_value_t = 256)]
+    pub(crate) tokens: usize,
+    /// 0 takes the best token; above, tokens are drawn, the more freely the higher.
+    #[arg(long, short, default_value_t = 0.8, allow_negative_numbers = true)]
+    pub(crate) temperature: f64,
+    /// Draw among so many of the best tokens.
+    #[arg(long)]
+    pub(crate) top_k: Option<usize>,
+    /// Draw among the fewest tokens that are this probable together.
+    #[arg(long, default_value_t = 1.0, allow_negative_numbers = true)]
+    pub(crate) top_p: f64,
+    /// Seed of the draws.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Where to compute.
+    #[arg(long, value_enum, default_value = "flex")]
+    pub(crate) device: DeviceName,
+}
+
+/// Compare what happened in a memory with human memory.
+///
+/// Reads the history of a run, which `memoria train --history` or `memoria eval --history` records, and tells: which
+/// engrams survive by when they were made (primacy and recency), how strongly engrams are connected by how far apart
+/// they were made (temporal contiguity), how old what is reminded is (retention), and how much likelier what was
+/// reminded is reminded again (retrieval practice).
+#[derive(Args, Debug)]
+pub(crate) struct Analyse {
+    /// The folder of a model, such as `out/recall/memoria-0`; the output folder of a `memoria train`, of which the first
+    /// model with a history is taken; or the file of a history.
+    pub(crate) run: PathBuf,
+    /// Which row of the history; that of a run has one.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) row: usize,
+    /// Print it as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Where to draw a picture; `analysis.svg` beside the history if not given.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
+}
+
+/// Tell what is in the snapshot of a memory.
+///
+/// Of a `Memoria`, a `MemoriaState` or a `ModelMemory`: version, configuration with its ways of searching, rows, engrams
+/// of each kind, ages, lifespans, connections, bytes and float type. The whole file is checked; what is damaged is
+/// told, and the exit status is 1 then.
+#[derive(Args, Debug)]
+pub(crate) struct Inspect {
+    /// The file, such as `out/recall/memoria-0/checkpoint/memory-10.memoria`.
+    pub(crate) snapshot: PathBuf,
+    /// Print it as JSON, all rows.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Compare results of one task.

@@ -67,7 +67,7 @@ fn of_text(options: &Data, text: &Text) -> Result<(), TaskError> {
     let split = text.split(options.split);
     let documents = || split.starts().iter().map(|&start| split.document(start));
     let Some(path) = &options.write else {
-        println(&format!("{} tokens", text.vocabulary()));
+        println(&format!("{} tokens", text.vocabulary().len()));
         for of in [Split::Train, Split::Valid, Split::Test] {
             let split = text.split(of);
             let (documents, tokens) = (split.starts().len(), split.len());

@@ -14,6 +14,7 @@ pub(crate) fn run(options: &Train) -> Result<(), TaskError> {
     if options.quick {
         config = config.quick();
     }
+    config.evaluation.history |= options.history;
     let task = options.configured.task.name();
     let output = options.output.clone().unwrap_or_else(|| PathBuf::from("out").join(&task));
     let experiment = Experiment {
@@ -25,7 +26,7 @@ pub(crate) fn run(options: &Train) -> Result<(), TaskError> {
         resume: options.resume,
         command: std::env::args().collect::<Vec<_>>().join(" "),
     };
-    let interrupter = on_ctrl_c().map_err(TaskError::file("the handler of Ctrl-C"))?;
+    let interrupter = on_ctrl_c()?;
     let outcome = experiment.run(&interrupter)?;
     let results = match outcome {
         Outcome::Finished(results) => results,

@@ -1,5 +1,3 @@
-//! Tokens as text, as they come.
-
 use tokenizers::Tokenizer;
 
 /// What a decoder makes of bytes that are no whole character, yet or ever.
@@ -7,7 +5,8 @@ const NO_CHARACTER: char = '\u{FFFD}';
 
 /// The text of tokens, told piece by piece: a character whose bytes are several tokens' when the last of
 /// them is there. All pieces together are what the tokens are decoded to as a whole.
-pub(crate) struct TextStream<'a> {
+#[derive(Clone, Debug)]
+pub struct TextStream<'a> {
     tokenizer: &'a Tokenizer,
     /// The tokens from which on the text is decoded: those of the last piece that was told, as what a token
     /// comes to depends on the one before it, and those that are still to be told.
@@ -17,7 +16,8 @@ pub(crate) struct TextStream<'a> {
 }
 
 impl<'a> TextStream<'a> {
-    pub(crate) fn new(tokenizer: &'a Tokenizer) -> Self {
+    /// Of nothing yet.
+    pub fn new(tokenizer: &'a Tokenizer) -> Self {
         Self { tokenizer, tokens: Vec::new(), told: 0 }
     }
 
@@ -26,7 +26,7 @@ impl<'a> TextStream<'a> {
     /// # Errors
     ///
     /// A message of the tokenizer.
-    pub(crate) fn add(&mut self, token: u32) -> Result<String, String> {
+    pub fn add(&mut self, token: u32) -> Result<String, String> {
         self.tokens.push(token);
         let piece = self.untold()?;
         if piece.is_empty() || piece.ends_with(NO_CHARACTER) {
@@ -42,7 +42,7 @@ impl<'a> TextStream<'a> {
     /// # Errors
     ///
     /// A message of the tokenizer.
-    pub(crate) fn finish(self) -> Result<String, String> {
+    pub fn finish(self) -> Result<String, String> {
         self.untold()
     }
 

@@ -1,0 +1,69 @@
+use std::sync::Arc;
+
+use burn::tensor::Device;
+use memoria_core::history::History;
+
+use crate::{
+    TaskError,
+    config::EvaluationConfig,
+    data::{DocumentId, Split, Task, Text},
+    model::{ContextMemory, Decoder},
+    training::{Batch, Streams},
+};
+
+/// What happens in a model's memory while it reads the first document of the tests, so many times as long as
+/// trained: one row, as more would tell the same at their own cost. `None` of a model without memory.
+///
+/// # Errors
+///
+/// If there is no such document; what the memory refuses.
+pub fn record_document(
+    model: &Decoder,
+    task: &dyn Task,
+    config: &EvaluationConfig,
+    longer: u32,
+    seed: u64,
+    device: &Device,
+) -> Result<Option<History>, TaskError> {
+    let Some(trained) = model.memory_config() else { return Ok(None) };
+    let document = task.document(DocumentId::new(Split::Test, seed, 0).longer(longer))?;
+    let memory = &mut ContextMemory::new(Some(&config.memory(trained)))?;
+    record(memory, |memory| {
+        model.logits(&Batch::of_documents(&[document], device), memory)?;
+        Ok(())
+    })
+}
+
+/// As [`record_document`], of the first row of a text's test split: so many steps of so many segments. `step` is
+/// called with the steps that are done.
+///
+/// # Errors
+///
+/// What the memory refuses.
+pub fn record_text(
+    model: &Decoder,
+    text: &Arc<Text>,
+    [rows, segments, steps]: [usize; 3],
+    device: &Device,
+    mut step: impl FnMut(usize),
+) -> Result<Option<History>, TaskError> {
+    let streams = Streams::new(text.clone(), Split::Test, rows, segments);
+    record(&mut model.memory()?, |memory| {
+        for index in 0..steps.min(streams.steps()) {
+            model.logits(&streams.step(index, 0..1, device), memory)?;
+            step(index + 1);
+        }
+        Ok(())
+    })
+}
+
+fn record(
+    memory: &mut ContextMemory,
+    read: impl FnOnce(&mut ContextMemory) -> Result<(), TaskError>,
+) -> Result<Option<History>, TaskError> {
+    let Some(state) = memory.memory() else { return Ok(None) };
+    state.record_history(true);
+    read(memory)?;
+    let Some(state) = memory.memory() else { return Ok(None) };
+    Ok(Some(state.history()?))
+}
