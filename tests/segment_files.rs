@@ -85,7 +85,7 @@ fn a_batch_that_changes_is_refused(#[values("gpt2-memoria", "bert-memoria")] mod
     let text = SEGMENTS.replace("[[7, 8], [9, 10]]", "[[7, 8]]");
     let error = forward(model, &text).unwrap_err();
     assert!(
-        error.starts_with("segments[1]") && error.ends_with("must have batch 2, got 1"),
+        error.starts_with("segments[1]") && error.contains("must have batch 2, got 1"),
         "{error}"
     );
 }

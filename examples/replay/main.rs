@@ -23,7 +23,7 @@ use support::device::DeviceChoice;
 /// Runs a trace file through a memory and prints, as JSON, what happened.
 ///
 /// A trace holds a configuration and, per step, working memories, rows to reset and lifespan gains.
-/// Printed are `steps`, with one object per row, and `cofire`, the co-firing counts at the end.
+/// The output has `steps`, with one object per row, and `cofire`, the co-firing counts at the end.
 /// Everything is computed; a trace's own expectations are not read.
 #[derive(Parser)]
 struct Options {

@@ -45,8 +45,8 @@ pub struct EncoderOutput {
     pub hidden: Tensor<3>,
     /// What the segment was reminded of; `None` without memory.
     pub recall: Option<Recall>,
-    /// Lifespan gains of the reminded memories, `[batch, k]`, in the order of their ids; `None` if nobody
-    /// was reminded of anything.
+    /// Lifespan gains of the reminded memories, `[batch, k]`, in the order of their ids; `None` if no
+    /// row was reminded of anything.
     pub gains: Option<Tensor<2>>,
 }
 

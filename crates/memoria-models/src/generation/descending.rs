@@ -1,4 +1,4 @@
-//! Tokens by their logits, sorted as far as somebody looks.
+//! Tokens by their logits, sorted as far as they are looked at.
 
 use std::cmp::Ordering;
 

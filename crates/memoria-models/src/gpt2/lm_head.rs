@@ -29,8 +29,8 @@ pub struct Gpt2Output {
     pub hidden: Tensor<3>,
     /// What the segment was reminded of; `None` in a plain model, and in a first segment.
     pub recall: Option<Recall>,
-    /// Lifespan gains of the reminded memories, `[batch, k]`, in the order of their ids; `None` if nobody
-    /// was reminded of anything.
+    /// Lifespan gains of the reminded memories, `[batch, k]`, in the order of their ids; `None` if no
+    /// row was reminded of anything.
     pub gains: Option<Tensor<2>>,
 }
 
