@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MemoryConfig {
-    /// Memories made of a segment.
+    /// Memories made of a segment; 0 for its hidden states themselves, in a causal model.
     pub memories: usize,
     /// Short-term engrams reminded per segment.
     pub num_reminded_stm: usize,

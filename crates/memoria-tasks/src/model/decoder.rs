@@ -136,7 +136,14 @@ impl DecoderConfig {
     /// As [`ModelConfig::check`].
     pub fn init(&self, device: &Device) -> Result<Decoder, TaskError> {
         self.model.check()?;
-        at_least("memory.memories", self.memory.memories, 1)?;
+        if self.memory.memories == 0 {
+            // Hidden states as memories ask by a query of their own.
+            at_least("memory.queries", self.memory.queries, 1)?;
+            if !self.model.causal {
+                let expected = "at least 1 where model.causal is false";
+                return Err(TaskError::option("memory.memories", expected, 0));
+            }
+        }
         if self.model.causal && self.context.eviction().is_some() {
             let expected = format!("false for the context {}", self.context.name());
             return Err(TaskError::option("model.causal", expected, true));
@@ -181,7 +188,7 @@ impl DecoderConfig {
         let memories = self.memory.memories;
         let layer = match causal {
             true => MemoriaLayerConfig::causal(width, heads, self.segment_length)
-                .with_num_memories(Some(memories)),
+                .with_num_memories((memories > 0).then_some(memories)),
             false => MemoriaLayerConfig::bidirectional(width, heads, memories),
         };
         let layer = match self.context {
@@ -345,6 +352,25 @@ mod tests {
             let difference: f32 = first.iter().zip(&second).map(|(a, b)| (a - b).abs()).sum();
             assert_eq!(difference < 1e-4, same, "{context:?}, causal {causal}: {difference}");
         }
+    }
+
+    /// Hidden states as memories, in a causal model alone.
+    #[test]
+    fn hidden_states_may_be_the_memories() {
+        let device = Device::flex();
+        let made = |causal, queries| {
+            let memory = MemoryConfig { memories: 0, queries, ..MemoryConfig::default() };
+            let config = DecoderConfig { memory, ..config(ContextName::Memoria, causal) };
+            config.init(&device).map_err(|error| error.to_string())
+        };
+        assert!(made(false, 1).unwrap_err().contains("memory.memories"));
+        assert!(made(true, 0).unwrap_err().contains("memory.queries"));
+        let decoder = made(true, 1).unwrap();
+        let batch = Batch::of_documents(&[document(&[[1, 2, 3, 4], [5, 6, 0, 1]])], &device);
+        let mut memory = decoder.memory().unwrap();
+        decoder.logits(&batch, &mut memory).unwrap();
+        // Of the first segment: the second one's will be when a third one comes.
+        assert_eq!(memory.stored().unwrap(), 4);
     }
 
     #[test]
