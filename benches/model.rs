@@ -4,8 +4,6 @@
 //! Prints one JSON object per workload and mode, with the fields that `model_reference.py` prints of
 //! PyTorch with the Python package. `README.md` tells what is measured and how.
 
-#[path = "../examples/support/device.rs"]
-mod device;
 mod support;
 
 use std::{
@@ -23,11 +21,11 @@ use memoria::{
     EngramCounts, MemoriaConfig, MemoriaError,
     models::{Gpt2Config, MemoryConfig, ModelInput, ModelMemory},
 };
+use memoria_tasks::DeviceName;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use device::DeviceChoice;
 use support::{median, milliseconds, peak_resident_mib, rounded};
 
 const LEARNING_RATE: f64 = 2e-4;
@@ -45,7 +43,7 @@ struct Options {
     memory: Option<MemoryChoice>,
     /// Where to compute.
     #[arg(long, value_enum, default_value = "flex")]
-    device: DeviceChoice,
+    device: DeviceName,
     /// Segments, of which the second half is measured; the workload's number if not given.
     #[arg(long)]
     steps: Option<usize>,
@@ -153,7 +151,7 @@ fn measure(
     workload: &Workload,
     mode: Mode,
     choice: MemoryChoice,
-    device: DeviceChoice,
+    device: DeviceName,
 ) -> Result<Measurement, Box<dyn Error + Send + Sync>> {
     let name = device.to_possible_value().map(|value| value.get_name().to_owned());
     let mut device = device.device();

@@ -4,8 +4,6 @@
 //! one for each number of long-term engrams, with the steps taken since the one before. `README.md`
 //! tells what is measured and how.
 
-#[path = "../examples/support/device.rs"]
-mod device;
 mod support;
 
 use std::{
@@ -22,12 +20,12 @@ use burn::{
 };
 use clap::{Parser, ValueEnum};
 use memoria::{LifespanGain, LongTermSearch, Memoria, MemoriaConfig, Recall, Storage};
+use memoria_tasks::DeviceName;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use serde::Serialize;
 
-use device::DeviceChoice;
 use support::{median, memory_bandwidth, milliseconds, read_bandwidth, resident_bytes, rounded};
 
 /// Working memories per step.
@@ -60,7 +58,7 @@ struct Options {
     float: Float,
     /// Where to compute.
     #[arg(long, value_enum, default_value = "flex")]
-    device: DeviceChoice,
+    device: DeviceName,
     /// Where the vectors are.
     #[arg(long, value_enum, default_value = "auto")]
     storage: Place,

@@ -3,8 +3,6 @@
 //! Prints one JSON object per workload and line, with the fields that `reference.py` prints of the
 //! Python package. `README.md` tells what is measured and how.
 
-#[path = "../examples/support/device.rs"]
-mod device;
 mod support;
 #[path = "support/workload.rs"]
 mod workload;
@@ -17,11 +15,11 @@ use std::{
 use burn::{backend::Dispatch, tensor::Device};
 use clap::{Parser, ValueEnum};
 use memoria::{Costs, EngramCounts, Memoria, Recall, Stages};
+use memoria_tasks::DeviceName;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
-use device::DeviceChoice;
 use support::{median, memory_bandwidth, milliseconds, peak_resident_mib, rounded};
 use workload::{Workload, workloads};
 
@@ -38,7 +36,7 @@ struct Options {
     workloads: Vec<String>,
     /// Where to compute.
     #[arg(long, value_enum, default_value = "flex")]
-    device: DeviceChoice,
+    device: DeviceName,
     /// Steps to take, instead of the workload's own number.
     #[arg(long)]
     steps: Option<usize>,
@@ -90,7 +88,7 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
 /// measured for `at_least` that long.
 fn measure(
     workload: &Workload,
-    device: DeviceChoice,
+    device: DeviceName,
     at_least: Duration,
     bandwidth: Option<f64>,
 ) -> Result<Measurement, Box<dyn Error + Send + Sync>> {

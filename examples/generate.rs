@@ -4,25 +4,17 @@
 //! cargo run --release --example generate -- tests/data/models/gpt2-memoria --ids 5,17,3
 //! ```
 
-#[path = "support/causes.rs"]
-mod causes;
-#[macro_use]
-#[path = "support/stdout.rs"]
-mod stdout;
-#[path = "support/mod.rs"]
-mod support;
-#[path = "support/tokens.rs"]
-mod tokens;
-
 use std::{error::Error, ops::ControlFlow, path::PathBuf, process::ExitCode, time::Instant};
 
 use clap::{ArgGroup, Parser};
 use memoria::models::{FinishReason, GenerationConfig, Gpt2LmHead, MemoryConfig, end_tokens};
-use memoria_tasks::text::TextStream;
+use memoria_tasks::{
+    DeviceName,
+    print::{self, with_causes},
+    println,
+    text::{self, TextStream},
+};
 use tokenizers::Tokenizer;
-
-use causes::with_causes;
-use support::device::DeviceChoice;
 
 /// A GPT-2, plain or with a memory, goes on from a prompt; its tokens are printed as they come.
 ///
@@ -69,7 +61,7 @@ struct Options {
     no_cache: bool,
     /// Where to compute.
     #[arg(long, value_enum, default_value = "flex")]
-    device: DeviceChoice,
+    device: DeviceName,
 }
 
 fn main() -> ExitCode {
@@ -83,7 +75,7 @@ fn main() -> ExitCode {
 }
 
 fn generate(options: &Options) -> Result<(), Box<dyn Error>> {
-    let tokenizer = tokens::tokenizer(&options.checkpoint)?;
+    let tokenizer = text::tokenizer(&options.checkpoint)?;
     let prompts = options.prompts(tokenizer.as_ref())?;
     let loaded = Gpt2LmHead::from_pretrained(&options.checkpoint, &options.device.device())?;
     if !loaded.report.is_complete() || !loaded.report.unused.is_empty() {
@@ -145,7 +137,7 @@ impl Options {
             return Ok(self.ids.iter().map(row).collect::<Result<_, _>>()?);
         }
         let Some(tokenizer) = tokenizer else {
-            let missing = tokens::missing(&self.checkpoint);
+            let missing = text::missing_tokenizer(&self.checkpoint);
             return Err(format!("{missing}; or give `--ids`").into());
         };
         let row = |text: &String| -> Result<Vec<i64>, Box<dyn Error>> {
@@ -198,10 +190,10 @@ impl<'a> Printer<'a> {
 
     fn print(&mut self, token: i64) -> Result<(), Box<dyn Error>> {
         match &mut self.text {
-            None => stdout::write(format_args!("{token} ")),
+            None => print::write(format_args!("{token} ")),
             Some(text) => {
                 let piece = text.add(u32::try_from(token)?)?;
-                stdout::write(format_args!("{piece}"));
+                print::write(format_args!("{piece}"));
             }
         }
         Ok(())

@@ -8,10 +8,6 @@
 //! cargo run --release --example history -- events.jsonl    # and all events into a file
 //! ```
 
-#[macro_use]
-#[path = "support/stdout.rs"]
-mod stdout;
-
 use std::error::Error;
 
 use burn::{
@@ -22,6 +18,7 @@ use memoria::{
     EngramId, EngramKind, LifespanGain, Memoria, MemoriaConfig, Recall,
     history::{DeathCause, EngramHistory, RowHistory},
 };
+use memoria_tasks::println;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 

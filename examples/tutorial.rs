@@ -3,10 +3,6 @@
 //! The seven steps and their sizes are those of the Python package's tutorial. Its numbers differ from
 //! ours: other random numbers, and a first step that reminds of nothing that is not there.
 
-#[macro_use]
-#[path = "support/stdout.rs"]
-mod stdout;
-
 use std::error::Error;
 
 use burn::{
@@ -16,6 +12,7 @@ use burn::{
 use memoria::{
     Engram, EngramKind, LifespanGain, Memoria, MemoriaConfig, MemoriaError, Recall, RowState,
 };
+use memoria_tasks::println;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 

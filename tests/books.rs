@@ -5,9 +5,6 @@ mod book;
 #[path = "../examples/novel/options.rs"]
 #[allow(dead_code, reason = "only the text is read here")]
 mod options;
-#[path = "../examples/support/mod.rs"]
-#[allow(dead_code, reason = "only the text is read here")]
-mod support;
 
 use std::path::Path;
 

@@ -6,14 +6,12 @@
 mod run;
 #[path = "../examples/forward/segments.rs"]
 mod segments;
-#[path = "../examples/support/tokens.rs"]
-mod tokens;
 
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use memoria::models::{GenerationConfig, Gpt2LmHead, ModelError, end_tokens};
-use memoria_tasks::text::TextStream;
+use memoria_tasks::text::{TextStream, missing_tokenizer, tokenizer};
 use rstest::rstest;
 use serde_json::Value;
 
@@ -91,7 +89,7 @@ fn a_text_ends_where_and_as_it_should(#[case] case: &str) {
     let arguments: Vec<&str> =
         wanted["arguments"].as_array().unwrap().iter().map(|a| a.as_str().unwrap()).collect();
     let ["--prompt", prompt, "-n", count] = arguments[..] else { panic!("{arguments:?}") };
-    let tokenizer = tokens::tokenizer(&folder).unwrap().unwrap();
+    let tokenizer = tokenizer(&folder).unwrap().unwrap();
     let prompt = tokenizer.encode(prompt, false).unwrap();
     let prompt = prompt.get_ids().iter().copied().map(i64::from).collect();
     let loaded = Gpt2LmHead::from_pretrained(&folder, &Device::flex()).unwrap();
@@ -109,7 +107,7 @@ fn a_text_ends_where_and_as_it_should(#[case] case: &str) {
 /// character that is whole.
 #[test]
 fn a_text_in_pieces_is_the_text() {
-    let tokenizer = tokens::tokenizer(&folder("last-character-cut")).unwrap().unwrap();
+    let tokenizer = tokenizer(&folder("last-character-cut")).unwrap().unwrap();
     let texts =
         ["one two", "ein schöner Tag", "日本語 🦀 e\u{301}", "a\u{FFFD}b", "\u{2028}\u{3000}"];
     let vocabulary = tokenizer.get_vocab_size(false) as u32;
@@ -139,7 +137,7 @@ fn a_text_in_pieces_is_the_text() {
 #[test]
 fn a_vocabulary_without_its_tokenizer_is_named() {
     let folder = folder("novel-vocab-txt-only");
-    assert!(tokens::tokenizer(&folder).unwrap().is_none());
-    let missing = tokens::missing(&folder);
+    assert!(tokenizer(&folder).unwrap().is_none());
+    let missing = missing_tokenizer(&folder);
     assert!(missing.contains("tokenizer.json") && missing.contains("vocab.txt"), "{missing}");
 }

@@ -5,24 +5,15 @@
 //! cargo run --release --example forward -- tests/data/models/gpt2-memoria tests/data/models/gpt2-memoria/expected.json
 //! ```
 
-#[path = "../support/causes.rs"]
-mod causes;
-#[macro_use]
-#[path = "../support/stdout.rs"]
-mod stdout;
-#[path = "../support/mod.rs"]
-mod support;
-
 mod run;
 mod segments;
 
 use std::{error::Error, path::PathBuf, process::ExitCode};
 
 use clap::Parser;
+use memoria_tasks::{DeviceName, print::with_causes, println};
 
-use causes::with_causes;
 use run::Kind;
-use support::device::DeviceChoice;
 
 /// Runs segments through a checkpoint, one after the other with one memory, and prints what came of each.
 ///
@@ -46,7 +37,7 @@ struct Options {
     kind: Option<Kind>,
     /// Where to compute.
     #[arg(long, value_enum, default_value = "flex")]
-    device: DeviceChoice,
+    device: DeviceName,
 }
 
 fn main() -> ExitCode {

@@ -7,16 +7,6 @@
 //!
 //! Without weights and text, `--quick`: a tiny random BERT reads an invented text, in seconds.
 
-#[path = "../support/causes.rs"]
-mod causes;
-#[macro_use]
-#[path = "../support/stdout.rs"]
-mod stdout;
-#[path = "../support/mod.rs"]
-mod support;
-#[path = "../support/tokens.rs"]
-mod tokens;
-
 mod book;
 mod options;
 mod passage;
@@ -28,8 +18,8 @@ use std::{error::Error, process::ExitCode};
 
 use clap::Parser;
 use memoria::models::{Encoder, EncoderConfig};
+use memoria_tasks::{print::with_causes, println, text};
 
-use causes::with_causes;
 use options::Options;
 
 fn main() -> ExitCode {
@@ -44,11 +34,11 @@ fn main() -> ExitCode {
 
 fn novel(options: &Options) -> Result<(), Box<dyn Error>> {
     let folder = options.weights()?;
-    let tokenizer = tokens::tokenizer(folder)?;
+    let tokenizer = text::tokenizer(folder)?;
     if tokenizer.is_none() {
         // A model that was trained to read words cannot make anything of others.
         if !options.quick {
-            return Err(format!("{}; or give `--quick`", tokens::missing(folder)).into());
+            return Err(format!("{}; or give `--quick`", text::missing_tokenizer(folder)).into());
         }
         println!("Without a tokenizer each word stands for some token of the vocabulary.");
     }

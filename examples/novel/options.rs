@@ -7,8 +7,7 @@ use memoria::{
     MemoriaConfig,
     models::{EncoderConfig, MemoryConfig},
 };
-
-use crate::support::device::DeviceChoice;
+use memoria_tasks::DeviceName;
 
 /// A BERT reads a whole novel with a memory, segment by segment, and tells what it remembers.
 ///
@@ -51,7 +50,7 @@ pub(crate) struct Options {
     pub(crate) seed: u64,
     /// Where to compute.
     #[arg(long, value_enum, default_value = "flex")]
-    pub(crate) device: DeviceChoice,
+    pub(crate) device: DeviceName,
 
     /// Memories made of each page.
     #[arg(long, default_value_t = 8, help_heading = "Memory, unless the checkpoint has one")]

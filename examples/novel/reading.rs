@@ -7,6 +7,7 @@ use memoria::{
     EngramId,
     models::{Encoder, EncoderConfig, MemoryConfig, ModelInput, ModelMemory},
 };
+use memoria_tasks::println;
 
 use crate::{
     book::{Book, Page},

@@ -4,6 +4,7 @@ use std::{cmp::Reverse, error::Error};
 
 use burn::tensor::Device;
 use memoria::{Engram, EngramId, EngramKind, models::Encoder};
+use memoria_tasks::println;
 
 use crate::{
     book::Book,

@@ -4,12 +4,6 @@
 //! cargo run --release --example replay -- tests/data/traces/tutorial-sizes.json
 //! ```
 
-#[macro_use]
-#[path = "../support/stdout.rs"]
-mod stdout;
-#[path = "../support/mod.rs"]
-mod support;
-
 mod run;
 mod trace;
 
@@ -17,8 +11,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use burn::backend::Dispatch;
 use clap::Parser;
-
-use support::device::DeviceChoice;
+use memoria_tasks::{DeviceName, println};
 
 /// Runs a trace file through a memory and prints, as JSON, what happened.
 ///
@@ -31,7 +24,7 @@ struct Options {
     file: PathBuf,
     /// Where to compute.
     #[arg(long, value_enum, default_value = "flex")]
-    device: DeviceChoice,
+    device: DeviceName,
 }
 
 fn main() -> ExitCode {

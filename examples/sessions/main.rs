@@ -4,9 +4,6 @@
 //! cargo run --release --example sessions
 //! ```
 
-#[macro_use]
-#[path = "../support/stdout.rs"]
-mod stdout;
 mod server;
 
 use std::{
@@ -23,6 +20,7 @@ use memoria::{
     MemoriaConfig,
     nn::{MemoriaLayer, MemoriaLayerConfig, MemoriaState, MemoriaStateConfig},
 };
+use memoria_tasks::println;
 use rand::{RngExt, SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 use server::{Request, Server};

@@ -13,12 +13,27 @@ pub enum DeviceName {
     /// The first GPU through wgpu.
     #[cfg(feature = "wgpu")]
     Wgpu,
+    /// A software GPU through wgpu, such as lavapipe.
+    #[cfg(feature = "wgpu")]
+    WgpuCpu,
     /// The first CUDA device.
     #[cfg(feature = "cuda")]
     Cuda,
 }
 
 impl DeviceName {
+    /// Whether it computes in the host's memory.
+    pub fn is_host(self) -> bool {
+        match self {
+            #[cfg(feature = "flex")]
+            Self::Flex => true,
+            #[cfg(feature = "ndarray")]
+            Self::Ndarray => true,
+            #[cfg(any(feature = "wgpu", feature = "cuda"))]
+            _ => false,
+        }
+    }
+
     /// The device, without autodiff.
     pub fn device(self) -> Device {
         match self {
@@ -29,6 +44,8 @@ impl DeviceName {
             Self::Ndarray => Device::ndarray(),
             #[cfg(feature = "wgpu")]
             Self::Wgpu => Device::wgpu(burn::tensor::DeviceKind::DefaultDevice),
+            #[cfg(feature = "wgpu")]
+            Self::WgpuCpu => Device::wgpu(burn::tensor::DeviceKind::Cpu),
             #[cfg(feature = "cuda")]
             Self::Cuda => Device::cuda(0),
         }

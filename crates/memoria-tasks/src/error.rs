@@ -48,7 +48,7 @@ pub enum TaskError {
     #[error("model: {0}")]
     Model(#[from] ModelError),
     /// Burn's training ended early.
-    #[error("training: {0}")]
+    #[error("training: {0}\nWhen that is mended, `--resume` goes on after the last finished epoch")]
     Training(String),
 }
 

@@ -2,13 +2,15 @@
 //! quietly. The standard library's `println` panics.
 
 use std::{
-    io::{ErrorKind, Write, stdout},
+    error::Error,
+    fmt::Arguments,
+    io::{self, ErrorKind, Write, stdout},
     process::exit,
 };
 
 /// Writes a line at once.
 pub fn println(line: &str) {
-    print(&format!("{line}\n"));
+    write(format_args!("{line}\n"));
 }
 
 /// Writes text at once.
@@ -19,7 +21,26 @@ pub fn print(text: &str) {
 /// Writes bytes at once, of which characters may be whole only together.
 pub fn print_bytes(bytes: &[u8]) {
     let mut out = stdout().lock();
-    match out.write_all(bytes).and_then(|()| out.flush()) {
+    end_if_failed(out.write_all(bytes).and_then(|()| out.flush()));
+}
+
+/// Writes text that is put together, at once, a part of a line too.
+pub fn write(text: Arguments<'_>) {
+    let mut out = stdout().lock();
+    end_if_failed(out.write_fmt(text).and_then(|()| out.flush()));
+}
+
+/// As the standard library's, but for an output that is closed or full: see [`print`](crate::print).
+#[macro_export]
+macro_rules! println {
+    () => { $crate::print::write(::core::format_args!("\n")) };
+    ($($text:tt)*) => {
+        $crate::print::write(::core::format_args!("{}\n", ::core::format_args!($($text)*)))
+    };
+}
+
+fn end_if_failed(written: io::Result<()>) {
+    match written {
         Ok(()) => {}
         Err(error) if error.kind() == ErrorKind::BrokenPipe => exit(0),
         Err(error) => {
@@ -27,6 +48,12 @@ pub fn print_bytes(bytes: &[u8]) {
             exit(1);
         }
     }
+}
+
+/// An error with everything it was caused by, in one line.
+pub fn with_causes(error: &(dyn Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |&error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// Columns under each other, the first to the left, the others to the right.

@@ -159,7 +159,8 @@ impl Vocabulary {
         let other = pairs.position(|(now, then)| now != then);
         let at = other.unwrap_or_else(|| self.len().min(trained.len())) as u32;
         let expected = format!(
-            "that of the texts that the model was trained on, {} tokens: give `data.path` those texts",
+            "the one that the model was trained with, {} tokens: give it the table `data` of then and, where \
+                `data.path` names them, the same files",
             trained.len()
         );
         let (now, then) = (self.word(at), trained.word(at));

@@ -5,7 +5,7 @@ mod row;
 mod tests;
 mod words;
 
-use std::{error::Error, fs, path::Path};
+use std::{fs, path::Path};
 
 use burn::{
     backend::{Backend, DType, Dispatch},
@@ -18,7 +18,7 @@ use serde::Serialize;
 
 pub use row::{RowReport, Spread};
 
-use crate::TaskError;
+use crate::{TaskError, print::with_causes};
 
 /// What saved a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -180,10 +180,4 @@ impl Head {
                 .collect(),
         }
     }
-}
-
-/// An error with everything it was caused by.
-fn with_causes(error: &(dyn Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |&error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -211,7 +211,7 @@ impl Decoder {
     ///
     /// # Errors
     ///
-    /// As [`MemoriaStateConfig::init`].
+    /// As [`ContextMemory::new`].
     pub fn memory(&self) -> Result<ContextMemory, TaskError> {
         Ok(ContextMemory::new(self.memory.as_ref())?)
     }

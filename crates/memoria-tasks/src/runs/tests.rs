@@ -80,6 +80,13 @@ fn runs_are_gone_on_with_and_not_mixed() {
     assert!(refused.contains("--resume"), "{refused}");
     experiment.resume = true;
     assert_eq!(finished(&experiment), results);
+    // Options that are newer than a run have their defaults in it.
+    let path = experiment.output.join("config.toml");
+    let config = fs::read_to_string(&path).unwrap();
+    assert!(config.contains("capacity = 64\n"));
+    fs::write(path, config.replace("capacity = 64\n", "")).unwrap();
+    experiment.config.evaluation.history = true;
+    assert_eq!(finished(&experiment), results);
     experiment.config.model.width = 32;
     let refused = experiment.run(&Interrupter::new()).unwrap_err().to_string();
     assert!(refused.contains("another configuration"), "{refused}");

@@ -2,6 +2,7 @@
 
 mod austen;
 mod brown;
+mod checkpoint;
 mod corpus;
 mod hyperpartisan;
 mod labelled;
@@ -12,6 +13,7 @@ mod words;
 
 pub use austen::Novel;
 pub use brown::brown;
+pub use checkpoint::{missing_tokenizer, tokenizer};
 pub use corpus::Corpus;
 pub use hyperpartisan::hyperpartisan;
 pub use labelled::{Labelled, LabelledText};

