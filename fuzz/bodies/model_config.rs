@@ -107,7 +107,15 @@ fn encoder(config: &EncoderConfig) {
         config.num_labels,
     ];
     let device = Device::flex();
-    if !may_be_made(&sizes, config.memory.as_ref(), || config.init(&device).err()) {
+    let mut memory = config.memory.clone();
+    if let Some(memory) = &mut memory
+        && memory.num_memories.is_none()
+        && memory.num_queries == 0
+    {
+        // Nothing is made of places.
+        memory.max_places = None;
+    }
+    if !may_be_made(&sizes, memory.as_ref(), || config.init(&device).err()) {
         return;
     }
     let model = config.init(&device).unwrap();
@@ -125,7 +133,11 @@ fn may_be_made(
     memory: Option<&MemoryConfig>,
     init: impl FnOnce() -> Option<ModelError>,
 ) -> bool {
-    let largest = sizes.iter().copied().chain(memory.and_then(|memory| memory.num_memories)).max();
+    let of_memory = memory.into_iter().flat_map(|memory| {
+        let (memories, places) = (memory.num_memories, memory.max_places);
+        [memories.unwrap_or(0), memory.num_queries, places.unwrap_or(0)]
+    });
+    let largest = sizes.iter().copied().chain(of_memory).max();
     if largest > Some(BEYOND_MEMORY) {
         let error = init();
         assert!(matches!(error, Some(ModelError::OutOfMemory { .. })), "{error:?}");

@@ -9,6 +9,7 @@ mod gradients;
 mod inference;
 mod inputs;
 mod learned;
+mod learned_files;
 mod learned_gradients;
 mod refusals;
 mod rows;

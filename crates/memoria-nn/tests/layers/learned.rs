@@ -5,10 +5,10 @@ use burn::{
     nn::Linear,
     tensor::{Bool, DType, Device, FloatDType, Gradients, Tensor, TensorData},
 };
-use memoria_core::{Correlation, Pooling};
+use memoria_core::{Correlation, MemoriaConfig, Pooling};
 use memoria_nn::{
-    Abstractor, AbstractorConfig, MemoryAttention, MemoryAttentionConfig, MemoryAttentionInput,
-    recall_scores,
+    Abstractor, AbstractorConfig, MemoriaStateConfig, MemoryAttention, MemoryAttentionConfig,
+    MemoryAttentionInput, Padding, RecallInput, recall_scores,
 };
 use rstest::rstest;
 use serde_json::Value;
@@ -100,6 +100,37 @@ fn scores_have_the_gradients_of_pytorch(#[case] dtype: FloatDType, #[case] toler
                 assert!(gradient.into_data().iter::<f64>().all(|slope| slope == 0.0), "{name}");
             }
         }
+    }
+}
+
+/// Working memories that are the query themselves, in rows of which one is shorter.
+#[rstest]
+fn padding_is_no_part_of_a_query(
+    #[values(Correlation::NegSquaredL2, Correlation::Gaussian)] correlation: Correlation,
+    #[values(Pooling::Mean, Pooling::Max)] pooling: Pooling,
+) {
+    let device = Device::flex();
+    let memoria =
+        MemoriaConfig::new(8, 8, 1, 9.0, 0).with_correlation(correlation).with_pooling(pooling);
+    let config = MemoriaStateConfig::new(memoria);
+    let (mut batch, mut alone) = (config.init().unwrap(), config.init().unwrap());
+    let padding = Padding::new(3, vec![false, false, false, false, true, false]);
+    for step in 0..3 {
+        let number = |at: usize| ((at * 7 + step * 31) as f32 * 0.7).sin();
+        let numbers: Vec<f32> = (0..2 * 3 * 4).map(number).collect();
+        let working = Tensor::<3>::from_data(TensorData::new(numbers, [2, 3, 4]), &device);
+        let row = working.clone().narrow(0, 1, 1);
+        let known = Tensor::cat(vec![row.clone().narrow(1, 0, 1), row.narrow(1, 2, 1)], 1);
+        let input = RecallInput::new(working).padding(padding.clone());
+        let (together, expected) = (batch.recall(input).unwrap(), alone.recall(known).unwrap());
+        batch.reinforce(&together, None).unwrap();
+        alone.reinforce(&expected, None).unwrap();
+        let Some(expected) = expected.scores() else { continue };
+        let k = expected.dims()[1];
+        assert_eq!(k, 2 * step);
+        let got = together.scores().unwrap().narrow(0, 1, 1).narrow(1, 0, k);
+        let difference = (got - expected).abs().max().into_scalar::<f32>();
+        assert!(difference < 1e-5, "{difference}");
     }
 }
 
