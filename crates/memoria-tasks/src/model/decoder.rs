@@ -36,8 +36,10 @@ pub struct ModelConfig {
     pub causal: bool,
     /// Whether the output has the weights of the embeddings.
     pub tied: bool,
-    /// Standard deviation of embeddings as they begin. Burn's own, 1, cost language models much.
+    /// Standard deviation of tokens' embeddings as they begin. Burn's own, 1, cost language models much.
     pub embedding_deviation: f64,
+    /// Standard deviation of places' embeddings as they begin.
+    pub place_deviation: f64,
     /// Dropout rate.
     pub dropout: f64,
 }
@@ -98,6 +100,7 @@ impl Default for ModelConfig {
             causal: false,
             tied: false,
             embedding_deviation: 0.2,
+            place_deviation: 0.2,
             dropout: 0.0,
         }
     }
@@ -117,9 +120,13 @@ impl ModelConfig {
             let expected = format!("a divisor of model.width = {}", self.width);
             return Err(TaskError::option("model.heads", expected, self.heads));
         }
-        if !(self.embedding_deviation > 0.0 && self.embedding_deviation.is_finite()) {
-            let got = self.embedding_deviation;
-            return Err(TaskError::option("model.embedding_deviation", "above 0", got));
+        for (name, got) in [
+            ("model.embedding_deviation", self.embedding_deviation),
+            ("model.place_deviation", self.place_deviation),
+        ] {
+            if !(got > 0.0 && got.is_finite()) {
+                return Err(TaskError::option(name, "above 0", got));
+            }
         }
         if !(0.0..1.0).contains(&self.dropout) {
             return Err(TaskError::option("model.dropout", "from 0 to below 1", self.dropout));
@@ -152,9 +159,9 @@ impl DecoderConfig {
         let _alone = DRAWING.lock().unwrap_or_else(PoisonError::into_inner);
         device.seed(self.seed);
         let ModelConfig { width, heads, dropout, causal, .. } = self.model;
-        let deviation = Initializer::Normal { mean: 0.0, std: self.model.embedding_deviation };
-        let embedding = |count| {
-            EmbeddingConfig::new(count, width).with_initializer(deviation.clone()).init(device)
+        let embedding = |count, std| {
+            let initializer = Initializer::Normal { mean: 0.0, std };
+            EmbeddingConfig::new(count, width).with_initializer(initializer).init(device)
         };
         let blocks = |count| {
             let feedforward = self.model.feedforward.unwrap_or(4 * width);
@@ -167,8 +174,8 @@ impl DecoderConfig {
         let layer = memory.as_ref().map(|_| self.layer());
         let output = LinearConfig::new(width, self.vocabulary);
         let decoder = Decoder {
-            tokens: embedding(self.vocabulary),
-            places: embedding(self.segment_length),
+            tokens: embedding(self.vocabulary, self.model.embedding_deviation),
+            places: embedding(self.segment_length, self.model.place_deviation),
             below: blocks(self.model.blocks_below),
             context: Context::new(layer, device),
             above: blocks(self.model.blocks_above),
