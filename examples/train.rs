@@ -110,7 +110,7 @@ struct Options {
 
 fn train(options: &Options) -> Result<(), TaskError> {
     let text = Arc::new(LmConfig::file(&options.text, LENGTH).load()?);
-    let [batch, epochs, epoch_steps] = if options.quick { [8, 1, 2] } else { [8, 4, 80] };
+    let [batch, epochs, epoch_steps] = if options.quick { [8, 1, 2] } else { [8, 2, 80] };
     let learning_rate = 2e-3;
     let config = TrainingConfig { batch, epochs, epoch_steps, learning_rate, ..Default::default() };
     let device = Device::flex();
