@@ -11,6 +11,8 @@ use memoria_models::{
     EncoderConfig, EncoderKind, Gpt2Config, Gpt2LmHead, MemoryConfig, ModelInput, ModelMemory,
     SequenceClassifier,
 };
+use rand::RngExt;
+use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
 pub(crate) const VOCABULARY: usize = 31;
 pub(crate) const SEQ: usize = 6;
@@ -37,24 +39,24 @@ pub(crate) fn memories() -> Vec<MemoryConfig> {
     ]
 }
 
-/// Gives parameters that begin as zeros something to say.
-pub(crate) struct Stir(usize);
+/// Gives every parameter numbers that are always the same: those of one dimension are changed a little, so that
+/// what begins as zeros says something, too.
+struct Stir(ChaCha8Rng);
 
 impl ModuleMapper for Stir {
     fn map_float<const R: usize>(&mut self, param: Param<Tensor<R>>) -> Param<Tensor<R>> {
         let (id, tensor, mapper) = param.consume();
-        self.0 += 1;
         let (shape, options) = (tensor.dims(), (&tensor.device(), tensor.dtype()));
-        let number = |at: usize| ((at * 37 + self.0 * 11) as f32 * 0.7).sin() * 0.2;
-        let noise: Vec<f32> = (0..shape.iter().product()).map(number).collect();
-        let noise = Tensor::<R>::from_data(TensorData::new(noise, shape), options);
-        Param::from_mapped_value(id, tensor + noise, mapper)
+        let range = if R == 1 { -0.2..0.2f32 } else { -0.4..0.4 };
+        let count = shape.iter().product();
+        let numbers: Vec<f32> = (0..count).map(|_| self.0.random_range(range.clone())).collect();
+        let numbers = Tensor::<R>::from_data(TensorData::new(numbers, shape), options);
+        Param::from_mapped_value(id, if R == 1 { tensor + numbers } else { numbers }, mapper)
     }
 }
 
-/// The same on every call, whatever the seed.
 pub(crate) fn stirred<M: Module>(model: M, device: &Device) -> M {
-    let model = model.map(&mut Stir(0));
+    let model = model.map(&mut Stir(ChaCha8Rng::seed_from_u64(5)));
     if device.is_autodiff() { model.train() } else { model }
 }
 
