@@ -4,9 +4,13 @@ use std::{
     fs,
     io::{self, Write},
     path::Path,
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 use crate::TaskError;
+
+/// Files that this process began to write.
+static WRITTEN: AtomicU64 = AtomicU64::new(0);
 
 /// Writes a file, or leaves the one that was there; folders are made.
 pub(crate) fn write(path: &Path, content: &[u8]) -> Result<(), TaskError> {
@@ -15,7 +19,9 @@ pub(crate) fn write(path: &Path, content: &[u8]) -> Result<(), TaskError> {
             fs::create_dir_all(folder)?;
         }
         let mut name = path.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".{}.partly", std::process::id()));
+        // Several threads may write the same file: one of them comes last.
+        let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
+        name.push(format!(".{}-{number}.partly", std::process::id()));
         let partly = path.with_file_name(name);
         let whole = fs::File::create(&partly)
             .and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()))

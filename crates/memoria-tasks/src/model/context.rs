@@ -32,7 +32,8 @@ pub enum ContextName {
     /// Working memory only: nothing is reminded.
     WorkingOnly,
     /// A store of bounded size (`memory.capacity`) in place of the memory, as the first in all else: what was made
-    /// first is forgotten.
+    /// first is forgotten. Checkpoints have no stores and no caches: a text that is gone on with begins with empty
+    /// ones.
     Fifo,
     /// As `fifo`: what was not reminded for the longest time is forgotten.
     Lru,
