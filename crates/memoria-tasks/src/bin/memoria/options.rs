@@ -71,7 +71,7 @@ pub(crate) struct Train {
     pub(crate) configured: Configured,
     /// What the models have of earlier segments.
     #[arg(long, value_enum, value_delimiter = ',',
-          default_values = ["memoria", "no-window", "working-only", "none"])]
+          default_values = ["memoria", "paper", "no-window", "working-only", "none"])]
     pub(crate) contexts: Vec<ContextName>,
     /// Seeds, separated by commas; every context is run with each.
     #[arg(long, visible_alias = "seed", value_delimiter = ',', default_value = "0")]
@@ -269,6 +269,6 @@ mod tests {
         let train =
             Program::try_parse_from(["memoria", "train", "recall", "--seed", "1,2"]).unwrap();
         let Command::Train(train) = train.command else { panic!("train") };
-        assert_eq!((train.seeds, train.contexts.len()), (vec![1, 2], 4));
+        assert_eq!((train.seeds, train.contexts.len()), (vec![1, 2], 5));
     }
 }
