@@ -1,6 +1,6 @@
 //! What a step costs with many engrams stored, by the way long-term memory is searched, and what an engram takes.
 //!
-//! One row is filled by running steps whose gains keep all engrams alive. Prints one JSON object per line:
+//! One row is filled by running steps with gains that keep all engrams alive. Prints one JSON object per line:
 //! one for each number of long-term engrams, with the steps taken since the one before. `README.md`
 //! tells what is measured and how.
 

@@ -1,6 +1,6 @@
 //! What a snapshot takes: bytes per engram, time to save and to restore, memory while it does.
 //!
-//! One row is filled by running steps whose gains keep all engrams alive. Prints one JSON object per number
+//! One row is filled by running steps with gains that keep all engrams alive. Prints one JSON object per number
 //! of engrams and line. `README.md` tells what is measured and how.
 
 mod support;

@@ -41,7 +41,7 @@ fn white_space_may_have_several_bytes(
     }
 }
 
-/// Of a tokenizer whose tokens are bytes.
+/// Of a tokenizer with bytes as its tokens.
 #[rstest]
 fn a_token_may_be_a_part_of_a_character(#[values(" ", "\u{3000}")] between: &str) {
     let file = "tests/data/field-cases/last-character-cut/tokenizer.json";

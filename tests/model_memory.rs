@@ -1,4 +1,4 @@
-//! A model's memory that was saved and restored, or whose rows came and went, goes on as it would have.
+//! A model's memory that was saved and restored, or that had rows come and go, goes on as it would have.
 
 #[path = "support/remembering.rs"]
 mod remembering;

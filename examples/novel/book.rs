@@ -123,7 +123,7 @@ fn tokenize(tokenizer: &Tokenizer, text: &str) -> Result<Tokens, String> {
     Ok((ids.zip(places).collect(), marks))
 }
 
-/// Each word as some token of a vocabulary whose first five are marks.
+/// Each word as some token of a vocabulary that begins with five marks.
 fn words(text: &str, vocab_size: usize) -> Result<Tokens, String> {
     let known = vocab_size.checked_sub(5).filter(|&known| known > 0);
     let known = known.ok_or("the vocabulary is too small for a text")? as u64;

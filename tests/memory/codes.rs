@@ -1,4 +1,4 @@
-//! A memory whose short-term vectors are too many for a processor's caches is searched by way of codes, and
+//! A memory with too many short-term vectors for a processor's caches is searched by way of codes, and
 //! remembers what it would remember without.
 
 use crate::support::story::{Page, Size, Story};

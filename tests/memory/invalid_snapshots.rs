@@ -1,4 +1,4 @@
-//! A snapshot whose checksums are right but that tells of a memory that cannot be is refused, with what
+//! A snapshot that has right checksums but tells of a memory that cannot be is refused, with what
 //! cannot be.
 
 use crate::support::checksummed::{Contents, snapshot_of};

@@ -8,7 +8,7 @@ use memoria::{Attachment, Memoria, MemoriaError, Restore};
 
 /// The version that is written.
 const VERSION: u32 = 2;
-/// The trace whose memory is in the files, and how many steps of it.
+/// The trace that gives the memory in the files, and how many steps of it.
 const TRACE: &str = "tests/data/traces/row-resets.json";
 const STEPS: usize = 17;
 

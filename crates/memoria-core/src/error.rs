@@ -19,7 +19,7 @@ use crate::{EngramId, Invariant, MemoriaConfig};
 /// | | another batch, hidden dimension, float type or device than before | [`WrongDimension`], [`WrongDType`], [`WrongDevice`] |
 /// | | n = 0 | nothing is added; a peek is reminded of nothing; a remind for nothing is [`EmptyDimension`] |
 /// | [`add_working_memory_except`] | a row that does not exist | [`RowOutOfRange`] |
-/// | | NaN, infinity, or numbers whose squares overflow | of a query [`NonFiniteQuery`], at once; else [`NonFiniteData`], when the memory is next read |
+/// | | NaN, infinity, or numbers with squares that overflow | of a query [`NonFiniteQuery`], at once; else [`NonFiniteData`], when the memory is next read |
 /// | | more vectors or rows than there is memory for | [`OutOfMemory`] |
 /// | | more engrams than slots (2³¹ − 2), or than a row has identities (2⁶⁴ − 1) | [`PoolFull`], [`IdsExhausted`] |
 /// | [`remind`] | no working memories, or no rows | nothing is reminded |
@@ -403,7 +403,7 @@ pub enum MemoriaError {
     MixedAttachments {
         /// The name of the attachment.
         name: String,
-        /// The first row whose value does not fit.
+        /// The first row with a value that does not fit.
         row: usize,
     },
     /// What is attached to a row has numbers that the float type it is to be restored in does not have.

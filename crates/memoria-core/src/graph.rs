@@ -9,7 +9,7 @@
 //!
 //! An engram that fires again and again is a *hub*. Two things keep its age out of the costs:
 //!
-//! - A firing whose living members are all hubs is [flushed](FiringLog::flush) where that saves memory:
+//! - A firing is [flushed](FiringLog::flush) where that saves memory, if all its living members are hubs:
 //!   what it says is added to *ties*, counts that each of them keeps with the others. What stays in the log
 //!   is there because of engrams that took part in few firings, or that fire with ever new ones.
 //! - The connections of a hub are not counted each time the strongest is asked for: it

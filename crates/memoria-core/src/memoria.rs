@@ -234,8 +234,8 @@ impl<B: Backend> Memoria<B> {
 
     /// As [`remind`](Self::remind), but the rows in `absent` take no part in the step: they are reminded of
     /// nothing, nothing fires in them, and [`adjust`](Self::adjust) leaves them as they are, so that no
-    /// time passes for them. For rows of a batch whose document has ended while others go on; give them
-    /// [nothing](Self::add_working_memory_except), either.
+    /// time passes for them. For rows of a batch that have reached the end of their document while others
+    /// go on; give them [nothing](Self::add_working_memory_except), either.
     ///
     /// # Errors
     ///
@@ -429,7 +429,7 @@ impl<B: Backend> Memoria<B> {
         Ok(())
     }
 
-    /// A memory of rows, each with its attachments, whose vectors lie in a store.
+    /// A memory of rows, each with its attachments; the vectors of the rows lie in a store.
     pub(crate) fn restored(
         config: MemoriaConfig,
         storage: Storage,

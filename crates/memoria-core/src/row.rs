@@ -42,7 +42,7 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    /// Adds working engrams whose vectors lie in `slots`.
+    /// Adds working engrams; their vectors lie in `slots`.
     pub(crate) fn admit(&mut self, slots: &[Slot], initial_lifespan: f32) {
         if let Some(recorder) = &mut self.recorder {
             recorder.born(self.next_id, slots.len(), initial_lifespan);
@@ -290,7 +290,7 @@ impl Row {
         }
     }
 
-    /// Takes due appointments out of the calendar, and puts the engrams whose time is up into
+    /// Takes due appointments out of the calendar, and puts the engrams with no lifespan left into
     /// `dead`, in place of what is there, in order of id.
     fn due(&mut self, dead: &mut Vec<Member>) {
         dead.clear();

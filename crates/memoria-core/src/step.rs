@@ -7,10 +7,10 @@
 //! | shortlist, walk, select | [searches](crate::search); asks the store for scores | [`row_search`] |
 //! | fire | fires and connects what was found | [`fire`] |
 //!
-//! On the host a row goes through all of them before the next row begins. On a device, whose answers are
-//! worth waiting for only together, the shortlists of all rows are made first, the gains and norms are
-//! read with their scores, and then the rows are closed, and so on: [`Pending`](row_search::Pending) says of
-//! each row what it waits for.
+//! On the host a row goes through all of them before the next row begins. The answers of a device are worth
+//! waiting for only together. So on a device the shortlists of all rows are made first, the gains and norms
+//! are read with their scores, and then the rows are closed, and so on: [`Pending`](row_search::Pending) says
+//! of each row what it waits for.
 
 mod absent;
 mod due;

@@ -129,7 +129,7 @@ impl<B: Backend> VectorStore<B> {
         Self::new(self.dim, self.dtype, self.device.clone(), storage, limit)
     }
 
-    /// Refuses another store whose vectors this one could not hold.
+    /// Refuses another store if this one could not hold its vectors.
     pub(crate) fn check_alike(&self, other: &Self) -> Result<(), MemoriaError> {
         let tensor = "a row from another memory";
         if self.dim != other.dim {

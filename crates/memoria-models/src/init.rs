@@ -43,7 +43,7 @@ impl Normal {
         EmbeddingConfig::new(count, d_model).with_initializer(self.initializer()).init(device)
     }
 
-    /// A layer whose first outputs are those of another, and whose further ones are normal.
+    /// A layer: its first outputs are those of another, and its further ones are normal.
     pub(crate) fn beside(self, first: Linear, d_output: usize, device: &Device) -> Linear {
         let weight = first.weight.val();
         let [d_input, d_first] = weight.dims();

@@ -51,7 +51,7 @@
 //! parameters it belongs to is not in it. Its rows come and go with [`split`](ModelMemory::split),
 //! [`merge`](ModelMemory::merge), [`replace_row`](ModelMemory::replace_row) and
 //! [`add_rows`](ModelMemory::add_rows): each goes on as if it were alone, but for the rounding of sums
-//! whose padding differs. Where rows come and go the gradient window ends, and a restored memory's is
+//! that differ in their padding. Where rows come and go the gradient window ends, and a restored memory's is
 //! empty.
 //!
 //! # Gradients
@@ -77,8 +77,8 @@
 //!   no time passes for it. In GPT-2 it keeps the segment it has read last for the next that it reads. So a
 //!   document has the memories in a batch that it has alone, also once it has ended.
 //! - Sums of attention weights are made in single precision at least, whatever the model's float type.
-//! - A row with nothing reminded has a weighted sum of zero before the output projection, whose bias is
-//!   added all the same, whether or not its neighbours are reminded of something.
+//! - A row with nothing reminded has a weighted sum of zero before the output projection. The bias of the
+//!   projection is added all the same, whether or not the row's neighbours are reminded of something.
 
 mod activation;
 mod attention;

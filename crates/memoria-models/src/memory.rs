@@ -63,7 +63,7 @@ impl ModelMemory {
 
     /// Empties some rows; their neighbours go on.
     ///
-    /// In a model whose working memories come from the previous segment, the next segment of such a row
+    /// In a model with working memories that come from the previous segment, the next segment of such a row
     /// has no memory, as any first segment.
     ///
     /// # Errors

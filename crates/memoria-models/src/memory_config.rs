@@ -13,7 +13,7 @@ use crate::{ModelMemory, size::Size};
 ///
 /// [`new`](Self::new) is the paper's memory. [`causal`](Self::causal), for a GPT-2, and
 /// [`bidirectional`](Self::bidirectional), for encoders, learn what to be reminded of, as
-/// [`MemoriaLayer`](memoria_nn::MemoriaLayer) does, whose page tells what is learned, what it costs, and what to
+/// [`MemoriaLayer`](memoria_nn::MemoriaLayer) does; its page tells what is learned, what it costs, and what to
 /// choose.
 ///
 /// ```
@@ -44,7 +44,7 @@ use crate::{ModelMemory, size::Size};
 /// # In `config.json`
 ///
 /// Fields have the Python package's names, which begin with `memoria_`, and so do those of our own. One that
-/// is absent is as the paper has it; those of the package's then are as in its experiments, whose sizes for
+/// is absent is as the paper has it; those of the package's then are as in its experiments, where sizes for
 /// GPT-2 differ from those for encoders.
 ///
 /// | field | value | absent | is |
@@ -92,7 +92,7 @@ use crate::{ModelMemory, size::Size};
 /// nearness is by distance from the end of the previous segment, `[heads, max_places, max_places]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MemoryConfig {
-    /// Memories made of each segment. `None`, null in the file, for a model whose hidden states are its
+    /// Memories made of each segment. `None`, null in the file, for a model with its hidden states as its
     /// memories: each of a segment is a working memory, but those of padding.
     pub num_memories: Option<usize>,
     /// The memory itself.
@@ -121,7 +121,7 @@ pub struct MemoryConfig {
     pub equal_length: bool,
     /// Whether hidden states pass through a layer norm before memories and queries are made of them.
     pub norm: bool,
-    /// The longest segment whose places are learned, or none: those that memories and queries are made of,
+    /// The longest segment with places that are learned, or none: those that memories and queries are made of,
     /// and in each block of a GPT-2 how near a working memory is to a place of the segment that attends to
     /// it. Farther places count as the farthest.
     pub max_places: Option<usize>,
@@ -137,7 +137,7 @@ impl MemoryConfig {
         Self { num_memories: Some(num_memories), ..Self::without_abstractor(memoria) }
     }
 
-    /// The memory of a model whose hidden states are its working memories: as many as a segment has
+    /// The memory of a model with its hidden states as its working memories: as many as a segment has
     /// tokens. So the Python package's models for synthetic tasks are.
     pub fn without_abstractor(memoria: MemoriaConfig) -> Self {
         Self {
@@ -158,7 +158,7 @@ impl MemoryConfig {
 
     /// A memory with learned recall for a GPT-2: with the defaults of
     /// [`MemoriaLayerConfig::causal`](memoria_nn::MemoriaLayerConfig::causal), 8 memories a segment, and a
-    /// gradient window of 8. `longest` is the longest segment whose places are learned:
+    /// gradient window of 8. `longest` is the longest segment with places that are learned:
     /// [`n_positions`](crate::Gpt2Config::n_positions), if there is no reason for fewer.
     pub fn causal(longest: usize, memoria: MemoriaConfig) -> Self {
         Self::learned(MemoriaLayerConfig::causal(1, 1, longest), memoria)

@@ -1,4 +1,4 @@
-//! Models, layers, generation and training in every float type, on devices whose default is any of them.
+//! Models, layers, generation and training in every float type, on devices with any of them as default.
 //!
 //! A device's default is chosen once in a process, so that each has one of its own.
 

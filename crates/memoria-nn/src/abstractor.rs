@@ -42,7 +42,7 @@ pub struct AbstractorConfig {
     /// long. Default: false
     #[config(default = false)]
     pub equal_length: bool,
-    /// The longest segment whose places memories and queries learn to like, or none. A memory starts by
+    /// The longest segment in which memories and queries learn to like places, or none. A memory starts by
     /// liking places at a distance from the end of the segment: the first one the last place, the last
     /// one the first place, the others those between, spaced logarithmically; queries like all places
     /// alike. Places farther away count as the farthest one.
@@ -131,7 +131,7 @@ impl AbstractorConfig {
     }
 
     /// Initializes an [`Abstractor`] that makes queries alone, [`num_queries`](Self::num_queries) of them, as
-    /// its memories: for models whose memories are the hidden states.
+    /// its memories: for models with the hidden states as memories.
     pub fn init_queries(&self, device: &Device) -> Abstractor {
         let config = Self {
             num_memories: self.num_queries,

@@ -64,7 +64,7 @@ pub(crate) fn softmax_or_none<const D: usize>(
     mask: Tensor<D, Bool>,
 ) -> Tensor<D> {
     let mask = mask.expand(scores.dims());
-    // The second fill is for those with none left, whose softmax is uniform.
+    // The second fill is for those with none left: their softmax is uniform.
     softmax(without(scores, mask.clone()), D - 1).mask_fill(mask, 0.0)
 }
 

@@ -36,7 +36,7 @@ pub struct MemoryAttentionConfig {
 /// Multi-head attention from hidden states to memories.
 ///
 /// Unlike Burn's own attention modules it returns the weights before dropout, which lifespans are made
-/// of, and a row whose memories are all padding has a weighted sum of zero.
+/// of, and a row has a weighted sum of zero if its memories are all padding.
 ///
 /// Should be created with [`MemoryAttentionConfig`].
 #[derive(Module, Debug)]
@@ -77,7 +77,7 @@ pub struct MemoryAttentionOutput {
     /// `[batch, seq, d_model]`.
     pub context: Tensor<3>,
     /// Before dropout, `[batch, n_heads, seq, memories]`: they sum to 1 over the memories, or to 0 in a
-    /// row whose memories are all padding; where one may attend to nothing, to what is not nothing's.
+    /// row with memories that are all padding; where one may attend to nothing, to what is not nothing's.
     pub weights: Tensor<4>,
 }
 
@@ -213,8 +213,8 @@ impl ProjectedMemories {
     }
 }
 
-/// Multi-head attention to memories with queries, keys and values that were already made: for models whose
-/// projections are not those of a [`MemoryAttention`]. The context is not yet projected.
+/// Multi-head attention to memories with queries, keys and values that were already made: for models with
+/// projections that are not those of a [`MemoryAttention`]. The context is not yet projected.
 ///
 /// # Panics
 ///

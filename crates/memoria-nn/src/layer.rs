@@ -68,8 +68,8 @@ use crate::{
 ///
 /// # Figures
 ///
-/// From the experiments that this layer was designed by, with a prototype of it: documents whose segments each tell
-/// one fact, a key and one of 8 values, and ask for a fact told before; d_model 64, 1,000 training steps on
+/// From the experiments that this layer was designed by, with a prototype of it: documents in which each segment tells
+/// one fact, a key and one of 8 values, and asks for a fact told before; d_model 64, 1,000 training steps on
 /// documents of 8 segments, 4 of 14 engrams reminded, the nearest of all searched, no forgetting, 100 seconds on
 /// one core. Right answers in percent, three seeds, by how many engrams are reminded of how many there are:
 ///

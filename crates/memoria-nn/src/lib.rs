@@ -27,7 +27,7 @@
 //!
 //! What is a mistake of the program panics in a module, as in Burn's own, and says what was expected and
 //! what came. What depends on data, files or devices is an error of the memory's,
-//! [`MemoriaError`](memoria_core::MemoriaError), whose page lists the memory's own.
+//! [`MemoriaError`](memoria_core::MemoriaError); its page lists the memory's own.
 //!
 //! | call | input | gives |
 //! |---|---|---|

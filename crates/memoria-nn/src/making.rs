@@ -18,7 +18,7 @@ pub struct MemorySource {
 }
 
 impl MemorySource {
-    /// Hidden states `[batch, seq, d_model]`, of whose positions those in `left_out` are not read, and those in
+    /// Hidden states `[batch, seq, d_model]`. Their positions in `left_out` are not read, and those in
     /// `not_stored` not stored: the same, and all of rows that take no part.
     pub fn new(hidden: Tensor<3>, left_out: Option<Padding>, not_stored: Option<Padding>) -> Self {
         let mask = left_out.map(|padding| padding.mask(&hidden.device()));

@@ -60,7 +60,7 @@ impl RecallInput {
 
     /// Leaves out rows: they keep what they hold, are given nothing, no identities either, are reminded of
     /// nothing and attend to nothing, and no time passes for them. For rows that have nothing but padding,
-    /// and in a model whose memories are made of the previous segment for those that begin a document.
+    /// and, in a model that makes memories of the previous segment, for those that begin a document.
     pub fn absent(mut self, rows: &[usize]) -> Self {
         self.absent = rows.to_vec();
         self

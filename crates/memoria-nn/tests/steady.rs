@@ -1,7 +1,7 @@
 //! A training step takes as long after many steps as after few.
 //!
 //! Burn keeps what was computed from parameters alone and reached by no loss for as long as the parameters
-//! live, and looks through it in every `backward`: of a linear layer whose output is dropped, a step grows a
+//! live, and looks through it in every `backward`: if the output of a linear layer is dropped, a step grows a
 //! hundredfold within two thousand. So a layer must compute nothing that is not read. What is kept is seen
 //! in the memory that is set aside, long before it is seen in time, and on a busy machine, too.
 
@@ -19,11 +19,11 @@ static MEMORY: PeakAlloc = PeakAlloc;
 
 /// Steps until the memory has its engrams, then steps that are measured.
 const STEPS: [usize; 2] = [40, 20];
-/// What a step may leave behind. Connections of engrams are some 400 bytes; a linear layer whose output is
-/// dropped is more than 2,000.
+/// What a step may leave behind. Connections of engrams are some 400 bytes; a linear layer with an output
+/// that is dropped is more than 2,000.
 const BYTES_PER_STEP: usize = 1_000;
 
-/// Trains a layer by itself, window by window, beside a layer whose output is dropped, if there is one.
+/// Trains a layer by itself, window by window, beside a layer with an output that is dropped, if there is one.
 /// Bytes that each measured step leaves behind.
 fn left_behind(
     config: &MemoriaLayerConfig,

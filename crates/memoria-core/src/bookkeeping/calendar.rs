@@ -6,7 +6,7 @@ use crate::id::Entry;
 
 /// Days this near are found by index, days beyond by a search.
 const NEAR: u64 = 32;
-/// Most appointments of a near day whose list is reused.
+/// The list of a near day is reused if it has room for this many appointments at most.
 const MOST_SPARE: usize = 256;
 
 /// Appointments with engrams at future steps.

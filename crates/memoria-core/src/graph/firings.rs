@@ -37,7 +37,7 @@ pub(super) struct Firings {
 }
 
 impl Firings {
-    /// Adds a firing, of whose members none counts as a hub yet; its index.
+    /// Adds a firing; its index. None of its members counts as a hub yet.
     pub(super) fn add(&mut self, members: &[Member], long_term: usize) -> u32 {
         let index = self.unused.pop().unwrap_or_else(|| {
             self.table.push(Firing::default());

@@ -4,7 +4,7 @@
 use super::FiringLog;
 use crate::{bookkeeping::records::Records, id::Entry};
 
-/// Firings whose members are all hubs.
+/// Firings that have only hubs as members.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Pending {
     /// Firings that stay in the log until it pays to flush them.

@@ -56,7 +56,7 @@ impl FiringLog {
         Ok(())
     }
 
-    /// Reads a log of engrams whose entries are in order of id, the first `long_term` of them long-term.
+    /// Reads a log of engrams. Their entries are in order of id, the first `long_term` of them long-term.
     pub(crate) fn read(
         long_term: usize,
         records: &Records,

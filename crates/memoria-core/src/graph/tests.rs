@@ -53,7 +53,7 @@ impl Judged {
         self.log.grow(self.records.len());
     }
 
-    /// Fires those of the living whose bit is set.
+    /// Fires those of the living that have their bit set.
     fn fire(&mut self, bits: u64) {
         let fires = |place: usize| bits >> (place % 64) & 1 == 1;
         let places = (0..self.living.len()).filter(|&place| fires(place));
@@ -78,7 +78,7 @@ impl Judged {
         self.long_term = until;
     }
 
-    /// Forgets those of the living whose bit is set.
+    /// Forgets those of the living that have their bit set.
     fn forget(&mut self, bits: u64) {
         let dies = |place: usize| bits >> (place % 64) & 1 == 1;
         let places: Vec<usize> = (0..self.living.len()).filter(|&place| dies(place)).collect();

@@ -1,4 +1,4 @@
-//! What is left of a memory whose device fails to be read.
+//! What is left of a memory if its device fails to be read.
 
 use burn::backend::{Flex, TensorData, ops::FloatTensorOps, tensor::FloatTensor};
 use rstest::rstest;

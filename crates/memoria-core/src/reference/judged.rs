@@ -37,7 +37,7 @@ pub(crate) struct Judged {
 }
 
 impl Judged {
-    /// One whose firing logs have the users' limits.
+    /// One with firing logs of the users' limits.
     pub(crate) fn new(config: MemoriaConfig, rows: usize, dim: usize) -> Self {
         Self::stored(config, rows, dim, Storage::Auto)
     }

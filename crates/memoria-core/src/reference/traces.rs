@@ -1,7 +1,7 @@
 //! The recorded traces, and how those of the ways of searching were recorded.
 //!
 //! A trace holds a configuration, and for every step what is added, what is asked, what is gained and what must
-//! come of it. Those whose names begin with `search-` come from the slow reference:
+//! come of it. Those with names that begin with `search-` come from the slow reference:
 //!
 //! ```sh
 //! cargo test --release --workspace --lib -- --ignored write_the_traces

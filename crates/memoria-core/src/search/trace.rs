@@ -70,7 +70,7 @@ pub(crate) struct Arrival {
     pub(super) step: usize,
 }
 
-/// Adds the trace to what was found, whose scores these are.
+/// Adds the trace to what was found; `scores` are its scores.
 pub(super) fn note(
     row: &Row,
     found: &mut Found,

@@ -64,7 +64,7 @@ impl<B: Backend> Incoming<B> {
     }
 
     /// Writes what has been read if the store waits for it, and refuses vectors that are not finite, or
-    /// whose distances would not be. Those are written, too: their slots are not read.
+    /// that would have distances that are not. Those are written, too: their slots are not read.
     pub(crate) fn write(
         &self,
         store: &mut VectorStore<B>,
@@ -78,7 +78,7 @@ impl<B: Backend> Incoming<B> {
         }
     }
 
-    /// Refuses vectors that are not finite, or whose distances would not be.
+    /// Refuses vectors that are not finite, or that would have distances that are not.
     fn check(&self, store: &VectorStore<B>, read: &TensorData) -> Result<(), MemoriaError> {
         let still_there = |row: usize| self.has_slots[row];
         check_squared_norms(&store.squared_norms(read), self.batch(), store.dtype(), still_there)
@@ -114,8 +114,8 @@ fn largest_finite(dtype: DType) -> f64 {
     if dtype == DType::F64 { f64::MAX } else { f64::from(f32::MAX) }
 }
 
-/// Refuses vectors, of which each of `rows` has equally many, that are not finite, or whose distances
-/// would not be.
+/// Refuses vectors that are not finite, or that would have distances that are not. Each of `rows` has
+/// equally many vectors.
 pub(crate) fn check_squared_norms(
     squared_norms: &[f64],
     rows: usize,

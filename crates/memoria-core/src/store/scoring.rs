@@ -98,8 +98,8 @@ impl<B: Backend> VectorStore<B> {
     /// Tells which candidates are among the `k` with the highest scores, fewer than there are, as far as the
     /// quantized vectors of the row tell; the scores of the others are computed.
     ///
-    /// `members` are the engrams whose quantized vectors are worth keeping, in order of id: the candidates, and
-    /// then others. Costs a look at the candidates' codes, and at the vectors of those that are undecided or
+    /// `members` are the engrams with quantized vectors that are worth keeping, in order of id: the candidates,
+    /// and then others. Costs a look at the candidates' codes, and at the vectors of those that are undecided or
     /// new.
     pub(crate) fn prune_and_rescore(
         &self,

@@ -24,7 +24,7 @@ pub struct EncoderEmbeddings {
     /// To the size of the hidden states, where that differs.
     pub projection: Option<Linear>,
     /// The token that RoBERTa counts no position for, −1 for none, and after which its positions begin;
-    /// `None` in BERT, whose positions are all counted from 0.
+    /// `None` in BERT, which counts all positions from 0.
     pub uncounted: Option<i64>,
 }
 

@@ -149,8 +149,8 @@ impl<'a> Reader<'a> {
         Ok(logits.reshape([batch, vocab_size]))
     }
 
-    /// Begins a new segment in every row whose present one is full, with these tokens. Rows that have none
-    /// have ended: they will have none in all of the segment.
+    /// Begins a new segment, with these tokens, in every row that has filled its present one. Rows that have
+    /// none have ended: they will have none in all of the segment.
     fn begin_segments(&mut self, new: &[Vec<Option<i64>>]) -> Result<(), ModelError> {
         let batch = self.rows.len();
         let full: Vec<usize> =
@@ -197,7 +197,7 @@ impl OpenSegment {
     }
 }
 
-/// Rows, the shorter of which begin with padding, whose first tokens have these positions.
+/// Rows; the shorter ones begin with padding. The first tokens of all rows have these positions.
 fn input(rows: &[Vec<Option<i64>>], before: &[usize], device: &Device) -> ModelInput {
     let width = width(rows);
     let shape = [rows.len(), width];

@@ -9,7 +9,7 @@ use burn_store::{
     burn_pack::Tensor as StoredTensor,
 };
 
-/// Linear layers of GPT-2 whose weights are stored as `[in, out]`, as Burn's are: Hugging Face's
+/// Linear layers of GPT-2 with weights that are stored as `[in, out]`, as Burn's are: Hugging Face's
 /// `Conv1D`.
 const NOT_TRANSPOSED: [&str; 4] = ["c_attn", "c_proj", "c_fc", "q_attn"];
 

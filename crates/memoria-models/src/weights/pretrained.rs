@@ -186,7 +186,7 @@ impl EncoderConfig {
     /// read as [`Gpt2Config::load`] reads them.
     ///
     /// Names may have the prefix `bert.`, `electra.` or `roberta.` or lack it. The head of a base model is
-    /// initialized and reported, too, and pooler and head for ELECTRA, whose own are another's.
+    /// initialized and reported, too, and pooler and head for ELECTRA: its own are different.
     ///
     /// # Errors
     ///

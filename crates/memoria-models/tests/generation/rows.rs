@@ -9,7 +9,7 @@ use rstest::rstest;
 
 use crate::support::{VOCABULARY, assert_same_memory, load, memories, prompt, random, told};
 
-/// Rows whose prompts differ in length begin their segments at different times.
+/// Rows with prompts that differ in length begin their segments at different times.
 #[rstest]
 fn a_row_without_memory_comes_to_what_it_would_alone(
     #[values(true, false)] use_cache: bool,

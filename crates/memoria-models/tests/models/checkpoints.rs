@@ -101,13 +101,13 @@ fn a_head_that_is_not_tied_is_loaded_and_one_that_is_is_not_kept() {
     assert!(untied.model.lm_head.is_some());
     let tied = Gpt2LmHead::from_pretrained(folder("gpt2-without-prefix"), &device).unwrap();
     assert!(tied.model.lm_head.is_none());
-    // A file with a head of its own whose configuration does not say so.
+    // A file with a head of its own, and a configuration that does not say so.
     let mut config = Gpt2Config::from_pretrained(folder("gpt2-untied")).unwrap();
     config.tie_word_embeddings = None;
     let loaded = config.clone().load(folder("gpt2-untied"), &device).unwrap();
     assert!(loaded.model.lm_head.is_some());
     assert_eq!(loaded.config.tie_word_embeddings, Some(false));
-    // And one whose configuration says that it is tied.
+    // And one with a configuration that says that it is tied.
     config.tie_word_embeddings = Some(true);
     let loaded = config.load(folder("gpt2-untied"), &device).unwrap();
     assert!(loaded.model.lm_head.is_none());

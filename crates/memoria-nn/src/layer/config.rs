@@ -63,7 +63,7 @@ pub struct MemoriaLayerConfig {
     pub equal_length: bool,
     /// Whether hidden states pass through a layer norm before memories and queries are made of them.
     pub norm: bool,
-    /// The longest segment whose places are learned, or none: those that memories and queries are made of,
+    /// The longest segment with places that are learned, or none: those that memories and queries are made of,
     /// and in a causal layer how near a working memory is to a place of the segment that attends to it.
     pub max_places: Option<usize>,
     /// Whether one may attend to nothing: see [`MemoryAttentionConfig::sink`].
@@ -100,8 +100,8 @@ impl MemoriaLayerConfig {
     }
 
     /// A layer for decoders: memories are made of the previous segment, which the [`MemoriaState`] keeps, and
-    /// nothing of the present segment has a part in what is reminded. `longest` is the longest segment whose
-    /// places are learned; longer ones may come, whose farther places count as the farthest.
+    /// nothing of the present segment has a part in what is reminded. `longest` is the longest segment with
+    /// places that are learned; longer ones may come, and their farther places count as the farthest.
     ///
     /// With learned recall as [`bidirectional`](Self::bidirectional), 8 memories, places, a norm before and
     /// memories of equal length, a sink, and an attention of their own for reminded memories.

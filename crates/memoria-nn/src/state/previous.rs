@@ -1,4 +1,4 @@
-//! The previous segment of a layer whose memories are made of it: attached to the rows of the memory, and with
+//! The previous segment of a layer that makes its memories of it: attached to the rows of the memory, and with
 //! its graph for as long as the gradient window lasts.
 
 use burn::{
@@ -94,7 +94,7 @@ impl MemoriaState {
         Ok(Some(PreviousSegment { hidden, padding }))
     }
 
-    /// Keeps a segment `[batch, seq, d_model]` for the next one, for models whose memories are made of the
+    /// Keeps a segment `[batch, seq, d_model]` for the next one, for models that make their memories of the
     /// previous segment: [attached](memoria_core::Attachment) to the rows, without its padding, and with its
     /// graph if there is a gradient window. Rows of which there is nothing but padding keep what they had.
     ///

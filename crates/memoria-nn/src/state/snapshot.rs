@@ -22,7 +22,7 @@ const BPTT: &str = "bptt";
 
 impl MemoriaState {
     /// What is needed to save the memory, this state's configuration included, and the previous segment of a
-    /// layer whose memories are made of it.
+    /// layer that makes its memories of it.
     ///
     /// The gradient window is not saved: a restored state's is empty, as after [`detach`](Self::detach).
     ///

@@ -129,7 +129,7 @@ fn a_row_goes_on_as_it_would_alone_wherever_it_is() {
         let layer = layer(&config, &device);
         let row = |tensor: &Tensor<3>, row| tensor.clone().narrow(0, row, 1);
         let input = |number| segment(number, 3, &device);
-        // Row 1 alone, whose second document begins with segment 5.
+        // Row 1 alone; its second document begins with segment 5.
         let mut alone = memory(0);
         let expected: Vec<Vec<f32>> = (0..12)
             .map(|number| {
@@ -275,7 +275,7 @@ fn a_segment_that_is_looked_at_piece_by_piece_is_the_same() {
     }
 }
 
-/// Longer than any segment whose places were learned, and as short as one position.
+/// Longer than any segment with places that were learned, and as short as one position.
 #[test]
 fn segments_may_have_any_length() {
     let device = Device::flex();
@@ -290,7 +290,7 @@ fn segments_may_have_any_length() {
     }
 }
 
-/// Those of the reminded attention, whose output begins as zeros, after one step.
+/// Those of the reminded attention after one step: its output begins as zeros.
 #[test]
 fn every_parameter_is_trained() {
     let device = Device::flex().autodiff();

@@ -1,5 +1,5 @@
-//! Every analysis beside a slow twin, which looks at all engrams, pairs and steps; and histories whose answers are
-//! known.
+//! Every analysis beside a slow twin, which looks at all engrams, pairs and steps; and histories with known
+//! answers.
 
 use burn::tensor::{Device, Distribution, Tensor};
 use memoria_core::{

@@ -14,7 +14,7 @@ pub struct TrainingConfig {
     pub batch: usize,
     /// Segments of a step, for text; the memory is carried on from step to step.
     pub segments: usize,
-    /// Steps whose gradients are added up before the optimizer's.
+    /// The gradients of this many steps are added up before a step of the optimizer.
     pub accumulation: usize,
     /// Adam's highest learning rate.
     pub learning_rate: f64,

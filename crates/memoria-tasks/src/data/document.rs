@@ -49,7 +49,7 @@ pub struct Segment {
 /// Something to be predicted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Question {
-    /// The place in the segment whose output should be the first token of the answer; the next ones
+    /// The place in the segment at which the output should be the first token of the answer; the next ones
     /// belong to the places after it.
     pub at: usize,
     /// The answer's tokens.

@@ -1,4 +1,4 @@
-//! Multi-query associative recall (arXiv 2312.04927): key-value pairs, then keys whose values are asked for, at
+//! Multi-query associative recall (arXiv 2312.04927): key-value pairs, then keys that ask for their values, at
 //! places that follow a power law.
 //!
 //! A document of `length` tokens is cut into segments. It begins with the pairs, `k1 v1 … kN vN`; a question

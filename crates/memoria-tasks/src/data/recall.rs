@@ -44,8 +44,8 @@ pub struct Recall {
     pub anywhere: bool,
     /// Share of facts that tell of a key that was told of before; the last value counts.
     pub retold: f64,
-    /// Facts that an answer needs, 1 or 2. With 2, every other segment tells of a key whose value is another
-    /// key, and questions ask for what that one's value is.
+    /// Facts that an answer needs, 1 or 2. With 2, every other segment tells of a key that has another key as
+    /// its value, and questions ask for what that one's value is.
     pub hops: usize,
 }
 

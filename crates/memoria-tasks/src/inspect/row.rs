@@ -2,7 +2,7 @@ use burn::backend::Backend;
 use memoria_core::{Engram, EngramCounts, EngramId, MemoriaError, RowState};
 use serde::Serialize;
 
-/// Engrams at most whose connections are counted; of more, as many that are evenly spread.
+/// Connections of this many engrams at most are counted; if there are more, of as many that are evenly spread.
 const COUNTED: usize = 10_000;
 
 /// What a row holds.
@@ -20,7 +20,7 @@ pub struct RowReport {
     pub connections: Option<Spread>,
     /// Weight of each engram's strongest connection.
     pub strongest: Option<Spread>,
-    /// Engrams whose connections were counted: all, or 10,000 that are evenly spread.
+    /// Engrams of which the connections were counted: all, or 10,000 that are evenly spread.
     pub connections_of: usize,
     /// Names of what is attached to it.
     pub attached: Vec<String>,

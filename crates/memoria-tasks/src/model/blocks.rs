@@ -172,7 +172,7 @@ fn masked(mask: Tensor<2, Bool>, reach: usize) -> Tensor<2, Bool> {
     Tensor::cat(vec![mask, rest], 1)
 }
 
-/// A block whose norms come first; Burn calls the attention's the second one.
+/// A block in which norms come first; Burn calls the attention's the second one.
 fn forward_block(
     block: &TransformerEncoderLayer,
     hidden: Tensor<3>,

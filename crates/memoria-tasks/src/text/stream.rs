@@ -3,7 +3,7 @@ use tokenizers::Tokenizer;
 /// What a decoder makes of bytes that are no whole character, yet or ever.
 const NO_CHARACTER: char = '\u{FFFD}';
 
-/// The text of tokens, told piece by piece: a character whose bytes are several tokens' when the last of
+/// The text of tokens, told piece by piece: a character with bytes of several tokens, when the last of
 /// them is there. All pieces together are what the tokens are decoded to as a whole.
 #[derive(Clone, Debug)]
 pub struct TextStream<'a> {

@@ -1,7 +1,7 @@
 //! Training with a memory, by Burn's learner.
 //!
 //! A model takes a [`Batch`] of segments and answers where it is asked. Batches come from documents, each of
-//! which begins with an empty memory, or from a text in parallel streams, whose memory is carried on from
+//! which begins with an empty memory, or from a text in parallel streams; their memory is carried on from
 //! step to step.
 
 mod batch;

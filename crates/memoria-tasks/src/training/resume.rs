@@ -22,7 +22,7 @@ enum Refused {
     Unfit(TaskError),
 }
 
-/// The last epoch whose checkpoint in a folder can be read; `None` if there is no checkpoint. Each later one that
+/// The last epoch with a readable checkpoint in a folder; `None` if there is no checkpoint. Each later one that
 /// cannot be read is told with the name of its file. `model` is as the learner has it, `memory` an empty one.
 ///
 /// # Errors

@@ -60,7 +60,7 @@ pub enum Trained<M> {
 }
 
 impl Trainer {
-    /// A training whose files are kept in a folder.
+    /// A training with files that are kept in a folder.
     pub fn new(config: TrainingConfig, folder: &Path) -> Self {
         let (folder, label) = (folder.to_owned(), "training".into());
         Self { config, folder, label, interrupter: Interrupter::new(), epochs_done: 0 }
@@ -78,7 +78,7 @@ impl Trainer {
         self
     }
 
-    /// Goes on after the last epoch whose checkpoint can be read, if there is one; later ones that cannot be are
+    /// Goes on after the last epoch with a checkpoint that can be read, if there is one; later ones that cannot be are
     /// named in the output. The model is as it will be trained.
     ///
     /// # Errors
@@ -183,7 +183,7 @@ impl Trainer {
             None => Trained::Finished(result.model.model),
         })
     }
-    /// Trains a model on a text in parallel streams, whose memory goes on from step to step; validation goes through
+    /// Trains a model on a text in parallel streams. Their memory goes on from step to step; validation goes through
     /// its own split with a memory of its own. See [`train`](Self::train) and [`Streams`].
     ///
     /// # Errors

@@ -144,8 +144,8 @@ impl QuantizedVectors {
     }
 
     /// Tells which of the candidates are among the `k` best, fewer than there are, and computes the scores of
-    /// those that it cannot tell of; appends to `pruned`. The candidates are the first of those whose codes are
-    /// [kept](Self::keep).
+    /// those that it cannot tell of; appends to `pruned`. The candidates are the first of those with codes
+    /// that are [kept](Self::keep).
     pub(super) fn prune_and_rescore<N: Number>(
         &mut self,
         vectors: &Vectors<N>,

@@ -41,7 +41,7 @@ impl Shortlist {
         least.partial_cmp(&self.threshold) != Some(core::cmp::Ordering::Greater)
     }
 
-    /// Takes in those positions from `first` on, below `end`, whose distances may be among the `k` least.
+    /// Takes in those positions from `first` on, below `end`, with distances that may be among the `k` least.
     #[inline]
     pub(super) fn offer(&mut self, first: usize, end: usize, ranges: Ranges) {
         if ranges.least.simd_gt(f32x4::splat(self.threshold)).all() {

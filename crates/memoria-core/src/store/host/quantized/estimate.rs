@@ -18,7 +18,7 @@ pub(super) enum Verdict {
 }
 
 impl Estimate {
-    /// Of two vectors with these norms, in `dim` dimensions, whose codes have this product.
+    /// Of two vectors with these norms, in `dim` dimensions; `dot` is the product of their codes.
     pub(super) fn new(dim: usize, norms: [f64; 2], dot: i32) -> Self {
         let (product, both) = (norms[0] * norms[1], norms[0] + norms[1]);
         let squares = norms[0] * norms[0] + norms[1] * norms[1];
