@@ -122,6 +122,6 @@ pub mod nn {
         MemoryAttentionConfig, MemoryAttentionInput, MemoryAttentionOutput, MemoryMaking,
         MemorySource, Padding, Places, PreviousSegment, ProjectedMemories, Recall, RecallInput,
         RemindedMemories, ScoreMask, Sight, apply_dropout, attend, attend_to_memories,
-        init_nearness, nearness_bias, recall_scores, rows_of_padding, score_scale,
+        init_nearness, nearness_bias, recall_scores, score_scale,
     };
 }

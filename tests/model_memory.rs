@@ -135,7 +135,7 @@ fn changing_batches_are_what_each_is_alone(
         coming.shuffle(&mut rng);
         coming.truncate(rng.random_range(1..=SESSIONS));
 
-        // Who is not there leaves for a file.
+        // A document that is not there leaves for a file.
         let leaving = present.iter().enumerate().filter(|(_, s)| !coming.contains(s));
         let leaving: Vec<usize> = leaving.map(|(row, _)| row).collect();
         if one_by_one {

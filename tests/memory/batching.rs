@@ -121,7 +121,7 @@ fn serve(config: MemoriaConfig, storage: Storage, device: &Device, seed: u64) {
             let last = gone.batch() - 1;
             away[present.remove(row)] = Some(gone.split(&[last]).unwrap());
         }
-        // Who is new comes last: before the first step there is nothing to merge.
+        // A new session comes last: before the first step there is nothing to merge.
         coming.sort_by_key(|&session| away[session].is_none());
         for session in coming {
             match &mut away[session] {

@@ -115,7 +115,6 @@ mod step;
 mod store;
 mod threads;
 
-// For the other crates of this workspace.
 pub use attachment::{AttachedRows, Attachment};
 pub use config::{Correlation, LongTermSearch, MemoriaConfig, Pooling, ShortTermSearch, Wiring};
 pub use costs::Costs;

@@ -79,11 +79,8 @@ impl ModelInput {
             }
             let is_bit = |bit: i64| bit == 0 || bit == 1;
             check_rows("row of attention_mask", "attention_mask", mask, seq, "0 or 1", is_bit)?;
-            if mask.iter().flatten().any(|&bit| bit == 0) {
-                let padding: Vec<bool> = mask.iter().flatten().map(|&bit| bit == 0).collect();
-                let padding = TensorData::new(padding, [batch, seq]);
-                input.mask_pad = Some(Tensor::from_data(padding, device));
-            }
+            let padding = mask.iter().flatten().map(|&bit| bit == 0).collect();
+            input.mask_pad = Padding::new(seq, padding).map(|padding| padding.mask(device));
         }
         Ok(input)
     }

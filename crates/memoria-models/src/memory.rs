@@ -100,7 +100,7 @@ impl ModelMemory {
     ///
     /// # Errors
     ///
-    /// As [`MemoriaState::recall`]; for the memory of another model as [`Previous::check_model`].
+    /// As [`MemoriaState::recall`]; for the memory of another model as [`check_model`].
     pub(crate) fn recall_previous(
         &mut self,
         batch: usize,
@@ -116,10 +116,8 @@ impl ModelMemory {
             return Ok(None);
         };
         check_model(&previous.hidden, embedding)?;
-        let mut without = [&previous.absent()[..], absent].concat();
-        without.sort_unstable();
-        without.dedup();
         let Some(source) = previous.source_without(absent) else { return Ok(None) };
+        let without = source.absent();
         let recall = making.recall(source, |input| self.state.recall(input))?;
         Ok(Some((recall, without)))
     }

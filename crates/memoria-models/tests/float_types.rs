@@ -73,26 +73,41 @@ fn of_gains(dtype: DType) -> DType {
     if dtype == DType::F64 { DType::F64 } else { DType::F32 }
 }
 
-fn gpt2(memory: &MemoryConfig, dtype: DType, device: &Device) {
-    let config = Gpt2Config::new(VOCABULARY, 8, 16, 2, 2).with_memory(memory.clone());
-    let mut model = config.init(device).unwrap().map(&mut To(dtype));
-    let mut memory = memory.init().unwrap();
+/// Takes a model through eight segments, with autodiff in steps of two, and returns it.
+fn train<M: Module, const D: usize, const G: usize>(
+    mut model: M,
+    memory: &mut ModelMemory,
+    dtype: DType,
+    device: &Device,
+    forward: impl Fn(&M, &ModelInput, &mut ModelMemory) -> (Tensor<D>, Option<Tensor<G>>),
+) -> M {
     let mut optimizer = SgdConfig::new().init();
     for at in 0..8 {
-        let output = model.forward(&segment(at, device), Some(&mut memory)).unwrap();
-        assert_finite(output.logits.clone(), dtype);
-        if let Some(gains) = output.gains {
+        let (logits, gains) = forward(&model, &segment(at, device), memory);
+        assert_finite(logits.clone(), dtype);
+        if let Some(gains) = gains {
             assert_finite(gains, of_gains(dtype));
         }
         if device.is_autodiff() && at % 2 == 1 {
-            let gradients = output.logits.powi_scalar(2).mean().backward();
+            let gradients = logits.powi_scalar(2).mean().backward();
             let gradients = GradientsParams::from_grads(gradients, &model);
             assert!(gradients.len() > 20);
             model = optimizer.step(1e-2, model, gradients);
             memory.detach();
         }
     }
-    assert_lived(&mut memory, dtype);
+    assert_lived(memory, dtype);
+    model
+}
+
+fn gpt2(memory: &MemoryConfig, dtype: DType, device: &Device) {
+    let config = Gpt2Config::new(VOCABULARY, 8, 16, 2, 2).with_memory(memory.clone());
+    let model = config.init(device).unwrap().map(&mut To(dtype));
+    let mut memory = memory.init().unwrap();
+    let model = train(model, &mut memory, dtype, device, |model, input, memory| {
+        let output = model.forward(input, Some(memory)).unwrap();
+        (output.logits, output.gains)
+    });
     let config = GenerationConfig::new(20).with_temperature(1.0).with_segment_len(5);
     let rows = model.generate(&[vec![5, 6, 7], vec![8, 9, 10]], &config, Some(&mut memory));
     assert_eq!(rows.unwrap()[1].tokens.len(), 20);
@@ -104,23 +119,12 @@ fn encoder(kind: EncoderKind, memory: &MemoryConfig, dtype: DType, device: &Devi
     let config = EncoderConfig::new(kind, VOCABULARY, 16, 3, 2, 24, 12);
     let config = config.with_memory(memory.clone(), 0);
     let config = EncoderConfig { hidden_act: Activation::GeluNew, ..config };
-    let mut model = config.init(device).unwrap().map(&mut To(dtype));
+    let model = config.init(device).unwrap().map(&mut To(dtype));
     let mut memory = memory.init().unwrap();
-    let mut optimizer = SgdConfig::new().init();
-    for at in 0..8 {
-        let output = model.forward(&segment(at, device), Some(&mut memory)).unwrap();
-        assert_finite(output.logits.clone(), dtype);
-        if let Some(gains) = output.gains {
-            assert_finite(gains, of_gains(dtype));
-        }
-        if device.is_autodiff() && at % 2 == 1 {
-            let gradients = output.logits.powi_scalar(2).mean().backward();
-            let gradients = GradientsParams::from_grads(gradients, &model);
-            model = optimizer.step(1e-2, model, gradients);
-            memory.detach();
-        }
-    }
-    assert_lived(&mut memory, dtype);
+    train(model, &mut memory, dtype, device, |model, input, memory| {
+        let output = model.forward(input, Some(memory)).unwrap();
+        (output.logits, output.gains)
+    });
 }
 
 fn layer(config: MemoriaLayerConfig, dtype: DType, device: &Device) {

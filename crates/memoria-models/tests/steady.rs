@@ -5,6 +5,7 @@
 //! it is seen in memory, where nothing else on the machine disturbs it.
 
 use burn::{
+    module::Module,
     optim::{AdamConfig, GradientsParams},
     tensor::{Device, Tensor},
 };
@@ -74,17 +75,16 @@ fn window<O, const D: usize>(
     (losses.reduce(|a, b| a + b).unwrap(), held)
 }
 
-fn gpt2(memory: &MemoryConfig) -> isize {
-    let device = Device::flex().autodiff();
-    let config = Gpt2Config::new(VOCABULARY, SEQ, 8, 2, 2).with_memory(memory.clone());
-    let mut model = config.init(&device).unwrap();
+/// What training a model with a memory leaves behind.
+fn trained<M: Module, O, const D: usize>(
+    mut model: M,
+    memory: &MemoryConfig,
+    forward: impl Fn(&M, &ModelInput, &mut ModelMemory) -> (Tensor<D>, O),
+) -> isize {
     let mut optimizer = AdamConfig::new().init();
-    let mut state: ModelMemory = memory.init().unwrap();
+    let mut state = memory.init().unwrap();
     left_behind(|number, is_last| {
-        let run = |input: &ModelInput| {
-            let output = model.forward(input, Some(&mut state)).unwrap();
-            (output.logits.clone(), output)
-        };
+        let run = |input: &ModelInput| forward(&model, input, &mut state);
         let (loss, _held) = window(number, memory.bptt, run);
         let gradients = GradientsParams::from_grads(loss.backward(), &model);
         model = optimizer.step(1e-3, model.clone(), gradients);
@@ -95,24 +95,21 @@ fn gpt2(memory: &MemoryConfig) -> isize {
     })
 }
 
+fn gpt2(memory: &MemoryConfig) -> isize {
+    let config = Gpt2Config::new(VOCABULARY, SEQ, 8, 2, 2).with_memory(memory.clone());
+    let model = config.init(&Device::flex().autodiff()).unwrap();
+    trained(model, memory, |model, input, state| {
+        let output = model.forward(input, Some(state)).unwrap();
+        (output.logits.clone(), output)
+    })
+}
+
 fn encoder(memory: &MemoryConfig) -> isize {
-    let device = Device::flex().autodiff();
     let config = EncoderConfig::new(EncoderKind::Bert, VOCABULARY, 8, 3, 2, 16, SEQ);
-    let mut model = config.with_memory(memory.clone(), 0).init(&device).unwrap();
-    let mut optimizer = AdamConfig::new().init();
-    let mut state: ModelMemory = memory.init().unwrap();
-    left_behind(|number, is_last| {
-        let run = |input: &ModelInput| {
-            let output = model.forward(input, Some(&mut state)).unwrap();
-            (output.logits.clone(), output)
-        };
-        let (loss, _held) = window(number, memory.bptt, run);
-        let gradients = GradientsParams::from_grads(loss.backward(), &model);
-        model = optimizer.step(1e-3, model.clone(), gradients);
-        state.detach();
-        if is_last {
-            state = memory.init().unwrap();
-        }
+    let model = config.with_memory(memory.clone(), 0).init(&Device::flex().autodiff()).unwrap();
+    trained(model, memory, |model, input, state| {
+        let output = model.forward(input, Some(state)).unwrap();
+        (output.logits.clone(), output)
     })
 }
 

@@ -9,7 +9,7 @@ use crate::{
     attend::softmax_or_none,
     identity::pass_on,
     places::{from_the_end, liking},
-    score::accurate,
+    precision::accumulated,
 };
 
 /// Configuration of an [`Abstractor`].
@@ -208,7 +208,7 @@ impl Abstractor {
 /// least; vectors near zero stay near zero.
 pub(crate) fn equally_long(vectors: Tensor<3>) -> Tensor<3> {
     let dtype = vectors.dtype();
-    let exact = accurate(vectors);
+    let exact = accumulated(vectors);
     let length = exact.clone().square().mean_dim(2).add_scalar(1e-5).sqrt();
     (exact / length).cast(dtype)
 }

@@ -5,7 +5,7 @@ use burn::{
     tensor::{Bool, Tensor, activation::softmax},
 };
 
-use crate::dropout::apply_dropout;
+use crate::{dropout::apply_dropout, precision::lowest};
 
 /// Which scores do not count. Masks are true there and are expanded to the scores' shape.
 #[derive(Clone, Debug, Default)]
@@ -71,8 +71,7 @@ pub(crate) fn softmax_or_none<const D: usize>(
 /// Scores that are the lowest there are where they are masked, so that none is below. Infinite ones would
 /// leave no number where all are masked.
 fn without<const D: usize>(scores: Tensor<D>, mask: Tensor<D, Bool>) -> Tensor<D> {
-    let lowest = scores.dtype().finfo().map_or(f64::from(f32::MIN), |info| info.min);
-    let shape = scores.dims();
+    let (shape, lowest) = (scores.dims(), lowest(scores.dtype()));
     scores.mask_fill(mask.expand(shape), lowest)
 }
 

@@ -9,6 +9,7 @@ use crate::{
     attend::{ScoreMask, attend, attend_or_not},
     dropout::init_dropout,
     identity::pass_on,
+    precision::lowest,
 };
 
 /// Configuration of a [`MemoryAttention`].
@@ -130,9 +131,9 @@ impl MemoryAttentionInput {
         Self { hidden, memories, mask_pad: None, bias: None }
     }
 
-    /// Leaves out memories where `mask_pad` `[batch, memories]` is true.
-    pub fn mask_pad(mut self, mask_pad: Tensor<2, Bool>) -> Self {
-        self.mask_pad = Some(mask_pad);
+    /// Leaves out memories where `mask_pad` `[batch, memories]` is true, if there is one.
+    pub fn mask_pad(mut self, mask_pad: impl Into<Option<Tensor<2, Bool>>>) -> Self {
+        self.mask_pad = mask_pad.into();
         self
     }
 
@@ -235,8 +236,7 @@ pub fn attend_to_memories(
     let mut scores = query.clone().matmul(heads(key).swap_dims(2, 3));
     if let Some(bias) = bias {
         // Half precision has no room for the scores of what is far away.
-        let lowest = scores.dtype().finfo().map_or(f64::from(f32::MIN), |info| info.min);
-        let bias = bias.clamp_min(0.5 * lowest).cast(scores.dtype());
+        let bias = bias.clamp_min(0.5 * lowest(scores.dtype())).cast(scores.dtype());
         scores = scores + bias;
     }
     let mask = mask_pad.map_or(ScoreMask::None, |mask| {

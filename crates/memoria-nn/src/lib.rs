@@ -46,8 +46,8 @@
 //! | | absent rows that do not exist | `RowOutOfRange` |
 //! | [`MemoriaState::reinforce`] | weights of another batch, width, device or float type; without heads or queries | `WrongDimension`, `WrongDevice`, `WrongDType`, `EmptyDimension` |
 //! | | weights that are not finite | `NonFiniteGain` when the memory is next read |
-//! | [`MemoriaState::reinforce_except`] | padding of another batch, number of queries or device | `WrongDimension`, `WrongDevice` |
 //! | | a recall of a peek, of an earlier step, or that was reinforced already | `StaleReminded`, `NothingReminded` |
+//! | [`MemoriaState::reinforce_except`] | padding of another batch, number of queries or device | `WrongDimension`, `WrongDevice`; else as of `reinforce` |
 //! | [`MemoriaState::merge`], [`MemoriaState::replace_row`] | a state with another scale, or of another layer | `InvalidConfig`, `OtherLayer`; else as of the memory's |
 //! | [`MemoriaState::load`] | a snapshot that was not made of a state | `MissingAttribute`; else as of the memory's |
 //! | [`Recall::ids`] | a row that does not exist | panic, as of a slice |
@@ -82,6 +82,7 @@ mod layer;
 mod making;
 mod padding;
 mod places;
+mod precision;
 mod recall;
 mod score;
 mod state;
@@ -97,11 +98,11 @@ pub use attention::{
 pub use dropout::{apply_dropout, init_dropout};
 pub use layer::{MemoriaLayer, MemoriaLayerConfig, MemoriaLayerInput, MemoriaLayerOutput, Sight};
 pub use making::{MemoryMaking, MemorySource};
-pub use padding::{Padding, rows_of_padding};
+pub use padding::Padding;
 pub use places::{Places, init_nearness, nearness_bias};
 pub use recall::{Recall, RecallInput, RemindedMemories};
 pub use score::{recall_scores, score_scale};
 // For the other crates of this workspace.
 #[doc(hidden)]
-pub use state::accumulated;
+pub use precision::accumulated;
 pub use state::{MemoriaState, MemoriaStateConfig, PreviousSegment};

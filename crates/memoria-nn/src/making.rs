@@ -24,6 +24,11 @@ impl MemorySource {
         let mask = left_out.map(|padding| padding.mask(&hidden.device()));
         Self { hidden, mask, padding: not_stored }
     }
+
+    /// Rows of which nothing is stored, in ascending order.
+    pub fn absent(&self) -> Vec<usize> {
+        self.padding.as_ref().map(Padding::empty_rows).unwrap_or_default()
+    }
 }
 
 /// How a model makes of hidden states what is stored and what engrams are compared with: for models with
@@ -95,8 +100,8 @@ impl MemoryMaking<'_> {
 
 /// Memories and queries of an abstractor.
 fn made_by(abstractor: &Abstractor, source: MemorySource) -> RecallInput {
-    let MemorySource { hidden, mask, padding } = source;
-    let absent = padding.as_ref().map(Padding::empty_rows).unwrap_or_default();
+    let absent = source.absent();
+    let MemorySource { hidden, mask, .. } = source;
     let made = abstractor.forward(hidden, mask);
     let asked = RecallInput::new(made.memories).absent(&absent);
     match made.queries {

@@ -27,12 +27,11 @@ impl Padding {
         positions.contains(&true).then_some(Self { seq, positions })
     }
 
-    /// Rows of `[batch, seq]` that are padding alone, beside others that have none; `None` if there are no such
-    /// rows.
+    /// Rows of `[batch, seq]` that are padding alone, beside others that have none; `None` if `rows` is empty.
     ///
     /// # Panics
     ///
-    /// If there is no such row.
+    /// If a row is not below `batch`.
     pub fn of_rows(rows: &[usize], [batch, seq]: [usize; 2]) -> Option<Self> {
         let mut positions = vec![false; batch * seq];
         rows.iter().for_each(|row| positions[row * seq..][..seq].fill(true));
@@ -94,18 +93,6 @@ impl Padding {
     pub fn mask(&self, device: &Device) -> Tensor<2, Bool> {
         Tensor::from_data(TensorData::new(self.positions.clone(), self.dims()), device)
     }
-}
-
-/// The rows that are nothing but padding, where `mask_pad` `[batch, seq]` is true for it, in ascending
-/// order. They take no part in a step: see [`RecallInput::absent`](crate::RecallInput::absent).
-///
-/// Costs one device round trip.
-///
-/// # Errors
-///
-/// [`MemoriaError::Device`].
-pub fn rows_of_padding(mask_pad: &Tensor<2, Bool>) -> Result<Vec<usize>, MemoriaError> {
-    Ok(Padding::read(mask_pad)?.map(|padding| padding.empty_rows()).unwrap_or_default())
 }
 
 #[cfg(test)]

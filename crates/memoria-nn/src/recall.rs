@@ -114,8 +114,8 @@ pub struct RemindedMemories {
     /// `[batch, k, d_model]`, short- and long-term, in order of id, then zeros. Engrams made within the
     /// gradient window are tracked, the others constants.
     pub data: Tensor<3>,
-    /// `[batch, k]`, true for padding.
-    pub mask_pad: Tensor<2, Bool>,
+    /// `[batch, k]`, true for padding; `None` if all rows are reminded of as many.
+    pub mask_pad: Option<Tensor<2, Bool>>,
 }
 
 impl Recall {
@@ -128,11 +128,6 @@ impl Recall {
         self.ids.ids(row)
     }
 
-    /// Whether some row is reminded of fewer engrams than another, so that its memories end in padding.
-    pub fn has_padding(&self) -> bool {
-        (0..self.ids.batch()).any(|row| self.ids(row).len() < self.ids.width())
-    }
-
     /// The [scores](crate::recall_scores) `[batch, k]` of the reminded memories, with a gradient for what they were
     /// compared with and for those of the gradient window; `None` if no row is reminded of anything.
     pub fn scores(&self) -> Option<Tensor<2>> {
@@ -141,7 +136,7 @@ impl Recall {
             Some(query) => Query { vectors: query.clone(), mask_pad: None },
             None => Query { vectors: self.working.clone(), mask_pad: self.mask_working.clone() },
         };
-        Some(scores_for(query, data, Some(mask_pad), self.metric))
+        Some(scores_for(query, data, mask_pad, self.metric))
     }
 
     /// The [scores](Self::scores) times `scale` as a [bias](crate::MemoryAttentionInput::bias)

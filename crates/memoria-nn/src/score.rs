@@ -1,7 +1,9 @@
 //! The score by which engrams are chosen, once more as something that has a gradient.
 
-use burn::tensor::{Bool, DType, FloatDType, Tensor, assert_shape};
+use burn::tensor::{Bool, Tensor, assert_shape};
 use memoria_core::{Correlation, Pooling};
+
+use crate::precision::{accumulated, lowest};
 
 /// What scores are multiplied with before they are added to logits, 1 / (2 √`d_model`). It is not learned.
 pub fn score_scale(d_model: usize) -> f64 {
@@ -50,8 +52,8 @@ pub(crate) fn scores_for(
 ) -> Tensor<2> {
     let [batch, k, d_model] = engrams.dims();
     assert_shape!(query.vectors, [batch, _, d_model]);
-    let engrams = accurate(engrams);
-    let query = Query { vectors: accurate(query.vectors), ..query };
+    let engrams = accumulated(engrams);
+    let query = Query { vectors: accumulated(query.vectors), ..query };
     let centre = query.mean().detach();
     let engrams = engrams - centre.clone();
     let query = Query { vectors: query.vectors - centre, ..query };
@@ -90,18 +92,6 @@ impl Query {
         let shape @ [batch, _, count] = nearness.dims();
         let lowest = lowest(nearness.dtype());
         nearness.mask_fill(mask.clone().reshape([batch, 1, count]).expand(shape), lowest)
-    }
-}
-
-fn lowest(dtype: DType) -> f64 {
-    dtype.finfo().map_or(f64::from(f32::MIN), |info| info.min)
-}
-
-/// In single precision, if not in a higher one.
-pub(crate) fn accurate<const D: usize>(tensor: Tensor<D>) -> Tensor<D> {
-    match tensor.dtype() {
-        DType::F16 | DType::BF16 | DType::Flex32 => tensor.cast(FloatDType::F32),
-        _ => tensor,
     }
 }
 

@@ -6,15 +6,9 @@ mod snapshot;
 
 use core::fmt;
 
-use burn::{
-    backend::Dispatch,
-    config::Config,
-    module::ParamId,
-    tensor::{Bool, Tensor, TensorData},
-};
+use burn::{backend::Dispatch, config::Config, module::ParamId, tensor::Tensor};
 use memoria_core::{Memoria, MemoriaConfig, MemoriaError};
 
-pub use gains::accumulated;
 use previous::Graph;
 pub use previous::PreviousSegment;
 
@@ -127,20 +121,18 @@ impl MemoriaState {
     /// memories. [`MemoriaError::NotDetached`] if a `backward` has gone through the gradient window since.
     pub fn recall(&mut self, input: impl Into<RecallInput>) -> Result<Recall, MemoriaError> {
         let input = self.checked(input.into())?;
-        let RecallInput { working, query, absent, padding } = input;
-        self.store(working.clone().inner(), padding.as_ref())?;
-        let reminded = match &query {
-            None => self.memory.remind_except(&absent)?,
+        self.store(input.working.clone().inner(), input.padding.as_ref())?;
+        let reminded = match &input.query {
+            None => self.memory.remind_except(&input.absent)?,
             Some(query) => {
-                self.memory.remind_for_except(query.clone().inner().into_dispatch(), &absent)?
+                let query = query.clone().inner().into_dispatch();
+                self.memory.remind_for_except(query, &input.absent)?
             }
         };
         self.is_reset = false;
-        let padding_left = padding.clone();
-        let input = RecallInput { working: working.clone(), query, absent, padding };
-        let recall = self.attended(input, reminded);
+        let recall = self.attended(&input, reminded);
         // Not before: what is pushed may push out what is reminded.
-        let working = self.window.push(working, padding_left.as_ref(), &recall.ids);
+        let working = self.window.push(input.working, input.padding.as_ref(), &recall.ids);
         Ok(Recall { working, ..recall })
     }
 
@@ -155,7 +147,7 @@ impl MemoriaState {
         let input = self.checked(input.into())?;
         let query = input.query.as_ref().unwrap_or(&input.working).clone().inner();
         let reminded = self.memory.peek_except(query.into_dispatch(), &input.absent)?;
-        Ok(self.attended(input, reminded))
+        Ok(self.attended(&input, reminded))
     }
 
     /// Makes the rows of a batch that is like `hidden` `[batch, n, d_model]`, without any memories: batch,
@@ -302,25 +294,23 @@ impl MemoriaState {
         Ok(())
     }
 
-    fn attended(&self, input: RecallInput, ids: memoria_core::Recall<Dispatch>) -> Recall {
+    fn attended(&self, input: &RecallInput, ids: memoria_core::Recall<Dispatch>) -> Recall {
         let RecallInput { working, query, padding, .. } = input;
         let device = working.device();
         let reminded = ids.data().cloned().map(|data| {
-            let shape = [ids.batch(), ids.width()];
             let stored = Tensor::from_dispatch(data);
             // What runs without autodiff must not come to it through a memory.
             let is_tracked = device.is_autodiff();
             RemindedMemories {
                 data: if is_tracked { self.window.track(stored, &ids) } else { stored },
-                mask_pad: Tensor::<2, Bool>::from_data(
-                    TensorData::new(ids.padding(), shape),
-                    &device,
-                ),
+                mask_pad: Padding::new(ids.width(), ids.padding())
+                    .map(|padding| padding.mask(&device)),
             }
         });
-        let mask_working = padding.map(|padding| padding.mask(&device));
+        let mask_working = padding.as_ref().map(|padding| padding.mask(&device));
         let config = self.memory.config();
         let metric = (config.correlation, config.pooling);
+        let (working, query) = (working.clone(), query.clone());
         Recall { working, mask_working, query, reminded, ids, metric }
     }
 }

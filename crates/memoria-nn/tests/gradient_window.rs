@@ -81,7 +81,9 @@ fn what_is_reminded_does_not_depend_on_the_window() {
     let data = |bptt| {
         let recalls = recall_all(&mut state(bptt, 12), &written);
         let reminded = recalls.into_iter().filter_map(|recall| recall.reminded);
-        reminded.map(|r| (r.data.into_data(), r.mask_pad.into_data())).collect::<Vec<_>>()
+        reminded
+            .map(|r| (r.data.into_data(), r.mask_pad.map(Tensor::into_data)))
+            .collect::<Vec<_>>()
     };
     let without = data(0);
     assert_eq!(without.len(), 11);

@@ -4,13 +4,11 @@ use std::{
     fs,
     io::{self, Write},
     path::Path,
-    sync::atomic::{AtomicU64, Ordering},
 };
 
-use crate::TaskError;
+use burn_pack::AtomicFile;
 
-/// Files that this process began to write.
-static WRITTEN: AtomicU64 = AtomicU64::new(0);
+use crate::TaskError;
 
 /// Writes a file, or leaves the one that was there; folders are made.
 pub(crate) fn write(path: &Path, content: &[u8]) -> Result<(), TaskError> {
@@ -18,19 +16,11 @@ pub(crate) fn write(path: &Path, content: &[u8]) -> Result<(), TaskError> {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder)?;
         }
-        let mut name = path.file_name().unwrap_or_default().to_owned();
-        // Several threads may write the same file: one of them comes last.
-        let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
-        name.push(format!(".{}-{number}.partly", std::process::id()));
-        let partly = path.with_file_name(name);
-        let whole = fs::File::create(&partly)
-            .and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()))
-            .and_then(|()| fs::rename(&partly, path));
-        if whole.is_err() {
-            // Where it cannot be removed, it is left.
-            let _ = fs::remove_file(&partly);
-        }
-        whole
+        let (scratch, mut file) = AtomicFile::create(path).map_err(io::Error::other)?;
+        file.write_all(content)?;
+        file.sync_all()?;
+        drop(file);
+        scratch.commit().map_err(io::Error::other)
     };
     written().map_err(TaskError::file(path))
 }

@@ -70,12 +70,9 @@ impl<'m, M: SegmentModel> Writer<'m, M> {
             rest = after;
             self.segment.extend(taken);
             let batch = Batch::of_segment(&self.segment, self.begins, &self.device);
-            let logits = if self.segment.len() == self.segment_length {
-                self.model.logits(&batch, &mut self.memory)?
-            } else if rest.is_empty() {
-                self.model.peek(&batch, &mut self.memory)?
-            } else {
-                continue;
+            let logits = match self.segment.len() == self.segment_length {
+                true => self.model.logits(&batch, &mut self.memory)?,
+                false => self.model.peek(&batch, &mut self.memory)?,
             };
             self.logits = Some(logits.into_data().iter::<f32>().collect());
             step(tokens.len() - rest.len());

@@ -21,6 +21,7 @@ mod files;
 pub mod generation;
 pub mod inspect;
 pub mod model;
+mod picture;
 pub mod print;
 pub mod runs;
 pub mod text;

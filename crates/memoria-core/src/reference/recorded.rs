@@ -122,7 +122,7 @@ impl Chronicle {
                 Some(told.recorded_from + at as u64)
             };
             if let Some(became) = told.became_short_term {
-                // Whoever goes through short-term memory in a single step was never seen there.
+                // An engram that goes through short-term memory in a single step was never seen there.
                 let seen = first(EngramKind::ShortTerm).or(first(EngramKind::LongTerm));
                 assert!(seen.is_none_or(|seen| seen == became));
             }

@@ -30,7 +30,7 @@ const MEMORY_LAYER_INDEX: usize = 9;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Map<String, Value>", into = "Map<String, Value>")]
 pub struct EncoderConfig {
-    /// Whose encoder it is.
+    /// Which model's encoder it is.
     pub kind: EncoderKind,
     /// Tokens in the vocabulary.
     pub vocab_size: usize,
@@ -257,14 +257,13 @@ impl EncoderConfig {
         fields.drop(&["model_type"]);
         refuse_other_kinds(&fields)?;
         let num_hidden_layers = fields.required(&["num_hidden_layers"])?;
-        let with_memory = model_type.starts_with("memoria_") || MemoryConfig::is_in(&fields);
-        let memory_layer_index = match with_memory {
-            true => fields.optional("memory_layer_index")?,
-            false => Some(0),
-        };
+        let is_package = model_type.starts_with("memoria_");
         // Where no layer would attend to memories, the package makes none.
-        let with_memory = with_memory
-            && (memory_layer_index.is_some() || MEMORY_LAYER_INDEX + 1 < num_hidden_layers);
+        let by_default = (MEMORY_LAYER_INDEX + 1 < num_hidden_layers).then_some(MEMORY_LAYER_INDEX);
+        let memory_layer_index = match is_package || MemoryConfig::is_in(&fields) {
+            true => fields.optional("memory_layer_index")?.or(by_default),
+            false => None,
+        };
         let config = Self {
             embedding_size: match model_type == "electra" {
                 true => fields.optional("embedding_size")?,
@@ -280,18 +279,13 @@ impl EncoderConfig {
             layer_norm_eps: fields.or("layer_norm_eps", 1e-12)?,
             initializer_range: fields.or("initializer_range", 0.02)?,
             num_labels: read_num_labels(&mut fields)?,
-            memory_layer_index: match with_memory {
-                true => memory_layer_index.unwrap_or(MEMORY_LAYER_INDEX),
-                false => 0,
-            },
-            memory: match with_memory {
-                true => {
-                    let default = MemoryConfig::of_encoder();
-                    let remembers_padding = model_type.starts_with("memoria_");
-                    let default = default.with_remembers_padding(remembers_padding);
+            memory_layer_index: memory_layer_index.unwrap_or(0),
+            memory: match memory_layer_index {
+                Some(_) => {
+                    let default = MemoryConfig::of_encoder().with_remembers_padding(is_package);
                     Some(MemoryConfig::read(&mut fields, default)?)
                 }
-                false => None,
+                None => None,
             },
             ..Self::new(
                 kind,

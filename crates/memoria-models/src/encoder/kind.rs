@@ -2,7 +2,7 @@ use serde_json::json;
 
 use crate::{ModelError, fields::invalid};
 
-/// Whose encoder it is. They differ in how positions are counted and in the names of checkpoints.
+/// Which model's encoder it is. They differ in how positions are counted and in the names of checkpoints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum EncoderKind {

@@ -96,8 +96,8 @@ impl EncoderLayer {
             return LayerOutput { hidden, weights: None };
         };
         let add = |hidden, added| norm.forward(apply_dropout(&self.dropout, added) + hidden);
-        let mut input = MemoryAttentionInput::new(hidden.clone(), recall.working.clone());
-        input.mask_pad = recall.mask_working.clone();
+        let input = MemoryAttentionInput::new(hidden.clone(), recall.working.clone())
+            .mask_pad(recall.mask_working.clone());
         let added = attention.forward(input).context;
         let hidden = add(hidden, added);
         let attention = self.memory_attention_reminded.as_ref().unwrap_or(attention);
@@ -107,8 +107,8 @@ impl EncoderLayer {
                 LayerOutput { hidden: add(hidden, added), weights: None }
             }
             Some(reminded) => {
-                let mut input = MemoryAttentionInput::new(hidden.clone(), reminded.data.clone());
-                input.mask_pad = recall.has_padding().then(|| reminded.mask_pad.clone());
+                let mut input = MemoryAttentionInput::new(hidden.clone(), reminded.data.clone())
+                    .mask_pad(reminded.mask_pad.clone());
                 input.bias = bias.cloned();
                 let attended = attention.forward(input);
                 let hidden = add(hidden, attended.context);

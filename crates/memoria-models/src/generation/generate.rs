@@ -22,7 +22,7 @@ pub enum FinishReason {
     Stop,
     /// With as many tokens as were asked for.
     Length,
-    /// Whoever was told of the tokens wanted no more.
+    /// The caller, when told of a token, wanted no more.
     Cancelled,
 }
 

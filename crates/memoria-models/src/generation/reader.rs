@@ -127,22 +127,20 @@ impl<'a> Reader<'a> {
         }
         let recall = self.open.as_ref().and_then(|open| open.recall.as_ref());
         let transformer = &self.model.transformer;
-        let passed = if self.use_cache {
-            let input = input(&new, &before, &self.device);
-            let embedded = transformer.embed(&input, Some(&mut self.cache));
-            transformer.pass(embedded, recall, Some(&mut self.cache))
-        } else {
-            let input = input(&self.rows, &vec![0; before.len()], &self.device);
-            transformer.pass(transformer.embed(&input, None), recall, None)
+        let input = match self.use_cache {
+            true => input(&new, &before, &self.device),
+            false => input(&self.rows, &vec![0; before.len()], &self.device),
         };
+        let mut cache = self.use_cache.then_some(&mut self.cache);
+        let embedded = transformer.embed(&input, cache.as_deref_mut());
+        let passed = transformer.pass(embedded, recall, cache);
         let [batch, seq, d_model] = passed.hidden.dims();
         let last = passed.hidden.clone().slice([0..batch, seq - 1..seq, 0..d_model]);
-        let read = if self.use_cache { &new } else { &self.rows };
         if let Some(open) = &mut self.open {
             if !self.use_cache {
                 (open.hidden, open.weights) = (Vec::new(), None);
             }
-            open.add(passed, mask_pad(read, &self.device));
+            open.add(passed, input.mask_pad);
         }
         let logits = self.model.logits(last);
         let vocab_size = logits.dims()[2];

@@ -136,7 +136,7 @@ impl Gpt2Block {
             }
             Some(reminded) => {
                 let normed = norm_reminded.forward(hidden.clone());
-                let mask = recall.has_padding().then(|| reminded.mask_pad.clone());
+                let mask = reminded.mask_pad.clone();
                 let project = || attention.project(reminded.data.clone());
                 let projected = match cache {
                     None => project(),

@@ -48,8 +48,9 @@ pub(crate) fn save<M: Module>(
     module
         .save_into(&mut store)
         .map_err(|error| ModelError::UnwritableWeights { path, reason: error.to_string() })?;
+    let dtype = dtype_name(module);
     for field in DTYPE_FIELDS {
-        match dtype_name(module) {
+        match dtype {
             Some(name) => drop(config.insert(field.to_owned(), json!(name))),
             None => drop(config.remove(field)),
         }

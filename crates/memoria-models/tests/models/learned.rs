@@ -320,33 +320,35 @@ fn without_gradient<M: Module>(model: &M, gradients: &GradientsParams) -> Vec<St
     look.2
 }
 
+/// The parameters that no gradient of five segments reaches.
+fn untrained<M: Module, const D: usize>(
+    model: &M,
+    config: &MemoryConfig,
+    logits: impl Fn(&ModelInput, &mut ModelMemory) -> Tensor<D>,
+) -> Vec<String> {
+    let device = Device::flex().autodiff();
+    let mut memory = config.init().unwrap();
+    let loss = (0..5)
+        .map(|number| logits(&segment(number, 2, &device), &mut memory).powi_scalar(2).mean())
+        .reduce(|a, b| a + b);
+    without_gradient(model, &GradientsParams::from_grads(loss.unwrap().backward(), model))
+}
+
 #[test]
 fn every_parameter_is_trained() {
     let device = Device::flex().autodiff();
     for config in memories() {
         // Queries that have no score in the logits have nothing to learn from.
         let model = gpt2(&config, &device);
-        let mut memory = config.init().unwrap();
-        let loss = (0..5)
-            .map(|number| {
-                let input = segment(number, 2, &device);
-                model.forward(&input, Some(&mut memory)).unwrap().logits.powi_scalar(2).mean()
-            })
-            .reduce(|a, b| a + b);
-        let gradients = GradientsParams::from_grads(loss.unwrap().backward(), &model);
-        let without = without_gradient(&model, &gradients);
+        let without = untrained(&model, &config, |input, memory| {
+            model.forward(input, Some(memory)).unwrap().logits
+        });
         assert!(without.is_empty(), "{config:?}: {without:?}");
 
         let model = encoder(&config, &device);
-        let mut memory = config.init().unwrap();
-        let loss = (0..5)
-            .map(|number| {
-                let input = segment(number, 2, &device);
-                model.forward(&input, Some(&mut memory)).unwrap().logits.powi_scalar(2).mean()
-            })
-            .reduce(|a, b| a + b);
-        let gradients = GradientsParams::from_grads(loss.unwrap().backward(), &model);
-        let without = without_gradient(&model, &gradients);
+        let without = untrained(&model, &config, |input, memory| {
+            model.forward(input, Some(memory)).unwrap().logits
+        });
         assert!(without.is_empty(), "{config:?}: {without:?}");
     }
 }

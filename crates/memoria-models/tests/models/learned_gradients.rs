@@ -23,9 +23,9 @@ enum Model {
     Encoder(Box<SequenceClassifier>),
 }
 
-struct ToDouble;
+struct AsDouble;
 
-impl ModuleMapper for ToDouble {
+impl ModuleMapper for AsDouble {
     fn map_float<const R: usize>(&mut self, param: Param<Tensor<R>>) -> Param<Tensor<R>> {
         let (id, tensor, mapper) = param.consume();
         Param::from_mapped_value(id, tensor.cast(DType::F64), mapper)
@@ -84,12 +84,12 @@ impl Model {
         match is_gpt2 {
             true => {
                 let model = gpt2_config(memory).init(&plain).unwrap();
-                let model = stirred(model, &plain).map(&mut ToDouble);
+                let model = stirred(model, &plain).map(&mut AsDouble);
                 Self::Gpt2(Box::new(if train { model.train() } else { model }))
             }
             false => {
                 let model = encoder_config(EncoderKind::Bert, memory).init(&plain).unwrap();
-                let model = stirred(model, &plain).map(&mut ToDouble);
+                let model = stirred(model, &plain).map(&mut AsDouble);
                 Self::Encoder(Box::new(if train { model.train() } else { model }))
             }
         }

@@ -4,7 +4,8 @@ use burn::tensor::{Bool, Tensor};
 
 use crate::Recall;
 
-/// Input of [`MemoriaLayer::forward`](crate::MemoriaLayer::forward): hidden states alone, or with padding.
+/// Input of [`MemoriaLayer`](crate::MemoriaLayer): hidden states alone, or with padding and the place where a piece of
+/// a segment begins.
 #[derive(Clone)]
 pub struct MemoriaLayerInput {
     /// `[batch, seq, d_model]`.

@@ -1,10 +1,10 @@
 //! From attention weights to lifespan gains.
 
-use burn::tensor::{Bool, DType, Tensor, TensorData};
+use burn::tensor::{Bool, Tensor, TensorData};
 use memoria_core::{LifespanGain, MemoriaError};
 
 use super::MemoriaState;
-use crate::Recall;
+use crate::{Recall, precision::accumulated};
 
 impl MemoriaState {
     /// Lets what was attended to live on, and time pass.
@@ -118,15 +118,6 @@ impl MemoriaState {
             Some(gains) => LifespanGain::Device(gains.inner().into_dispatch()),
         };
         self.memory.adjust(&recall.ids, gains)
-    }
-}
-
-/// Numbers in the type that sums of them are made in. Those in half precision stop growing early: of
-/// weights of 1 at 256 in bf16.
-pub fn accumulated<const D: usize>(numbers: Tensor<D>) -> Tensor<D> {
-    match numbers.dtype() {
-        DType::F64 | DType::F32 => numbers,
-        _ => numbers.cast(DType::F32),
     }
 }
 

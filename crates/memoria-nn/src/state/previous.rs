@@ -23,27 +23,14 @@ pub struct PreviousSegment {
 }
 
 impl PreviousSegment {
-    /// Rows that have no previous segment, in ascending order.
-    pub fn absent(&self) -> Vec<usize> {
-        self.padding.as_ref().map(Padding::empty_rows).unwrap_or_default()
-    }
-
     /// What memories are made of while these rows take no part; `None` if no other row has a previous segment.
     pub fn source_without(self, rows: &[usize]) -> Option<MemorySource> {
-        let stored = self.padding_without(rows)?;
-        Some(MemorySource::new(self.hidden, self.padding, stored))
-    }
-
-    /// The padding, if these rows had no previous segment, either; `None` if no row has one then.
-    fn padding_without(&self, rows: &[usize]) -> Option<Option<Padding>> {
         let [batch, seq, _] = self.hidden.dims();
-        let position = |row: usize, position: usize| {
-            rows.contains(&row)
-                || self.padding.as_ref().is_some_and(|padding| padding.row(row)[position])
-        };
-        let positions = (0..batch).flat_map(|row| (0..seq).map(move |place| (row, place)));
-        let positions = positions.map(|(row, place)| position(row, place)).collect::<Vec<_>>();
-        positions.contains(&false).then(|| Padding::new(seq, positions))
+        let stored = Padding::either(self.padding.clone(), Padding::of_rows(rows, [batch, seq]));
+        if stored.as_ref().is_some_and(|padding| padding.empty_rows().len() == batch) {
+            return None;
+        }
+        Some(MemorySource::new(self.hidden, self.padding, stored))
     }
 }
 
@@ -125,8 +112,7 @@ impl MemoriaState {
             }
         };
         attach(&mut self.memory, kept.clone().inner(), lengths.as_deref())?;
-        let lengths = lengths.unwrap_or_default().into_iter().enumerate();
-        let without = lengths.filter(|&(_, length)| length == 0).map(|(row, _)| row).collect();
+        let without = padding.map(Padding::empty_rows).unwrap_or_default();
         self.graph =
             tape.filter(|_| kept.is_autodiff()).map(|tape| Graph { hidden: kept, without, tape });
         self.is_reset = false;

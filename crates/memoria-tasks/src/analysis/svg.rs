@@ -2,10 +2,13 @@
 
 use std::{error::Error, ops::Range, path::Path};
 
-use plotters::{coord::Shift, prelude::*};
+use plotters::prelude::*;
 
 use super::Analysis;
-use crate::{TaskError, files, runs::COLORS};
+use crate::{
+    TaskError,
+    picture::{self, Area, COLORS},
+};
 
 /// Something that goes on with x.
 struct Line {
@@ -26,19 +29,10 @@ struct Panel {
 
 /// Draws an analysis, a panel for each effect.
 pub(super) fn draw(analysis: &Analysis, path: &Path) -> Result<(), TaskError> {
-    let mut svg = String::new();
-    draw_to(analysis, &mut svg).map_err(|error| TaskError::format(path, error.to_string()))?;
-    files::write(path, svg.as_bytes())
-}
-
-fn draw_to(analysis: &Analysis, svg: &mut String) -> Result<(), Box<dyn Error>> {
-    let root = SVGBackend::with_string(svg, (1120, 760)).into_drawing_area();
-    root.fill(&WHITE)?;
-    for (area, panel) in root.split_evenly((2, 2)).iter().zip(panels(analysis)) {
-        panel.draw(area)?;
-    }
-    root.present()?;
-    Ok(())
+    picture::write(path, (1120, 760), |root| {
+        let areas = root.split_evenly((2, 2));
+        areas.iter().zip(panels(analysis)).try_for_each(|(area, panel)| panel.draw(area))
+    })
 }
 
 fn panels(analysis: &Analysis) -> [Panel; 4] {
@@ -106,7 +100,7 @@ fn panels(analysis: &Analysis) -> [Panel; 4] {
 }
 
 impl Panel {
-    fn draw(&self, area: &DrawingArea<SVGBackend<'_>, Shift>) -> Result<(), Box<dyn Error>> {
+    fn draw(&self, area: &Area<'_>) -> Result<(), Box<dyn Error>> {
         let place = |x: f64| if self.logarithmic { (x + 1.0).log2() } else { x };
         let points = || self.lines.iter().flat_map(|line| &line.points);
         if points().next().is_none() {

@@ -51,7 +51,7 @@ impl Shipped {
     ///
     /// Never: there is one for each.
     pub fn of(task: TaskName) -> Self {
-        Self::named(&task.name()).unwrap_or(SHIPPED[0])
+        Self::named(&task.name()).expect("a configuration for each task")
     }
 
     /// The one of a name.

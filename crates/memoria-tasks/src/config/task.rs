@@ -69,13 +69,6 @@ impl TaskName {
     pub fn name(self) -> String {
         self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
     }
-
-    /// One line on what it is.
-    pub fn help(self) -> String {
-        let help =
-            self.to_possible_value().and_then(|value| value.get_help().map(ToString::to_string));
-        help.unwrap_or_default()
-    }
 }
 
 impl TaskConfig {

@@ -92,11 +92,6 @@ impl ClassifyConfig {
 }
 
 impl Classify {
-    /// The classes' names; a class is the token of its number.
-    pub fn classes(&self) -> &[String] {
-        &self.corpus.classes
-    }
-
     fn text(&self, id: DocumentId) -> Result<&LabelledText, TaskError> {
         let documents = self.corpus.split(id.split);
         documents.get(id.index as usize).ok_or_else(|| {

@@ -104,10 +104,6 @@ impl Task for Dictionary {
         self.records_per_segment * RECORD
     }
 
-    fn chance(&self) -> Option<f64> {
-        Some((self.free() as f64).powi(-(KEY as i32)))
-    }
-
     fn document(&self, id: DocumentId) -> Result<Document, TaskError> {
         let rng = &mut id.rng();
         let count = self.records * id.longer as usize;

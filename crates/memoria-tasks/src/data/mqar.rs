@@ -105,10 +105,6 @@ impl Task for Mqar {
         self.segment_length
     }
 
-    fn chance(&self) -> Option<f64> {
-        Some(2.0 / self.vocabulary as f64)
-    }
-
     /// Documents of another length have as many times the pairs and updates.
     fn document(&self, id: DocumentId) -> Result<Document, TaskError> {
         let longer = id.longer as usize;

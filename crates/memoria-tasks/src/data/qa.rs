@@ -21,7 +21,7 @@ use crate::{
     text::{Novel, Words, sentences},
 };
 use reader::{Asked, Reader};
-use world::{Action, PLACES, World};
+use world::{Action, World};
 
 /// Where the facts are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -170,10 +170,6 @@ impl Task for Qa {
     fn segment_length(&self) -> usize {
         // The longest question has eight words.
         self.config.segment_length.max(8)
-    }
-
-    fn chance(&self) -> Option<f64> {
-        Some(1.0 / PLACES.len() as f64)
     }
 
     fn document(&self, id: DocumentId) -> Result<Document, TaskError> {

@@ -143,10 +143,6 @@ impl Task for Recall {
         self.segment_length
     }
 
-    fn chance(&self) -> Option<f64> {
-        Some((self.values as f64).powi(-(self.value_tokens as i32)))
-    }
-
     fn document(&self, id: DocumentId) -> Result<Document, TaskError> {
         let rng = &mut id.rng();
         let segments = self.segments * id.longer as usize;

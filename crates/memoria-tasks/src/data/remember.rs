@@ -57,10 +57,6 @@ impl Task for Remember {
         self.curriculum.len()
     }
 
-    fn chance(&self) -> Option<f64> {
-        Some(1.0 / self.symbols as f64)
-    }
-
     fn document(&self, id: DocumentId) -> Result<Document, TaskError> {
         let (rng, pairs) = (&mut id.rng(), self.pairs());
         let there = keys::different(self.symbols, self.key_tokens);

@@ -92,10 +92,6 @@ impl Task for Retain {
         self.segment_length
     }
 
-    fn chance(&self) -> Option<f64> {
-        Some(1.0 / self.values as f64)
-    }
-
     fn document(&self, id: DocumentId) -> Result<Document, TaskError> {
         let rng = &mut id.rng();
         let segments = self.segments * id.longer as usize;

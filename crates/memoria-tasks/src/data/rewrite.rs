@@ -58,10 +58,6 @@ impl Task for Rewrite {
         self.curriculum.len()
     }
 
-    fn chance(&self) -> Option<f64> {
-        Some(1.0 / self.symbols as f64)
-    }
-
     fn document(&self, id: DocumentId) -> Result<Document, TaskError> {
         let (rng, pairs) = (&mut id.rng(), self.pairs());
         let there = keys::different(self.symbols, self.key_tokens);

@@ -72,11 +72,6 @@ pub trait Task: Debug + Send + Sync {
         Measure::Answers
     }
 
-    /// Share of right answers that guessing gives, if that can be said.
-    fn chance(&self) -> Option<f64> {
-        None
-    }
-
     /// A token for people.
     fn word(&self, token: u32) -> String {
         token.to_string()

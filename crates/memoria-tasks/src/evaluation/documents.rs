@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Places of a batch, at most: what a step computes at once takes some thousand bytes for each.
-const PLACES: usize = 1 << 14;
+pub(super) const PLACES: usize = 1 << 14;
 
 /// Tests a model on documents so many times as long as those it was trained on; every batch begins with an empty
 /// memory. `step` is called with the documents that are done.

@@ -33,6 +33,9 @@ const CLASSES: [(&str, u32); 6] = [
     ("never", u32::MAX),
 ];
 
+/// Segments beyond the last one in which its last word may end.
+const BEYOND: usize = 16;
+
 /// Sums of losses, by when a token's word was last seen.
 pub(super) struct LastSeenLosses {
     /// By place in the text, the class; [`CLASSES`]' length for what is no word.
@@ -41,10 +44,13 @@ pub(super) struct LastSeenLosses {
 }
 
 impl LastSeenLosses {
-    pub(super) fn new(text: &Text, streams: &Streams) -> Self {
+    /// For the first so many segments of each row.
+    pub(super) fn new(text: &Text, streams: &Streams, segments: usize) -> Self {
         let mut classes = vec![CLASSES.len() as u8; text.split(Split::Test).len()];
         for row in 0..streams.rows() {
-            classify(text, streams.segments(row), &mut classes);
+            // With those that a word goes on in, of which the last one's end is asked for.
+            let row = streams.segments(row);
+            classify(text, &row[..row.len().min(segments.saturating_add(BEYOND))], &mut classes);
         }
         Self { classes, losses: Default::default() }
     }
@@ -158,7 +164,7 @@ mod tests {
         // Segments: "ann ", "met ", "bob ", "ann ", "bob,", " bob"; then another document.
         let text = text(&["ann met bob ann bob, bob", "ann"]);
         let streams = Streams::new(text.clone(), Split::Test, 1, 2);
-        let losses = LastSeenLosses::new(&text, &streams);
+        let losses = LastSeenLosses::new(&text, &streams, 7);
         let names = |range: std::ops::Range<usize>| -> Vec<&str> {
             let name =
                 |&class: &u8| CLASSES.get(usize::from(class)).map_or("none", |(name, _)| *name);
@@ -176,7 +182,7 @@ mod tests {
         let text = text(&["a a b"]);
         let streams = Streams::new(text.clone(), Split::Test, 1, 2);
         assert_eq!(streams.places(0), [1, 2, 3, 4]);
-        let mut losses = LastSeenLosses::new(&text, &streams);
+        let mut losses = LastSeenLosses::new(&text, &streams, 2);
         for place in 0..5 {
             losses.add(place, (place + 1) as f64 * std::f64::consts::LN_2);
         }

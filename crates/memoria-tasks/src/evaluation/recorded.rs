@@ -3,6 +3,7 @@ use std::sync::Arc;
 use burn::tensor::Device;
 use memoria_core::history::History;
 
+use super::documents::PLACES;
 use crate::{
     TaskError,
     config::EvaluationConfig,
@@ -29,7 +30,9 @@ pub fn record_document(
     let document = task.document(DocumentId::new(Split::Test, seed, 0).longer(longer))?;
     let memory = &mut ContextMemory::new(Some(&config.memory(trained)))?;
     record(memory, |memory| {
-        model.logits(&Batch::of_documents(&[document], device), memory)?;
+        for batch in Batch::parts(&[document], PLACES, device) {
+            model.logits(&batch, memory)?;
+        }
         Ok(())
     })
 }

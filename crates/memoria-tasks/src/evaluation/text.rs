@@ -55,7 +55,7 @@ pub fn test_text<M: SegmentModel>(
     let streams = Streams::new(text.clone(), Split::Test, rows, segments);
     let steps = steps.min(streams.steps());
     let mut memory = model.memory()?;
-    let mut last_seen = LastSeenLosses::new(text, &streams);
+    let mut last_seen = LastSeenLosses::new(text, &streams, steps * segments);
     let (mut loss, mut asked) = (0.0, 0usize);
     let started = Instant::now();
     for index in 0..steps {

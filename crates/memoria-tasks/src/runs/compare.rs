@@ -73,14 +73,20 @@ impl Comparison {
         Ok(Self { task, lines })
     }
 
-    /// As a table for people.
-    pub fn table(&self) -> String {
+    /// What the runs were tested on, each once, in order.
+    pub(super) fn test_names(&self) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
         for (test, ..) in self.lines.iter().flat_map(|line| &line.tests) {
             if !names.contains(&test.name()) {
                 names.push(test.name());
             }
         }
+        names
+    }
+
+    /// As a table for people.
+    pub fn table(&self) -> String {
+        let names = self.test_names();
         let percent = self.task != TaskName::Lm;
         let mut rows =
             vec![["context", "parameters", "seconds", "seeds"].map(str::to_owned).to_vec()];

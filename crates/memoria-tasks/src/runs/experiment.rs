@@ -37,6 +37,9 @@ pub struct Experiment {
     pub command: String,
 }
 
+/// By length, shares by distance.
+type Distances = BTreeMap<u32, Vec<(usize, f64)>>;
+
 /// How an experiment ended.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
@@ -53,10 +56,16 @@ impl Experiment {
     ///
     /// If the folder has other runs; what a task, a training or a file fails of.
     pub fn run(&self, interrupter: &Interrupter) -> Result<Outcome, TaskError> {
+        let begun = self.has_begun()?;
         let task = self.config.task.load()?;
-        self.prepare()?;
+        if !begun {
+            files::write(&self.config_file(), self.config.to_toml().as_bytes())?;
+        }
         let vocabulary = self.vocabulary(&task)?;
-        vocabulary.write(&self.output.join("vocabulary.json"))?;
+        let path = self.output.join("vocabulary.json");
+        if !path.is_file() {
+            vocabulary.write(&path)?;
+        }
         let mut results = self.results();
         for &seed in &self.seeds {
             for &context in &self.contexts {
@@ -94,7 +103,7 @@ impl Experiment {
             let sizes = [vocabulary.len(), task.segment_length()];
             let model = run.model(&self.config, sizes, &self.device)?;
             let mut result: RunResult = read_json(&finished)?;
-            result.tests = self.test(&task, &model, &run)?;
+            (result.tests, _) = self.test(&task, &model, &run)?;
             results.runs.push(result);
         }
         Ok(results)
@@ -122,9 +131,13 @@ impl Experiment {
         Ok(vocabulary)
     }
 
-    /// Writes the configuration, unless the folder has one already: then it must come to the same, and go on.
-    fn prepare(&self) -> Result<(), TaskError> {
-        let path = self.output.join("config.toml");
+    fn config_file(&self) -> PathBuf {
+        self.output.join("config.toml")
+    }
+
+    /// Whether the folder has a configuration already: it must come to the same, and is to be gone on with.
+    fn has_begun(&self) -> Result<bool, TaskError> {
+        let path = self.config_file();
         if path.exists() {
             if !self.resume {
                 let problem =
@@ -139,13 +152,13 @@ impl Experiment {
                     `--config` takes, or name another --output";
                 return Err(TaskError::format(path, problem));
             }
-            return Ok(());
+            return Ok(true);
         }
         if self.resume {
             let output = self.output.display();
             println(&format!("There is nothing to go on with in {output}: it begins anew"));
         }
-        files::write(&path, self.config.to_toml().as_bytes())
+        Ok(false)
     }
 
     /// `None` if it was interrupted.
@@ -181,20 +194,28 @@ impl Experiment {
             .into_record()
             .save(&path)
             .map_err(|error| TaskError::format(&path, error.to_string()))?;
-        let tests = self.test(task, &model, run)?;
+        let (tests, distances) = self.test(task, &model, run)?;
+        if !distances.is_empty() {
+            write_json(&folder.join("distances.json"), &distances)?;
+        }
         let SavedRun { context, seed, .. } = *run;
         let result = RunResult { context, seed, parameters, seconds, tests };
         write_json(&folder.join("result.json"), &result)?;
         Ok(Some(result))
     }
 
-    fn test(&self, task: &Loaded, model: &Decoder, run: &SavedRun) -> Result<Vec<Test>, TaskError> {
+    /// The tests, and of documents the share that was right, by length and how many segments ago it was told.
+    fn test(
+        &self,
+        task: &Loaded,
+        model: &Decoder,
+        run: &SavedRun,
+    ) -> Result<(Vec<Test>, Distances), TaskError> {
         let EvaluationConfig { lengths, documents, batch, .. } = &self.config.evaluation;
         let label = format!("{}: tests", run.label());
-        let mut tests = Vec::new();
+        let (mut tests, mut distances) = (Vec::new(), Distances::new());
         match task {
             Loaded::Documents(task) => {
-                let mut distances: BTreeMap<u32, Vec<(usize, f64)>> = BTreeMap::new();
                 for &length in lengths {
                     let bar =
                         progress_bar(&format!("{label} at {length} times the length"), *documents);
@@ -214,7 +235,6 @@ impl Experiment {
                     distances.insert(length, Score::by_distance(&score).collect());
                     tests.push(test);
                 }
-                write_json(&run.folder().join("distances.json"), &distances)?;
             }
             Loaded::Text(text) => {
                 for &mode in TextMode::of(run.context) {
@@ -236,7 +256,7 @@ impl Experiment {
         if self.config.evaluation.history {
             self.record(task, model, run)?;
         }
-        Ok(tests)
+        Ok((tests, distances))
     }
 
     /// Records what happens in the memory of a model that has one.

@@ -30,4 +30,3 @@ pub use progress::progress_bar;
 pub(crate) use results::rounded;
 pub use results::{Results, RunResult, Test};
 pub use saved::{SavedRun, load_model};
-pub(crate) use svg::COLORS;

@@ -22,7 +22,7 @@ use crate::{
 ///
 /// | of | has |
 /// |---|---|
-/// | tasks with questions | `length`: how many times as long as trained the documents were; `stored`, `reminded`: engrams that a document held at its end, and was reminded of in its last segment, on average; `accuracy`: share of right answers, of `sort` of right tokens, 0 to 1; `bytes`: what a document's memory takes at its end, on average; `ms_per_token`: milliseconds for each token that was read |
+/// | tasks with questions | `length`: how many times as long as trained the documents were; `stored`, `reminded`: engrams that a document held at its end, and was reminded of in its last segment, on average; `accuracy`: share of right answers, of `sort` of right tokens, 0 to 1; `bytes`: what a document's memory takes at its end, on average, 0 of a store of bounded size; `ms_per_token`: milliseconds for each token that was read, padding included |
 /// | `classify` | `accuracy`: share of documents; `macro_f1`: mean of the classes' F1 |
 /// | `lm` | `mode`: `none` of a model without memory, `carried`, `wiped` before every segment, or `other`: another row's memory; `bits_per_byte`; `perplexity` by token; `tokens_per_second`; `last_seen`: `bits_per_token` of words by the `segments` since they were last seen, and how many `tokens` these are |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -145,7 +145,9 @@ impl SavedRun {
     ) -> Result<Decoder, TaskError> {
         let path = self.model_file();
         let hint = "`memoria train TASK --output FOLDER` leaves it, when it has finished";
-        files::read(&path, hint)?;
+        if !path.is_file() {
+            return Err(TaskError::Missing { path, hint: hint.into() });
+        }
         let model = self.untrained(config, sizes, device)?;
         load_model(model, &path)
     }

@@ -5,36 +5,19 @@ use std::{error::Error, path::Path};
 use plotters::prelude::*;
 
 use super::{Comparison, Test};
-use crate::{TaskError, config::TaskName, files};
-
-/// Distinguishable also for the colour-blind.
-pub(crate) const COLORS: [RGBColor; 8] = [
-    RGBColor(0, 114, 178),
-    RGBColor(230, 159, 0),
-    RGBColor(0, 158, 115),
-    RGBColor(204, 121, 167),
-    RGBColor(213, 94, 0),
-    RGBColor(86, 180, 233),
-    RGBColor(0, 0, 0),
-    RGBColor(240, 228, 66),
-];
+use crate::{
+    TaskError,
+    config::TaskName,
+    picture::{self, Area, COLORS},
+};
 
 /// Means over length, or over the tests' names, with their deviations as bars.
 pub(super) fn draw(comparison: &Comparison, path: &Path) -> Result<(), TaskError> {
-    let mut svg = String::new();
-    draw_to(comparison, &mut svg).map_err(|error| TaskError::format(path, error.to_string()))?;
-    files::write(path, svg.as_bytes())
+    picture::write(path, (860, 480), |root| draw_on(comparison, root))
 }
 
-fn draw_to(comparison: &Comparison, svg: &mut String) -> Result<(), Box<dyn Error>> {
-    let root = SVGBackend::with_string(svg, (860, 480)).into_drawing_area();
-    root.fill(&WHITE)?;
-    let mut names: Vec<String> = Vec::new();
-    for (test, ..) in comparison.lines.iter().flat_map(|line| &line.tests) {
-        if !names.contains(&test.name()) {
-            names.push(test.name());
-        }
-    }
+fn draw_on(comparison: &Comparison, root: &Area<'_>) -> Result<(), Box<dyn Error>> {
+    let names = comparison.test_names();
     let place = |test: &Test| match test {
         Test::Questions { length, .. } => f64::from(*length).log2(),
         other => names.iter().position(|name| *name == other.name()).unwrap_or(0) as f64,
@@ -45,7 +28,7 @@ fn draw_to(comparison: &Comparison, svg: &mut String) -> Result<(), Box<dyn Erro
     let high = tests().map(|(_, mean, deviation)| mean + deviation).fold(0.0, f64::max);
     let low = tests().map(|(_, mean, deviation)| mean - deviation).fold(high, f64::min);
     let range = if text { low - 0.1..high + 0.1 } else { 0.0..1.02 };
-    let mut chart = ChartBuilder::on(&root)
+    let mut chart = ChartBuilder::on(root)
         .caption(format!("{}: means of seeds", comparison.task.name()), ("sans-serif", 20))
         .margin(16)
         .x_label_area_size(44)
@@ -94,7 +77,5 @@ fn draw_to(comparison: &Comparison, svg: &mut String) -> Result<(), Box<dyn Erro
         .background_style(WHITE.mix(0.8))
         .border_style(BLACK.mix(0.3))
         .draw()?;
-    root.present()?;
-    drop(chart);
     Ok(())
 }

@@ -64,33 +64,45 @@ impl DocumentLoader {
         Self { split, items: 0..count, of_epoch: count, epochs, ..training.clone() }
     }
 
-    fn id(&self, epoch: usize, item: usize) -> DocumentId {
+    fn id(&self, epoch: usize, item: usize, order: &mut Order) -> DocumentId {
         let stages = self.task.stages();
         let stage = (epoch * stages / self.planned.max(1)).min(stages - 1) as u32;
         let index = match (self.split, self.task.documents(self.split)) {
             (Split::Train, None) => epoch * self.of_epoch + item,
             (Split::Train, Some(there)) if there > 0 => {
                 let number = epoch * self.of_epoch + item;
-                self.shuffled(number / there, number % there, there)
+                order.place(self.seed, number / there, number % there, there)
             }
             _ => item,
         };
         DocumentId { stage, ..DocumentId::new(self.split, self.seed, index as u64) }
     }
+}
 
-    /// The document at a place in a pass through all of them.
-    fn shuffled(&self, pass: usize, place: usize, there: usize) -> usize {
-        let mut order: Vec<usize> = (0..there).collect();
-        let seed = self.seed.wrapping_add((pass as u64) << 32);
-        order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
-        order[place]
+/// The order of a pass through all documents, made when the first of them is asked for.
+#[derive(Default)]
+struct Order {
+    pass: usize,
+    order: Vec<usize>,
+}
+
+impl Order {
+    /// The document at a place in a pass.
+    fn place(&mut self, seed: u64, pass: usize, place: usize, there: usize) -> usize {
+        if self.order.is_empty() || self.pass != pass {
+            self.pass = pass;
+            self.order = (0..there).collect();
+            let seed = seed.wrapping_add((pass as u64) << 32);
+            self.order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
+        }
+        self.order[place]
     }
 }
 
 impl DataLoader<Batch> for DocumentLoader {
     fn iter<'a>(&'a self) -> Box<dyn DataLoaderIterator<Batch> + 'a> {
         let epoch = self.epochs.fetch_add(1, Ordering::Relaxed);
-        Box::new(Epoch { loader: self, epoch, next: self.items.start })
+        Box::new(Epoch { loader: self, epoch, next: self.items.start, order: Order::default() })
     }
 
     fn num_items(&self) -> usize {
@@ -113,6 +125,7 @@ struct Epoch<'a> {
     loader: &'a DocumentLoader,
     epoch: usize,
     next: usize,
+    order: Order,
 }
 
 impl Iterator for Epoch<'_> {
@@ -125,8 +138,9 @@ impl Iterator for Epoch<'_> {
             return None;
         }
         self.next = items.end;
+        let mut id = |item| loader.id(self.epoch, item, &mut self.order);
         let documents: Result<Vec<Document>, _> =
-            items.map(|item| loader.task.document(loader.id(self.epoch, item))).collect();
+            items.map(|item| loader.task.document(id(item))).collect();
         let batch = documents.map(|documents| Batch::of_documents(&documents, &loader.device));
         Some(batch.map_err(DatasetError::new))
     }

@@ -1,4 +1,4 @@
-use super::*;
+use super::{world::PLACES, *};
 
 const NOVEL: &str = "Anne went out of the room as soon as she could be spared that day. The sea was calm and \
     nothing more was to be seen of it from the garden than a line. Too short. She had been forced into \

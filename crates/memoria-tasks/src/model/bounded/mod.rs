@@ -80,8 +80,7 @@ pub(super) fn forward(
             let normed = layer.norm_reminded.forward(hidden.clone());
             let mask = reminded.mask_pad;
             let [rows, k] = mask.dims();
-            let padding = mask.clone().int().sum().into_scalar::<i64>() as usize;
-            count = (rows * k - padding + rows / 2) / rows;
+            count = (reminded.count + rows / 2) / rows;
             let mut input =
                 MemoryAttentionInput::new(normed, reminded.data.clone()).mask_pad(mask.clone());
             if layer.score_scale != 0.0 {

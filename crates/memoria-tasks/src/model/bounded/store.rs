@@ -40,6 +40,8 @@ pub(super) struct Reminded {
     pub(super) data: Tensor<3>,
     /// `[rows, k]`, true for padding.
     pub(super) mask_pad: Tensor<2, Bool>,
+    /// Vectors of all rows.
+    pub(super) count: usize,
 }
 
 impl BoundedStore {
@@ -126,7 +128,8 @@ impl BoundedStore {
         let tracked = Tensor::<3>::from_data(TensorData::new(tracked, [rows, k, 1]), &device);
         let data = constant.clone() + (data - constant) * tracked;
         let padding = mask_pad.clone().unsqueeze_dim::<3>(2).expand([rows, k, width]);
-        Some(Reminded { data: data.mask_fill(padding, 0.0), mask_pad })
+        let count = places.iter().map(Vec::len).sum();
+        Some(Reminded { data: data.mask_fill(padding, 0.0), mask_pad, count })
     }
 
     /// Adds vectors `[rows, n, width]` to each row, and forgets what is too much. The segment ends.
