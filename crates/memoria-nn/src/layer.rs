@@ -13,7 +13,7 @@ pub use input::{MemoriaLayerInput, MemoriaLayerOutput};
 
 use crate::{
     Abstractor, MemoriaState, MemoryAttention, MemoryAttentionInput, MemoryMaking, MemorySource,
-    Places, Recall, nearness_bias, padding::Padding,
+    Places, Recall, nearness_bias, padding::Padding, recency::recency_bias,
 };
 
 /// A memory for any transformer: abstractor, memory and attention as one residual layer.
@@ -33,6 +33,8 @@ use crate::{
 /// - What is asked: a query for each segment, made by the same abstractor and not stored. It begins as a question about
 ///   all positions alike. The score by which engrams were chosen is added to the logits of the attention to
 ///   them ([`Recall::scores`]), so that an engram that helps draws the query to itself.
+/// - With [`recency`](MemoriaLayerConfig::recency) what it is worth that an engram is newer than others that are
+///   reminded with it, for what is told of again and changes.
 /// - In a causal layer which places memories are made of, and how near a working memory is to a place: begun
 ///   as a slope for each head, as in ALiBi.
 ///
@@ -109,6 +111,9 @@ pub struct MemoriaLayer {
     /// max_places, num_memories]`, if anything; if hidden states are the memories, by their distance from
     /// the end of the previous segment, `[n_heads, max_places, max_places]`.
     pub nearness: Option<Param<Tensor<3>>>,
+    /// What is added to the scores of reminded memories by head and by how many reminded ones are newer, in units of 16,
+    /// `[n_heads, recency]`, if anything.
+    pub recency: Option<Param<Tensor<2>>>,
     /// Whether memories are made of the previous segment.
     pub is_causal: bool,
     /// Whether memories are the hidden states themselves.
@@ -231,7 +236,14 @@ impl MemoriaLayer {
                 let normed = self.norm_reminded.forward(hidden.clone());
                 let mut input = MemoryAttentionInput::new(normed, reminded.data.clone())
                     .mask_pad(reminded.mask_pad.clone());
-                input.bias = recall.score_bias(self.score_scale);
+                let recency = self.recency.as_ref().map(|it| recency_bias(it.val(), reminded));
+                input.bias = match (recall.score_bias(self.score_scale), recency) {
+                    (Some(score), Some(recency)) => {
+                        let dtype = score.dtype();
+                        Some(score + recency.cast(dtype))
+                    }
+                    (score, recency) => score.or(recency),
+                };
                 let attended = attention.forward(input);
                 hidden = hidden + attended.context;
                 weights = Some(attended.weights);

@@ -84,6 +84,7 @@ mod padding;
 mod places;
 mod precision;
 mod recall;
+mod recency;
 mod score;
 mod state;
 mod tape;

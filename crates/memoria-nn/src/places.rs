@@ -148,7 +148,7 @@ fn by_distance(bias: Tensor<4>, seq: usize, mask_pad: Option<&Tensor<2, Bool>>) 
 }
 
 /// Of each position of `[batch, seq]` how many before it are no padding, at most `limit` − 1.
-fn ranks(mask_pad: Tensor<2, Bool>, limit: usize) -> Tensor<2, Int> {
+pub(crate) fn ranks(mask_pad: Tensor<2, Bool>, limit: usize) -> Tensor<2, Int> {
     let read = mask_pad.bool_not().int();
     (read.clone().cumsum(1) - read).clamp(0, limit as i64 - 1)
 }

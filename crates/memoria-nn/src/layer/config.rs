@@ -70,6 +70,11 @@ pub struct MemoriaLayerConfig {
     pub sink: bool,
     /// Whether reminded memories have an attention of their own, the output of which starts as zeros.
     pub own_attention: bool,
+    /// How many of the newest reminded memories are told apart by their order, or none: what each place in it adds to the
+    /// scores is learned for each head, in units of 16, and begins as zeros. For what is told of again and changes: otherwise nothing
+    /// says which of two engrams is the newer one.
+    #[serde(default)]
+    pub recency: Option<usize>,
 }
 
 impl Config for MemoriaLayerConfig {}
@@ -96,6 +101,7 @@ impl MemoriaLayerConfig {
             max_places: None,
             sink: false,
             own_attention: false,
+            recency: None,
         }
     }
 
@@ -141,9 +147,10 @@ impl MemoriaLayerConfig {
     /// # Panics
     ///
     /// If `n_heads` does not divide `d_model`, if no places are to be learned of segments without places,
-    /// or if hidden states are to be memories and there is no query.
+    /// or if hidden states are to be memories and there is no query, or if none of the newest are to be told apart.
     pub fn init(&self, device: &Device) -> MemoriaLayer {
         assert!(self.max_places != Some(0), "max_places must be at least 1, or none, got 0");
+        assert!(self.recency != Some(0), "recency must be at least 1, or none, got 0");
         let norm =
             || LayerNormConfig::new(self.d_model).with_epsilon(self.layer_norm_eps).init(device);
         let attention = MemoryAttentionConfig::new(self.d_model, self.n_heads)
@@ -159,6 +166,9 @@ impl MemoriaLayerConfig {
             norm_working: norm(),
             norm_reminded: norm(),
             nearness: self.nearness(device),
+            recency: self.recency.map(|told_apart| {
+                Param::from_tensor(Tensor::zeros([self.n_heads, told_apart], device))
+            }),
             is_causal: self.sight == Sight::Causal,
             keeps_hidden: self.num_memories.is_none(),
             equal_length: self.equal_length,
@@ -227,4 +237,6 @@ builders! {
     with_sink: sink, bool;
     /// Sets [`own_attention`](Self::own_attention).
     with_own_attention: own_attention, bool;
+    /// Sets [`recency`](Self::recency).
+    with_recency: recency, Option<usize>;
 }

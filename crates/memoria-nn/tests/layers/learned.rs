@@ -5,10 +5,10 @@ use burn::{
     nn::Linear,
     tensor::{Bool, DType, Device, FloatDType, Gradients, Tensor, TensorData},
 };
-use memoria_core::{Correlation, MemoriaConfig, Pooling};
+use memoria_core::{Correlation, LongTermSearch, MemoriaConfig, Pooling};
 use memoria_nn::{
-    Abstractor, AbstractorConfig, MemoriaStateConfig, MemoryAttention, MemoryAttentionConfig,
-    MemoryAttentionInput, Padding, RecallInput, recall_scores,
+    Abstractor, AbstractorConfig, MemoriaLayerConfig, MemoriaStateConfig, MemoryAttention,
+    MemoryAttentionConfig, MemoryAttentionInput, Padding, RecallInput, recall_scores,
 };
 use rstest::rstest;
 use serde_json::Value;
@@ -289,4 +289,40 @@ fn what_begins_as_zeros_is_trained() {
     assert!(attention.output.weight.is_require_grad());
     assert!(attention.sink.unwrap().is_require_grad());
     assert!(abstractor.places.unwrap().is_require_grad());
+}
+
+/// Of two engrams that are alike the newer one is attended to as its recency says, which has a gradient.
+#[test]
+fn recency_tells_alike_engrams_apart() {
+    let device = Device::flex().autodiff();
+    let config = MemoriaLayerConfig::bidirectional(8, 2, 1).with_dropout(0.0).with_recency(Some(2));
+    let mut layer = config.init(&device);
+    let recency = layer.recency.as_ref().unwrap();
+    assert!(recency.is_require_grad());
+    assert_eq!(recency.val().abs().max().into_scalar::<f32>(), 0.0);
+    // One head prefers the newest by ln 3, the other has no preference.
+    let preferred = 3f64.ln() / 16.0;
+    layer.recency =
+        Some(Param::from_tensor(Tensor::from_data([[preferred, 0.0], [0.5, 0.5]], &device)));
+    let memoria =
+        MemoriaConfig::new(0, 0, 0, 9.0, 4).with_long_term_search(LongTermSearch::Nearest);
+    let mut memory = MemoriaStateConfig::new(memoria).with_bptt(4).init().unwrap();
+    let hidden = Tensor::<3>::ones([2, 3, 8], &device);
+    let mut output = layer.forward(hidden.clone(), &mut memory).unwrap();
+    for _ in 0..2 {
+        output = layer.forward(hidden.clone(), &mut memory).unwrap();
+    }
+    assert_eq!(output.recall.ids(1).len(), 2);
+    let weights = output.weights.clone().unwrap().narrow(2, 0, 1).into_data();
+    let weights: Vec<f32> = weights.iter().collect();
+    for (weight, expected) in weights.iter().zip([0.25, 0.75, 0.5, 0.5].repeat(2)) {
+        assert!((weight - expected).abs() < 1e-5, "{weights:?}");
+    }
+    // What is read of the newer one alone pulls at the preference, and at nothing that all have in common.
+    let newer = output.weights.unwrap().narrow(3, 1, 1);
+    let gradients = newer.sum().backward();
+    let slope = layer.recency.unwrap().val().grad(&gradients).unwrap().into_data();
+    let slope: Vec<f32> = slope.iter().collect();
+    assert!(slope[0] > 1.0 && (slope[0] + slope[1]).abs() < 1e-4, "{slope:?}");
+    assert!(slope[2] > 1.0 && (slope[2] + slope[3]).abs() < 1e-4, "{slope:?}");
 }
