@@ -1,11 +1,18 @@
-use std::{collections::BTreeMap, path::PathBuf, time::Instant};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{Mutex, PoisonError},
+    time::Instant,
+};
 
 use burn::{module::Module, tensor::Device, train::Interrupter};
+use indicatif::ProgressBar;
 
 use super::{
     Results, RunResult, SavedRun, Test,
     progress::progress_bar,
     results::{read_json, rounded, write_json},
+    side_by_side::side_by_side,
 };
 use crate::{
     TaskError,
@@ -33,6 +40,9 @@ pub struct Experiment {
     pub output: PathBuf,
     /// Whether to go on with what is there: finished runs are kept, others go on after their last epoch.
     pub resume: bool,
+    /// Runs at a time, each with its share of the cores. With dropout they go one after another whatever it is: Burn
+    /// has one generator for all of them, and a run is to come to the same again.
+    pub jobs: usize,
     /// The command line, for the results.
     pub command: String,
 }
@@ -66,23 +76,27 @@ impl Experiment {
         if !path.is_file() {
             vocabulary.write(&path)?;
         }
-        let mut results = self.results();
-        for &seed in &self.seeds {
-            for &context in &self.contexts {
-                let run = self.saved(context, seed);
-                let finished = run.folder().join("result.json");
-                let result = if self.resume && finished.exists() {
-                    read_json(&finished)?
-                } else {
-                    match self.run_one(&task, vocabulary.len(), &run, interrupter)? {
-                        Some(result) => result,
-                        None => return Ok(Outcome::Interrupted),
-                    }
-                };
-                results.runs.push(result);
+        let runs: Vec<SavedRun> = self
+            .seeds
+            .iter()
+            .flat_map(|&seed| self.contexts.iter().map(move |&context| (context, seed)))
+            .map(|(context, seed)| self.saved(context, seed))
+            .collect();
+        let finished = Mutex::new(vec![None; runs.len()]);
+        let one = |(index, run): (usize, SavedRun)| {
+            let result = self.run_or_read(&task, vocabulary.len(), &run, interrupter)?;
+            let mut finished = finished.lock().unwrap_or_else(PoisonError::into_inner);
+            finished[index].clone_from(&result);
+            if result.is_some() {
+                let results = self.results(finished.iter().flatten().cloned().collect());
                 results.write(&self.output.join("results.json"))?;
             }
-        }
+            Ok(result)
+        };
+        let runs = runs.into_iter().enumerate().collect();
+        let runs = side_by_side(runs, self.jobs(), interrupter, one)?;
+        let Some(runs) = runs.into_iter().collect() else { return Ok(Outcome::Interrupted) };
+        let results = self.results(runs);
         Ok(Outcome::Finished(results))
     }
 
@@ -94,7 +108,7 @@ impl Experiment {
     pub fn evaluate(&self) -> Result<Results, TaskError> {
         let task = self.config.task.load()?;
         let vocabulary = self.vocabulary(&task)?;
-        let mut results = self.results();
+        let mut runs = Vec::new();
         for run in SavedRun::all(&self.output)? {
             if !(self.contexts.contains(&run.context) && self.seeds.contains(&run.seed)) {
                 continue;
@@ -104,18 +118,23 @@ impl Experiment {
             let model = run.model(&self.config, sizes, &self.device)?;
             let mut result: RunResult = read_json(&finished)?;
             (result.tests, _) = self.test(&task, &model, &run)?;
-            results.runs.push(result);
+            runs.push(result);
         }
-        Ok(results)
+        Ok(self.results(runs))
     }
 
-    fn results(&self) -> Results {
+    fn results(&self, runs: Vec<RunResult>) -> Results {
         Results {
             task: self.config.task.name(),
             command: self.command.clone(),
             version: env!("CARGO_PKG_VERSION").into(),
-            runs: Vec::new(),
+            runs,
         }
+    }
+
+    /// Runs at a time.
+    fn jobs(&self) -> usize {
+        if self.config.model.dropout > 0.0 { 1 } else { self.jobs }
     }
 
     fn saved(&self, context: ContextName, seed: u64) -> SavedRun {
@@ -161,6 +180,21 @@ impl Experiment {
         Ok(false)
     }
 
+    /// The result of a run that is finished already, if they are to be gone on with; `None` if it was interrupted.
+    fn run_or_read(
+        &self,
+        task: &Loaded,
+        vocabulary: usize,
+        run: &SavedRun,
+        interrupter: &Interrupter,
+    ) -> Result<Option<RunResult>, TaskError> {
+        let finished = run.folder().join("result.json");
+        if self.resume && finished.exists() {
+            return Ok(Some(read_json(&finished)?));
+        }
+        self.run_one(task, vocabulary, run, interrupter)
+    }
+
     /// `None` if it was interrupted.
     fn run_one(
         &self,
@@ -175,6 +209,7 @@ impl Experiment {
         let parameters = model.num_params();
         let mut trainer = Trainer::new(self.config.training.clone(), &folder)
             .label(&label)
+            .lines(self.is_told_in_lines())
             .interrupter(interrupter.clone());
         if self.resume {
             trainer = trainer.resume(&model, &self.device)?;
@@ -217,8 +252,8 @@ impl Experiment {
         match task {
             Loaded::Documents(task) => {
                 for &length in lengths {
-                    let bar =
-                        progress_bar(&format!("{label} at {length} times the length"), *documents);
+                    let label = format!("{label} at {length} times the length");
+                    let bar = self.progress(&label, *documents);
                     let evaluation = &self.config.evaluation;
                     let step = |done: usize| bar.set_position(done as u64);
                     let tested = test_documents(
@@ -238,7 +273,7 @@ impl Experiment {
             }
             Loaded::Text(text) => {
                 for &mode in TextMode::of(run.context) {
-                    let bar = progress_bar(&format!("{label}, {mode:?}"), *documents);
+                    let bar = self.progress(&format!("{label}, {mode:?}"), *documents);
                     let segments = self.config.training.segments;
                     // As much of the text in every mode.
                     let documents = match mode {
@@ -259,10 +294,24 @@ impl Experiment {
         Ok((tests, distances))
     }
 
+    /// Whether progress is told in lines, because the screen would be shared.
+    fn is_told_in_lines(&self) -> bool {
+        self.jobs() > 1 && self.contexts.len() * self.seeds.len() > 1
+    }
+
+    /// A bar, or a line where several runs share the screen.
+    fn progress(&self, label: &str, total: usize) -> ProgressBar {
+        if !self.is_told_in_lines() {
+            return progress_bar(label, total);
+        }
+        println(label);
+        ProgressBar::hidden()
+    }
+
     /// Records what happens in the memory of a model that has one.
     fn record(&self, task: &Loaded, model: &Decoder, run: &SavedRun) -> Result<(), TaskError> {
         let EvaluationConfig { lengths, documents, batch, .. } = &self.config.evaluation;
-        let bar = progress_bar(&format!("{}: history", run.label()), *documents);
+        let bar = self.progress(&format!("{}: history", run.label()), *documents);
         let history = match task {
             Loaded::Documents(task) => {
                 let (config, longest) = (&self.config.evaluation, lengths.iter().max());

@@ -20,6 +20,7 @@ mod experiment;
 mod progress;
 mod results;
 mod saved;
+mod side_by_side;
 mod svg;
 #[cfg(test)]
 mod tests;
@@ -30,3 +31,4 @@ pub use progress::progress_bar;
 pub(crate) use results::rounded;
 pub use results::{Results, RunResult, Test};
 pub use saved::{SavedRun, load_model};
+pub use side_by_side::cores;

@@ -18,6 +18,7 @@ fn experiment(folder: &TempDir, values: &[&str]) -> Experiment {
         device: Device::flex(),
         output: folder.path().join("run"),
         resume: false,
+        jobs: 1,
         command: "memoria train recall".into(),
     }
 }
@@ -58,16 +59,32 @@ fn every_run_leaves_its_files() {
     // The longest document that `quick` leaves: 4 times 8 segments, of the first of which nothing is reminded.
     assert_eq!((history.batch(), history.row(0).unwrap().steps()), (1, 0..32));
     assert!(!experiment.output.join("none-1/history.bin").exists());
-    let untimed = |results: &Results| -> Vec<Test> {
-        let mut tests = results.runs[2].tests.clone();
-        for test in &mut tests {
-            if let Test::Questions { ms_per_token, .. } = test {
-                *ms_per_token = 0.0;
-            }
+    assert_eq!(untimed(&evaluated)[2], untimed(&results)[2]);
+}
+
+/// The tests of each run without their times.
+fn untimed(results: &Results) -> Vec<Vec<Test>> {
+    let mut runs: Vec<_> = results.runs.iter().map(|run| run.tests.clone()).collect();
+    for test in runs.iter_mut().flatten() {
+        if let Test::Questions { ms_per_token, .. } = test {
+            *ms_per_token = 0.0;
         }
-        tests
+    }
+    runs
+}
+
+#[test]
+fn runs_side_by_side_come_to_the_same() {
+    let (alone, beside) = (tempdir().unwrap(), tempdir().unwrap());
+    let alone = experiment(&alone, &[]);
+    let beside = Experiment { jobs: 3, ..experiment(&beside, &[]) };
+    let results = [finished(&alone), finished(&beside)];
+    assert_eq!(untimed(&results[0]), untimed(&results[1]));
+    let named = |results: &Results| -> Vec<_> {
+        results.runs.iter().map(|run| (run.context, run.seed)).collect()
     };
-    assert_eq!(untimed(&evaluated), untimed(&results));
+    assert_eq!(named(&results[0]), named(&results[1]));
+    assert_eq!(Results::read(&beside.output).unwrap(), results[1]);
 }
 
 #[test]

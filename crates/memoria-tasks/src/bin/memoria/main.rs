@@ -1,5 +1,6 @@
 //! Trains and tests memories: see `memoria --help`.
 
+mod allocator;
 mod commands;
 mod options;
 
@@ -10,6 +11,9 @@ use options::{Command, Program};
 
 fn main() -> ExitCode {
     let program = Program::parse();
+    if let Command::Train(_) | Command::Eval(_) = program.command {
+        allocator::keep_memory();
+    }
     let done = match program.command {
         Command::Train(train) => commands::train::run(&train),
         Command::Eval(eval) => commands::eval::run(&eval),

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use memoria_tasks::{
     TaskError,
     print::{print, println},
-    runs::{Comparison, Experiment, Outcome},
+    runs::{Comparison, Experiment, Outcome, cores},
     training::on_ctrl_c,
 };
 
@@ -24,6 +24,11 @@ pub(crate) fn run(options: &Train) -> Result<(), TaskError> {
         device: options.device.device(),
         output: output.clone(),
         resume: options.resume,
+        jobs: match options.jobs {
+            Some(jobs) => jobs.into(),
+            None if options.device.is_host() => cores(),
+            None => 1,
+        },
         command: std::env::args().collect::<Vec<_>>().join(" "),
     };
     let interrupter = on_ctrl_c()?;
