@@ -2,7 +2,8 @@ use memoria_core::{Correlation, LongTermSearch, MemoriaConfig, Pooling, ShortTer
 use memoria_nn::MemoriaStateConfig;
 use serde::{Deserialize, Serialize};
 
-/// The memory: table `memory`.
+/// The memory: table `memory`. By default one that learns what to be reminded of, by exact search over all engrams, and
+/// forgets nothing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MemoryConfig {
@@ -24,6 +25,10 @@ pub struct MemoryConfig {
     pub lifespan_extend_scale: f32,
     /// Queries made of a segment, which are compared and not stored; 0 for the working memories.
     pub queries: usize,
+    /// What the scores of reminded engrams are multiplied with in the attention's logits; 1 / (2 √width) if not given.
+    pub score_scale: Option<f64>,
+    /// How many of the newest reminded engrams are told apart by their order, for what is told of again; 0 for none.
+    pub recency: usize,
     /// Whether memories are divided by the root mean square of their numbers; a causal model's always are.
     pub equal_length: bool,
     /// How queries and engrams are compared.
@@ -57,19 +62,21 @@ impl Default for MemoryConfig {
     fn default() -> Self {
         Self {
             memories: 2,
-            num_reminded_stm: 8,
-            stm_capacity: 8,
-            ltm_search_depth: 5,
-            num_final_ltms: 8,
+            num_reminded_stm: 0,
+            stm_capacity: 0,
+            ltm_search_depth: 0,
+            num_final_ltms: 4,
             ltm_exploration: 0,
-            initial_lifespan: 16.0,
+            initial_lifespan: 1e9,
             lifespan_extend_scale: 8.0,
             queries: 1,
-            equal_length: false,
+            score_scale: None,
+            recency: 0,
+            equal_length: true,
             correlation: CorrelationName::L2,
             pooling: Pooling::default(),
             short_term_search: ShortTermSearch::default(),
-            long_term_search: LongTermSearch::default(),
+            long_term_search: LongTermSearch::Nearest,
             wiring: Wiring::default(),
             capacity: 64,
             gradient_window: 8,

@@ -93,6 +93,17 @@ impl RunConfig {
         Ok(config)
     }
 
+    /// The same with single values `table.key=value`.
+    ///
+    /// # Errors
+    ///
+    /// An unknown key; a value of another type.
+    pub fn with(&self, values: &[String]) -> Result<Self, TaskError> {
+        let mut table = parse(Path::new("the configuration"), &self.to_toml())?;
+        values.iter().try_for_each(|value| set(&mut table, value))?;
+        Self::from_table(table)
+    }
+
     /// As TOML, every option with its value.
     pub fn to_toml(&self) -> String {
         let mut table = toml::Table::new();
@@ -212,6 +223,9 @@ mod tests {
 
     #[test]
     fn mistakes_are_named() {
+        let config = RunConfig::of(TaskName::Recall).unwrap();
+        let longer = config.with(&["evaluation.lengths=[99]".into()]).unwrap();
+        assert_eq!((longer.evaluation.lengths, longer.training), (vec![99], config.training));
         assert!(refused(&["data.kees=3"]).contains("unknown field `kees`, expected one of"));
         assert!(refused(&["data.keys=many"]).contains("data must be a table of its options"));
         assert!(refused(&["date.keys=3"]).contains("got date"));

@@ -21,6 +21,7 @@ macro_rules! shipped {
 /// All of them. The one that is named as a task is what the task is run with, and what the others change.
 pub const SHIPPED: &[Shipped] = shipped![
     "recall",
+    "recall-far",
     "recall-several",
     "recall-again",
     "recall-hops",

@@ -26,6 +26,11 @@ pub struct TrainingConfig {
     pub weight_decay: f64,
     /// Greatest norm of gradients; 0 for any.
     pub clip: f64,
+    /// How much a loss counts that teaches what to be reminded of, for tasks whose questions know the segment that told the
+    /// answer; 0 for not at all. The query of a question learns to tell that segment's memories from those of all
+    /// other segments and rows of a step. Not for what is told of again: there the earlier segment would be one of
+    /// the others.
+    pub contrast: f64,
     /// Epochs without improvement after which a training ends; 0 for never.
     pub patience: usize,
     /// Documents, or steps of text, that are looked at after each epoch.
@@ -94,6 +99,7 @@ impl Default for TrainingConfig {
             decay: Decay::None,
             weight_decay: 0.0,
             clip: 1.0,
+            contrast: 0.0,
             patience: 0,
             validation: 256,
         }
@@ -132,7 +138,9 @@ impl TrainingConfig {
             let expected = "above 0, at most 1";
             return Err(TaskError::option("training.learning_rate", expected, self.learning_rate));
         }
-        for (option, value) in [("weight_decay", self.weight_decay), ("clip", self.clip)] {
+        for (option, value) in
+            [("weight_decay", self.weight_decay), ("clip", self.clip), ("contrast", self.contrast)]
+        {
             if !(value >= 0.0 && value.is_finite()) {
                 return Err(TaskError::option(&format!("training.{option}"), "at least 0", value));
             }

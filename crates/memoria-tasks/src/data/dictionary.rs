@@ -9,7 +9,10 @@ use std::collections::HashMap;
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
-use super::{Document, DocumentId, Question, Segment, Task, keys};
+use super::{
+    Document, DocumentId, Question, Segment, Task,
+    keys::{self, Keys},
+};
 use crate::{TaskError, error::at_least};
 
 /// Tokens of keys, and of values.
@@ -33,6 +36,9 @@ pub struct Dictionary {
     pub records_per_segment: usize,
     /// Whether no key is defined twice. Otherwise keys are drawn one by one, and the last definition counts.
     pub unique: bool,
+    /// Share of documents whose keys are hard to tell apart, where they are unique: of as few different tokens at each
+    /// place as make twice as many keys as the document needs.
+    pub close_keys: f64,
     /// Whether a question's own values can be seen, as where they are predicted one after the other; otherwise
     /// `<v>` stands in their places.
     pub shown: bool,
@@ -47,6 +53,7 @@ impl Default for Dictionary {
             questions,
             records_per_segment: 1,
             unique: true,
+            close_keys: 0.0,
             shown: false,
         }
     }
@@ -62,7 +69,12 @@ impl Dictionary {
         at_least("data.vocabulary", self.vocabulary, MARKERS + 2)?;
         at_least("data.records", self.records, 1)?;
         at_least("data.questions", self.questions, 1)?;
-        at_least("data.records_per_segment", self.records_per_segment, 1)
+        at_least("data.records_per_segment", self.records_per_segment, 1)?;
+        self.different_keys().check()
+    }
+
+    fn different_keys(&self) -> Keys {
+        Keys { symbols: self.free(), tokens: KEY, close: self.close_keys }
     }
 
     fn free(&self) -> usize {
@@ -74,10 +86,10 @@ impl Dictionary {
     }
 
     fn keys(&self, count: usize, rng: &mut impl Rng) -> Result<Vec<usize>, TaskError> {
-        let there = keys::different(self.free(), KEY);
         if self.unique {
-            return keys::draw(count, there, "data.vocabulary", rng);
+            return self.different_keys().draw(count, "data.vocabulary", rng);
         }
+        let there = keys::different(self.free(), KEY);
         Ok((0..count).map(|_| rng.random_range(0..there)).collect())
     }
 

@@ -12,7 +12,10 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Document, DocumentId, Question, Segment, Task, keys};
+use super::{
+    Document, DocumentId, Question, Segment, Split, Task,
+    keys::{self, Keys},
+};
 use crate::{TaskError, error::at_least};
 use layout::Layout;
 use story::Story;
@@ -23,6 +26,8 @@ use story::Story;
 pub struct Recall {
     /// Segments of a document that is trained on.
     pub segments: usize,
+    /// How many times as long documents are in each stage of the training; tests count from `segments`.
+    pub growth: Vec<usize>,
     /// Tokens of a segment.
     pub segment_length: usize,
     /// Different tokens that keys are made of.
@@ -33,6 +38,9 @@ pub struct Recall {
     pub fillers: usize,
     /// Tokens of a key.
     pub key_tokens: usize,
+    /// Share of documents whose keys are hard to tell apart: of as few different tokens at each place as make twice as
+    /// many keys as the document needs.
+    pub close_keys: f64,
     /// Tokens of a value.
     pub value_tokens: usize,
     /// Facts that a segment tells.
@@ -53,11 +61,13 @@ impl Default for Recall {
     fn default() -> Self {
         Self {
             segments: 8,
+            growth: vec![1],
             segment_length: 8,
             keys: 512,
             values: 8,
             fillers: 4,
             key_tokens: 1,
+            close_keys: 0.0,
             value_tokens: 1,
             facts: 1,
             questions: 1,
@@ -76,10 +86,13 @@ impl Recall {
     /// [`TaskError::Option`].
     pub fn check(&self) -> Result<(), TaskError> {
         at_least("data.segments", self.segments, 2)?;
+        at_least("entries of data.growth", self.growth.len(), 1)?;
+        self.growth.iter().try_for_each(|&times| at_least("data.growth", times, 1))?;
         at_least("data.keys", self.keys, 2)?;
         at_least("data.values", self.values, 2)?;
         at_least("data.fillers", self.fillers, 1)?;
         at_least("data.key_tokens", self.key_tokens, 1)?;
+        self.different_keys().check()?;
         at_least("data.value_tokens", self.value_tokens, 1)?;
         at_least("data.facts", self.facts, 1)?;
         at_least("data.questions", self.questions, 1)?;
@@ -101,6 +114,12 @@ impl Recall {
         }
     }
 
+    /// How many times as long a document is in its stage.
+    fn times(&self, id: DocumentId) -> usize {
+        let last = self.growth.len() - 1;
+        if id.split == Split::Test { 1 } else { self.growth[last.min(id.stage as usize)] }
+    }
+
     /// Tokens of the longest kind of fact: with two hops a key may stand where a value does.
     fn fact_length(&self) -> usize {
         let longest =
@@ -110,6 +129,10 @@ impl Recall {
 
     fn question_length(&self) -> usize {
         self.key_tokens + self.value_tokens
+    }
+
+    fn different_keys(&self) -> Keys {
+        Keys { symbols: self.keys, tokens: self.key_tokens, close: self.close_keys }
     }
 
     fn key(&self, number: usize) -> Vec<u32> {
@@ -143,9 +166,13 @@ impl Task for Recall {
         self.segment_length
     }
 
+    fn stages(&self) -> usize {
+        self.growth.len()
+    }
+
     fn document(&self, id: DocumentId) -> Result<Document, TaskError> {
         let rng = &mut id.rng();
-        let segments = self.segments * id.longer as usize;
+        let segments = self.segments * self.times(id) * id.longer as usize;
         let mut story = Story::new(self, segments, rng)?;
         let mut document = Document::default();
         for segment in 0..segments {

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Document, DocumentId, Task, keys, pairs::Pairs};
+use super::{Document, DocumentId, Task, keys::Keys, pairs::Pairs};
 use crate::TaskError;
 
 /// Configuration of the task `remember`.
@@ -14,6 +14,9 @@ pub struct Remember {
     pub symbols: usize,
     /// Symbols of a key; with 16 symbols, 3 make 4,096 keys.
     pub key_tokens: usize,
+    /// Share of documents whose keys are hard to tell apart: of as few different symbols at each place as make twice as
+    /// many keys as the document needs.
+    pub close_keys: f64,
     /// Pairs of a document at most, in each stage of the training; tests begin with the last ones.
     pub curriculum: Vec<usize>,
     /// Whether training documents have as many pairs as there may be; otherwise any number up to it.
@@ -23,7 +26,7 @@ pub struct Remember {
 impl Default for Remember {
     fn default() -> Self {
         let curriculum = vec![1, 2, 3, 5, 10, 20, 40, 50, 100, 200];
-        Self { symbols: 16, key_tokens: 3, curriculum, fixed_length: false }
+        Self { symbols: 16, key_tokens: 3, close_keys: 0.0, curriculum, fixed_length: false }
     }
 }
 
@@ -34,7 +37,12 @@ impl Remember {
     ///
     /// [`TaskError::Option`].
     pub fn check(&self) -> Result<(), TaskError> {
+        self.keys().check()?;
         self.pairs().check()
+    }
+
+    fn keys(&self) -> Keys {
+        Keys { symbols: self.symbols, tokens: self.key_tokens, close: self.close_keys }
     }
 
     fn pairs(&self) -> Pairs<'_> {
@@ -59,8 +67,8 @@ impl Task for Remember {
 
     fn document(&self, id: DocumentId) -> Result<Document, TaskError> {
         let (rng, pairs) = (&mut id.rng(), self.pairs());
-        let there = keys::different(self.symbols, self.key_tokens);
-        let told = keys::draw(pairs.count(id, rng), there, "data.key_tokens", rng)?;
+        let keys = self.keys();
+        let told = keys.draw(pairs.count(id, rng), "data.key_tokens", rng)?;
         Ok(pairs.document(&told, rng))
     }
 

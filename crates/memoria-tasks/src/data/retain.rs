@@ -7,7 +7,10 @@
 use rand::{RngExt, seq::index};
 use serde::{Deserialize, Serialize};
 
-use super::{Document, DocumentId, Question, Segment, Task, keys};
+use super::{
+    Document, DocumentId, Question, Segment, Task,
+    keys::{self, Keys},
+};
 use crate::{TaskError, error::at_least};
 
 /// Configuration of the task `retain`.
@@ -24,6 +27,9 @@ pub struct Retain {
     pub keys: usize,
     /// Tokens of a key.
     pub key_tokens: usize,
+    /// Share of documents whose keys are hard to tell apart: of as few different tokens at each place as make twice as
+    /// many keys as the document needs.
+    pub close_keys: f64,
     /// Different values, of one token.
     pub values: usize,
     /// Different filler tokens.
@@ -40,6 +46,7 @@ impl Default for Retain {
             told_within: 0.5,
             keys: 512,
             key_tokens: 1,
+            close_keys: 0.0,
             values: 8,
             fillers: 4,
             segment_length: 8,
@@ -57,6 +64,7 @@ impl Retain {
         at_least("data.segments", self.segments, 2)?;
         at_least("data.keys", self.keys, 2)?;
         at_least("data.key_tokens", self.key_tokens, 1)?;
+        self.different_keys().check()?;
         at_least("data.values", self.values, 2)?;
         at_least("data.fillers", self.fillers, 1)?;
         at_least("data.needed", self.needed, 1)?;
@@ -77,6 +85,10 @@ impl Retain {
         ((self.segments as f64 * self.told_within) as usize).max(1)
     }
 
+    fn different_keys(&self) -> Keys {
+        Keys { symbols: self.keys, tokens: self.key_tokens, close: self.close_keys }
+    }
+
     fn question_mark(&self) -> u32 {
         (self.keys + self.values + self.fillers) as u32
     }
@@ -95,8 +107,7 @@ impl Task for Retain {
     fn document(&self, id: DocumentId) -> Result<Document, TaskError> {
         let rng = &mut id.rng();
         let segments = self.segments * id.longer as usize;
-        let there = keys::different(self.keys, self.key_tokens);
-        let keys = keys::draw(segments, there, "data.keys", rng)?;
+        let keys = self.different_keys().draw(segments, "data.keys", rng)?;
         let mut needed = index::sample(rng, self.told_within(), self.needed).into_vec();
         needed.sort_unstable();
         let first_value = self.keys as u32;

@@ -5,13 +5,14 @@ use burn::{
 use clap::ValueEnum;
 use memoria_core::{LongTermSearch, MemoriaConfig, MemoriaError, ShortTermSearch};
 use memoria_nn::{
-    MemoriaLayer, MemoriaLayerConfig, MemoriaLayerInput, MemoriaState, MemoriaStateConfig,
+    MemoriaLayer, MemoriaLayerConfig, MemoriaLayerInput, MemoriaState, MemoriaStateConfig, Recall,
 };
 use serde::{Deserialize, Serialize};
 
 use super::{
     blocks::KeyCache,
     bounded::{self, BoundedConfig, BoundedStore, Eviction},
+    contrast::Asking,
 };
 use crate::config::MemoryConfig;
 
@@ -158,23 +159,24 @@ impl Context {
         self.memory.is_some()
     }
 
-    /// One segment through the memory; in the rows `begins` a document begins.
+    /// One segment through the memory; in the rows `begins` a document begins. Of a layer with a query that makes
+    /// memories of the same segment, with both.
     pub(super) fn forward(
         &self,
         segment: Segment,
         begins: &[usize],
         look: Look,
         memory: &mut ContextMemory,
-    ) -> Result<Tensor<3>, MemoriaError> {
-        let Some(layer) = &self.memory else { return Ok(segment.hidden) };
+    ) -> Result<(Tensor<3>, Option<Asking>), MemoriaError> {
+        let Some(layer) = &self.memory else { return Ok((segment.hidden, None)) };
         match &mut memory.kept {
-            Kept::Nothing => Ok(segment.hidden),
+            Kept::Nothing => Ok((segment.hidden, None)),
             Kept::Store(store) => {
                 store.reset_rows(begins);
                 let remembers = look == Look::Remembers;
                 let (hidden, reminded) = bounded::forward(layer, segment, store, remembers);
                 memory.reminded = reminded;
-                Ok(hidden)
+                Ok((hidden, None))
             }
             Kept::Memory(state) => {
                 if state.batch() > 0 {
@@ -187,7 +189,9 @@ impl Context {
                     Look::Peeks => layer.forward_peek(input, state)?,
                 };
                 memory.reminded = reminded(&output.recall, rows);
-                Ok(output.hidden)
+                let Recall { query, working, .. } = output.recall;
+                let query = query.filter(|_| !layer.is_causal);
+                Ok((output.hidden, query.map(|query| Asking { query, memories: working })))
             }
         }
     }
@@ -207,7 +211,7 @@ pub(crate) fn rotate(memory: &mut MemoriaState) -> Result<(), MemoriaError> {
 }
 
 /// How many engrams a row was reminded of, on average, rounded.
-fn reminded(recall: &memoria_nn::Recall, rows: usize) -> usize {
+fn reminded(recall: &Recall, rows: usize) -> usize {
     let sum: usize = (0..rows).map(|row| recall.ids(row).len()).sum();
     (sum + rows / 2) / rows.max(1)
 }

@@ -8,13 +8,14 @@ use burn::{
     },
     tensor::{Device, Int, Tensor},
 };
-use memoria_nn::MemoriaLayerConfig;
+use memoria_nn::{MemoriaLayerConfig, score_scale};
 use serde::{Deserialize, Serialize};
 
 use super::{
     Context, ContextMemory, ContextMemoryConfig, ContextName,
     blocks::{Blocks, Segments},
     context::{Look, Segment},
+    contrast::{Asking, contrast},
 };
 use crate::{TaskError, config::MemoryConfig, error::at_least, training::Batch};
 
@@ -202,6 +203,8 @@ impl DecoderConfig {
             ContextName::Paper => layer.paper(),
             _ => layer
                 .with_num_queries(self.memory.queries)
+                .with_score_scale(self.memory.score_scale)
+                .with_recency((self.memory.recency > 0).then_some(self.memory.recency))
                 .with_equal_length(self.memory.equal_length || causal),
         };
         layer.with_dropout(dropout)
@@ -240,7 +243,28 @@ impl Decoder {
         batch: &Batch,
         memory: &mut ContextMemory,
     ) -> Result<Tensor<2>, TaskError> {
-        self.look(batch, memory, Look::Remembers)
+        Ok(self.look(batch, memory, Look::Remembers)?.0)
+    }
+
+    /// [`logits`](Self::logits), and a loss `[1]` by which a question's query learns to tell the segment that told the
+    /// answer from all others of the batch; `None` of a model without a query, of a causal one, and if it is not known of
+    /// any question where it was told.
+    ///
+    /// # Errors
+    ///
+    /// As [`logits`](Self::logits).
+    ///
+    /// # Panics
+    ///
+    /// As [`logits`](Self::logits).
+    pub fn logits_and_contrast(
+        &self,
+        batch: &Batch,
+        memory: &mut ContextMemory,
+    ) -> Result<(Tensor<2>, Option<Tensor<1>>), TaskError> {
+        let (logits, asking) = self.look(batch, memory, Look::Remembers)?;
+        let scale = score_scale(self.norm.gamma.lazy_shape()[0]);
+        Ok((logits, contrast(batch, &asking, scale)))
     }
 
     /// As [`logits`](Self::logits), but nothing is remembered: of a segment that is not whole yet. Rows in which
@@ -250,7 +274,7 @@ impl Decoder {
     ///
     /// As [`logits`](Self::logits).
     pub fn peek(&self, batch: &Batch, memory: &mut ContextMemory) -> Result<Tensor<2>, TaskError> {
-        self.look(batch, memory, Look::Peeks)
+        Ok(self.look(batch, memory, Look::Peeks)?.0)
     }
 
     /// Whether no output depends on what comes after it.
@@ -263,7 +287,7 @@ impl Decoder {
         batch: &Batch,
         memory: &mut ContextMemory,
         look: Look,
-    ) -> Result<Tensor<2>, TaskError> {
+    ) -> Result<(Tensor<2>, Vec<Asking>), TaskError> {
         let [segments, rows, length] = batch.tokens.dims();
         let places = Tensor::<1, Int>::arange(0..length as i64, &batch.tokens.device());
         let tokens = batch.tokens.clone().reshape([segments * rows, length]);
@@ -282,12 +306,16 @@ impl Decoder {
             hidden
         };
         let mut hidden = blocks(&self.below, hidden, 0, memory);
+        let mut asking = Vec::new();
         if self.context.is_some() {
             let mut remembered = Vec::with_capacity(segments);
             for (index, hidden) in hidden.chunk(segments, 0).into_iter().enumerate() {
                 let mask_pad = mask_pad.clone().map(|mask| mask.narrow(0, index * rows, rows));
                 let segment = Segment { hidden, mask_pad };
-                remembered.push(self.context.forward(segment, &begins[index], look, memory)?);
+                let (hidden, asked) =
+                    self.context.forward(segment, &begins[index], look, memory)?;
+                remembered.push(hidden);
+                asking.extend(asked);
             }
             hidden = Tensor::cat(remembered, 0);
         }
@@ -296,10 +324,11 @@ impl Decoder {
         let asked =
             hidden.reshape([segments * rows * length, width]).select(0, batch.asked.clone());
         let asked = self.norm.forward(asked);
-        Ok(match &self.output {
+        let logits = match &self.output {
             Some(output) => output.forward(asked),
             None => asked.matmul(self.tokens.weight.val().transpose()),
-        })
+        };
+        Ok((logits, asking))
     }
 }
 

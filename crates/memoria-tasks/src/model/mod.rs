@@ -3,6 +3,7 @@
 mod blocks;
 mod bounded;
 mod context;
+mod contrast;
 mod decoder;
 
 pub use bounded::{BoundedConfig, Eviction};

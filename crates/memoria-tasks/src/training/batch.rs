@@ -30,6 +30,8 @@ pub struct Batch {
 pub struct Asked {
     /// Its row.
     pub row: usize,
+    /// Its segment, of those of the batch.
+    pub segment: usize,
     /// Tokens of its answer.
     pub tokens: usize,
     /// How many segments ago the answer was told, if it was told at one place.
@@ -120,7 +122,8 @@ impl Builder {
         let first = self.place(row, at) as i64;
         self.asked.extend((0..answer.len() as i64).map(|token| first + token));
         self.answers.extend(answer.iter().map(|&token| i64::from(token)));
-        self.questions.push(Asked { row, tokens: answer.len(), distance });
+        let segment = self.begins.len() - 1;
+        self.questions.push(Asked { row, segment, tokens: answer.len(), distance });
     }
 
     pub(super) fn build(self, device: &Device) -> Batch {
@@ -275,7 +278,7 @@ mod tests {
         assert_eq!(asked.to_data().iter::<i64>().collect::<Vec<_>>(), [6, 4, 5]);
         let asked: Vec<i64> = batch.asked.to_data().iter::<i64>().collect();
         assert_eq!(asked, [3, 6, 7]);
-        assert_eq!(batch.questions[1], Asked { row: 0, tokens: 2, distance: Some(1) });
+        assert_eq!(batch.questions[1], Asked { row: 0, segment: 1, tokens: 2, distance: Some(1) });
     }
 
     #[test]
@@ -294,7 +297,15 @@ mod tests {
             let tokens = Tensor::cat(all.iter().map(|part| part.tokens.clone()).collect(), 0);
             assert_eq!(tokens.into_data(), whole.tokens.to_data());
             assert!(all[0].begins_anew() && !all[1..].iter().any(Batch::begins_anew));
-            let questions: Vec<Asked> = all.into_iter().flat_map(|part| part.questions).collect();
+            let mut questions = Vec::new();
+            for part in all {
+                let before: usize = questions.last().map_or(0, |last: &Asked| last.segment + 1);
+                questions.extend(
+                    part.questions
+                        .into_iter()
+                        .map(|question| Asked { segment: before + question.segment, ..question }),
+                );
+            }
             assert_eq!(questions, whole.questions);
         }
     }

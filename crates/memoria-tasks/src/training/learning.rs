@@ -22,6 +22,8 @@ pub(super) struct Learning<M: SegmentModel> {
     #[module(skip)]
     pub(super) accumulation: usize,
     #[module(skip)]
+    pub(super) contrast: f64,
+    #[module(skip)]
     pub(super) failure: Failure,
 }
 
@@ -57,18 +59,32 @@ impl Failure {
 }
 
 impl<M: SegmentModel> Learning<M> {
-    /// The mean cross-entropy of all that is asked for.
+    /// What is trained on: the mean cross-entropy of all that is asked for and, if it counts, how well questions tell
+    /// what they are about.
     fn output(
         &self,
         batch: &Batch,
         memory: &mut M::Memory,
     ) -> Result<ClassificationOutput, TaskError> {
-        let logits = self.model.logits(batch, memory)?;
-        let answers = batch.answers.clone();
-        let loss = CrossEntropyLossConfig::new()
-            .init(&logits.device())
-            .forward(logits.clone(), answers.clone());
-        Ok(ClassificationOutput::new(loss, logits, answers))
+        // What is computed and not trained on would be kept by Burn for as long as the model is.
+        if self.contrast == 0.0 {
+            return self.answered(batch, memory);
+        }
+        let (logits, contrast) = self.model.logits_and_contrast(batch, memory)?;
+        let mut output = with_loss(batch, logits);
+        if let Some(contrast) = contrast {
+            output.loss = output.loss + contrast * self.contrast;
+        }
+        Ok(output)
+    }
+
+    /// The mean cross-entropy of all that is asked for.
+    fn answered(
+        &self,
+        batch: &Batch,
+        memory: &mut M::Memory,
+    ) -> Result<ClassificationOutput, TaskError> {
+        Ok(with_loss(batch, self.model.logits(batch, memory)?))
     }
 
     /// What stands for the output of a step that failed.
@@ -78,6 +94,15 @@ impl<M: SegmentModel> Learning<M> {
         let (loss, logits) = (Tensor::zeros([1], &device), Tensor::zeros([asked, 1], &device));
         ClassificationOutput::new(loss, logits, batch.answers.clone())
     }
+}
+
+/// With the mean cross-entropy of all that a batch asks for.
+fn with_loss(batch: &Batch, logits: Tensor<2>) -> ClassificationOutput {
+    let answers = batch.answers.clone();
+    let loss = CrossEntropyLossConfig::new()
+        .init(&logits.device())
+        .forward(logits.clone(), answers.clone());
+    ClassificationOutput::new(loss, logits, answers)
 }
 
 impl<M: SegmentModel> TrainStep for Learning<M> {
@@ -105,7 +130,7 @@ impl<M: SegmentModel> InferenceStep for Learning<M> {
     type Output = ClassificationOutput;
 
     fn step(&self, batch: Batch) -> ClassificationOutput {
-        let step = |memory: &mut M::Memory| self.output(&batch, memory);
+        let step = |memory: &mut M::Memory| self.answered(&batch, memory);
         let output = self.validation.step(&batch, || self.model.memory(), step);
         output.unwrap_or_else(|error| {
             self.failure.keep(error);

@@ -36,6 +36,20 @@ pub trait SegmentModel: Module + ModuleDisplay + Display + 'static {
     /// What the memory refuses.
     fn logits(&self, batch: &Batch, memory: &mut Self::Memory) -> Result<Tensor<2>, TaskError>;
 
+    /// As [`logits`](Self::logits), with a loss `[1]` by which the model learns what to be reminded of, if it has one:
+    /// [`TrainingConfig::contrast`](crate::config::TrainingConfig::contrast) times it is added to the loss.
+    ///
+    /// # Errors
+    ///
+    /// As [`logits`](Self::logits).
+    fn logits_and_contrast(
+        &self,
+        batch: &Batch,
+        memory: &mut Self::Memory,
+    ) -> Result<(Tensor<2>, Option<Tensor<1>>), TaskError> {
+        Ok((self.logits(batch, memory)?, None))
+    }
+
     /// As [`logits`](Self::logits), but the memory stays as it is: for a segment that is not whole yet. By
     /// default with a copy of the memory.
     ///
@@ -84,6 +98,14 @@ impl SegmentModel for Decoder {
 
     fn logits(&self, batch: &Batch, memory: &mut ContextMemory) -> Result<Tensor<2>, TaskError> {
         Decoder::logits(self, batch, memory)
+    }
+
+    fn logits_and_contrast(
+        &self,
+        batch: &Batch,
+        memory: &mut ContextMemory,
+    ) -> Result<(Tensor<2>, Option<Tensor<1>>), TaskError> {
+        Decoder::logits_and_contrast(self, batch, memory)
     }
 
     fn peek(&self, batch: &Batch, memory: &mut ContextMemory) -> Result<Tensor<2>, TaskError> {

@@ -48,6 +48,7 @@ pub struct Trainer {
     label: String,
     interrupter: Interrupter,
     epochs_done: usize,
+    lines: bool,
 }
 
 /// How a training ended.
@@ -63,12 +64,19 @@ impl Trainer {
     /// A training with files that are kept in a folder.
     pub fn new(config: TrainingConfig, folder: &Path) -> Self {
         let (folder, label) = (folder.to_owned(), "training".into());
-        Self { config, folder, label, interrupter: Interrupter::new(), epochs_done: 0 }
+        let (interrupter, epochs_done) = (Interrupter::new(), 0);
+        Self { config, folder, label, interrupter, epochs_done, lines: false }
     }
 
     /// What it is called in its output.
     pub fn label(mut self, label: &str) -> Self {
         self.label = label.to_owned();
+        self
+    }
+
+    /// Whether progress is told in lines on a terminal, too: where several trainings share it.
+    pub fn lines(mut self, lines: bool) -> Self {
+        self.lines = lines;
         self
     }
 
@@ -130,7 +138,7 @@ impl Trainer {
         let carried = Carried::new(self.config.epoch_steps);
         let learning = self.learning(model, carried.clone());
         let failure = learning.failure.clone();
-        let Self { config, folder, label, interrupter, epochs_done } = self;
+        let Self { config, folder, label, interrupter, epochs_done, lines } = self;
         let checkpoints = folder.join("checkpoint");
         std::fs::create_dir_all(&checkpoints).map_err(TaskError::file(&checkpoints))?;
         let clip = (config.clip > 0.0).then_some(GradientClippingConfig::Norm(config.clip as f32));
@@ -168,7 +176,7 @@ impl Trainer {
                 StoppingCondition::NoImprovementSince { n_epochs: config.patience },
             ));
         }
-        if !std::io::stdout().is_terminal() {
+        if lines || !std::io::stdout().is_terminal() {
             supervised = supervised.renderer(Box::new(ConsoleRenderer::new(&label)));
         }
         let result = supervised.launch(learner);
@@ -230,6 +238,7 @@ impl Trainer {
             training,
             validation: Carried::new(0),
             accumulation: self.config.accumulation,
+            contrast: self.config.contrast,
             failure: Failure::new(self.interrupter.clone()),
         }
     }

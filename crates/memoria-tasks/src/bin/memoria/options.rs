@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgGroup, Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand, value_parser};
 use clap_complete::Shell;
 use memoria_tasks::{
     DeviceName, TaskError,
@@ -89,12 +89,16 @@ pub(crate) struct Train {
     /// or of one row of a text, so that the file stays small.
     #[arg(long)]
     pub(crate) history: bool,
+    /// Models trained at a time, each with its share of the cores and its progress in lines; 1 on a GPU and as many as
+    /// there are cores elsewhere, if not given.
+    #[arg(long, value_parser = value_parser!(u16).range(1..))]
+    pub(crate) jobs: Option<u16>,
     /// A run of seconds that shows that everything works, not that anything is learnt.
     #[arg(long)]
     pub(crate) quick: bool,
 }
 
-/// Test trained models again, at other lengths or on more documents.
+/// Test trained models again, at other lengths, on more documents or otherwise configured.
 ///
 /// Every model that is in a folder of `memoria train` is tested, with memories of its own. The results are
 /// written to `evaluation.json` in that folder, in the form of `results.json`.
@@ -102,6 +106,10 @@ pub(crate) struct Train {
 pub(crate) struct Eval {
     /// The output folder of a `memoria train`.
     pub(crate) run: PathBuf,
+    /// One value of the configuration that is otherwise than in training, such as `memory.initial_lifespan=64` or
+    /// `evaluation.num_final_ltms=8`; may be repeated.
+    #[arg(long, value_name = "TABLE.KEY=VALUE")]
+    pub(crate) set: Vec<String>,
     /// How many times as long as trained the documents are, separated by commas.
     #[arg(long, value_delimiter = ',')]
     pub(crate) lengths: Vec<u32>,

@@ -3,7 +3,7 @@
 use rand::{Rng, RngExt, seq::IndexedRandom};
 
 use super::Recall;
-use crate::{TaskError, data::keys};
+use crate::TaskError;
 
 /// A key and its value, which with two hops may be a key.
 #[derive(Clone, Debug)]
@@ -55,8 +55,7 @@ impl<'a> Story<'a> {
         segments: usize,
         rng: &mut impl Rng,
     ) -> Result<Self, TaskError> {
-        let there = keys::different(recall.keys, recall.key_tokens);
-        let keys = keys::draw(segments * recall.facts, there, "data.keys", rng)?;
+        let keys = recall.different_keys().draw(segments * recall.facts, "data.keys", rng)?;
         Ok(Self { recall, keys, told: Vec::new(), asked: Vec::new() })
     }
 

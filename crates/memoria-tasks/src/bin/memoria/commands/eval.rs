@@ -7,7 +7,7 @@ use memoria_tasks::{
 use crate::options::Eval;
 
 pub(crate) fn run(options: &Eval) -> Result<(), TaskError> {
-    let mut config = SavedRun::config(&options.run)?;
+    let mut config = SavedRun::config(&options.run)?.with(&options.set)?;
     if !options.lengths.is_empty() {
         config.evaluation.lengths.clone_from(&options.lengths);
     }
@@ -24,6 +24,7 @@ pub(crate) fn run(options: &Eval) -> Result<(), TaskError> {
         device: options.device.device(),
         output: options.run.clone(),
         resume: true,
+        jobs: 1,
         command: std::env::args().collect::<Vec<_>>().join(" "),
     };
     let results = experiment.evaluate()?;
