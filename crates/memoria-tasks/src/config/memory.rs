@@ -27,7 +27,8 @@ pub struct MemoryConfig {
     pub queries: usize,
     /// What the scores of reminded engrams are multiplied with in the attention's logits; 1 / (2 √width) if not given.
     pub score_scale: Option<f64>,
-    /// How many of the newest reminded engrams are told apart by their order, for what is told of again; 0 for none.
+    /// How many of the newest reminded engrams are told apart by their order, for what is told of again; 0 for none. Not in
+    /// stores of bounded size.
     pub recency: usize,
     /// Whether memories are divided by the root mean square of their numbers; a causal model's always are.
     pub equal_length: bool,

@@ -191,6 +191,12 @@ impl DecoderConfig {
 }
 
 impl DecoderConfig {
+    /// Of reminded engrams; a store of bounded size keeps no order.
+    fn recency(&self) -> Option<usize> {
+        let told_apart = Some(self.memory.recency).filter(|&told_apart| told_apart > 0);
+        told_apart.filter(|_| self.context.eviction().is_none())
+    }
+
     fn layer(&self) -> MemoriaLayerConfig {
         let ModelConfig { width, heads, dropout, causal, .. } = self.model;
         let memories = self.memory.memories;
@@ -204,7 +210,7 @@ impl DecoderConfig {
             _ => layer
                 .with_num_queries(self.memory.queries)
                 .with_score_scale(self.memory.score_scale)
-                .with_recency((self.memory.recency > 0).then_some(self.memory.recency))
+                .with_recency(self.recency())
                 .with_equal_length(self.memory.equal_length || causal),
         };
         layer.with_dropout(dropout)
