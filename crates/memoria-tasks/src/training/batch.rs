@@ -5,6 +5,7 @@ use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 use memoria_core::MemoriaError;
 use memoria_nn::MemoriaState;
 
+use super::StepRows;
 use crate::data::Document;
 
 /// Segments of several rows, in order.
@@ -23,6 +24,26 @@ pub struct Batch {
     pub answers: Tensor<1, Int>,
     /// What is asked for: each has one or several of the asked places, one after the other.
     pub questions: Vec<Asked>,
+    /// Which rows of a step these are: of several devices each has some.
+    pub step_rows: StepRows,
+    /// What else the step has.
+    pub others: OtherRows,
+}
+
+/// What the rows of a step have that are not in a batch: those of other devices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OtherRows {
+    /// Places that something is asked at.
+    pub asked: usize,
+    /// Whether a document begins with the first segment in all of them.
+    pub begin: bool,
+}
+
+impl Default for OtherRows {
+    /// There are none.
+    fn default() -> Self {
+        Self { asked: 0, begin: true }
+    }
 }
 
 /// One question of a batch.
@@ -63,7 +84,8 @@ impl BatchSegment<'_> {
 
 /// A batch as it is put together on the host.
 pub(super) struct Builder {
-    rows: usize,
+    step_rows: StepRows,
+    others: OtherRows,
     length: usize,
     tokens: Vec<i64>,
     padding: Vec<bool>,
@@ -74,10 +96,11 @@ pub(super) struct Builder {
 }
 
 impl Builder {
-    pub(super) fn new(rows: usize, length: usize) -> Self {
+    pub(super) fn new(step_rows: StepRows, others: OtherRows, length: usize) -> Self {
         let (tokens, padding, begins) = (vec![], vec![], vec![]);
         Self {
-            rows,
+            step_rows,
+            others,
             length,
             tokens,
             padding,
@@ -88,13 +111,17 @@ impl Builder {
         }
     }
 
+    fn rows(&self) -> usize {
+        self.step_rows.range.len()
+    }
+
     /// Appends a segment, of padding as yet.
     pub(super) fn segment(&mut self) {
-        let places = (self.begins.len() + 1) * self.rows * self.length;
+        let places = (self.begins.len() + 1) * self.rows() * self.length;
         self.tokens.resize(places, 0);
         self.padding.resize(places, true);
         self.begins.push(Vec::new());
-        for row in 0..self.rows {
+        for row in 0..self.rows() {
             let first = self.place(row, 0);
             self.padding[first] = false;
         }
@@ -102,7 +129,7 @@ impl Builder {
 
     /// In the last segment, of a row.
     fn place(&self, row: usize, at: usize) -> usize {
-        ((self.begins.len() - 1) * self.rows + row) * self.length + at
+        ((self.begins.len() - 1) * self.rows() + row) * self.length + at
     }
 
     /// The tokens of a row in the last segment.
@@ -127,7 +154,7 @@ impl Builder {
     }
 
     pub(super) fn build(self, device: &Device) -> Batch {
-        let shape = [self.begins.len(), self.rows, self.length];
+        let shape = [self.begins.len(), self.rows(), self.length];
         let padded = self.padding.contains(&true);
         let padding = padded.then(|| TensorData::new(self.padding, shape));
         let asked = [self.asked.len()];
@@ -138,6 +165,8 @@ impl Builder {
             asked: Tensor::from_data(TensorData::new(self.asked, asked), device),
             answers: Tensor::from_data(TensorData::new(self.answers, asked), device),
             questions: self.questions,
+            step_rows: self.step_rows,
+            others: self.others,
         }
     }
 }
@@ -145,7 +174,29 @@ impl Builder {
 impl Batch {
     /// A row a document, all of them from the first segment on. Shorter ones end in padding.
     pub fn of_documents(documents: &[Document], device: &Device) -> Self {
-        Self::of_segments(documents, 0..longest(documents), device)
+        Self::of_step(documents, 0..documents.len(), device)
+    }
+
+    /// Some rows of a step, which has a row a document; as [`of_documents`](Self::of_documents).
+    ///
+    /// # Panics
+    ///
+    /// If there are no such rows.
+    pub fn of_step(documents: &[Document], rows: Range<usize>, device: &Device) -> Self {
+        let others = || documents[..rows.start].iter().chain(&documents[rows.end..]);
+        let asked = |document: &Document| -> usize {
+            let questions = document.segments.iter().flat_map(|segment| &segment.questions);
+            questions.map(|question| question.answer.len()).sum()
+        };
+        let others = OtherRows {
+            asked: others().map(asked).sum(),
+            begin: others().all(|document| !document.segments.is_empty()),
+        };
+        let of = documents.len();
+        let documents = &documents[rows.clone()];
+        let rows = StepRows { range: rows, of };
+        let builder = Builder::new(rows, others, length(documents));
+        Self::of_segments(builder, documents, 0..longest(documents), device)
     }
 
     /// Documents in batches of so many places at most, or of one segment: long ones need not be held whole. A
@@ -158,13 +209,22 @@ impl Batch {
         let longest = longest(documents);
         let segments = (places / (documents.len() * length(documents)).max(1)).max(1);
         (0..longest).step_by(segments).map(move |first| {
-            Self::of_segments(documents, first..longest.min(first + segments), device)
+            let builder = Builder::new(
+                StepRows::all(documents.len()),
+                OtherRows::default(),
+                length(documents),
+            );
+            Self::of_segments(builder, documents, first..longest.min(first + segments), device)
         })
     }
 
     /// Some of the documents' segments.
-    fn of_segments(documents: &[Document], segments: Range<usize>, device: &Device) -> Self {
-        let mut builder = Builder::new(documents.len(), length(documents));
+    fn of_segments(
+        mut builder: Builder,
+        documents: &[Document],
+        segments: Range<usize>,
+        device: &Device,
+    ) -> Self {
         for index in segments {
             builder.segment();
             for (row, document) in documents.iter().enumerate() {
@@ -184,7 +244,7 @@ impl Batch {
     ///
     /// If there are no tokens.
     pub fn of_segment(tokens: &[u32], begins: bool, device: &Device) -> Self {
-        let mut builder = Builder::new(1, tokens.len());
+        let mut builder = Builder::new(StepRows::all(1), OtherRows::default(), tokens.len());
         builder.segment();
         builder.tokens(0, begins, tokens);
         // Which token would be right is not known.
@@ -220,9 +280,16 @@ impl Batch {
         self.tokens.dims()[1]
     }
 
-    /// Whether every row begins a document with the first segment, so that nothing from before is needed.
+    /// The share that it has of what is asked for in all rows of the step: 1 if these are all.
+    pub fn share(&self) -> f64 {
+        let asked = self.answers.dims()[0];
+        asked as f64 / (asked + self.others.asked).max(1) as f64
+    }
+
+    /// Whether every row of the step begins a document with the first segment, so that nothing from before is
+    /// needed.
     pub fn begins_anew(&self) -> bool {
-        self.begins.first().is_none_or(|begins| begins.len() == self.rows())
+        self.others.begin && self.begins.first().is_none_or(|begins| begins.len() == self.rows())
     }
 }
 

@@ -1,9 +1,10 @@
 //! The memory that a training carries from step to step.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, btree_map::Entry},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use burn::{
@@ -12,59 +13,174 @@ use burn::{
     train::checkpoint::{Checkpointer, CheckpointerError, FileCheckpointer},
 };
 
-use super::{Batch, CarriedMemory};
+use super::{Batch, CarriedMemory, StepRows};
 use crate::{TaskError, files};
 
-/// A memory that outlives a step, and what it was at the end of each epoch.
+/// How long a checkpoint waits for devices that are still in the last step of an epoch.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A memory that outlives a step, and what it was at the end of each epoch. Of several devices each has its rows,
+/// by which it is known.
 #[derive(Clone, Debug)]
-pub(super) struct Carried<M>(Arc<Mutex<Lived<M>>>);
+pub(super) struct Carried<M>(Arc<Shared<M>>);
+
+#[derive(Debug)]
+struct Shared<M> {
+    lived: Mutex<Lived<M>>,
+    /// Told of each snapshot.
+    told: Condvar,
+}
 
 #[derive(Debug)]
 struct Lived<M> {
-    memory: Option<M>,
+    /// By the first of their rows.
+    memories: BTreeMap<usize, Steps<M>>,
     epoch_steps: usize,
-    steps: usize,
+    /// Steps that were taken before the training went on.
+    steps_before: usize,
+    /// What a checkpoint kept of all rows, until all have begun.
+    kept: Option<Arc<[u8]>>,
+    /// Rows that have begun.
+    begun: usize,
     /// What is still to be written, by epoch.
-    snapshots: BTreeMap<usize, Option<Vec<u8>>>,
+    snapshots: BTreeMap<usize, Snapshots>,
+}
+
+/// The steps of some rows.
+#[derive(Debug)]
+struct Steps<M> {
+    /// What the next one begins with; nothing during a step.
+    before: Before<M>,
+    count: usize,
+}
+
+#[derive(Debug)]
+enum Before<M> {
+    Nothing,
+    Memory(M),
+    /// What a checkpoint kept of all rows.
+    Kept(Arc<[u8]>),
+}
+
+/// What memories were at the end of an epoch.
+#[derive(Debug)]
+struct Snapshots {
+    /// By the first of their rows.
+    parts: BTreeMap<usize, Option<Vec<u8>>>,
+    /// Rows that have still to come.
+    missing: usize,
+}
+
+impl<M> Lived<M> {
+    fn new(epoch_steps: usize) -> Self {
+        let (memories, snapshots) = (BTreeMap::new(), BTreeMap::new());
+        Self { memories, epoch_steps, steps_before: 0, kept: None, begun: 0, snapshots }
+    }
+
+    /// What a step of some rows begins with, and which epoch it ends, if it ends one.
+    fn begin(&mut self, rows: &StepRows) -> (Before<M>, Option<usize>) {
+        let steps = match self.memories.entry(rows.range.start) {
+            Entry::Occupied(steps) => steps.into_mut(),
+            Entry::Vacant(place) => {
+                let before = self.kept.clone().map_or(Before::Nothing, Before::Kept);
+                self.begun += rows.range.len();
+                if self.begun >= rows.of {
+                    self.kept = None;
+                }
+                place.insert(Steps { before, count: self.steps_before })
+            }
+        };
+        steps.count += 1;
+        let ends = self.epoch_steps > 0 && steps.count.is_multiple_of(self.epoch_steps);
+        let before = std::mem::replace(&mut steps.before, Before::Nothing);
+        (before, ends.then(|| steps.count / self.epoch_steps))
+    }
+
+    /// What the memory of some rows is at the end of an epoch.
+    fn end_epoch(&mut self, epoch: usize, rows: &StepRows, snapshot: Option<Vec<u8>>) {
+        let new = || Snapshots { parts: BTreeMap::new(), missing: rows.of };
+        let snapshots = self.snapshots.entry(epoch).or_insert_with(new);
+        snapshots.parts.insert(rows.range.start, snapshot);
+        snapshots.missing = snapshots.missing.saturating_sub(rows.range.len());
+    }
 }
 
 impl<M: CarriedMemory> Carried<M> {
     /// `epoch_steps` is 0 for a memory that is never saved.
     pub(super) fn new(epoch_steps: usize) -> Self {
-        let (memory, steps, snapshots) = (None, 0, BTreeMap::new());
-        Self(Arc::new(Mutex::new(Lived { memory, epoch_steps, steps, snapshots })))
+        let lived = Mutex::new(Lived::new(epoch_steps));
+        Self(Arc::new(Shared { lived, told: Condvar::new() }))
     }
 
-    /// Takes a step with the memory, or with a new one where a batch needs nothing of before. After an error
-    /// there is no memory.
+    /// Takes a step with the memory of a batch's rows, or with a new one where it needs nothing of before. After an
+    /// error there is no memory.
     pub(super) fn step<R>(
         &self,
         batch: &Batch,
         new: impl FnOnce() -> Result<M, TaskError>,
         step: impl FnOnce(&mut M) -> Result<R, TaskError>,
     ) -> Result<R, TaskError> {
-        let lived = &mut *self.lock();
-        let mut memory = match lived.memory.take() {
-            Some(memory) if !batch.begins_anew() => memory,
-            _ => new()?,
+        let rows = &batch.step_rows;
+        let (before, ends) = self.lock().begin(rows);
+        let mut memory = match before {
+            _ if batch.begins_anew() => new()?,
+            Before::Nothing => new()?,
+            Before::Memory(memory) => memory,
+            Before::Kept(snapshot) => {
+                M::restore(&snapshot, Some(rows), &batch.tokens.device().inner())?
+            }
         };
         let result = step(&mut memory)?;
         memory.detach();
-        lived.steps += 1;
-        if lived.epoch_steps > 0 && lived.steps.is_multiple_of(lived.epoch_steps) {
+        if let Some(epoch) = ends {
             // Burn writes checkpoints while the next epoch runs: that must not be in them.
-            lived.snapshots.insert(lived.steps / lived.epoch_steps, memory.snapshot()?);
+            let snapshot = memory.snapshot()?;
+            self.lock().end_epoch(epoch, rows, snapshot);
+            self.0.told.notify_all();
         }
-        lived.memory = Some(memory);
+        if let Some(steps) = self.lock().memories.get_mut(&rows.range.start) {
+            steps.before = Before::Memory(memory);
+        }
         Ok(result)
     }
 
+    /// One snapshot of all rows at the end of an epoch; `None` if nothing is kept of them.
+    fn snapshot(&self, epoch: usize, device: &Device) -> Result<Option<Vec<u8>>, TaskError> {
+        let incomplete = |lived: &mut Lived<M>| {
+            lived.snapshots.get(&epoch).is_some_and(|snapshots| snapshots.missing > 0)
+        };
+        let waited = self.0.told.wait_timeout_while(self.lock(), PATIENCE, incomplete);
+        let (mut lived, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+        if timeout.timed_out() {
+            let problem = "a device did not come to the end of the epoch";
+            return Err(TaskError::Training(problem.into()));
+        }
+        let Some(snapshots) = lived.snapshots.remove(&epoch) else { return Ok(None) };
+        drop(lived);
+        let mut parts: Vec<Vec<u8>> = snapshots.parts.into_values().flatten().collect();
+        if parts.len() < 2 {
+            return Ok(parts.pop());
+        }
+        let mut memories = parts.iter().map(|part| M::restore(part, None, device));
+        let Some(mut all) = memories.next().transpose()? else { return Ok(None) };
+        memories.try_for_each(|memory| all.merge(memory?))?;
+        all.snapshot()
+    }
+
+    /// Goes on after an epoch, with what was kept of all rows.
+    fn go_on(&self, epoch: usize, snapshot: Option<Vec<u8>>) {
+        let lived = &mut *self.lock();
+        let epoch_steps = lived.epoch_steps;
+        let (steps_before, kept) = (epoch * epoch_steps, snapshot.map(Arc::from));
+        *lived = Lived { steps_before, kept, ..Lived::new(epoch_steps) };
+    }
+
     fn lock(&self) -> MutexGuard<'_, Lived<M>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lived.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Keeps the memory beside the model, as `memory-N.memoria`, if there is one.
+/// Keeps the memory of all rows beside the model, as `memory-N.memoria`, if there is one.
 pub(super) struct ModelAndMemory<M> {
     model: FileCheckpointer,
     folder: PathBuf,
@@ -73,6 +189,7 @@ pub(super) struct ModelAndMemory<M> {
 }
 
 impl<M: CarriedMemory> ModelAndMemory<M> {
+    /// Memories of several devices come together on this one.
     pub(super) fn new(folder: &Path, memory: Carried<M>, device: &Device) -> Self {
         let model = FileCheckpointer::new(folder, "model");
         Self { model, folder: folder.to_owned(), memory, device: device.clone().inner() }
@@ -85,8 +202,8 @@ impl<M: CarriedMemory> ModelAndMemory<M> {
 
 impl<M: CarriedMemory> Checkpointer<ModuleRecord> for ModelAndMemory<M> {
     fn save(&self, epoch: usize, record: ModuleRecord) -> Result<(), CheckpointerError> {
-        let snapshot = self.memory.lock().snapshots.remove(&epoch);
-        if let Some(Some(snapshot)) = snapshot {
+        let failed = |error: TaskError| CheckpointerError::Unknown(error.to_string());
+        if let Some(snapshot) = self.memory.snapshot(epoch, &self.device).map_err(failed)? {
             files::write(&self.path(epoch), &snapshot).map_err(failed)?;
         }
         self.model.save(epoch, record)
@@ -101,25 +218,17 @@ impl<M: CarriedMemory> Checkpointer<ModuleRecord> for ModelAndMemory<M> {
     }
 
     fn restore(&self, epoch: usize) -> Result<ModuleRecord, CheckpointerError> {
-        let lived = &mut *self.memory.lock();
         let path = self.path(epoch);
-        lived.memory = None;
-        if path.exists() {
-            let snapshot = std::fs::read(&path).map_err(CheckpointerError::IOError)?;
-            lived.memory = Some(M::restore(&snapshot, &self.device).map_err(failed)?);
-        }
-        lived.steps = epoch * lived.epoch_steps;
+        let snapshot = path.exists().then(|| std::fs::read(&path)).transpose();
+        self.memory.go_on(epoch, snapshot.map_err(CheckpointerError::IOError)?);
         self.model.restore(epoch)
     }
-}
-
-fn failed(error: TaskError) -> CheckpointerError {
-    CheckpointerError::Unknown(error.to_string())
 }
 
 #[cfg(test)]
 mod tests {
     use burn::{module::Module, nn::LinearConfig};
+    use memoria_core::SnapshotInfo;
 
     use super::*;
     use crate::{
@@ -186,5 +295,27 @@ mod tests {
         assert_eq!(step(&resumed, &decoder, false), 48);
         Checkpointer::<ModuleRecord>::delete(&checkpointer, 1).unwrap();
         assert!(checkpointer.restore(1).is_err());
+    }
+
+    #[test]
+    fn a_checkpoint_waits_for_all_rows() {
+        let (decoder, carried) = (decoder(), Carried::<ContextMemory>::new(1));
+        let document = Recall::default().document(DocumentId::new(Split::Train, 0, 0)).unwrap();
+        let step = |row: usize| {
+            let documents = [document.clone(), document.clone()];
+            let batch = Batch::of_step(&documents, row..row + 1, &Device::flex());
+            let new = || decoder.memory();
+            carried.step(&batch, new, |memory| decoder.logits(&batch, memory).map(drop)).unwrap();
+        };
+        // The second row first: rows are in order all the same.
+        step(1);
+        std::thread::scope(|scope| {
+            let saved = scope.spawn(|| carried.snapshot(1, &Device::flex()).unwrap().unwrap());
+            std::thread::sleep(Duration::from_millis(50));
+            assert!(!saved.is_finished());
+            step(0);
+            let saved = saved.join().unwrap();
+            assert_eq!(SnapshotInfo::read(&saved[..]).unwrap().rows, 2);
+        });
     }
 }

@@ -1,7 +1,7 @@
 use std::{
     ops::Range,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -16,8 +16,11 @@ use burn::{
 use rand::{SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 
-use super::Batch;
-use crate::data::{Document, DocumentId, Split, Task};
+use super::{Batch, StepRows};
+use crate::{
+    TaskError,
+    data::{Document, DocumentId, Split, Task},
+};
 
 /// Documents of a task as batches, so many steps an epoch.
 ///
@@ -33,11 +36,21 @@ pub struct DocumentLoader {
     planned: usize,
     /// Epochs begun.
     epochs: Arc<AtomicUsize>,
-    /// Which documents of an epoch.
-    items: Range<usize>,
-    /// Documents of a whole epoch.
+    /// Documents of an epoch.
     of_epoch: usize,
+    /// Which rows of every step.
+    rows: StepRows,
+    /// The step that was made last: loaders of several devices each take their rows of it.
+    made: Arc<Mutex<Option<Step>>>,
     device: Device,
+}
+
+/// All documents of a step.
+#[derive(Clone, Debug)]
+struct Step {
+    epoch: usize,
+    number: usize,
+    documents: Arc<[Document]>,
 }
 
 impl DocumentLoader {
@@ -50,9 +63,9 @@ impl DocumentLoader {
         device: &Device,
     ) -> Self {
         let epochs = Arc::new(AtomicUsize::new(epochs_done));
-        let of_epoch = batch * epoch_steps;
-        let (items, device) = (0..of_epoch, device.clone());
-        Self { task, split: Split::Train, seed, batch, planned, epochs, items, of_epoch, device }
+        let (rows, of_epoch) = (StepRows::all(batch), batch * epoch_steps);
+        let (split, made, device) = (Split::Train, Arc::default(), device.clone());
+        Self { task, split, seed, batch, planned, epochs, of_epoch, rows, made, device }
     }
 
     /// For validation: the same ones in every epoch, of the present stage of a curriculum.
@@ -60,8 +73,20 @@ impl DocumentLoader {
         let count = training.task.documents(Split::Valid).map_or(count, |there| there.min(count));
         // Begun as often as training is, so that both are in the same stage.
         let epochs = Arc::new(AtomicUsize::new(training.epochs.load(Ordering::Relaxed)));
-        let split = Split::Valid;
-        Self { split, items: 0..count, of_epoch: count, epochs, ..training.clone() }
+        let (split, rows, made) = (Split::Valid, StepRows::all(training.batch), Arc::default());
+        Self { split, of_epoch: count, epochs, rows, made, ..training.clone() }
+    }
+
+    /// Documents of an epoch that are rows of a step.
+    fn items(&self, step: usize) -> Range<usize> {
+        let first = (step * self.batch).min(self.of_epoch);
+        first..self.of_epoch.min(first + self.batch)
+    }
+
+    /// Those of them that this loader has.
+    fn rows(&self, step: usize) -> Range<usize> {
+        let (rows, there) = (&self.rows.range, self.items(step).len());
+        rows.start.min(there)..rows.end.min(there)
     }
 
     fn id(&self, epoch: usize, item: usize, order: &mut Order) -> DocumentId {
@@ -102,21 +127,23 @@ impl Order {
 impl DataLoader<Batch> for DocumentLoader {
     fn iter<'a>(&'a self) -> Box<dyn DataLoaderIterator<Batch> + 'a> {
         let epoch = self.epochs.fetch_add(1, Ordering::Relaxed);
-        Box::new(Epoch { loader: self, epoch, next: self.items.start, order: Order::default() })
+        Box::new(Epoch { loader: self, epoch, step: 0, done: 0, order: Order::default() })
     }
 
     fn num_items(&self) -> usize {
-        self.items.len()
+        let whole = self.of_epoch / self.batch.max(1);
+        whole * self.rows.range.len() + self.rows(whole).len()
     }
 
     fn to_device(&self, device: &Device) -> Arc<dyn DataLoader<Batch>> {
         Arc::new(Self { device: device.clone(), ..self.clone() })
     }
 
+    /// Some of the rows, all steps; items are counted row by row.
     fn slice(&self, start: usize, end: usize) -> Arc<dyn DataLoader<Batch>> {
-        let first = self.items.start;
+        let rows = self.rows.slice(start..end, self.num_items());
         let epochs = Arc::new(AtomicUsize::new(self.epochs.load(Ordering::Relaxed)));
-        Arc::new(Self { items: first + start..first + end, epochs, ..self.clone() })
+        Arc::new(Self { rows, epochs, ..self.clone() })
     }
 }
 
@@ -124,8 +151,30 @@ impl DataLoader<Batch> for DocumentLoader {
 struct Epoch<'a> {
     loader: &'a DocumentLoader,
     epoch: usize,
-    next: usize,
+    /// The next step.
+    step: usize,
+    /// Documents given.
+    done: usize,
     order: Order,
+}
+
+impl Epoch<'_> {
+    /// The documents of the next step, of all rows.
+    fn documents(&mut self) -> Result<Arc<[Document]>, TaskError> {
+        let (loader, epoch, number) = (self.loader, self.epoch, self.step);
+        let mut made = loader.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(step) = &*made
+            && (step.epoch, step.number) == (epoch, number)
+        {
+            return Ok(step.documents.clone());
+        }
+        let mut document = |item| loader.task.document(loader.id(epoch, item, &mut self.order));
+        let documents: Result<Arc<[Document]>, _> =
+            loader.items(number).map(&mut document).collect();
+        let documents = documents?;
+        *made = Some(Step { epoch, number, documents: documents.clone() });
+        Ok(documents)
+    }
 }
 
 impl Iterator for Epoch<'_> {
@@ -133,23 +182,21 @@ impl Iterator for Epoch<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let loader = self.loader;
-        let items = self.next..loader.items.end.min(self.next + loader.batch);
-        if items.is_empty() {
+        let rows = loader.rows(self.step);
+        if rows.is_empty() {
             return None;
         }
-        self.next = items.end;
-        let mut id = |item| loader.id(self.epoch, item, &mut self.order);
-        let documents: Result<Vec<Document>, _> =
-            items.map(|item| loader.task.document(id(item))).collect();
-        let batch = documents.map(|documents| Batch::of_documents(&documents, &loader.device));
+        let documents = self.documents();
+        self.step += 1;
+        self.done += rows.len();
+        let batch = documents.map(|all| Batch::of_step(&all, rows, &loader.device));
         Some(batch.map_err(DatasetError::new))
     }
 }
 
 impl DataLoaderIterator<Batch> for Epoch<'_> {
     fn progress(&self) -> Progress {
-        let Range { start, .. } = self.loader.items;
-        Progress::new(self.next - start, self.loader.num_items(), Some("documents".into()))
+        Progress::new(self.done, self.loader.num_items(), Some("documents".into()))
     }
 }
 
@@ -157,11 +204,10 @@ impl DataLoaderIterator<Batch> for Epoch<'_> {
 mod tests {
     use std::collections::HashSet;
 
+    use burn::tensor::Tensor;
+
     use super::*;
-    use crate::{
-        TaskError,
-        data::{Recall, Rewrite, Segment},
-    };
+    use crate::data::{Question, Recall, Rewrite, Segment};
 
     fn tokens(loader: &dyn DataLoader<Batch>) -> Vec<Vec<i64>> {
         let tokens = |batch: Batch| batch.tokens.to_data().iter::<i64>().collect();
@@ -182,7 +228,34 @@ mod tests {
         assert_eq!(validation.num_items(), 5);
         assert_eq!(tokens(&validation), tokens(&validation));
         assert!(!epochs[0].contains(&tokens(&validation)[0]));
-        assert_eq!(tokens(&*loader(0).slice(3, 6)), epochs[0][1..]);
+    }
+
+    #[test]
+    fn every_device_has_its_rows_of_each_step() {
+        let whole = |task: &Arc<Five>, done| {
+            DocumentLoader::training(task.clone(), 0, [3, 4], [done, 10], &Device::flex())
+        };
+        let [task, other] = [(); 2].map(|()| Arc::new(Five::default()));
+        let loader = whole(&task, 0);
+        assert_eq!(loader.num_items(), 12);
+        let slices = [(0, 6), (6, 12)].map(|(start, end)| loader.slice(start, end));
+        assert_eq!(slices.each_ref().map(|slice| slice.num_items()), [4, 8]);
+        for epoch in 0..2 {
+            let mut parts = slices.each_ref().map(|slice| slice.iter());
+            for expected in tokens(&whole(&other, epoch)) {
+                let parts = parts.each_mut().map(|part| part.next().unwrap().unwrap());
+                let rows: Vec<usize> =
+                    parts.iter().flat_map(|part| part.step_rows.range.clone()).collect();
+                assert_eq!(rows, [0, 1, 2]);
+                assert!((parts.iter().map(Batch::share).sum::<f64>() - 1.0).abs() < 1e-12);
+                let tokens = Tensor::cat(parts.map(|part| part.tokens).to_vec(), 1);
+                assert_eq!(tokens.into_data().iter::<i64>().collect::<Vec<_>>(), expected);
+            }
+            assert!(parts.each_ref().map(|part| part.progress().is_completed()) == [true; 2]);
+            assert!(parts.iter_mut().all(|part| part.next().is_none()));
+        }
+        // Each document was made once.
+        assert_eq!(task.made.load(Ordering::Relaxed), 24);
     }
 
     #[test]
@@ -195,8 +268,10 @@ mod tests {
     }
 
     /// Five documents, each of its own token.
-    #[derive(Debug)]
-    struct Five;
+    #[derive(Debug, Default)]
+    struct Five {
+        made: AtomicUsize,
+    }
 
     impl Task for Five {
         fn vocabulary(&self) -> usize {
@@ -212,14 +287,20 @@ mod tests {
         }
 
         fn document(&self, id: DocumentId) -> Result<Document, TaskError> {
-            let segment = Segment { tokens: vec![id.index as u32], questions: vec![] };
+            self.made.fetch_add(1, Ordering::Relaxed);
+            let token = id.index as u32;
+            let question = Question { at: 0, answer: vec![token], told: None };
+            // As many questions as its number says.
+            let questions = vec![question; id.index as usize];
+            let segment = Segment { tokens: vec![token], questions };
             Ok(Document { segments: vec![segment] })
         }
     }
 
     #[test]
     fn all_documents_are_gone_through_before_any_comes_again() {
-        let loader = DocumentLoader::training(Arc::new(Five), 0, [2, 5], [0, 1], &Device::flex());
+        let task = Arc::new(Five::default());
+        let loader = DocumentLoader::training(task, 0, [2, 5], [0, 1], &Device::flex());
         let tokens: Vec<i64> = tokens(&loader).concat();
         for pass in tokens.chunks(5) {
             assert_eq!(pass.iter().collect::<HashSet<_>>().len(), 5);

@@ -21,6 +21,9 @@ pub(super) struct Learning<M: SegmentModel> {
     pub(super) validation: Carried<M::Memory>,
     #[module(skip)]
     pub(super) accumulation: usize,
+    /// How many devices have rows of each step.
+    #[module(skip)]
+    pub(super) devices: usize,
     #[module(skip)]
     pub(super) contrast: f64,
     #[module(skip)]
@@ -87,6 +90,21 @@ impl<M: SegmentModel> Learning<M> {
         Ok(with_loss(batch, self.model.logits(batch, memory)?))
     }
 
+    /// The same, weighed so that the mean over all devices is that of all that the step asks for.
+    fn weighed(
+        &self,
+        batch: &Batch,
+        memory: &mut M::Memory,
+    ) -> Result<ClassificationOutput, TaskError> {
+        if self.devices > 1 && batch.step_rows.is_all() {
+            let expected = format!("those of one of {} devices", self.devices);
+            return Err(TaskError::option("rows of a batch", expected, "all of a step"));
+        }
+        let output = self.output(batch, memory)?;
+        let weight = batch.share() * self.devices as f64;
+        Ok(ClassificationOutput { loss: output.loss.mul_scalar(weight), ..output })
+    }
+
     /// What stands for the output of a step that failed.
     fn nothing(&self, batch: &Batch) -> ClassificationOutput {
         let device = batch.tokens.device();
@@ -99,9 +117,13 @@ impl<M: SegmentModel> Learning<M> {
 /// With the mean cross-entropy of all that a batch asks for.
 fn with_loss(batch: &Batch, logits: Tensor<2>) -> ClassificationOutput {
     let answers = batch.answers.clone();
-    let loss = CrossEntropyLossConfig::new()
-        .init(&logits.device())
-        .forward(logits.clone(), answers.clone());
+    let loss = match answers.dims() {
+        // Of nothing there is no mean.
+        [0] => logits.clone().sum(),
+        _ => CrossEntropyLossConfig::new()
+            .init(&logits.device())
+            .forward(logits.clone(), answers.clone()),
+    };
     ClassificationOutput::new(loss, logits, answers)
 }
 
@@ -111,8 +133,9 @@ impl<M: SegmentModel> TrainStep for Learning<M> {
 
     fn step(&self, batch: Batch) -> TrainOutput<ClassificationOutput> {
         let step = |memory: &mut M::Memory| {
-            let output = self.output(&batch, memory)?;
-            let loss = output.loss.clone().div_scalar(self.accumulation as f64);
+            let output = self.weighed(&batch, memory)?;
+            // Gradients of all devices and of all steps are added up.
+            let loss = output.loss.clone().div_scalar((self.accumulation * self.devices) as f64);
             Ok((loss.backward(), output))
         };
         match self.training.step(&batch, || self.model.memory(), step) {

@@ -2,11 +2,12 @@
 //!
 //! A model takes a [`Batch`] of segments and answers where it is asked. Batches come from documents, each of
 //! which begins with an empty memory, or from a text in parallel streams; their memory is carried on from
-//! step to step.
+//! step to step. Several devices share the rows of each step, see [`Trainer::devices`].
 
 mod batch;
 mod carried;
 mod console;
+mod devices;
 mod documents;
 mod interrupt;
 mod learning;
@@ -14,15 +15,18 @@ mod metrics_file;
 mod model;
 pub(crate) mod resume;
 mod schedule;
+mod step_rows;
 mod streams;
 #[cfg(test)]
 mod tests;
 mod trainer;
 
-pub use batch::{Asked, Batch, BatchSegment};
+pub use batch::{Asked, Batch, BatchSegment, OtherRows};
+pub use devices::DeviceStrategy;
 pub use documents::DocumentLoader;
 pub use interrupt::on_ctrl_c;
 pub use metrics_file::EpochMetrics;
 pub use model::{CarriedMemory, SegmentModel};
+pub use step_rows::StepRows;
 pub use streams::{StreamLoader, Streams};
 pub use trainer::{Trained, Trainer};

@@ -5,10 +5,10 @@ use burn::{
     module::{Module, ModuleDisplay},
     tensor::{Device, Tensor},
 };
-use memoria_core::Restore;
+use memoria_core::{Restore, SnapshotInfo};
 use memoria_nn::MemoriaState;
 
-use super::Batch;
+use super::{Batch, StepRows};
 use crate::{
     TaskError,
     model::{ContextMemory, Decoder, rotate},
@@ -73,12 +73,24 @@ pub trait CarriedMemory: Clone + Debug + Send + 'static {
     /// If it cannot be told.
     fn snapshot(&mut self) -> Result<Option<Vec<u8>>, TaskError>;
 
-    /// From what a checkpoint kept, on a device without autodiff.
+    /// From what a checkpoint kept, on a device without autodiff: all rows, or some of as many as a step has.
     ///
     /// # Errors
     ///
-    /// If it is damaged.
-    fn restore(snapshot: &[u8], device: &Device) -> Result<Self, TaskError>;
+    /// If it is damaged, or of another number of rows than a step has.
+    fn restore(
+        snapshot: &[u8],
+        rows: Option<&StepRows>,
+        device: &Device,
+    ) -> Result<Self, TaskError>;
+
+    /// Appends the rows of another memory; both were restored. A checkpoint keeps one memory, whatever the number
+    /// of devices.
+    ///
+    /// # Errors
+    ///
+    /// What the memory refuses.
+    fn merge(&mut self, other: Self) -> Result<(), TaskError>;
 
     /// A copy in which every row's part is given to the row before it, and the first one's to the last: a control, by
     /// which what a memory knows of its own document is told from what it knows of any.
@@ -123,9 +135,27 @@ impl CarriedMemory for MemoriaState {
         Ok(Some(MemoriaState::snapshot(self)?.to_bytes()?))
     }
 
-    fn restore(snapshot: &[u8], device: &Device) -> Result<Self, TaskError> {
-        let restored = Restore::<Dispatch>::new(device.as_dispatch()).read_bytes(snapshot)?;
-        Ok(Self::try_from(restored)?)
+    fn restore(
+        snapshot: &[u8],
+        rows: Option<&StepRows>,
+        device: &Device,
+    ) -> Result<Self, TaskError> {
+        let mut restore = Restore::<Dispatch>::new(device.as_dispatch());
+        if let Some(StepRows { range, of }) = rows {
+            let kept = SnapshotInfo::read(snapshot)?.rows;
+            if kept != *of {
+                let expected = format!("{kept}, as the memory that is gone on with has them");
+                return Err(TaskError::option("rows of a step", expected, of));
+            }
+            if range.len() < kept {
+                restore = restore.rows(&range.clone().collect::<Vec<_>>());
+            }
+        }
+        Ok(Self::try_from(restore.read_bytes(snapshot)?)?)
+    }
+
+    fn merge(&mut self, mut other: Self) -> Result<(), TaskError> {
+        Ok(MemoriaState::merge(self, &mut other)?)
     }
 
     fn rotated(&self) -> Result<Self, TaskError> {
@@ -144,8 +174,20 @@ impl CarriedMemory for ContextMemory {
         self.memory().map_or(Ok(None), CarriedMemory::snapshot)
     }
 
-    fn restore(snapshot: &[u8], device: &Device) -> Result<Self, TaskError> {
-        Ok(Self::of(MemoriaState::restore(snapshot, device)?))
+    fn restore(
+        snapshot: &[u8],
+        rows: Option<&StepRows>,
+        device: &Device,
+    ) -> Result<Self, TaskError> {
+        Ok(Self::of(MemoriaState::restore(snapshot, rows, device)?))
+    }
+
+    /// Memories alone: checkpoints have no stores and no caches.
+    fn merge(&mut self, mut other: Self) -> Result<(), TaskError> {
+        match (self.memory(), other.memory()) {
+            (Some(memory), Some(other)) => Ok(memory.merge(other)?),
+            _ => Ok(()),
+        }
     }
 
     fn rotated(&self) -> Result<Self, TaskError> {

@@ -83,7 +83,7 @@ fn check<M: Module, C: CarriedMemory>(
     if let Some(empty) = empty {
         let path = folder.join(format!("memory-{epoch}.memoria"));
         let snapshot = std::fs::read(&path).map_err(|error| unreadable(&path, error))?;
-        C::restore(&snapshot, device).map_err(|error| unreadable(&path, error))?;
+        C::restore(&snapshot, None, device).map_err(|error| unreadable(&path, error))?;
         let config = |snapshot: &[u8]| SnapshotInfo::read(snapshot).ok().map(|info| info.config);
         let [was, is] = [config(&snapshot), config(empty)];
         if was != is {

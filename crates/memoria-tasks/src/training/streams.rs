@@ -14,7 +14,7 @@ use burn::{
     tensor::Device,
 };
 
-use super::{Batch, batch::Builder};
+use super::{Batch, OtherRows, StepRows, batch::Builder};
 use crate::data::{Split, Text};
 
 /// A split of a text in parallel streams: each row goes on, from step to step, where it was.
@@ -36,8 +36,7 @@ pub struct Streams {
 #[derive(Clone, Debug)]
 pub struct StreamLoader {
     streams: Arc<Streams>,
-    /// Which rows of the streams.
-    rows: Range<usize>,
+    rows: StepRows,
     epoch_steps: usize,
     /// Epochs begun, counted through all copies.
     epochs: Arc<AtomicUsize>,
@@ -82,10 +81,13 @@ impl Streams {
     /// Some rows of a step.
     pub fn step(&self, step: usize, rows: Range<usize>, device: &Device) -> Batch {
         let tokens = self.text.split(self.split);
-        let mut builder = Builder::new(rows.len(), self.text.segment_length());
+        let others = self.others(step, &rows);
+        let here = &self.rows[rows.clone()];
+        let step_rows = StepRows { range: rows, of: self.rows() };
+        let mut builder = Builder::new(step_rows, others, self.text.segment_length());
         for index in self.indices(step) {
             builder.segment();
-            for (row, segments) in self.rows[rows.clone()].iter().enumerate() {
+            for (row, segments) in here.iter().enumerate() {
                 let Some((range, begins)) = segments.get(index) else { continue };
                 let with_next = tokens.tokens(range.start..self.asked(range).end);
                 builder.tokens(row, *begins, &with_next[..range.len()]);
@@ -95,6 +97,17 @@ impl Streams {
             }
         }
         builder.build(device)
+    }
+
+    /// What the other rows of a step have.
+    fn others(&self, step: usize, rows: &Range<usize>) -> OtherRows {
+        let indices = self.indices(step);
+        let others = || self.rows[..rows.start].iter().chain(&self.rows[rows.end..]);
+        let segments = others().flat_map(|row| indices.clone().filter_map(|index| row.get(index)));
+        OtherRows {
+            asked: segments.map(|(range, _)| self.asked(range).len()).sum(),
+            begin: others().all(|row| row.get(indices.start).is_some_and(|(_, begins)| *begins)),
+        }
     }
 
     /// Of every token that a step asks for, in the order of its questions, its place in the text.
@@ -130,7 +143,7 @@ impl StreamLoader {
         epochs_done: usize,
         device: &Device,
     ) -> Self {
-        let rows = 0..streams.rows();
+        let rows = StepRows::all(streams.rows());
         let epochs = Arc::new(AtomicUsize::new(epochs_done));
         let (streams, device) = (Arc::new(streams), device.clone());
         Self { streams, rows, epoch_steps, epochs, again: false, device }
@@ -152,19 +165,18 @@ impl DataLoader<Batch> for StreamLoader {
 
     /// Rows of all steps.
     fn num_items(&self) -> usize {
-        self.epoch_steps * self.rows.len()
+        self.epoch_steps * self.rows.range.len()
     }
 
     fn to_device(&self, device: &Device) -> Arc<dyn DataLoader<Batch>> {
         Arc::new(Self { device: device.clone(), ..self.clone() })
     }
 
-    /// Some of the rows, all steps.
+    /// Some of the rows, all steps; items are counted row by row.
     fn slice(&self, start: usize, end: usize) -> Arc<dyn DataLoader<Batch>> {
-        let items = self.num_items().max(1);
-        let row = |item: usize| self.rows.start + item * self.rows.len() / items;
+        let rows = self.rows.slice(start..end, self.num_items());
         let epochs = Arc::new(AtomicUsize::new(self.epochs.load(Ordering::Relaxed)));
-        Arc::new(Self { rows: row(start)..row(end), epochs, ..self.clone() })
+        Arc::new(Self { rows, epochs, ..self.clone() })
     }
 }
 
@@ -180,18 +192,18 @@ impl Iterator for Epoch<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let StreamLoader { streams, rows, epoch_steps, device, .. } = self.loader;
-        if self.done >= *epoch_steps {
+        if self.done >= *epoch_steps || rows.range.is_empty() {
             return None;
         }
         let step = (self.first + self.done) % streams.steps().max(1);
         self.done += 1;
-        Some(Ok(streams.step(step, rows.clone(), device)))
+        Some(Ok(streams.step(step, rows.range.clone(), device)))
     }
 }
 
 impl DataLoaderIterator<Batch> for Epoch<'_> {
     fn progress(&self) -> Progress {
-        let rows = self.loader.rows.len();
+        let rows = self.loader.rows.range.len();
         Progress::new(self.done * rows, self.loader.num_items(), Some("rows".into()))
     }
 }

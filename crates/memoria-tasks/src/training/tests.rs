@@ -1,5 +1,7 @@
 //! A task of one's own, learnt by the crate's model; and a model of one's own.
 
+mod devices;
+
 use std::{path::Path, sync::Arc};
 
 use burn::{
@@ -126,8 +128,16 @@ impl CarriedMemory for Nothing {
         Ok(None)
     }
 
-    fn restore(_snapshot: &[u8], _device: &Device) -> Result<Self, TaskError> {
+    fn restore(
+        _snapshot: &[u8],
+        _rows: Option<&StepRows>,
+        _device: &Device,
+    ) -> Result<Self, TaskError> {
         Ok(Self)
+    }
+
+    fn merge(&mut self, _other: Self) -> Result<(), TaskError> {
+        Ok(())
     }
 
     fn rotated(&self) -> Result<Self, TaskError> {

@@ -20,7 +20,7 @@ use burn::{
 };
 
 use super::{
-    Batch, DocumentLoader, SegmentModel, StreamLoader, Streams,
+    Batch, DeviceStrategy, DocumentLoader, SegmentModel, StreamLoader, Streams,
     carried::{Carried, ModelAndMemory},
     console::ConsoleRenderer,
     learning::{Failure, Learning},
@@ -40,13 +40,15 @@ use crate::{
 /// if asked for.
 ///
 /// Gradients flow back as far as the memory's window within a step. Training and validation have a memory
-/// each.
+/// each. Several devices share the work, see [`devices`](Self::devices).
 #[derive(Clone)]
 pub struct Trainer {
     config: TrainingConfig,
     folder: PathBuf,
     label: String,
     interrupter: Interrupter,
+    devices: Vec<Device>,
+    strategy: DeviceStrategy,
     epochs_done: usize,
     lines: bool,
 }
@@ -64,8 +66,9 @@ impl Trainer {
     /// A training with files that are kept in a folder.
     pub fn new(config: TrainingConfig, folder: &Path) -> Self {
         let (folder, label) = (folder.to_owned(), "training".into());
-        let (interrupter, epochs_done) = (Interrupter::new(), 0);
-        Self { config, folder, label, interrupter, epochs_done, lines: false }
+        let (interrupter, devices) = (Interrupter::new(), Vec::new());
+        let (strategy, epochs_done, lines) = (DeviceStrategy::default(), 0, false);
+        Self { config, folder, label, interrupter, devices, strategy, epochs_done, lines }
     }
 
     /// What it is called in its output.
@@ -83,6 +86,25 @@ impl Trainer {
     /// With which it can be stopped; see [`on_ctrl_c`](super::on_ctrl_c).
     pub fn interrupter(mut self, interrupter: Interrupter) -> Self {
         self.interrupter = interrupter;
+        self
+    }
+
+    /// Trains on several devices, which share the rows of each step: it comes to what one device would come to with
+    /// all of them, but for rounding and for what dropout draws. The first one validates.
+    ///
+    /// Rows know nothing of one another: each device has the memory of its own rows, and no memory goes from one to
+    /// another. A checkpoint holds one memory of all rows; a training goes on with it on any number of devices.
+    ///
+    /// Every place that is asked for counts alike, also where the rows of one device ask for more than those of
+    /// another: the loss is the mean of all of them, as is the one in the metrics.
+    pub fn devices(mut self, devices: &[Device]) -> Self {
+        self.devices = devices.to_vec();
+        self
+    }
+
+    /// Where the optimizer is, of several devices.
+    pub fn strategy(mut self, strategy: DeviceStrategy) -> Self {
+        self.strategy = strategy;
         self
     }
 
@@ -119,8 +141,9 @@ impl Trainer {
     /// Trains a model, which is on a device with autodiff.
     ///
     /// Loaders give `epoch_steps` batches an epoch; one that goes on has to be told of the
-    /// [epochs done](Self::epochs_done). The progress bars of Burn and the early end look at what validation
-    /// comes to.
+    /// [epochs done](Self::epochs_done). For several devices Burn slices the one for training: each slice has to give
+    /// as many batches, of some of the [rows](Batch::step_rows) of each step, as [`Batch::of_step`] makes them. The
+    /// progress bars of Burn and the early end look at what validation comes to.
     ///
     /// # Errors
     ///
@@ -138,7 +161,8 @@ impl Trainer {
         let carried = Carried::new(self.config.epoch_steps);
         let learning = self.learning(model, carried.clone());
         let failure = learning.failure.clone();
-        let Self { config, folder, label, interrupter, epochs_done, lines } = self;
+        let Self { config, folder, label, interrupter, devices, strategy, epochs_done, lines } =
+            self;
         let checkpoints = folder.join("checkpoint");
         std::fs::create_dir_all(&checkpoints).map_err(TaskError::file(&checkpoints))?;
         let clip = (config.clip > 0.0).then_some(GradientClippingConfig::Norm(config.clip as f32));
@@ -161,6 +185,9 @@ impl Trainer {
             .with_application_logger(None)
             .num_epochs(config.epochs)
             .label(&label);
+        if !devices.is_empty() {
+            supervised = supervised.with_training_strategy(strategy.on(&devices)?.into());
+        }
         if epochs_done > 0 {
             supervised = supervised.checkpoint(epochs_done);
         }
@@ -191,6 +218,7 @@ impl Trainer {
             None => Trained::Finished(result.model.model),
         })
     }
+
     /// Trains a model on a text in parallel streams. Their memory goes on from step to step; validation goes through
     /// its own split with a memory of its own. See [`train`](Self::train) and [`Streams`].
     ///
@@ -206,6 +234,7 @@ impl Trainer {
         let TrainingConfig { batch, segments, epoch_steps, validation, .. } = self.config;
         let streams = |split| Streams::new(text.clone(), split, batch, segments);
         let [training, valid] = [data::Split::Train, data::Split::Valid].map(streams);
+        self.has_rows(training.rows())?;
         let training = StreamLoader::training(training, epoch_steps, self.epochs_done, device);
         let valid = StreamLoader::validation(valid, validation, device);
         self.train(model, Arc::new(training), Arc::new(valid), device)
@@ -225,10 +254,21 @@ impl Trainer {
         device: &Device,
     ) -> Result<Trained<M>, TaskError> {
         let TrainingConfig { batch, epoch_steps, epochs, validation, .. } = self.config;
+        self.has_rows(batch)?;
         let (sizes, epochs) = ([batch, epoch_steps], [self.epochs_done, epochs]);
         let training = DocumentLoader::training(task.clone(), seed, sizes, epochs, device);
         let valid = DocumentLoader::validation(&training, validation);
         self.train(model, Arc::new(training), Arc::new(valid), device)
+    }
+
+    /// Refuses fewer rows than devices.
+    fn has_rows(&self, rows: usize) -> Result<(), TaskError> {
+        let devices = self.devices.len();
+        if rows >= devices {
+            return Ok(());
+        }
+        let expected = format!("at least {devices}, one for each device");
+        Err(TaskError::option("rows of a step", expected, rows))
     }
 
     /// A model as the learner has it.
@@ -239,6 +279,7 @@ impl Trainer {
             validation: Carried::new(0),
             accumulation: self.config.accumulation,
             contrast: self.config.contrast,
+            devices: self.devices.len().max(1),
             failure: Failure::new(self.interrupter.clone()),
         }
     }
