@@ -71,8 +71,8 @@ impl FiringLog {
     /// Logs that `members`, in order of id and the first `long_term` of them long-term, fired together.
     pub(crate) fn fire(&mut self, members: &[Member], long_term: usize, records: &Records) {
         if members.len() >= 2 {
-            self.add(members, long_term);
-            self.raise_strongest(members, long_term, records);
+            let firing = self.add(members, long_term);
+            self.raise_strongest(firing, members, long_term, records);
             self.flush(records);
         }
     }
@@ -102,8 +102,8 @@ impl FiringLog {
         tied.saturating_add(fewer.iter().filter(with_other).count() as u32)
     }
 
-    /// Adds a firing, which may make hubs of its members.
-    fn add(&mut self, members: &[Member], long_term: usize) {
+    /// Adds a firing, which may make hubs of its members; its index.
+    fn add(&mut self, members: &[Member], long_term: usize) -> u32 {
         let firing = self.firings.add(members, long_term);
         for &Member { entry, .. } in members {
             if !self.participations.add_to_few(entry, firing, self.limits.few_firings) {
@@ -114,6 +114,7 @@ impl FiringLog {
         if self.firings[firing].is_pending() {
             self.pending.waiting.push(firing);
         }
+        firing
     }
 
     /// What is kept of a hub, which the engram becomes if it is none.
@@ -130,9 +131,16 @@ impl FiringLog {
         self.participations.hub_mut(entry).unwrap_or_else(|| unreachable!("it is a hub by now"))
     }
 
-    /// Raises the kept connections of the hubs that have just fired.
-    fn raise_strongest(&mut self, members: &[Member], long_term: usize, records: &Records) {
-        if self.participations.hubs.len() == 0 {
+    /// Raises the kept connections of the hubs that have just fired in a firing of these members.
+    fn raise_strongest(
+        &mut self,
+        firing: u32,
+        members: &[Member],
+        long_term: usize,
+        records: &Records,
+    ) {
+        let mut hubs_left = self.firings[firing].hubs();
+        if hubs_left == 0 {
             return;
         }
         let (mut fired, mut noted) = (
@@ -146,8 +154,12 @@ impl FiringLog {
         });
         let partners = Partners { members: partners, marks: &fired };
         for &here in members {
-            let hub = self.participations.hub_mut(here.entry);
-            let Some(mut strongest) = hub.and_then(|hub| hub.strongest.take()) else { continue };
+            if hubs_left == 0 {
+                break;
+            }
+            let Some(hub) = self.participations.hub_mut(here.entry) else { continue };
+            hubs_left -= 1;
+            let Some(mut strongest) = hub.strongest.take() else { continue };
             let at_most = |with: Member| self.participations.at_most(with.entry);
             let exact = |with| self.pair(here, with);
             strongest.fired_with(here, partners, &mut noted, records, at_most, exact);

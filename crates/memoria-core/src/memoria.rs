@@ -183,11 +183,7 @@ impl<B: Backend> Memoria<B> {
     ) -> Result<(), MemoriaError> {
         self.meter.begin();
         let [batch, count, dim] = self.check_data("working memory", &data)?;
-        if let Some(&got) = absent.iter().find(|&&row| row >= batch) {
-            return Err(MemoriaError::RowOutOfRange { got, rows: batch });
-        }
-        let mut is_absent = vec![false; batch];
-        absent.iter().for_each(|&row| is_absent[row] = true);
+        let is_absent = Absent::among(batch, absent)?;
         self.check_ids(count, &is_absent)?;
         let (dtype, device) = (data.dtype(), data.device());
         let mut store = match self.store.take() {

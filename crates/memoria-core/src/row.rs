@@ -80,16 +80,16 @@ impl Row {
         self.next_id += count as u64;
     }
 
-    /// Fires engrams: the long-term and the short-term ones that the row is reminded of and its working ones,
-    /// each in order of id.
-    pub(crate) fn fire(&mut self, ltms: &[Member], stms: &[Member]) {
+    /// Fires engrams, in order of id: as many long-term and short-term ones as the row is reminded of, and then
+    /// its working ones.
+    pub(crate) fn fire(&mut self, members: &[Member], ltms: usize, stms: usize) {
         if !self.working.is_empty() {
             self.reminds += 1;
             if let Some(recorder) = &mut self.recorder {
-                recorder.fired(ltms, stms);
+                recorder.fired(&members[..ltms], &members[ltms..ltms + stms]);
             }
         }
-        for member in ltms.iter().chain(stms).chain(&self.working) {
+        for member in members {
             let record = self.records.get_mut(member.entry);
             record.fire_count = record.fire_count.saturating_add(1);
         }

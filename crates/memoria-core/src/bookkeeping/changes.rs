@@ -12,6 +12,7 @@ pub(crate) struct Changes {
 
 impl Changes {
     /// Notes that a list, now of this length, has changed at a position.
+    #[inline]
     pub(crate) fn note(&mut self, position: usize, len: usize) {
         let Some(positions) = &mut self.positions else { return };
         if positions.len() > len.saturating_add(SPARE) {

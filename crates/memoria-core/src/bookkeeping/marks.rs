@@ -44,11 +44,6 @@ impl Marks {
         marks
     }
 
-    /// All that are marked, in the order in which they were.
-    pub(crate) fn entries(&self) -> &[Entry] {
-        &self.entries
-    }
-
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }

@@ -51,6 +51,7 @@ impl<W: Write> ChecksummedWriter<W> {
         Ok(Self { writer, block: vec![0; LENGTH], checksum })
     }
 
+    #[inline]
     pub(crate) fn put(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
             let room = LENGTH + BLOCK - self.block.len();

@@ -23,6 +23,11 @@ impl Firing {
         &self.members[..self.long_term as usize]
     }
 
+    /// How many of its members are hubs.
+    pub(super) fn hubs(&self) -> usize {
+        self.members.len() - self.few as usize
+    }
+
     /// Whether it can be flushed: all its members are hubs.
     pub(super) fn is_pending(&self) -> bool {
         self.few == 0 && !self.members.is_empty()

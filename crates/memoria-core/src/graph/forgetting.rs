@@ -9,14 +9,18 @@ impl FiringLog {
     /// Costs the sizes of the firings that the dead took part in. A hub that is left alone in any of them
     /// adds the number of its own firings, once.
     pub(crate) fn forget(&mut self, dead: &[Member]) {
-        let work = &mut self.workspace;
-        let (is_dead, left_alone, touched) = (&mut work.marked, &mut work.noted, &mut work.firings);
+        let workspace = &mut self.workspace;
+        let (is_dead, was_hub) = (&mut workspace.marked, &mut workspace.noted);
+        let (touched, left_alone) = (&mut workspace.firings, &mut workspace.hubs);
         is_dead.clear();
-        left_alone.clear();
+        was_hub.clear();
         touched.clear();
-        for member in dead {
-            is_dead.insert(member.entry);
-            touched.extend_from_slice(self.participations.firings(member.entry));
+        left_alone.clear();
+        for &Member { entry, .. } in dead {
+            is_dead.insert(entry);
+            if self.participations.remove(entry, touched) {
+                was_hub.insert(entry);
+            }
         }
         touched.sort_unstable();
         touched.dedup();
@@ -30,7 +34,7 @@ impl FiringLog {
                 let dies = is_dead.contains(entry);
                 if dies {
                     gone_long_term += u32::from(place < long_term);
-                    gone_few += u32::from(!self.participations.is_hub(entry));
+                    gone_few += u32::from(!was_hub.contains(entry));
                 }
                 place += 1;
                 !dies
@@ -42,9 +46,7 @@ impl FiringLog {
                 if let Some(&last) = firing.members.first() {
                     match &mut self.participations.by_entry[last.index()] {
                         Participation::Few(list) => self.participations.lists.remove(list, index),
-                        Participation::Hub(_) => {
-                            left_alone.insert(last);
-                        }
+                        Participation::Hub(_) => left_alone.push(last),
                     }
                 }
                 self.firings.remove(index, self.limits.spare_members);
@@ -58,17 +60,16 @@ impl FiringLog {
             }
         }
         let is_used = |index: u32| !self.firings[index].members.is_empty();
-        for &entry in left_alone.entries() {
+        left_alone.sort_unstable();
+        left_alone.dedup();
+        for &entry in &*left_alone {
             if let Some(hub) = self.participations.hub_mut(entry) {
-                work.work += hub.firings.len() as u64;
+                workspace.work += hub.firings.len() as u64;
                 hub.firings.retain(|&index| is_used(index));
             }
         }
         if pending_ended {
             self.pending.retain(is_used);
-        }
-        for member in dead {
-            self.participations.remove(member.entry);
         }
     }
 }

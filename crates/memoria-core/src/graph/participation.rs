@@ -83,7 +83,21 @@ impl Participations {
         }
     }
 
+    /// A number that is the same for engrams of the same few firings and seldom for others; every hub
+    /// has one of its own.
+    pub(super) fn grouping(&self, entry: Entry) -> u64 {
+        let (high, low) = match &self.by_entry[entry.index()] {
+            Participation::Hub(_) => (u32::MAX, entry.0),
+            Participation::Few(list) => {
+                let firings = self.lists.get(list);
+                (firings.len() as u32, firings.first().copied().unwrap_or(0))
+            }
+        };
+        u64::from(high) << 32 | u64::from(low)
+    }
+
     /// Adds a firing to an engram that takes part in fewer than `most`; whether it does.
+    #[inline]
     pub(super) fn add_to_few(&mut self, entry: Entry, firing: u32, most: usize) -> bool {
         match &mut self.by_entry[entry.index()] {
             Participation::Few(list) if list.len() < most => self.lists.push(list, firing),
@@ -105,15 +119,20 @@ impl Participations {
         &mut self.hubs[at]
     }
 
-    /// Removes an engram: it takes part in no firing and is no hub.
-    pub(super) fn remove(&mut self, entry: Entry) {
+    /// Removes an engram: it takes part in no firing and is no hub. Appends the firings that it took part in to
+    /// `firings`; whether it was a hub.
+    pub(super) fn remove(&mut self, entry: Entry, firings: &mut Vec<u32>) -> bool {
         match core::mem::take(&mut self.by_entry[entry.index()]) {
-            Participation::Few(mut list) => self.lists.clear(&mut list),
+            Participation::Few(mut list) => {
+                self.lists.take(&mut list, firings);
+                false
+            }
             Participation::Hub(at) => {
-                self.hubs.swap_remove(at as usize);
+                firings.extend(self.hubs.swap_remove(at as usize).firings);
                 if let Some(moved) = self.hubs.get(at as usize) {
                     self.by_entry[moved.entry.index()] = Participation::Hub(at);
                 }
+                true
             }
         }
     }

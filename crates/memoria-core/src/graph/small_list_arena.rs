@@ -102,10 +102,6 @@ impl SmallListArena {
         self.resize(list, 0);
     }
 
-    pub(crate) fn clear(&mut self, list: &mut SmallList) {
-        self.resize(list, 0);
-    }
-
     fn get_mut<'a>(&'a mut self, list: &'a mut SmallList) -> &'a mut [u32] {
         let len = list.len();
         match list.class() {
@@ -114,18 +110,24 @@ impl SmallListArena {
         }
     }
 
-    /// Moves a list to where the new length fits, with the items that both lengths have.
+    /// Gives a list another length, in a slot that this fits in.
+    #[inline]
     fn resize(&mut self, list: &mut SmallList, len: usize) {
         let old = *list;
         list.set_len(len);
-        let (from, to) = (old.class(), list.class());
-        if from == to {
-            return;
+        if list.class() != old.class() {
+            self.relocate(list, old);
         }
+    }
+
+    /// Moves the items that both lengths have to a slot for the new length.
+    #[inline(never)]
+    fn relocate(&mut self, list: &mut SmallList, old: SmallList) {
+        let (from, to) = (old.class(), list.class());
         if let Some(to) = to {
             list.at = self.slots[to].set_aside();
         }
-        let both = old.len().min(len);
+        let both = old.len().min(list.len());
         match (from, to) {
             (Some(from), Some(to)) => {
                 let Ok([from, to]) = self.slots.get_disjoint_mut([from, to]) else { return };

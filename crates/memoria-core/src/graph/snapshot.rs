@@ -35,10 +35,11 @@ impl FiringLog {
             let ties = hub.flat_map(|hub| hub.ties(records));
             ties.filter(move |(with, _)| with.id > here.id)
         };
-        let tied = || living.iter().copied().filter(|&here| later(here).next().is_some());
-        to.put_number(tied().count() as u64)?;
+        let hubs = living.iter().copied().filter(|here| self.participations.is_hub(here.entry));
+        let tied: Vec<Member> = hubs.filter(|&here| later(here).next().is_some()).collect();
+        to.put_number(tied.len() as u64)?;
         let (mut least, mut ties) = (0, Vec::new());
-        for here in tied() {
+        for here in tied {
             let place = places[here.entry.index()];
             ties.clear();
             ties.extend(later(here).map(|(with, count)| (places[with.entry.index()], count)));

@@ -232,7 +232,7 @@ mod tests {
     #[case::dead(Invariant::Firing, |_: &mut FiringLog, records: &mut Records| { records.vacate(Entry(9)); })]
     #[case::long_term(Invariant::Firing, |log: &mut FiringLog, _: &mut Records| { let i = used(log); log.firings[i].long_term += 1; })]
     #[case::few(Invariant::Firing, |log: &mut FiringLog, _: &mut Records| { let i = used(log); log.firings[i].few -= 1; })]
-    #[case::unlisted(Invariant::FiringList, |log: &mut FiringLog, _: &mut Records| log.participations.remove(Entry(10)))]
+    #[case::unlisted(Invariant::FiringList, |log: &mut FiringLog, _: &mut Records| { log.participations.remove(Entry(10), &mut Vec::new()); })]
     #[case::listed_twice(Invariant::FiringList, |log: &mut FiringLog, _: &mut Records| {
         let listed = log.participations.firings(Entry(10))[0];
         assert!(log.participations.add_to_few(Entry(10), listed, 12));

@@ -19,7 +19,7 @@ pub(super) struct GraphWorkspace {
     pub(super) grouped: Vec<(u64, Member)>,
     /// Firings of the log.
     pub(super) firings: Vec<u32>,
-    /// The hubs of each of those firings, one firing after the other, and where they end.
+    /// Hubs: those of each of the firings, one firing after the other, and where they end; or some of them.
     pub(super) hubs: Vec<Entry>,
     pub(super) hubs_end: Vec<usize>,
     /// Counts added to flush firings, and firings of hubs looked through, ever since.

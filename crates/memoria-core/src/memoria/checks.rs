@@ -3,7 +3,11 @@
 use burn::backend::{Backend, DType, TensorMetadata, tensor::FloatTensor};
 
 use super::Memoria;
-use crate::{LifespanGain, MemoriaError, Recall, step::Lane, store::available_memory};
+use crate::{
+    LifespanGain, MemoriaError, Recall,
+    step::{Absent, Lane},
+    store::available_memory,
+};
 
 /// What takes more bytes than this is compared with the memory available.
 const LOOKED_AT_ABOVE: u64 = 1 << 26;
@@ -40,11 +44,11 @@ impl<B: Backend> Memoria<B> {
     }
 
     /// Refuses more engrams than a row has identities for that is not absent.
-    pub(super) fn check_ids(&self, count: usize, is_absent: &[bool]) -> Result<(), MemoriaError> {
+    pub(super) fn check_ids(&self, count: usize, absent: &Absent) -> Result<(), MemoriaError> {
         let waiting: u64 = self.incoming.iter().map(|incoming| incoming.count as u64).sum();
         let requested = waiting.saturating_add(count as u64);
         for (row, left) in self.lanes.iter().map(|lane| lane.ids_left()).enumerate() {
-            if requested > left && !is_absent[row] {
+            if requested > left && !absent.contains(row) {
                 return Err(MemoriaError::IdsExhausted { row, left, requested });
             }
         }

@@ -141,8 +141,9 @@ mod tests {
         for step in 0..4 {
             let slots = [Slot(1 + 2 * step), Slot(2 + 2 * step)];
             row.admit(&slots, if step == 0 { 4.0 } else { 9.0 });
-            row.fire(&[], &[]);
-            row.wire(&row.working.clone(), 0);
+            let working = row.working.clone();
+            row.fire(&working, 0, 0);
+            row.wire(&working, 0);
             let gain = (step == 0).then_some((Entry(1), 5.0));
             row.adjust(gain, CAPACITY, &mut Vec::new());
         }

@@ -6,22 +6,22 @@ use crate::{MemoriaConfig, Wiring, row::Row, search::Found, search::draw::Draw};
 ///
 /// Costs the engrams that fire; with [`Wiring::Random`] also a look at every short-term engram.
 pub(crate) fn fire(row: &mut Row, found: &Found, config: &MemoriaConfig) {
-    let (ltms, stms) = (found.reminded_ltm(), found.reminded_stm());
+    let (ltms, stms) = (found.reminded_ltm().len(), found.reminded_stm().len());
     let remind = row.reminds();
-    row.fire(ltms, stms);
+    row.fire(found.firing(), ltms, stms);
     match config.wiring {
-        Wiring::CoFiring => row.wire(found.firing(), ltms.len()),
+        Wiring::CoFiring => row.wire(found.firing(), ltms),
         Wiring::Random => {
             let len = row.long_term_len();
-            let drawn = Draw::LongTermWiring.positions(config.seed, remind, len, ltms.len());
+            let drawn = Draw::LongTermWiring.positions(config.seed, remind, len, ltms);
             let drawn = drawn.into_iter().map(|position| row.long_term_at(position));
             let mut wired: Vec<_> = drawn.collect();
             wired.sort_unstable();
             let mut others: Vec<_> = row.short_term().collect();
-            Draw::ShortTermWiring.keep(&mut others, config.seed, remind, stms.len());
+            Draw::ShortTermWiring.keep(&mut others, config.seed, remind, stms);
             wired.append(&mut others);
             wired.extend_from_slice(found.working());
-            row.wire(&wired, ltms.len());
+            row.wire(&wired, ltms);
         }
     }
 }

@@ -1,5 +1,6 @@
 use burn::backend::{Backend, DType, TensorData, tensor::FloatTensor};
 
+use super::Absent;
 use crate::{MemoriaError, id::Slot, row::Row, store::VectorStore};
 
 /// Working memories that have slots in the store but were not looked at yet: whether they are finite is
@@ -10,8 +11,8 @@ pub(crate) struct Incoming<B: Backend> {
     pub(crate) slots: Vec<Slot>,
     /// Whether a row still has its slots: not if it was reset since, or absent.
     has_slots: Vec<bool>,
-    /// Whether a row was given nothing.
-    is_absent: Vec<bool>,
+    /// Rows that were given nothing.
+    absent: Absent,
     /// How many every row was given that was not absent, and numbers in any case.
     pub(crate) count: usize,
     /// What the store wants to be read of them; gone once it is being read, so that the reader is its
@@ -25,11 +26,11 @@ impl<B: Backend> Incoming<B> {
     pub(crate) fn new(
         slots: Vec<Slot>,
         count: usize,
-        is_absent: Vec<bool>,
+        absent: Absent,
         to_read: FloatTensor<B>,
     ) -> Self {
-        let has_slots = vec![true; is_absent.len()];
-        Self { slots, has_slots, is_absent, count, to_read: Some(to_read) }
+        let has_slots = vec![true; slots.len() / count];
+        Self { slots, has_slots, absent, count, to_read: Some(to_read) }
     }
 
     /// Number of rows.
@@ -92,7 +93,7 @@ impl<B: Backend> Incoming<B> {
 
     /// Uses up the identities that a row was given, unless it was given none.
     pub(crate) fn skip_ids(&self, row: &mut Row, index: usize) {
-        if !self.is_absent[index] {
+        if !self.absent.contains(index) {
             row.skip_ids(self.count);
         }
     }
