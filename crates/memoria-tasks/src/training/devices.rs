@@ -46,14 +46,16 @@ impl DeviceStrategy {
     }
 }
 
-/// Whether a device can add up tensors with others.
+/// Whether devices like this one can add up tensors among themselves.
 #[cfg(feature = "cuda")]
 fn adds_up(device: &Device) -> bool {
+    use burn::backend::{CubeDevice, DispatchDevice};
+
     let device = device.clone().inner();
-    Device::enumerate(burn::tensor::DeviceType::Cuda).into_iter().any(|cuda| cuda == device)
+    matches!(device.as_dispatch(), DispatchDevice::Cube(CubeDevice::Cuda(_)))
 }
 
-/// Whether a device can add up tensors with others.
+/// Whether devices like this one can add up tensors among themselves.
 #[cfg(not(feature = "cuda"))]
 fn adds_up(_device: &Device) -> bool {
     false
