@@ -191,7 +191,8 @@ impl Context {
                 memory.reminded = reminded(&output.recall, rows);
                 let Recall { query, working, .. } = output.recall;
                 let query = query.filter(|_| !layer.is_causal);
-                Ok((output.hidden, query.map(|query| Asking { query, memories: working })))
+                let memories = if state.bptt() == 0 { working.detach() } else { working };
+                Ok((output.hidden, query.map(|query| Asking { query, memories })))
             }
         }
     }

@@ -9,7 +9,7 @@ use crate::training::Batch;
 pub(super) struct Asking {
     /// `[rows, queries, width]`, of which the mean counts.
     pub(super) query: Tensor<3>,
-    /// `[rows, memories, width]`.
+    /// `[rows, memories, width]`; without a graph where nothing that reads a memory trains what wrote it.
     pub(super) memories: Tensor<3>,
 }
 
