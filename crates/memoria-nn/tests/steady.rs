@@ -6,12 +6,18 @@
 //! in the memory that is set aside, long before it is seen in time, and on a busy machine, too.
 
 use burn::{
-    nn::{Linear, LinearConfig},
+    module::Module,
+    nn::{
+        Linear, LinearConfig,
+        transformer::{TransformerEncoder, TransformerEncoderConfig, TransformerEncoderInput},
+    },
     optim::{AdamConfig, GradientsParams},
     tensor::{Device, Distribution, Tensor},
 };
 use memoria_core::MemoriaConfig;
-use memoria_nn::{MemoriaLayerConfig, MemoriaStateConfig};
+use memoria_nn::{
+    MemoriaLayer, MemoriaLayerConfig, MemoriaLayerOutput, MemoriaState, MemoriaStateConfig,
+};
 use peak_alloc::PeakAlloc;
 
 #[global_allocator]
@@ -23,16 +29,32 @@ const STEPS: [usize; 2] = [40, 20];
 /// that is dropped is more than 2,000.
 const BYTES_PER_STEP: usize = 1_000;
 
-/// Trains a layer by itself, window by window, beside a layer with an output that is dropped, if there is one.
-/// Bytes that each measured step leaves behind.
-fn left_behind(
-    config: &MemoriaLayerConfig,
-    [reminded, window]: [usize; 2],
+/// The layer by itself, beside a layer with an output that is dropped, or between Burn's own blocks.
+#[derive(Module, Debug)]
+struct Model {
     dropped: Option<Linear>,
-) -> usize {
+    blocks: Option<[TransformerEncoder; 2]>,
+    layer: MemoriaLayer,
+}
+
+impl Model {
+    fn forward(&self, hidden: Tensor<3>, memory: &mut MemoriaState) -> MemoriaLayerOutput {
+        if let Some(dropped) = &self.dropped {
+            dropped.forward(hidden.clone());
+        }
+        let Some([below, above]) = &self.blocks else {
+            return self.layer.forward(hidden, memory).unwrap();
+        };
+        let hidden = below.forward(TransformerEncoderInput::new(hidden));
+        let mut output = self.layer.forward(hidden, memory).unwrap();
+        output.hidden = above.forward(TransformerEncoderInput::new(output.hidden));
+        output
+    }
+}
+
+/// Trains a model window by window. Bytes that each measured step leaves behind.
+fn left_behind(mut model: Model, [reminded, window]: [usize; 2]) -> usize {
     let device = Device::flex().autodiff();
-    device.seed(3);
-    let mut layer = config.init(&device);
     let mut optimizer = AdamConfig::new().init();
     let memoria = MemoriaConfig::new(reminded, 6, 3, 6.0, reminded);
     let mut memory = MemoriaStateConfig::new(memoria).with_bptt(window).init().unwrap();
@@ -41,17 +63,14 @@ fn left_behind(
         let mut outputs = Vec::new();
         for _segment in 0..window {
             let hidden = Tensor::<3>::random([2, 4, 8], Distribution::Default, &device);
-            if let Some(dropped) = &dropped {
-                dropped.forward(hidden.clone());
-            }
-            let output = layer.forward(hidden.clone(), &mut memory).unwrap();
+            let output = model.forward(hidden.clone(), &mut memory);
             losses.push((output.hidden.clone() - hidden).square().mean());
             // Held until after the backward, as in a training loop.
             outputs.push(output);
         }
         let loss = losses.into_iter().reduce(|a, b| a + b).unwrap();
-        let gradients = GradientsParams::from_grads(loss.backward(), &layer);
-        layer = optimizer.step(1e-3, layer.clone(), gradients);
+        let gradients = GradientsParams::from_grads(loss.backward(), &model);
+        model = optimizer.step(1e-3, model.clone(), gradients);
         memory.detach();
     };
     let [_, before, after] = [0, STEPS[0], STEPS[1]].map(|steps| {
@@ -64,6 +83,8 @@ fn left_behind(
 /// All in one test, as the memory that is set aside is the process's, and Burn has one graph for all.
 #[test]
 fn a_step_leaves_nothing_behind() {
+    let device = Device::flex().autodiff();
+    device.seed(3);
     let bidirectional = MemoriaLayerConfig::bidirectional(8, 2, 2);
     let causal = MemoriaLayerConfig::causal(8, 2, 4).with_num_memories(Some(2));
     let configs = [
@@ -76,14 +97,20 @@ fn a_step_leaves_nothing_behind() {
     ];
     for config in configs {
         for sizes in [[0, 1], [2, 1], [0, 2], [2, 3]] {
-            let bytes = left_behind(&config, sizes, None);
-            println!("{:?} {:?} {sizes:?}: {bytes}", config.sight, config.num_memories);
-            assert!(bytes < BYTES_PER_STEP, "{config:?}, {sizes:?}: {bytes} bytes per step");
+            let block = || TransformerEncoderConfig::new(8, 16, 2, 1).init(&device);
+            for blocks in [None, Some([block(), block()])] {
+                let (between, layer) = (blocks.is_some(), config.init(&device));
+                let bytes = left_behind(Model { dropped: None, blocks, layer }, sizes);
+                let of = format!("{:?} {:?}", config.sight, config.num_memories);
+                println!("{of} {sizes:?}, between blocks: {between}: {bytes}");
+                assert!(bytes < BYTES_PER_STEP, "{config:?}, {sizes:?}: {bytes} bytes per step");
+            }
         }
     }
     // Where this fails, Burn keeps nothing any more, and the rest of this test may go.
-    let dropped = LinearConfig::new(8, 8).init(&Device::flex().autodiff());
-    let bytes = left_behind(&bidirectional, [0, 1], Some(dropped));
+    let dropped = Some(LinearConfig::new(8, 8).init(&device));
+    let layer = bidirectional.init(&device);
+    let bytes = left_behind(Model { dropped, blocks: None, layer }, [0, 1]);
     println!("with a layer whose output is dropped: {bytes}");
     assert!(bytes > BYTES_PER_STEP, "{bytes} bytes per step");
 }

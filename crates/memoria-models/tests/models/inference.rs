@@ -66,13 +66,6 @@ fn assert_untracked(output: &Output) {
     assert!(recall.reminded.as_ref().is_none_or(|reminded| !reminded.data.is_autodiff()));
 }
 
-/// Resident memory of this process in bytes.
-fn resident() -> usize {
-    let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
-    4096 * pages.split(' ').nth(1).unwrap().parse::<usize>().unwrap()
-}
-
-#[cfg(target_os = "linux")]
 #[rstest]
 fn a_memory_of_training_makes_no_pass_one_of_training(
     #[values(gpt2, bert)] models: fn(usize, &Device) -> [Forward; 2],
@@ -101,16 +94,9 @@ fn a_memory_of_training_makes_no_pass_one_of_training(
         output.hidden.into_data()
     });
     assert_eq!(once, twice, "there is no dropout");
-    let mut early = 0;
-    for at in 0..1_000 {
-        let output = inference(&segment(at, &device), &mut memory);
-        assert_untracked(&output);
-        if at == 200 {
-            early = resident();
-        }
+    for at in 0..20 {
+        assert_untracked(&inference(&segment(at, &device), &mut memory));
     }
-    let grown = resident().saturating_sub(early);
-    assert!(grown < 32 << 20, "grown by {grown} bytes in 800 segments");
     // And training goes on from it.
     let device = Device::flex().autodiff();
     let output = training(&segment(9, &device), &mut memory);

@@ -9,10 +9,12 @@ use memoria_core::{
 use memoria_nn::MemoriaStateConfig;
 
 use super::*;
+use crate::model::drawing;
 
 /// A history of random memories, which is emptied before some steps.
 fn history(memoria: MemoriaConfig, steps: u64, resets: &[u64]) -> History {
     let device = Device::flex();
+    let _alone = drawing();
     device.seed(memoria.seed);
     let mut state = MemoriaStateConfig::new(memoria).init().unwrap();
     state.record_history(true);

@@ -62,6 +62,7 @@ mod tests {
 
     use super::*;
     use crate::data::{Document, Question, Segment};
+    use crate::model::drawing;
 
     /// Two rows of three segments, the last of which asks for the one that `told`.
     fn batch(told: [usize; 2], device: &Device) -> Batch {
@@ -74,6 +75,7 @@ mod tests {
     }
 
     fn segments(count: usize, device: &Device) -> Vec<Asking> {
+        let _alone = drawing();
         let normal = |shape: [usize; 3]| Tensor::random(shape, Distribution::Default, device);
         let one = |_| Asking { query: normal([2, 1, 4]), memories: normal([2, count, 4]) };
         (0..3).map(one).collect()

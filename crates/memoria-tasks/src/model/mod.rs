@@ -9,4 +9,6 @@ mod decoder;
 pub use bounded::{BoundedConfig, Eviction};
 pub(crate) use context::rotate;
 pub use context::{Context, ContextMemory, ContextMemoryConfig, ContextName};
+#[cfg(test)]
+pub(crate) use decoder::drawing;
 pub use decoder::{Decoder, DecoderConfig, ModelConfig};

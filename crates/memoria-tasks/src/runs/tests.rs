@@ -74,20 +74,6 @@ fn untimed(results: &Results) -> Vec<Vec<Test>> {
 }
 
 #[test]
-fn runs_side_by_side_come_to_the_same() {
-    let (alone, beside) = (tempdir().unwrap(), tempdir().unwrap());
-    let alone = experiment(&alone, &[]);
-    let beside = Experiment { jobs: 3, ..experiment(&beside, &[]) };
-    let results = [finished(&alone), finished(&beside)];
-    assert_eq!(untimed(&results[0]), untimed(&results[1]));
-    let named = |results: &Results| -> Vec<_> {
-        results.runs.iter().map(|run| (run.context, run.seed)).collect()
-    };
-    assert_eq!(named(&results[0]), named(&results[1]));
-    assert_eq!(Results::read(&beside.output).unwrap(), results[1]);
-}
-
-#[test]
 fn runs_are_gone_on_with_and_not_mixed() {
     let folder = tempdir().unwrap();
     let mut experiment = experiment(&folder, &[]);

@@ -227,7 +227,10 @@ impl<M: CarriedMemory> Checkpointer<ModuleRecord> for ModelAndMemory<M> {
 
 #[cfg(test)]
 mod tests {
-    use burn::{module::Module, nn::LinearConfig};
+    use burn::{
+        module::Module,
+        nn::{Initializer, LinearConfig},
+    };
     use memoria_core::SnapshotInfo;
 
     use super::*;
@@ -282,7 +285,10 @@ mod tests {
         let device = Device::flex();
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path();
-        let record = || -> ModuleRecord { LinearConfig::new(2, 2).init(&device).into_record() };
+        let record = || -> ModuleRecord {
+            let zeros = LinearConfig::new(2, 2).with_initializer(Initializer::Zeros);
+            zeros.init(&device).into_record()
+        };
         let (decoder, carried) = (decoder(), Carried::new(2));
         let checkpointer = ModelAndMemory::new(folder, carried.clone(), &device);
         // One epoch and a half; then the first is written.

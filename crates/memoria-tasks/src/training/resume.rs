@@ -126,7 +126,7 @@ mod tests {
     use std::fs;
 
     use burn::{
-        nn::{Linear, LinearConfig},
+        nn::{Initializer, Linear, LinearConfig},
         optim::AdamConfig,
     };
     use memoria_core::MemoriaConfig;
@@ -143,7 +143,8 @@ mod tests {
     }
 
     fn model(width: usize) -> Linear {
-        LinearConfig::new(width, 2).init(&Device::flex())
+        let zeros = Initializer::Zeros;
+        LinearConfig::new(width, 2).with_initializer(zeros).init(&Device::flex())
     }
 
     /// Checkpoints after these epochs.

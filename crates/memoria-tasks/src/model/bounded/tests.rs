@@ -5,7 +5,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rstest::rstest;
 
-use super::{store::looks::ids, *};
+use super::{super::drawing, store::looks::ids, *};
 
 const WIDTH: usize = 4;
 
@@ -116,6 +116,7 @@ fn what_is_kept_and_reminded_is_what_a_slow_twin_keeps(
 #[test]
 fn only_what_is_forgotten_differs_from_the_memory() {
     let device = Device::flex().autodiff();
+    let _alone = drawing();
     let layer = MemoriaLayerConfig::bidirectional(16, 2, 2).with_dropout(0.0).init(&device);
     let memoria =
         MemoriaConfig::new(0, 0, 0, 1e9, 3).with_long_term_search(LongTermSearch::Nearest);
