@@ -53,6 +53,9 @@ struct Options {
         overrides_with = "searches"
     )]
     searches: Vec<SearchChoice>,
+    /// Cells that `cells` looks at.
+    #[arg(long, default_value_t = 32)]
+    probes: usize,
     /// The float type of the vectors.
     #[arg(long, value_enum, default_value = "f32")]
     float: Float,
@@ -97,6 +100,8 @@ enum SearchChoice {
     Nearest,
     #[value(name = "walk_and_nearest")]
     WalkAndNearest,
+    /// The nearest of those in the cells that are looked at.
+    Cells,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -125,6 +130,9 @@ struct Measurement {
     slowest_to_median: f64,
     /// The time of a step beside that at the first size.
     times_first: f64,
+    /// What is found of the nearest, if not all are looked at.
+    #[serde(flatten)]
+    found: Option<FoundShares>,
     bytes_per_engram: f64,
     bookkeeping_bytes_per_engram: f64,
     vector_bytes_per_engram: f64,
@@ -174,9 +182,11 @@ fn fill(dim: usize, search: SearchChoice, options: &Options) -> Result<(), Box<d
     let config =
         MemoriaConfig::new(WIDTH, WIDTH, 10, 3.0, WIDTH).with_long_term_search(match search {
             SearchChoice::Walk => LongTermSearch::Walk,
-            SearchChoice::Nearest => LongTermSearch::Nearest,
+            SearchChoice::Nearest | SearchChoice::Cells => LongTermSearch::Nearest,
             SearchChoice::WalkAndNearest => LongTermSearch::WalkAndNearest,
         });
+    let is_in_cells = matches!(search, SearchChoice::Cells);
+    let config = config.with_long_term_probes(if is_in_cells { options.probes } else { 0 });
     let storage = match options.storage {
         Place::Auto => Storage::Auto,
         Place::Device => Storage::Device,
@@ -210,6 +220,10 @@ fn fill(dim: usize, search: SearchChoice, options: &Options) -> Result<(), Box<d
             let copied = (touched * dim * options.float.size()) as f64 / bandwidth.copy;
             copied + (codes * dim) as f64 / bandwidth.read
         });
+        let found = match is_in_cells {
+            true => Some(found_shares(&mut memory, dim, options.probes, &device)?),
+            false => None,
+        };
         let measured = Measurement {
             search,
             engrams: living.long_term,
@@ -221,6 +235,7 @@ fn fill(dim: usize, search: SearchChoice, options: &Options) -> Result<(), Box<d
             slowest_ms: milliseconds(slowest),
             slowest_to_median: rounded(slowest / time),
             times_first: rounded(time / *first.get_or_insert(time)),
+            found,
             bytes_per_engram: per_engram(memory_use.vectors + memory_use.bookkeeping),
             bookkeeping_bytes_per_engram: per_engram(memory_use.bookkeeping),
             vector_bytes_per_engram: per_engram(memory_use.vectors),
@@ -229,6 +244,47 @@ fn fill(dim: usize, search: SearchChoice, options: &Options) -> Result<(), Box<d
         println!("{}", serde_json::to_string(&measured)?);
     }
     Ok(())
+}
+
+/// Shares of what an exact search finds.
+#[derive(Serialize)]
+struct FoundShares {
+    /// Of the nearest one, for queries that are a stored vector with noise of a third of its length.
+    found_alike: f64,
+    /// Of all, for queries that are like no stored vector.
+    found_any: f64,
+}
+
+/// Asks with single vectors.
+fn found_shares(
+    memory: &mut Memoria<Dispatch>,
+    dim: usize,
+    probes: usize,
+    device: &Device,
+) -> Result<FoundShares, Box<dyn Error>> {
+    const QUERIES: usize = 200;
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let (mut alike, mut any, mut all) = (0, 0, 0);
+    let ask = |memory: &mut Memoria<Dispatch>, probes, numbers: &[f32]| {
+        memory.set_long_term_probes(probes);
+        let query = TensorData::new(numbers.to_vec(), [1, 1, dim]);
+        memory.peek(Tensor::<3>::from_data(query, device).into_dispatch())
+    };
+    for _ in 0..QUERIES {
+        let numbers: Vec<f32> = StandardNormal.sample_iter(&mut rng).take(2 * dim).collect();
+        let (numbers, noise) = numbers.split_at(dim);
+        let exact = ask(memory, usize::MAX, numbers)?;
+        let found = ask(memory, probes, numbers)?;
+        all += exact.ids(0).len();
+        any += exact.ids(0).iter().filter(|id| found.ids(0).contains(id)).count();
+        let Some(stored) = exact.data() else { continue };
+        let stored = Tensor::<3>::from_dispatch(stored.clone()).into_data();
+        let like = stored.iter::<f32>().zip(noise).map(|(x, noise)| x + noise / 3.0);
+        let found = ask(memory, probes, &like.collect::<Vec<_>>())?;
+        alike += usize::from(found.ids(0).contains(&exact.ids(0)[0]));
+    }
+    let share = |part: usize, of: usize| rounded(part as f64 / of.max(1) as f64);
+    Ok(FoundShares { found_alike: share(alike, QUERIES), found_any: share(any, all) })
 }
 
 /// In bytes per second, of all cores.

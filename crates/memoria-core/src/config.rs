@@ -119,6 +119,12 @@ pub struct MemoriaConfig {
     /// How long-term engrams are chosen.
     #[serde(default)]
     pub long_term_search: LongTermSearch,
+    /// Above 0, [`LongTermSearch::Nearest`] and [`LongTermSearch::WalkAndNearest`] look only at the vectors in so many
+    /// cells of similar ones, those nearest to the query, once a row has some thousands of long-term engrams: the cost of
+    /// a search then grows with the square root of their number and less. An engram near the border of a cell may be
+    /// missed. 0: all are looked at, and what is found is exact. On a device all are, whatever this is.
+    #[serde(default)]
+    pub long_term_probes: usize,
     /// Which engrams are connected.
     #[serde(default)]
     pub wiring: Wiring,
@@ -148,6 +154,7 @@ impl MemoriaConfig {
             seed: 0,
             short_term_search: ShortTermSearch::default(),
             long_term_search: LongTermSearch::default(),
+            long_term_probes: 0,
             wiring: Wiring::default(),
             pooling: Pooling::default(),
         }
@@ -184,6 +191,12 @@ impl MemoriaConfig {
         self
     }
 
+    /// Sets [how many cells are looked at](Self::long_term_probes).
+    pub fn with_long_term_probes(mut self, probes: usize) -> Self {
+        self.long_term_probes = probes;
+        self
+    }
+
     /// Sets [which engrams are connected](Self::wiring).
     pub fn with_wiring(mut self, wiring: Wiring) -> Self {
         self.wiring = wiring;
@@ -194,6 +207,13 @@ impl MemoriaConfig {
     pub fn with_pooling(mut self, pooling: Pooling) -> Self {
         self.pooling = pooling;
         self
+    }
+
+    /// Whether rows with many long-term engrams keep their vectors in cells of similar ones.
+    pub(crate) fn keeps_cells(&self) -> bool {
+        let search = self.long_term_search;
+        let is_nearest = matches!(search, LongTermSearch::Nearest | LongTermSearch::WalkAndNearest);
+        is_nearest && self.long_term_probes > 0 && self.num_final_ltms > 0
     }
 
     /// How scores are computed.
@@ -243,11 +263,12 @@ mod tests {
             .with_ltm_exploration(2, 7)
             .with_short_term_search(ShortTermSearch::Newest)
             .with_long_term_search(LongTermSearch::WalkAndNearest)
+            .with_long_term_probes(5)
             .with_wiring(Wiring::Random)
             .with_pooling(Pooling::Max);
         let text = serde_json::to_string(&config).unwrap();
         assert!(
-            text.contains(r#""long_term_search":"walk_and_nearest","wiring":"random""#),
+            text.contains(r#""long_term_search":"walk_and_nearest","long_term_probes":5,"wiring":"random""#),
             "{text}"
         );
         assert_eq!(serde_json::from_str::<MemoriaConfig>(&text).unwrap(), config);

@@ -27,6 +27,8 @@ pub enum Invariant {
     Appointment,
     /// An engram fired no more often than its row was reminded.
     FireCount,
+    /// Every long-term engram is in one cell of similar vectors, or waits to be put in one.
+    Cells,
     /// A logged firing has at least two members, all living, in order of identity, the long-term ones
     /// first.
     Firing,
@@ -61,6 +63,7 @@ impl Invariant {
             Self::Lifespan => "lifespan",
             Self::Appointment => "appointment",
             Self::FireCount => "fire count",
+            Self::Cells => "cells",
             Self::Firing => "firing",
             Self::FiringList => "firing list",
             Self::Tie => "tie",

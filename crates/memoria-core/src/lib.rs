@@ -54,6 +54,8 @@
 //! | [`long_term_search`](MemoriaConfig::long_term_search) | **[`Walk`](LongTermSearch::Walk)** | a look for the strongest connection per walker and step, a comparison with every engram that is visited |
 //! | | [`Nearest`](LongTermSearch::Nearest) | a comparison with every long-term vector |
 //! | | [`WalkAndNearest`](LongTermSearch::WalkAndNearest) | both |
+//! | [`long_term_probes`](MemoriaConfig::long_term_probes) | **0** | what `Nearest` costs |
+//! | | so many cells | in place of that, with thousands of long-term vectors on the host: a comparison with the centre of each cell, and with the vectors of those cells |
 //! | | [`Random`](LongTermSearch::Random), [`None`](LongTermSearch::None) | no comparison, no look at a connection |
 //! | [`wiring`](MemoriaConfig::wiring) | **[`CoFiring`](Wiring::CoFiring)** | the engrams that fire |
 //! | | [`Random`](Wiring::Random) | the engrams that fire, and a look at every short-term engram |
@@ -63,6 +65,13 @@
 //! The paper's are in bold. What a row is compared with are its working engrams, or with
 //! [`remind_for`](Memoria::remind_for) a query apart from them, which is not stored. Whatever is drawn is drawn
 //! from the configured [`seed`](MemoriaConfig::seed); of equal scores and counts the smaller identity wins.
+//!
+//! With [`long_term_probes`](MemoriaConfig::long_term_probes) above 0 long-term vectors on the host lie in cells of up to
+//! 1,024 similar ones, once a row has 8,192 of them, and a search looks at the cells that are nearest to the query. Cells
+//! are split as the memory grows and dissolved as it forgets. Which vector lies in which is decided by what happened in
+//! the row and is part of a snapshot: a restored memory finds what the saved one would have found. What is found of the
+//! exact nearest depends on the vectors; `cargo bench --bench scale -- --searches cells` measures it, and
+//! [`Memoria::set_long_term_probes`] changes how many cells are looked at.
 //!
 //! # Two planes
 //!

@@ -4,6 +4,8 @@ mod checks;
 #[cfg(test)]
 mod failing_devices;
 mod history;
+#[cfg(test)]
+mod probing;
 mod rows;
 mod search;
 mod settle;
@@ -297,6 +299,16 @@ impl<B: Backend> Memoria<B> {
     /// stays the same.
     pub fn trace_searches(&mut self, trace: bool) {
         self.traces_searches = trace;
+    }
+
+    /// Sets [how many cells are looked at](MemoriaConfig::long_term_probes) from now on: few for speed, many for what is
+    /// found, more than there are for exactly the nearest. With 0 there are no cells any more, and making them again
+    /// costs a look at every long-term vector.
+    pub fn set_long_term_probes(&mut self, probes: usize) {
+        self.config.long_term_probes = probes;
+        if !self.config.keeps_cells() {
+            self.lanes.iter_mut().for_each(|lane| lane.row.drop_cells());
+        }
     }
 
     /// Whether searches are [traced](Self::trace_searches).

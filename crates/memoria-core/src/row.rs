@@ -1,5 +1,6 @@
 //! The control plane of one row: which engrams live, of which kind, until when. No tensors.
 
+mod cells;
 mod history;
 mod snapshot;
 mod verify;
@@ -20,6 +21,7 @@ use crate::{
     graph::{Connection, FiringLog},
     history::Recorder,
     id::{Entry, Member, Slot},
+    store::{CellLimits, Cells},
 };
 
 /// One independent sequence: its engrams, their order, their deaths and their connections.
@@ -31,6 +33,9 @@ pub(crate) struct Row {
     long_term: ChunkedVec<Entry>,
     /// Where that list has changed since its codes were brought up to date, if there are any.
     pub(crate) long_term_changes: Changes,
+    /// Where their vectors lie among similar ones, if that is kept.
+    cells: Option<Box<Cells>>,
+    cell_limits: CellLimits,
     calendar: Calendar,
     log: FiringLog,
     /// Engrams that have just become long-term, and engrams that have just died.
@@ -131,6 +136,9 @@ impl Row {
             self.records.get_mut(entry).place = Place::long_term(self.long_term.len());
             self.long_term_changes.note(self.long_term.len(), self.long_term.len());
             self.long_term.push(entry);
+            if let Some(cells) = &mut self.cells {
+                cells.pushed();
+            }
             if let Some(recorder) = &mut self.recorder {
                 recorder.promoted(id);
             }
@@ -155,6 +163,7 @@ impl Row {
             next_id: self.next_id,
             steps: self.steps,
             reminds: self.reminds,
+            cell_limits: self.cell_limits,
             recorder: self.recorder.take(),
             ..Self::default()
         };
@@ -262,10 +271,11 @@ impl Row {
         self.records.engram(entry, self.steps)
     }
 
-    /// Sets the limits of the firing log.
+    /// Sets the limits of the firing log and of cells.
     #[cfg(test)]
-    pub(crate) fn set_graph_limits(&mut self, limits: crate::graph::GraphLimits) {
-        self.log.set_limits(limits);
+    pub(crate) fn set_limits(&mut self, graph: crate::graph::GraphLimits, cells: CellLimits) {
+        self.log.set_limits(graph);
+        self.cell_limits = cells;
     }
 
     /// Bytes set aside.
@@ -275,6 +285,7 @@ impl Row {
             + self.records.bytes()
             + self.long_term.bytes()
             + self.long_term_changes.bytes()
+            + self.cells.as_ref().map_or(0, |cells| cells.bytes())
             + self.calendar.bytes()
             + self.log.bytes()
             + self.recorder.as_ref().map_or(0, |recorder| recorder.bytes())
@@ -324,6 +335,9 @@ impl Row {
                 Some(position) => {
                     self.long_term.swap_remove(position);
                     self.long_term_changes.note(position, self.long_term.len());
+                    if let Some(cells) = &mut self.cells {
+                        cells.swap_removed(position);
+                    }
                     if let Some(&moved) = self.long_term.get(position) {
                         self.records.get_mut(moved).place = place;
                     }

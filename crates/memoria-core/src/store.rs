@@ -24,7 +24,7 @@ use device::DeviceVectors;
 pub(crate) use device::squared_norms;
 use host::HostVectors;
 pub(crate) use host::{
-    LongTermCodes, LongTermList, Pruned, QuantizedVectors, are_worth_quantizing,
+    CellLimits, Cells, LongTermCodes, LongTermList, Pruned, QuantizedVectors, are_worth_quantizing,
 };
 pub(crate) use reading::read;
 pub(crate) use scoring::{Metric, Query};

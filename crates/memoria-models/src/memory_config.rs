@@ -61,6 +61,7 @@ use crate::{ModelMemory, size::Size};
 /// | `memoria_pooling` | `mean`, `max` | `mean` | [`pooling`](MemoriaConfig::pooling) |
 /// | `memoria_short_term_search` | `nearest`, `newest`, `random`, `none` | `nearest` | [`short_term_search`](MemoriaConfig::short_term_search) |
 /// | `memoria_long_term_search` | `walk`, `nearest`, `walk_and_nearest`, `random`, `none` | `walk` | [`long_term_search`](MemoriaConfig::long_term_search) |
+/// | `memoria_long_term_probes` | count | 0 | [`long_term_probes`](MemoriaConfig::long_term_probes) |
 /// | `memoria_wiring` | `co_firing`, `random` | `co_firing` | [`wiring`](MemoriaConfig::wiring) |
 /// | `memoria_ltm_exploration` | count | 0 | [`ltm_exploration`](MemoriaConfig::ltm_exploration) |
 /// | `memoria_seed` | number | 0 | [`seed`](MemoriaConfig::seed) |

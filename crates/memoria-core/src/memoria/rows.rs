@@ -23,8 +23,12 @@ pub(super) fn for_each_row<R: Send>(
 
 #[cfg(test)]
 impl<B: burn::backend::Backend> super::Memoria<B> {
-    /// Sets the limits of the firing logs of the rows that there are.
-    pub(crate) fn set_graph_limits(&mut self, limits: crate::graph::GraphLimits) {
-        self.lanes.iter_mut().for_each(|lane| lane.set_graph_limits(limits));
+    /// Sets the limits of the rows that there are: of their firing logs, and of cells of long-term vectors.
+    pub(crate) fn set_limits(
+        &mut self,
+        graph: crate::graph::GraphLimits,
+        cells: crate::store::CellLimits,
+    ) {
+        self.lanes.iter_mut().for_each(|lane| lane.set_limits(graph, cells));
     }
 }

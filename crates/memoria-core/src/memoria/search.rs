@@ -85,6 +85,7 @@ impl<B: Backend> Memoria<B> {
             by_codes: are_worth_quantizing(short_term * store.dim()),
             // Threads that have rows of their own do not help each other with single rows.
             is_shared: is_shared && self.lanes.len() < rayon::current_num_threads(),
+            probes: config.long_term_probes,
         };
         let run = |lane: &mut Lane, index: usize, left: &mut Vec<Slot>, meter: &mut Meter| {
             due.settle(&mut lane.row, index, &config, left);
@@ -117,6 +118,9 @@ impl<B: Backend> Memoria<B> {
             let found = search.into_found();
             if asked.fires {
                 fire(&mut lane.row, &found, &config);
+                if config.keeps_cells() {
+                    lane.row.follow_cells(store);
+                }
             }
             found
         };
@@ -197,7 +201,7 @@ impl<B: Backend> Memoria<B> {
     /// Asks for the scores that the searches want to know next.
     fn ask(&mut self, searches: &mut [Option<RowSearch<B>>]) -> Vec<FloatTensor<B>> {
         let Some(store) = &self.store else { return Vec::new() };
-        let scoring = Scoring { by_codes: false, is_shared: false };
+        let scoring = Scoring { by_codes: false, is_shared: false, probes: 0 };
         let mut asked = Vec::new();
         // Devices order their work by the thread it comes from.
         for (lane, search) in self.lanes.iter_mut().zip(searches) {

@@ -8,7 +8,9 @@ use super::{
 };
 use crate::{
     EngramId, EngramKind, LifespanGain, Memoria, MemoriaConfig, MemoriaError, Reached, Recall,
-    Restore, RowState, Stages, Storage, Wiring, graph::GraphLimits, store::read,
+    Restore, RowState, Stages, Storage, Wiring,
+    graph::GraphLimits,
+    store::{CellLimits, read},
 };
 
 /// How the gains of a step are handed over.
@@ -26,7 +28,7 @@ pub(crate) struct Undecided;
 /// Every operation goes to both; what they return is compared at once.
 pub(crate) struct Judged {
     pub(crate) memory: Memoria<Flex>,
-    graph_limits: GraphLimits,
+    limits: (GraphLimits, CellLimits),
     rows: Vec<ReferenceRow>,
     dim: usize,
     last: Option<Recall<Flex>>,
@@ -48,7 +50,7 @@ impl Judged {
         memory.trace_searches(rows.is_multiple_of(2));
         Self {
             memory,
-            graph_limits: GraphLimits::default(),
+            limits: Default::default(),
             rows: vec![ReferenceRow::new(config); rows],
             dim,
             last: None,
@@ -58,9 +60,10 @@ impl Judged {
         }
     }
 
-    /// Has firing logs of small limits if `is_small`.
+    /// Has firing logs and cells of small limits if `is_small`.
     pub(crate) fn with_small_limits(mut self, is_small: bool) -> Self {
-        self.graph_limits = if is_small { GraphLimits::SMALL } else { GraphLimits::default() };
+        let small = (GraphLimits::SMALL, CellLimits::SMALL);
+        self.limits = if is_small { small } else { Default::default() };
         self
     }
 
@@ -89,7 +92,7 @@ impl Judged {
         let vectors = self.vectors(width, numbers);
         self.memory.add_working_memory(self.tensor(&vectors)).unwrap();
         // Rows come with the first vectors, or from a snapshot, with the users' limits.
-        self.memory.set_graph_limits(self.graph_limits);
+        self.memory.set_limits(self.limits.0, self.limits.1);
         for (row, vectors) in self.rows.iter_mut().zip(vectors) {
             row.add(vectors);
         }
@@ -199,6 +202,7 @@ impl Judged {
         let saved = saved.unwrap();
         let mut restored = Restore::new(&device).read_bytes(&saved).unwrap().memory;
         assert!(restored.snapshot().unwrap().to_bytes().unwrap() == saved, "saved again");
+        restored.set_limits(self.limits.0, self.limits.1);
         restored.trace_searches(self.memory.traces_searches());
         self.memory = restored;
         // A snapshot holds no history.

@@ -125,19 +125,25 @@ fn operation(rows: usize) -> impl Strategy<Value = Operation> {
 fn config() -> impl Strategy<Value = MemoriaConfig> {
     let lifespan = select(vec![0.5f32, 1.0, 2.0, 3.5, 6.0, 9.0]);
     let sizes = (0..5usize, 0..7usize, 0..5usize, lifespan, 0..5usize);
-    let rest = (any::<bool>(), select(vec![0, 0, 1, 3]), any::<u64>());
-    (sizes, rest, policies()).prop_map(|(sizes, (gaussian, exploration, seed), policies)| {
-        let config = MemoriaConfig::new(sizes.0, sizes.1, sizes.2, sizes.3, sizes.4);
-        let correlation = if gaussian { Correlation::Gaussian } else { Correlation::NegSquaredL2 };
-        let (short_term, long_term, wiring, pooling) = policies;
-        config
-            .with_correlation(correlation)
-            .with_ltm_exploration(exploration, seed)
-            .with_short_term_search(short_term)
-            .with_long_term_search(long_term)
-            .with_wiring(wiring)
-            .with_pooling(pooling)
-    })
+    // All cells, or none at all: only then the reference finds the same.
+    let probes = select(vec![0, 1000]);
+    let rest = (any::<bool>(), select(vec![0, 0, 1, 3]), any::<u64>(), probes);
+    (sizes, rest, policies()).prop_map(
+        |(sizes, (gaussian, exploration, seed, probes), policies)| {
+            let config = MemoriaConfig::new(sizes.0, sizes.1, sizes.2, sizes.3, sizes.4);
+            let correlation =
+                if gaussian { Correlation::Gaussian } else { Correlation::NegSquaredL2 };
+            let (short_term, long_term, wiring, pooling) = policies;
+            config
+                .with_correlation(correlation)
+                .with_ltm_exploration(exploration, seed)
+                .with_short_term_search(short_term)
+                .with_long_term_search(long_term)
+                .with_long_term_probes(probes)
+                .with_wiring(wiring)
+                .with_pooling(pooling)
+        },
+    )
 }
 
 /// Those of the paper half of the time.

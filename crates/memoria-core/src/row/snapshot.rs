@@ -10,6 +10,7 @@ use crate::{
     files::checksummed::{ChecksummedReader, ChecksummedWriter},
     graph::FiringLog,
     id::{Entry, Member, Slot},
+    store::Cells,
 };
 
 /// No counter of steps or reminds goes further: at a nanosecond each it takes 292 years to get there.
@@ -111,6 +112,25 @@ impl Row {
         row.read_long_term(long_term, from)?;
         row.log = FiringLog::read(long_term, &row.records, from)?;
         Ok(row)
+    }
+
+    /// Writes the cells that the row's long-term vectors lie in.
+    pub(crate) fn write_cells(&self, to: &mut ChecksummedWriter<impl Write>) -> io::Result<()> {
+        Cells::write(self.cells.as_deref(), to)
+    }
+
+    /// Reads the cells of vectors of a dimension.
+    pub(crate) fn read_cells(
+        &mut self,
+        dim: Option<usize>,
+        from: &mut ChecksummedReader<impl Read>,
+    ) -> Result<(), MemoriaError> {
+        let cells = Cells::read(self.long_term_len(), from)?;
+        if let Some(cells) = cells.as_ref().filter(|cells| Some(cells.dim()) != dim) {
+            return Err(from.invalid(format!("cells of dimension {}", cells.dim())));
+        }
+        self.cells = cells.map(Box::new);
+        Ok(())
     }
 
     /// Tells where the vector of an engram lies.

@@ -32,6 +32,10 @@ impl Row {
                 format!("engram {} fired {fired} times in {} reminds", member.id, self.reminds)
             })?;
         }
+        if let Some(cells) = &self.cells {
+            let verified = cells.verify(self.long_term.len());
+            verified.map_err(|found| Finding::new(Invariant::Cells, found))?;
+        }
         // What is wired at random need not have fired.
         let at_most = (config.wiring == Wiring::Random).then_some(self.reminds);
         self.log.verify(&living, self.long_term.len(), &self.records, at_most)

@@ -229,6 +229,9 @@ fn read_rows<B: Backend>(
     for index in 0..info.rows {
         from.row = Some(index);
         let mut row = Row::read(from)?;
+        if info.config.keeps_cells() {
+            row.read_cells(info.dim, from)?;
+        }
         engrams += row.counts().total() as u64;
         if let (Some(dim), Some(dtype), Some(store)) = (info.dim, info.dtype, store.as_deref_mut())
         {

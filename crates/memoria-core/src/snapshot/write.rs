@@ -151,6 +151,9 @@ impl<'a, B: Backend> Snapshot<'a, B> {
         for &row in &self.rows {
             let row: &Row = self.memory.row(row);
             let slots = row.write(&mut to).map_err(io)?;
+            if self.memory.config().keeps_cells() {
+                row.write_cells(&mut to).map_err(io)?;
+            }
             let Some(store) = self.memory.store() else { continue };
             for slots in slots.chunks(store.slots_at_once()) {
                 let data = store.vectors(slots)?;

@@ -6,7 +6,7 @@ use super::Lane;
 use crate::{
     MemoriaConfig,
     search::{Answer, Ask, Found, Search, SearchWorkspace},
-    store::{LongTermList, Query, VectorStore},
+    store::{LongTermCodes, LongTermList, Query, VectorStore},
 };
 
 /// The search of one row with its query.
@@ -35,6 +35,8 @@ pub(crate) struct Scoring {
     pub(crate) by_codes: bool,
     /// By several threads for one row.
     pub(crate) is_shared: bool,
+    /// In so many cells, if the row has any.
+    pub(crate) probes: usize,
 }
 
 impl<B: Backend> RowSearch<B> {
@@ -92,6 +94,12 @@ impl<B: Backend> RowSearch<B> {
     ) {
         let Lane { row, workspace } = lane;
         let SearchWorkspace { candidates, long_term_codes: codes, .. } = workspace;
+        let visited = self.search.visited().iter().copied();
+        if let Some(nearest) = row.cell_candidates(store, &self.query, wanted, scoring.probes) {
+            *codes = LongTermCodes::default();
+            row.long_term_changes.stop();
+            return candidates.list_sorted(row, nearest.into_iter().chain(visited));
+        }
         if !store.is_on_host() {
             return candidates.list_sorted(row, row.long_term());
         }
@@ -103,7 +111,7 @@ impl<B: Backend> RowSearch<B> {
         let is_shared = scoring.is_shared;
         let nearest = store.long_term_candidates(&self.query, &list, wanted, codes, is_shared);
         let nearest = nearest.into_iter().map(|position| row.long_term_at(position as usize));
-        candidates.list_sorted(row, nearest.chain(self.search.visited().iter().copied()));
+        candidates.list_sorted(row, nearest.chain(visited));
         if codes.is_empty() {
             row.long_term_changes.stop();
         } else {

@@ -11,7 +11,7 @@ use burn::{
 
 use super::{number::Number, scoring::Metric};
 use crate::{EngramId, MemoriaError, Pooling, id::Slot};
-pub(crate) use long_term::{LongTermCodes, LongTermList};
+pub(crate) use long_term::{CellLimits, Cells, LongTermCodes, LongTermList};
 pub(crate) use quantized::{Pruned, QuantizedVectors, are_worth_quantizing};
 use vectors::Vectors;
 
@@ -171,6 +171,30 @@ impl HostVectors {
         may_share: bool,
     ) -> Vec<u32> {
         for_any!(self, vectors => codes.candidates(vectors, query, list, k, may_share))
+    }
+
+    /// See [`VectorStore::cell_candidates`](super::VectorStore::cell_candidates).
+    pub(super) fn cell_candidates(
+        &self,
+        query: &HostQuery,
+        cells: &mut Cells,
+        slot: impl Fn(usize) -> Slot,
+        of: (usize, usize),
+    ) -> Vec<u32> {
+        for_any!(self, vectors => cells.candidates(vectors, query, slot, of))
+    }
+
+    /// See [`VectorStore::follow_cells`](super::VectorStore::follow_cells).
+    pub(super) fn follow_cells(
+        &self,
+        cells: Option<Box<Cells>>,
+        list: &LongTermList<'_, impl Fn(usize) -> Slot + Sync>,
+        limits: CellLimits,
+    ) -> Option<Box<Cells>> {
+        for_any!(self, vectors => match cells {
+            None => Cells::of(vectors, list, limits).map(Box::new),
+            Some(mut cells) => cells.follow(vectors, &list.slot, limits).then_some(cells),
+        })
     }
 
     /// Vectors one after the other, zeros where there is no slot, in a tensor of this shape.

@@ -3,7 +3,8 @@
 use burn::backend::{Backend, Slice, TensorData, tensor::FloatTensor};
 
 use super::{
-    LongTermCodes, LongTermList, Pruned, QuantizedVectors, VectorStore, Vectors, host::HostQuery,
+    CellLimits, Cells, LongTermCodes, LongTermList, Pruned, QuantizedVectors, VectorStore, Vectors,
+    host::HostQuery,
 };
 use crate::{Correlation, EngramId, Pooling, id::Slot};
 
@@ -130,6 +131,34 @@ impl<B: Backend> VectorStore<B> {
     ) -> Vec<u32> {
         let (vectors, query) = self.on_host(query);
         vectors.long_term_candidates(query, list, k, codes, may_share)
+    }
+
+    /// As [`long_term_candidates`](Self::long_term_candidates), but only among the vectors of the cells nearest to
+    /// the query, so many as the second number of `of` tells, and those in no cell; `slot` tells slots by position.
+    ///
+    /// Costs a look at the centres of all cells and at every code of those cells.
+    pub(crate) fn cell_candidates(
+        &self,
+        query: &Query<B>,
+        cells: &mut Cells,
+        slot: impl Fn(usize) -> Slot,
+        of: (usize, usize),
+    ) -> Vec<u32> {
+        let (vectors, query) = self.on_host(query);
+        vectors.cell_candidates(query, cells, slot, of)
+    }
+
+    /// The cells of a row's long-term vectors, brought up to date; none of few vectors, or on a device.
+    pub(crate) fn follow_cells(
+        &self,
+        cells: Option<Box<Cells>>,
+        list: &LongTermList<'_, impl Fn(usize) -> Slot + Sync>,
+        limits: CellLimits,
+    ) -> Option<Box<Cells>> {
+        match &self.vectors {
+            Vectors::Host(vectors) => vectors.follow_cells(cells, list, limits),
+            Vectors::Device(_) => None,
+        }
     }
 
     fn on_host<'a>(&'a self, query: &'a Query<B>) -> (&'a super::HostVectors, &'a HostQuery) {

@@ -22,6 +22,7 @@ const CORRELATION: &str = "memoria_correlation";
 const POOLING: &str = "memoria_pooling";
 const SHORT_TERM_SEARCH: &str = "memoria_short_term_search";
 const LONG_TERM_SEARCH: &str = "memoria_long_term_search";
+const LONG_TERM_PROBES: &str = "memoria_long_term_probes";
 const WIRING: &str = "memoria_wiring";
 const EXPLORATION: &str = "memoria_ltm_exploration";
 const SEED: &str = "memoria_seed";
@@ -36,7 +37,7 @@ const SINK: &str = "memoria_sink";
 const OWN_ATTENTION: &str = "memoria_own_attention";
 
 /// Fields that only a model with memory has.
-const FIELDS: [&str; 23] = [
+const FIELDS: [&str; 24] = [
     NUM_MEMORIES,
     SCALE,
     NUM_REMINDED_STM,
@@ -48,6 +49,7 @@ const FIELDS: [&str; 23] = [
     POOLING,
     SHORT_TERM_SEARCH,
     LONG_TERM_SEARCH,
+    LONG_TERM_PROBES,
     WIRING,
     EXPLORATION,
     SEED,
@@ -154,6 +156,8 @@ impl MemoryConfig {
         put_other(SHORT_TERM_SEARCH, json!(search), json!(other));
         let (search, other) = (memoria.long_term_search, default.long_term_search);
         put_other(LONG_TERM_SEARCH, json!(search), json!(other));
+        let (probes, other) = (memoria.long_term_probes, default.long_term_probes);
+        put_other(LONG_TERM_PROBES, json!(probes), json!(other));
         put_other(WIRING, json!(memoria.wiring), json!(default.wiring));
         put_other(EXPLORATION, json!(memoria.ltm_exploration), json!(default.ltm_exploration));
         if memoria.seed != 0 || memoria.ltm_exploration > 0 {
@@ -191,6 +195,7 @@ fn read_memoria(fields: &mut Fields, default: MemoriaConfig) -> Result<MemoriaCo
             default.long_term_search,
             "walk, nearest, walk_and_nearest, random or none",
         )?)
+        .with_long_term_probes(fields.or(LONG_TERM_PROBES, default.long_term_probes)?)
         .with_wiring(choice(fields, WIRING, default.wiring, "co_firing or random")?)
         .with_ltm_exploration(exploration, fields.or(SEED, default.seed)?))
 }

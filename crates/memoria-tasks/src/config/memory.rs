@@ -40,6 +40,9 @@ pub struct MemoryConfig {
     pub short_term_search: ShortTermSearch,
     /// Which long-term engrams are reminded.
     pub long_term_search: LongTermSearch,
+    /// Cells of similar long-term engrams that a search looks at once there are some thousands of them; 0 for all
+    /// engrams. What is in other cells may be missed.
+    pub long_term_probes: usize,
     /// Which engrams are connected.
     pub wiring: Wiring,
     /// Engrams of a row that a store of bounded size keeps, in the contexts `fifo`, `lru` and `random-eviction`: to be
@@ -78,6 +81,7 @@ impl Default for MemoryConfig {
             pooling: Pooling::default(),
             short_term_search: ShortTermSearch::default(),
             long_term_search: LongTermSearch::Nearest,
+            long_term_probes: 0,
             wiring: Wiring::default(),
             capacity: 64,
             gradient_window: 8,
@@ -103,6 +107,7 @@ impl MemoryConfig {
         .with_pooling(self.pooling)
         .with_short_term_search(self.short_term_search)
         .with_long_term_search(self.long_term_search)
+        .with_long_term_probes(self.long_term_probes)
         .with_wiring(self.wiring)
         .with_ltm_exploration(self.ltm_exploration, seed);
         MemoriaStateConfig::new(memoria)

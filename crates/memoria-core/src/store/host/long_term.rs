@@ -7,6 +7,7 @@
 //! query: of memories of one topic after another few codes are read.
 
 mod byte_codes;
+mod cells;
 mod chunk;
 mod shortlist;
 
@@ -21,6 +22,7 @@ use crate::{
     threads::share,
 };
 use byte_codes::{ABREAST, CodedQuery, MOST_DIMENSIONS};
+pub(crate) use cells::{CellLimits, Cells};
 use chunk::Chunk;
 use shortlist::SharedShortlist;
 
@@ -90,7 +92,7 @@ impl LongTermCodes {
     fn are_worth_keeping(&self, len: usize, dim: usize) -> bool {
         let above = self.limits.coded_above;
         let enough = if self.chunks.is_empty() { above } else { above / 2 };
-        len.saturating_mul(dim) > enough && dim <= MOST_DIMENSIONS
+        len.saturating_mul(dim) > enough && have_codes(dim)
     }
 
     /// Whether there are codes: if not, what changes in the list need not be kept.
@@ -195,6 +197,11 @@ impl LongTermCodes {
         let chunks = self.chunks.iter().map(Chunk::bytes).sum::<usize>();
         chunks + self.chunks.capacity() * size_of::<Chunk>()
     }
+}
+
+/// Whether vectors of so many dimensions can be coded.
+fn have_codes(dim: usize) -> bool {
+    dim <= MOST_DIMENSIONS
 }
 
 /// By how much a pooled score of so many vectors may be above the highest of single ones.

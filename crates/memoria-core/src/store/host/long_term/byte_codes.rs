@@ -69,6 +69,12 @@ pub(super) struct CodedAbreast {
 }
 
 impl CodedAbreast {
+    pub(super) fn get(&self, lane: usize) -> Coded {
+        let [squared_norm, scale, rounded] =
+            [self.squared_norms, self.scales, self.rounded].map(|numbers| numbers[lane]);
+        Coded { squared_norm, scale, rounded }
+    }
+
     pub(super) fn set(&mut self, lane: usize, coded: Coded) {
         self.squared_norms[lane] = coded.squared_norm;
         self.scales[lane] = coded.scale;

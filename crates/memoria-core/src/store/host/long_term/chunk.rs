@@ -85,6 +85,16 @@ impl Chunk {
         self.len = len;
     }
 
+    /// Puts the last vector in place of another, if there are any codes.
+    pub(super) fn swap_remove(&mut self, at: usize, dim: usize) {
+        let Some(last) = self.len.checked_sub(1) else { return };
+        let stride = dim.next_multiple_of(BLOCK);
+        self.codes.copy_within(last * stride..(last + 1) * stride, at * stride);
+        let coded = self.coded[last / ABREAST].get(last % ABREAST);
+        self.coded[at / ABREAST].set(at % ABREAST, coded);
+        self.resize(last, dim);
+    }
+
     /// Tells `each` how far vectors are from a query, by the first one's index of those abreast.
     pub(super) fn compare<W: Wide>(
         &self,

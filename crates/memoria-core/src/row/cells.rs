@@ -1,0 +1,49 @@
+//! The cells that a row's long-term vectors lie in.
+
+use burn::backend::Backend;
+
+use super::Row;
+use crate::{
+    id::Member,
+    store::{LongTermList, Query, VectorStore},
+};
+
+impl Row {
+    /// Long-term engrams that have the `k` nearest to a query among them: the nearest of those in `probes` cells,
+    /// and of those in no cell; `None` if the row has no cells.
+    pub(crate) fn cell_candidates<B: Backend>(
+        &mut self,
+        store: &VectorStore<B>,
+        query: &Query<B>,
+        k: usize,
+        probes: usize,
+    ) -> Option<Vec<Member>> {
+        let mut cells = self.cells.take().filter(|_| store.is_on_host())?;
+        let slot = |position| self.slot(self.long_term_at(position).entry);
+        let positions = store.cell_candidates(query, &mut cells, slot, (k, probes));
+        self.cells = Some(cells);
+        Some(positions.into_iter().map(|at| self.long_term_at(at as usize)).collect())
+    }
+
+    /// Forgets the cells.
+    pub(crate) fn drop_cells(&mut self) {
+        self.cells = None;
+    }
+
+    /// How many cells there are.
+    #[cfg(test)]
+    pub(crate) fn cell_count(&self) -> usize {
+        self.cells.as_ref().map_or(0, |cells| cells.count())
+    }
+
+    /// Makes cells, or brings them up to date.
+    pub(crate) fn follow_cells<B: Backend>(&mut self, store: &VectorStore<B>) {
+        let cells = self.cells.take();
+        let list = LongTermList {
+            len: self.long_term_len(),
+            slot: |position| self.slot(self.long_term_at(position).entry),
+            changed: None,
+        };
+        self.cells = store.follow_cells(cells, &list, self.cell_limits);
+    }
+}

@@ -1,0 +1,466 @@
+//! Long-term vectors in cells of similar ones, so that a search looks at a few cells and not at all vectors: an
+//! inverted file that grows and shrinks with the memory.
+//!
+//! A vector lies in the cell with the nearest centre. A cell that has become too large is split in two, one that
+//! has nearly been emptied is dissolved. What came since the last time is fresh: it lies in no cell yet and is
+//! always looked at. So what a search finds is decided by what happened in the row, and by nothing else.
+
+mod snapshot;
+mod split;
+mod verify;
+
+use super::{
+    super::{Comparison, HostQuery, vectors::Vectors},
+    LongTermList, below,
+    byte_codes::{ABREAST, CodedQuery},
+    chunk::Chunk,
+    shortlist::Shortlist,
+};
+use crate::{
+    id::Slot,
+    store::number::{Number, Wide},
+};
+use split::halves;
+
+/// Cells about a new one that vectors are exchanged with.
+const ABOUT: usize = 16;
+/// So many more positions than there are may wait to be sorted out.
+const SPARE: usize = 64;
+
+/// When there are cells, and how large they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CellLimits {
+    /// Long-term engrams of a row from which on there are cells; with fewer than half of it, no longer.
+    pub(crate) worth_it: usize,
+    /// Above this a cell is split; below a sixteenth of it, dissolved.
+    pub(crate) largest: usize,
+    /// So many fresh ones wait until they are put into cells.
+    pub(crate) fresh: usize,
+}
+
+#[cfg(test)]
+impl CellLimits {
+    /// So small that a few engrams have many cells.
+    pub(crate) const SMALL: Self = Self { worth_it: 4, largest: 3, fresh: 2 };
+}
+
+impl Default for CellLimits {
+    fn default() -> Self {
+        Self { worth_it: 1 << 13, largest: 1 << 10, fresh: 32 }
+    }
+}
+
+/// Where a vector lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place {
+    cell: u32,
+    at: u32,
+}
+
+impl Place {
+    /// In no cell.
+    const FRESH: Self = Self { cell: u32::MAX, at: u32::MAX };
+}
+
+/// A row's long-term vectors by cell.
+#[derive(Clone, Debug)]
+pub(crate) struct Cells {
+    dim: usize,
+    /// One after the other: those of all cells are compared in one stream.
+    centres: Vec<f32>,
+    cells: Vec<Cell>,
+    /// By position in the row's list.
+    places: Vec<Place>,
+    /// Positions of those in no cell, and some others.
+    fresh: Vec<u32>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Cell {
+    /// Positions in the row's list, in the order of the codes.
+    positions: Vec<u32>,
+    /// Made of the vectors, and made again if lost.
+    codes: Chunk,
+}
+
+impl Cells {
+    /// Cells for a list of long-term engrams, if there are enough.
+    pub(in crate::store) fn of<N: Number>(
+        vectors: &Vectors<N>,
+        list: &LongTermList<'_, impl Fn(usize) -> Slot + Sync>,
+        limits: CellLimits,
+    ) -> Option<Self> {
+        let dim = vectors.dim;
+        if list.len < limits.worth_it.max(1) || !super::have_codes(dim) {
+            return None;
+        }
+        let positions: Vec<u32> = (0..list.len as u32).collect();
+        let places = (0..list.len as u32).map(|at| Place { cell: 0, at }).collect();
+        let vector = |position: u32| vectors.get((list.slot)(position as usize));
+        let centres = split::centre(&positions, dim, vector);
+        let cell = Cell { positions, codes: Chunk::default() };
+        let mut cells = Self { dim, centres, cells: vec![cell], places, fresh: Vec::new() };
+        cells.split(0, vectors, &list.slot, limits);
+        Some(cells)
+    }
+
+    /// Is told that the list has one engram more.
+    pub(crate) fn pushed(&mut self) {
+        self.fresh.push(self.places.len() as u32);
+        self.places.push(Place::FRESH);
+        if self.fresh.len() > 2 * self.places.len() + SPARE {
+            self.sort_fresh();
+        }
+    }
+
+    /// Is told that an engram has left the list, and that the last one is in its place now.
+    pub(crate) fn swap_removed(&mut self, position: usize) {
+        self.take_out(position);
+        let Some(last) = self.places.pop() else { return };
+        let Some(place) = self.places.get_mut(position) else { return };
+        *place = last;
+        match self.cells.get_mut(last.cell as usize) {
+            Some(cell) => cell.positions[last.at as usize] = position as u32,
+            None => self.fresh.push(position as u32),
+        }
+    }
+
+    /// Takes a position out of its cell, if it is in one.
+    fn take_out(&mut self, position: usize) {
+        let Some(place) = self.places.get_mut(position) else { return };
+        let Place { cell, at } = core::mem::replace(place, Place::FRESH);
+        let Some(cell) = self.cells.get_mut(cell as usize) else { return };
+        cell.positions.swap_remove(at as usize);
+        cell.codes.swap_remove(at as usize, self.dim);
+        if let Some(&moved) = cell.positions.get(at as usize) {
+            self.places[moved as usize].at = at;
+        }
+    }
+
+    /// Leaves each fresh position once, ascending, and no other.
+    fn sort_fresh(&mut self) {
+        let places = &self.places;
+        self.fresh.retain(|&position| places.get(position as usize) == Some(&Place::FRESH));
+        self.fresh.sort_unstable();
+        self.fresh.dedup();
+    }
+
+    /// Positions, ascending: the `k` nearest to a query among the vectors of the `probes` cells with the nearest
+    /// centres, or of more if these have fewer than `k`, are among them; with all that are fresh.
+    ///
+    /// Costs a look at every centre and at every code of those cells.
+    pub(in crate::store) fn candidates<N: Number>(
+        &mut self,
+        vectors: &Vectors<N>,
+        query: &HostQuery,
+        slot: impl Fn(usize) -> Slot,
+        (k, probes): (usize, usize),
+    ) -> Vec<u32> {
+        self.sort_fresh();
+        let numbers = N::Wide::of_vectors(&query.vectors);
+        let single: Vec<f32> = numbers.iter().map(|&number| number.into() as f32).collect();
+        let mut order = self.distances(&single);
+        let mut sorted = 0;
+        let below = below(query.comparison, numbers.len() / self.dim);
+        let mut found = Shortlist::new(k, f32::INFINITY);
+        let (mut coded, mut ranges) = (CodedQuery::default(), Vec::new());
+        // Places of the cells looked at, one cell after the other, each rounded up to as many as are abreast.
+        let (mut first, mut looked_at, mut offered) = (0, Vec::new(), 0);
+        for probed in 0..order.len() {
+            if probed >= probes && offered >= k {
+                break;
+            }
+            if probed == sorted {
+                sorted = sort_nearest(&mut order, sorted, probes);
+            }
+            let (_, index) = order[probed];
+            let cell = &mut self.cells[index as usize];
+            if cell.positions.is_empty() {
+                continue;
+            }
+            cell.code(vectors, &slot);
+            offered += cell.positions.len();
+            if !found.admits(cell.codes.at_least(&single) - below) {
+                continue;
+            }
+            let end = first + cell.positions.len();
+            let mut offer = |at, ranges| found.offer(first + at, end, ranges);
+            match query.comparison {
+                Comparison::Single => cell.codes.compare(numbers, &mut coded, offer),
+                Comparison::Several(_) => {
+                    cell.codes.pool(numbers, below, &mut coded, &mut ranges);
+                    (0..).step_by(ABREAST).zip(&ranges).for_each(|(at, &r)| offer(at, r));
+                }
+            }
+            looked_at.push((first, index));
+            first = end.next_multiple_of(ABREAST);
+        }
+        let position = |place: u32| {
+            let (first, index) =
+                looked_at[looked_at.partition_point(|&(first, _)| first <= place as usize) - 1];
+            self.cells[index as usize].positions[place as usize - first]
+        };
+        let mut positions: Vec<u32> = found.into_positions().into_iter().map(position).collect();
+        positions.extend_from_slice(&self.fresh);
+        positions.sort_unstable();
+        positions
+    }
+
+    /// All cells with the squared distances of their centres from the nearest vector of a query.
+    fn distances(&self, queries: &[f32]) -> Vec<(f32, u32)> {
+        let mut all: Vec<(f32, u32)> = Vec::with_capacity(self.cells.len());
+        for query in queries.chunks_exact(self.dim) {
+            let mut at = 0;
+            each_distance(&self.centres, query, |distance| {
+                match all.get_mut(at) {
+                    Some(nearest) => nearest.0 = nearest.0.min(distance),
+                    None => all.push((distance, at as u32)),
+                }
+                at += 1;
+            });
+        }
+        all
+    }
+
+    /// Puts what is fresh into cells, if it is worth it, and keeps the cells' sizes within their limits. Whether
+    /// there are still enough vectors for cells.
+    ///
+    /// Costs a look at every centre for each fresh vector, and a cell's vectors where one is split or dissolved.
+    pub(in crate::store) fn follow<N: Number>(
+        &mut self,
+        vectors: &Vectors<N>,
+        slot: impl Fn(usize) -> Slot,
+        limits: CellLimits,
+    ) -> bool {
+        if self.places.len() < limits.worth_it / 2 {
+            return false;
+        }
+        self.sort_fresh();
+        if self.fresh.len() < limits.fresh {
+            return true;
+        }
+        self.dissolve(limits.largest / 16);
+        self.sort_fresh();
+        let mut buffer = Vec::new();
+        for position in core::mem::take(&mut self.fresh) {
+            let vector = N::widen(vectors.get(slot(position as usize)), &mut buffer);
+            let single: Vec<f32> = vector.iter().map(|&number| number.into() as f32).collect();
+            let index = self.route(&single);
+            self.put(position, index, vectors, &slot);
+            if self.cells[index].positions.len() > limits.largest {
+                self.split(index, vectors, &slot, limits);
+            }
+        }
+        true
+    }
+
+    /// The cell with the nearest centre.
+    fn route(&self, vector: &[f32]) -> usize {
+        let (mut nearest, mut at) = ((f32::INFINITY, 0), 0);
+        each_distance(&self.centres, vector, |distance| {
+            if distance < nearest.0 {
+                nearest = (distance, at);
+            }
+            at += 1;
+        });
+        nearest.1
+    }
+
+    /// Makes the vectors of cells that have few fresh, and drops those cells.
+    fn dissolve(&mut self, few: usize) {
+        for index in (0..self.cells.len()).rev() {
+            if self.cells[index].positions.len() > few || self.cells.len() == 1 {
+                continue;
+            }
+            let Cell { positions, .. } = self.cells.swap_remove(index);
+            for &position in &positions {
+                self.places[position as usize] = Place::FRESH;
+            }
+            self.fresh.extend(positions);
+            let last = self.cells.len();
+            let dim = self.dim;
+            self.centres.copy_within(last * dim.., index * dim);
+            self.centres.truncate(last * dim);
+            if let Some(moved) = self.cells.get(index) {
+                for &position in &moved.positions {
+                    self.places[position as usize].cell = index as u32;
+                }
+            }
+        }
+    }
+
+    /// Splits a cell, and the halves, until none is too large; then vectors that are nearer to another of the centres
+    /// about there go to its cell.
+    fn split<N: Number>(
+        &mut self,
+        index: usize,
+        vectors: &Vectors<N>,
+        slot: &impl Fn(usize) -> Slot,
+        limits: CellLimits,
+    ) {
+        let (mut left, mut made) = (vec![index], Vec::new());
+        while let Some(index) = left.pop() {
+            if self.cells[index].positions.len() <= limits.largest {
+                made.push(index);
+                continue;
+            }
+            let mut positions = core::mem::take(&mut self.cells[index].positions);
+            positions.sort_unstable();
+            let vector = |position: u32| vectors.get(slot(position as usize));
+            let [(near, centre), (far, other_centre)] = halves(&positions, self.dim, vector);
+            let other = self.cells.len();
+            self.cells.push(Cell::default());
+            self.centres.resize((other + 1) * self.dim, 0.0);
+            self.set(index, near, &centre);
+            self.set(other, far, &other_centre);
+            left.extend([other, index]);
+        }
+        for index in made {
+            self.settle(index, vectors, slot);
+        }
+    }
+
+    /// Moves vectors between a new cell and those about it that are nearer to the centre of the other one.
+    fn settle<N: Number>(
+        &mut self,
+        index: usize,
+        vectors: &Vectors<N>,
+        slot: &impl Fn(usize) -> Slot,
+    ) {
+        let centre = self.centre(index);
+        let mut about = self.distances(centre);
+        let sorted = sort_nearest(&mut about, 0, ABOUT + 1);
+        about.truncate(sorted);
+        about.retain(|&(_, other)| other as usize != index);
+        let mut buffer = Vec::new();
+        let mut single = |position: u32| -> Vec<f32> {
+            let vector = N::widen(vectors.get(slot(position as usize)), &mut buffer);
+            vector.iter().map(|&number| number.into() as f32).collect()
+        };
+        let mut moves = Vec::new();
+        for &position in &self.cells[index].positions {
+            let vector = single(position);
+            let mut nearest = (squared_distance(&vector, centre), index as u32);
+            for &(_, other) in &about {
+                let distance = squared_distance(&vector, self.centre(other as usize));
+                if distance < nearest.0 {
+                    nearest = (distance, other);
+                }
+            }
+            if nearest.1 as usize != index {
+                moves.push((position, nearest.1));
+            }
+        }
+        for &(between, other) in &about {
+            let other_centre = self.centre(other as usize);
+            for &position in &self.cells[other as usize].positions {
+                let vector = single(position);
+                let distance = squared_distance(&vector, other_centre);
+                // Else, by the triangle inequality, the new centre is not nearer.
+                if 4.0 * distance > f64::from(between)
+                    && squared_distance(&vector, centre) < distance
+                {
+                    moves.push((position, index as u32));
+                }
+            }
+        }
+        for (position, to) in moves {
+            self.take_out(position as usize);
+            self.put(position, to as usize, vectors, slot);
+        }
+    }
+
+    fn centre(&self, index: usize) -> &[f32] {
+        &self.centres[index * self.dim..][..self.dim]
+    }
+
+    /// Puts a position that is in no cell into one.
+    fn put<N: Number>(
+        &mut self,
+        position: u32,
+        index: usize,
+        vectors: &Vectors<N>,
+        slot: &impl Fn(usize) -> Slot,
+    ) {
+        let cell = &mut self.cells[index];
+        let at = cell.positions.len();
+        cell.positions.push(position);
+        self.places[position as usize] = Place { cell: index as u32, at: at as u32 };
+        // Codes that have not been made yet are made of all vectors at once.
+        if cell.codes.len() == at && at > 0 {
+            let positions = &cell.positions;
+            cell.codes.code(vectors, at, |at| slot(positions[at] as usize));
+        }
+    }
+
+    /// Sets a cell's vectors and centre. The codes are made when they are looked at.
+    fn set(&mut self, index: usize, positions: Vec<u32>, centre: &[f32]) {
+        for (at, &position) in positions.iter().enumerate() {
+            self.places[position as usize] = Place { cell: index as u32, at: at as u32 };
+        }
+        self.cells[index] = Cell { positions, codes: Chunk::default() };
+        self.centres[index * self.dim..][..self.dim].copy_from_slice(centre);
+    }
+
+    #[cfg(test)]
+    pub(crate) fn count(&self) -> usize {
+        self.cells.len()
+    }
+
+    /// Bytes set aside.
+    pub(crate) fn bytes(&self) -> usize {
+        let of_cell =
+            |cell: &Cell| cell.positions.capacity() * size_of::<u32>() + cell.codes.bytes();
+        size_of::<Self>()
+            + self.cells.iter().map(of_cell).sum::<usize>()
+            + self.cells.capacity() * size_of::<Cell>()
+            + self.centres.capacity() * size_of::<f32>()
+            + self.places.capacity() * size_of::<Place>()
+            + self.fresh.capacity() * size_of::<u32>()
+    }
+}
+
+impl Cell {
+    /// Codes the vectors if that has not been done.
+    fn code<N: Number>(&mut self, vectors: &Vectors<N>, slot: &impl Fn(usize) -> Slot) {
+        if self.codes.len() != self.positions.len() {
+            let positions = &self.positions;
+            self.codes.code_all(vectors, positions.len(), |at| slot(positions[at] as usize));
+        }
+    }
+}
+
+/// Sorts so many more cells by distance, and by index where that is equal; all before `sorted` are. Returns how many
+/// are sorted then.
+fn sort_nearest(cells: &mut [(f32, u32)], sorted: usize, more: usize) -> usize {
+    let by_distance = |a: &(f32, u32), b: &(f32, u32)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
+    let rest = &mut cells[sorted..];
+    let more = more.max(1);
+    if more >= rest.len() {
+        rest.sort_unstable_by(by_distance);
+        return cells.len();
+    }
+    rest.select_nth_unstable_by(more, by_distance);
+    rest[..more].sort_unstable_by(by_distance);
+    sorted + more
+}
+
+fn squared_distance(vector: &[f32], from: &[f32]) -> f64 {
+    let [distance] = f32::squared_distances([vector], from);
+    distance
+}
+
+/// Tells the squared distances of vectors, one after the other, from another one.
+fn each_distance(vectors: &[f32], from: &[f32], mut each: impl FnMut(f32)) {
+    const TOGETHER: usize = crate::store::number::ABREAST;
+    let dim = from.len();
+    let mut groups = vectors.chunks_exact(TOGETHER * dim);
+    for group in &mut groups {
+        let vectors: [&[f32]; TOGETHER] = core::array::from_fn(|at| &group[at * dim..][..dim]);
+        let distances = f32::squared_distances(vectors, from);
+        distances.into_iter().for_each(|distance| each(distance as f32));
+    }
+    for vector in groups.remainder().chunks_exact(dim) {
+        each(squared_distance(vector, from) as f32);
+    }
+}
