@@ -268,7 +268,9 @@ mod tests {
             .with_pooling(Pooling::Max);
         let text = serde_json::to_string(&config).unwrap();
         assert!(
-            text.contains(r#""long_term_search":"walk_and_nearest","long_term_probes":5,"wiring":"random""#),
+            text.contains(
+                r#""long_term_search":"walk_and_nearest","long_term_probes":5,"wiring":"random""#
+            ),
             "{text}"
         );
         assert_eq!(serde_json::from_str::<MemoriaConfig>(&text).unwrap(), config);

@@ -29,8 +29,7 @@ pub struct TrainingConfig {
     /// How much a loss counts that teaches what to be reminded of, for tasks whose questions know the segment that told the
     /// answer; 0 for not at all. The query of a question learns to tell that segment's memories from those of all
     /// other segments and rows of a step, on several devices of the device's rows. Not for what is told of again:
-    /// there the earlier segment would be one of the others. It does nothing in causal models, in the paper's memory and
-    /// in stores of bounded size.
+    /// there the earlier segment would be one of the others. It does nothing in causal models and in the paper's memory.
     pub contrast: f64,
     /// Epochs without improvement after which a training ends; 0 for never.
     pub patience: usize,

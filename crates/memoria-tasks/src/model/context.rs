@@ -174,9 +174,9 @@ impl Context {
             Kept::Store(store) => {
                 store.reset_rows(begins);
                 let remembers = look == Look::Remembers;
-                let (hidden, reminded) = bounded::forward(layer, segment, store, remembers);
+                let (hidden, asking, reminded) = bounded::forward(layer, segment, store, remembers);
                 memory.reminded = reminded;
-                Ok((hidden, None))
+                Ok((hidden, asking))
             }
             Kept::Memory(state) => {
                 if state.batch() > 0 {

@@ -236,6 +236,7 @@ mod tests {
         list: Vec<Slot>,
         changed: Vec<u32>,
         codes: LongTermCodes,
+        cells: Option<Cells>,
     }
 
     impl<N: Number> Memory<N> {
@@ -247,17 +248,19 @@ mod tests {
             store.write(slots, &numbers_of(&numbers), f64::INFINITY, false);
             let limits = CodeLimits { coded_above: 0, chunk };
             let codes = LongTermCodes { limits, ..LongTermCodes::default() };
-            Self { vectors: store, list: Vec::new(), changed: Vec::new(), codes }
+            Self { vectors: store, list: Vec::new(), changed: Vec::new(), codes, cells: None }
         }
 
         fn push(&mut self, slot: usize) {
             self.changed.push(self.list.len() as u32);
             self.list.push(Slot(slot as u32));
+            self.cells.iter_mut().for_each(Cells::pushed);
         }
 
         fn remove(&mut self, position: usize) {
             self.changed.push(position as u32);
             self.list.swap_remove(position);
+            self.cells.iter_mut().for_each(|cells| cells.swap_removed(position));
         }
 
         /// How many candidates there are for the `k` nearest, which are those of all.
@@ -272,7 +275,26 @@ mod tests {
             assert_eq!(self.codes.len(), self.list.len());
             let all: Vec<u32> = (0..self.list.len() as u32).collect();
             assert_eq!(self.best(query, &some, k), self.best(query, &all, k));
+            self.check_cells(query, k);
             some.len()
+        }
+
+        /// All cells together have the `k` nearest of all.
+        fn check_cells(&mut self, query: &HostQuery, k: usize) {
+            let slot = |position: usize| self.list[position];
+            let (vectors, limits) = (&self.vectors, CellLimits::SMALL);
+            self.cells = match self.cells.take() {
+                None => {
+                    let list = LongTermList { len: self.list.len(), slot, changed: None };
+                    Cells::of(vectors, &list, limits)
+                }
+                Some(mut cells) => cells.follow(vectors, slot, limits).then_some(cells),
+            };
+            let Some(cells) = &mut self.cells else { return };
+            cells.verify(self.list.len()).unwrap();
+            let some = cells.candidates(vectors, query, slot, (k, usize::MAX));
+            let all: Vec<u32> = (0..self.list.len() as u32).collect();
+            assert_eq!(self.best(query, &some, k), self.best(query, &all, k));
         }
 
         /// Those with the highest scores, of equal ones the smaller slots.

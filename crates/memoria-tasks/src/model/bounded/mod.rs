@@ -9,7 +9,7 @@ use burn::tensor::Tensor;
 use memoria_core::{Correlation, Pooling};
 use memoria_nn::{MemoriaLayer, MemoriaStateConfig, MemoryAttentionInput, recall_scores};
 
-use super::context::Segment;
+use super::{context::Segment, contrast::Asking};
 pub(super) use store::BoundedStore;
 
 /// What is forgotten where a store is full.
@@ -58,16 +58,18 @@ impl BoundedConfig {
     }
 }
 
-/// One segment through a bidirectional layer, with a store in place of its memory; and how many vectors a row was
-/// reminded of, on average, rounded.
+/// One segment through a bidirectional layer, with a store in place of its memory; of a layer with a query, with both
+/// that and the memories; and how many vectors a row was reminded of, on average, rounded.
 pub(super) fn forward(
     layer: &MemoriaLayer,
     segment: Segment,
     store: &mut BoundedStore,
     remembers: bool,
-) -> (Tensor<3>, usize) {
+) -> (Tensor<3>, Option<Asking>, usize) {
     let Segment { hidden, mask_pad } = segment;
     let made = layer.abstractor.forward(hidden.clone(), mask_pad);
+    let asking =
+        made.queries.clone().map(|query| Asking { query, memories: store.tracked(&made.memories) });
     let query = made.queries.unwrap_or_else(|| made.memories.clone());
     let normed = layer.norm_working.forward(hidden.clone());
     let working = MemoryAttentionInput::new(normed, made.memories.clone());
@@ -94,5 +96,5 @@ pub(super) fn forward(
     if remembers {
         store.keep(made.memories);
     }
-    (hidden, count)
+    (hidden, asking, count)
 }

@@ -57,6 +57,12 @@ impl BoundedStore {
         }
     }
 
+    /// Memories of a segment, as gradients flow back through them from the loss for what to be reminded of.
+    pub(super) fn tracked(&self, memories: &Tensor<3>) -> Tensor<3> {
+        let memories = memories.clone();
+        if self.config.window == 0 { memories.detach() } else { memories }
+    }
+
     /// How rows are compared, see [`BoundedConfig`].
     pub(super) fn metric(&self) -> (Correlation, Pooling) {
         (self.config.correlation, self.config.pooling)

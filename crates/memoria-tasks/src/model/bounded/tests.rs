@@ -129,7 +129,10 @@ fn only_what_is_forgotten_differs_from_the_memory() {
     for hidden in &segments {
         of_memory.push(layer.forward(hidden.clone(), &mut memory).unwrap().hidden);
         let segment = Segment { hidden: hidden.clone(), mask_pad: None };
-        of_store.push(forward(&layer, segment, &mut store, true).0);
+        let (hidden, asking, _) = forward(&layer, segment, &mut store, true);
+        let asking = asking.unwrap();
+        assert_eq!((asking.query.dims(), asking.memories.dims()), ([3, 1, 16], [3, 2, 16]));
+        of_store.push(hidden);
     }
     assert_eq!(store.counts().collect::<Vec<_>>(), [14; 3]);
     let gradient = |hidden: Vec<Tensor<3>>| -> Vec<f32> {
