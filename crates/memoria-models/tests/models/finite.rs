@@ -48,7 +48,7 @@ fn a_decoder_tells_of_a_row_and_goes_on_with_the_others(
     let mut model: Gpt2LmHead = config.init(&Device::flex()).unwrap();
     model.transformer.wte.weight = spoiled(model.transformer.wte.weight);
     let (mut held, mut twin) = (memory.init().unwrap(), memory.init().unwrap());
-    let mut read = |rows: [[i64; 3]; 2], held: &mut ModelMemory| {
+    let read = |rows: [[i64; 3]; 2], held: &mut ModelMemory| {
         model.forward(&input(rows), Some(held)).map(|output| numbers(output.hidden))
     };
     for number in 0..before {
