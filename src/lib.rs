@@ -121,7 +121,7 @@ pub mod nn {
         MemoriaLayerInput, MemoriaLayerOutput, MemoriaState, MemoriaStateConfig, MemoryAttention,
         MemoryAttentionConfig, MemoryAttentionInput, MemoryAttentionOutput, MemoryMaking,
         MemorySource, Padding, Places, PreviousSegment, ProjectedMemories, Recall, RecallInput,
-        RemindedMemories, ScoreMask, Sight, apply_dropout, attend, attend_to_memories,
+        RemindedMemories, ScoreMask, Sight, apply_dropout, attend, attend_to_memories, cast,
         init_nearness, nearness_bias, recall_scores, score_scale,
     };
 }

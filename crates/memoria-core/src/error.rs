@@ -1,3 +1,5 @@
+use std::path::{Path, PathBuf};
+
 use burn::backend::{DType, ExecutionError};
 
 use crate::{EngramId, Invariant, MemoriaConfig};
@@ -19,7 +21,8 @@ use crate::{EngramId, Invariant, MemoriaConfig};
 /// | | another batch, hidden dimension, float type or device than before | [`WrongDimension`], [`WrongDType`], [`WrongDevice`] |
 /// | | n = 0 | nothing is added; a peek is reminded of nothing; a remind for nothing is [`EmptyDimension`] |
 /// | [`add_working_memory_except`] | a row that does not exist | [`RowOutOfRange`] |
-/// | | NaN, infinity, or numbers with squares that overflow | of a query [`NonFiniteQuery`], at once; else [`NonFiniteData`], when the memory is next read |
+/// | layers and models | hidden states that are not finite; finite ones of which nothing finite is made | [`NonFiniteHidden`], [`NonFiniteMemory`], [`NonFiniteAttention`] |
+/// | [`add_working_memory`], [`peek`], [`remind_for`] | NaN, infinity, or numbers with squares that overflow | of a query [`NonFiniteQuery`], at once; else [`NonFiniteData`], when the memory is next read |
 /// | | more vectors or rows than there is memory for | [`OutOfMemory`] |
 /// | | more engrams than slots (2³¹ − 2), or than a row has identities (2⁶⁴ − 1) | [`PoolFull`], [`IdsExhausted`] |
 /// | [`remind`] | no working memories, or no rows | nothing is reminded |
@@ -98,6 +101,9 @@ use crate::{EngramId, Invariant, MemoriaConfig};
 /// [`WrongDevice`]: Self::WrongDevice
 /// [`NonFiniteData`]: Self::NonFiniteData
 /// [`NonFiniteQuery`]: Self::NonFiniteQuery
+/// [`NonFiniteHidden`]: Self::NonFiniteHidden
+/// [`NonFiniteMemory`]: Self::NonFiniteMemory
+/// [`NonFiniteAttention`]: Self::NonFiniteAttention
 /// [`NonFiniteGain`]: Self::NonFiniteGain
 /// [`WrongGainCount`]: Self::WrongGainCount
 /// [`NothingReminded`]: Self::NothingReminded
@@ -241,6 +247,56 @@ pub enum MemoriaError {
         /// The gain given.
         got: f64,
     },
+    /// A hidden state of a segment holds NaN or infinity, or is so large that its squared norm overflows.
+    ///
+    /// The segment is refused, and all rows are as they were before it: a layer does so when it gets the
+    /// segment. A model that makes its memories of the last hidden states knows of them only when the segment
+    /// has been read: its other rows have gone on, and this one has no previous segment.
+    #[error(
+        "the hidden state at place {place} of row {row} of the segment must be finite with a finite squared \
+         norm, got a squared norm of {squared_norm}: look at what made it. Nothing of it is in the memory, which \
+         can be used on"
+    )]
+    NonFiniteHidden {
+        /// The row of the batch.
+        row: usize,
+        /// Its place in the segment.
+        place: usize,
+        /// What its squared norm came to.
+        squared_norm: f64,
+    },
+    /// What a layer makes of hidden states is not finite, though they may be. The memory is as it was.
+    #[error(
+        "what is made of {of} of row {row} must be finite with a finite squared norm, got a squared norm of \
+         {squared_norm}: look at the parameters, and at hidden states that are too large for the float type. The \
+         memory is as it was{}", without(of, *row)
+    )]
+    NonFiniteMemory {
+        /// Of which segment it was made.
+        of: &'static str,
+        /// The row of the batch.
+        row: usize,
+        /// What a squared norm came to.
+        squared_norm: f64,
+    },
+    /// How much a layer or model attended to what a row was reminded of is not finite.
+    ///
+    /// The segment is remembered, and the row's engrams live on without what it would have given them. On a
+    /// device it is noticed when the memory is next read, and what was added since is withdrawn: the call may
+    /// be repeated.
+    #[error(
+        "the attention of row {row} to what it was reminded of must be finite, got a lifespan gain of {got} for \
+         engram {engram}: look at the parameters, and at hidden states that are too large for the float type. \
+         That segment lends the row no lifespan, and the memory can be used on"
+    )]
+    NonFiniteAttention {
+        /// The row of the batch.
+        row: usize,
+        /// An engram that was attended to.
+        engram: EngramId,
+        /// The gain that it came to.
+        got: f64,
+    },
     /// Lifespan gains on the host have the wrong number of rows or the wrong length in one of them.
     #[error("lifespan gains must have {expected} {what}, got {got}")]
     WrongGainCount {
@@ -340,7 +396,7 @@ pub enum MemoriaError {
         found: String,
     },
     /// Rows cannot go between memories with different configurations: they would go on differently.
-    #[error("the other memory's configuration must be {expected:?}, got {got:?}")]
+    #[error("the other memory's configuration must be the same: {}", differing(expected, got))]
     OtherConfig {
         /// The configuration of this memory.
         expected: Box<MemoriaConfig>,
@@ -359,16 +415,23 @@ pub enum MemoriaError {
         what: &'static str,
     },
     /// Something does not begin like what it was to be read as.
-    #[error("this is no {expected} of a memory: it begins with {}", got.escape_ascii())]
+    #[error("{} is no {expected} of a memory: {}", named(path.as_deref(), "this"), beginning(got))]
     UnknownFormat {
+        /// The file, where it is known.
+        path: Option<PathBuf>,
         /// What it was to be.
         expected: &'static str,
         /// What it begins with.
         got: Vec<u8>,
     },
     /// A newer version of this library wrote it.
-    #[error("this {format} is of version {found}, this library reads versions up to {supported}")]
+    #[error(
+        "{} is of version {found}, this library reads versions up to {supported}: read it with a newer one",
+        the(format, path.as_deref())
+    )]
     NewerVersion {
+        /// The file, where it is known.
+        path: Option<PathBuf>,
         /// What it is.
         format: &'static str,
         /// Its version.
@@ -377,18 +440,30 @@ pub enum MemoriaError {
         supported: u32,
     },
     /// It was changed or cut off after it was written.
-    #[error("this {format} is damaged from byte {at} on: {found}")]
+    #[error(
+        "{} is damaged: {found}, {}. Restore a copy of it; what comes before is as it was written, but not used",
+        the(format, path.as_deref()), place(*at, *end)
+    )]
     Damaged {
+        /// The file, where it is known.
+        path: Option<PathBuf>,
         /// What it is.
         format: &'static str,
-        /// Up to here it is as it was written.
+        /// Up to here it is as it was written: where a block begins.
         at: u64,
-        /// What is wrong with the next block.
+        /// Where the block ends, if it is there.
+        end: Option<u64>,
+        /// What is wrong with it.
         found: String,
     },
     /// It is as it was written, but tells of a memory that cannot be.
-    #[error("this {format} is not valid: {}{found}", row.map(|row| format!("row {row}: ")).unwrap_or_default())]
+    #[error(
+        "{} is not valid: {}{found}",
+        the(format, path.as_deref()), row.map(|row| format!("row {row}: ")).unwrap_or_default()
+    )]
     Invalid {
+        /// The file, where it is known.
+        path: Option<PathBuf>,
         /// What it is.
         format: &'static str,
         /// The row that it is about, where it is about one.
@@ -417,7 +492,9 @@ pub enum MemoriaError {
         dtype: DType,
     },
     /// A snapshot lacks an attribute that is needed, or has another value there than is possible.
-    #[error("the snapshot has no attribute `{name}`, or not one that can be read")]
+    #[error(
+        "the snapshot has no attribute `{name}`, or not one that can be read: it was made of something else than what it is to be restored as"
+    )]
     MissingAttribute {
         /// The name of the attribute.
         name: &'static str,
@@ -432,7 +509,7 @@ pub enum MemoriaError {
         device: String,
     },
     /// The operating system failed to read or write.
-    #[error("{what} failed")]
+    #[error("{what} failed: {source}")]
     Io {
         /// What was being done, and with which file.
         what: String,
@@ -441,8 +518,68 @@ pub enum MemoriaError {
         source: Box<dyn core::error::Error + Send + Sync>,
     },
     /// The device failed while it was read. What was added since the last read is withdrawn.
-    #[error("reading from the device failed")]
+    #[error("reading from the device failed: {0}")]
     Device(#[source] Box<ExecutionError>),
+}
+
+impl MemoriaError {
+    /// The same about a file.
+    #[must_use]
+    pub(crate) fn in_file(mut self, file: &Path) -> Self {
+        match &mut self {
+            Self::UnknownFormat { path, .. }
+            | Self::NewerVersion { path, .. }
+            | Self::Damaged { path, .. }
+            | Self::Invalid { path, .. } => *path = Some(file.into()),
+            Self::Io { what, .. } if what.starts_with("reading") => {
+                *what = format!("{what} from {}", file.display());
+            }
+            _ => {}
+        }
+        self
+    }
+}
+
+/// A file, or what stands for it where its path is not known.
+fn named(path: Option<&Path>, other: &str) -> String {
+    path.map_or_else(|| other.into(), |path| path.display().to_string())
+}
+
+fn the(format: &str, path: Option<&Path>) -> String {
+    match path {
+        Some(path) => format!("the {format} {}", path.display()),
+        None => format!("this {format}"),
+    }
+}
+
+fn beginning(bytes: &[u8]) -> String {
+    match bytes {
+        [] => "it is empty".into(),
+        _ => format!("it begins with {}", bytes.escape_ascii()),
+    }
+}
+
+fn place(at: u64, end: Option<u64>) -> String {
+    match end {
+        Some(end) => format!("the block at byte {at} to {end}"),
+        None => format!("at byte {at}"),
+    }
+}
+
+/// The fields that differ, with both values.
+fn differing(expected: &MemoriaConfig, got: &MemoriaConfig) -> String {
+    // A line for each field.
+    let fields = |config| format!("{config:#?}").lines().map(String::from).collect::<Vec<_>>();
+    let pairs = fields(expected).into_iter().zip(fields(got));
+    let differing = pairs.filter(|(expected, got)| expected != got).map(|(expected, got)| {
+        let value = |line: &str| {
+            let (_, value) = line.split_once(": ").unwrap_or_default();
+            value.trim_end_matches(',').to_owned()
+        };
+        let name = expected.split(':').next().unwrap_or_default().trim().to_owned();
+        format!("`{name}` is {} in this one and {} in the other", value(&expected), value(&got))
+    });
+    differing.collect::<Vec<_>>().join(", ")
 }
 
 /// What to do about a tensor of another size than the memory's.
@@ -453,6 +590,14 @@ fn remedy(tensor: &str, dimension: &str) -> &'static str {
              with `split`, `merge` and `add_rows`"
         }
         _ => "",
+    }
+}
+
+/// What to do about a previous segment that nothing finite is made of.
+fn without(of: &str, row: usize) -> String {
+    match of {
+        "the previous segment" => format!("; `reset_rows(&[{row}])` lets the row begin anew"),
+        _ => String::new(),
     }
 }
 

@@ -171,7 +171,7 @@ impl History {
             what: format!("opening {}", path.display()),
             source: error.into(),
         })?;
-        file::read(BufReader::new(file), true)
+        file::read(BufReader::new(file), true).map_err(|error| error.in_file(path))
     }
 
     /// Writes to anything, some 256 KiB at a time.

@@ -139,5 +139,7 @@ pub use search::{Reached, SearchStage, SearchTrace, Stages};
 pub use snapshot::{Restore, Restored, Snapshot, SnapshotInfo};
 pub use state::{RowState, State};
 #[doc(hidden)]
+pub use step::check_hidden_norms;
+#[doc(hidden)]
 pub use store::available_memory_of;
 pub use store::{Storage, computes_on_host};

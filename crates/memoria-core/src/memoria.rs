@@ -52,6 +52,8 @@ pub struct Memoria<B: Backend> {
     /// Of each row.
     attachments: Vec<RowAttachments<B>>,
     incoming: Vec<Incoming<B>>,
+    /// Squared norms `[batch, seq]` of hidden states that are refused with what is read next.
+    watched: Option<FloatTensor<B>>,
     step: Step<B>,
     meter: Meter,
     records_history: bool,
@@ -92,6 +94,7 @@ impl<B: Backend> Memoria<B> {
             lanes: Vec::new(),
             attachments: Vec::new(),
             incoming: Vec::new(),
+            watched: None,
             step: Step::Begun,
             meter: Meter::started(),
             records_history: false,
@@ -400,9 +403,10 @@ impl<B: Backend> Memoria<B> {
         if !self.incoming.is_empty() {
             self.settle()?;
         }
-        let Step::Reminded(open) = core::mem::replace(&mut self.step, Step::Begun) else {
+        let Step::Reminded(mut open) = core::mem::replace(&mut self.step, Step::Begun) else {
             return Err(MemoriaError::NothingReminded);
         };
+        open.forgives = false;
         match gain {
             LifespanGain::Zero => self.close(&open, |_, _| 0.0),
             LifespanGain::Host(rows) => self.close(&open, |row, place| rows[row][place]),
@@ -411,6 +415,33 @@ impl<B: Backend> Memoria<B> {
             }
         }
         Ok(())
+    }
+
+    /// As [`adjust`](Self::adjust) with gains on a device, for those who cannot give others: a row with gains
+    /// that are not finite is given none of that step, which is told once, when the memory is next read.
+    ///
+    /// # Errors
+    ///
+    /// As [`adjust`](Self::adjust); when the memory is next read [`MemoriaError::NonFiniteAttention`].
+    #[doc(hidden)]
+    pub fn adjust_forgiving(
+        &mut self,
+        reminded: &Recall<B>,
+        gains: FloatTensor<B>,
+    ) -> Result<(), MemoriaError> {
+        self.adjust(reminded, LifespanGain::Device(gains))?;
+        if let Step::Adjusted(open, _) = &mut self.step {
+            open.forgives = true;
+        }
+        Ok(())
+    }
+
+    /// Has squared norms `[batch, seq]` of hidden states read with what is read next, at no round trip of its
+    /// own. If one is too large, that call fails with [`MemoriaError::NonFiniteHidden`], and the memory is as
+    /// before what was added since the last read.
+    #[doc(hidden)]
+    pub fn watch(&mut self, squared_norms: Option<FloatTensor<B>>) {
+        self.watched = squared_norms;
     }
 
     /// Empties all rows and drops their [attachments](crate::Attachment). Identities go on from where they were; batch, dimension, float type and device

@@ -21,8 +21,9 @@ mod open;
 mod row_search;
 
 pub(crate) use absent::Absent;
-pub(crate) use due::{Due, check_gains, close};
+pub(crate) use due::{Due, check_gains, close, forgive};
 pub(crate) use fire::fire;
+pub use incoming::check_hidden_norms;
 pub(crate) use incoming::{Incoming, check_query_norms, largest_squared_norm};
 pub(crate) use lane::Lane;
 pub(crate) use open::{OpenStep, width};

@@ -10,7 +10,7 @@ pub enum ModelError {
     #[error(transparent)]
     Memory(#[from] MemoriaError),
     /// A file cannot be read or written.
-    #[error("cannot access {}", path.display())]
+    #[error("cannot access {}: {source}", path.display())]
     Io {
         /// The file or folder.
         path: PathBuf,
@@ -18,7 +18,7 @@ pub enum ModelError {
         source: std::io::Error,
     },
     /// A file is not JSON.
-    #[error("{} is not JSON", path.display())]
+    #[error("{} is not JSON: {source}", path.display())]
     Json {
         /// The file.
         path: PathBuf,

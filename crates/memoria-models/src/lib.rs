@@ -60,7 +60,7 @@
 //! but not into earlier segments. Above 0, GPT-2's working memories carry gradient into the previous
 //! segment they are made of, and reminded memories into the segment they were made in, if that is one of
 //! the last `bptt`. Each is one hop: those segments attended to memories themselves, and gradients flow on
-//! through them. So the window bounds which engrams are tracked, and [`ModelMemory::detach`] how far back a
+//! through them. So `bptt` bounds which engrams are tracked, and [`ModelMemory::detach`] how far back a
 //! loss can reach: call it after each `backward`.
 //!
 //! The model's device decides: without autodiff nothing tracked enters a pass, whatever has filled the

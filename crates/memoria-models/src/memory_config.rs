@@ -37,7 +37,7 @@ use crate::{ModelMemory, size::Size};
 ///
 /// Remind of few: of all, nothing is learned about the choice, and a single one has no gradient. Search
 /// [`Nearest`](memoria_core::LongTermSearch::Nearest), as [`MemoriaConfig::small`] does, give a lifespan of at least half the
-/// segments of a document, and train with a window of more than one segment: sum the losses of
+/// segments of a document, and train in windows of more than one segment: sum the losses of, say,
 /// [`bptt`](Self::bptt) segments, call `backward`, then [`ModelMemory::detach`]. Why, and with which figures, is on
 /// the page of [`MemoriaLayer`](memoria_nn::MemoriaLayer).
 ///
@@ -159,15 +159,15 @@ impl MemoryConfig {
 
     /// A memory with learned recall for a GPT-2: with the defaults of
     /// [`MemoriaLayerConfig::causal`](memoria_nn::MemoriaLayerConfig::causal), 8 memories a segment, and a
-    /// gradient window of 8. `longest` is the longest segment with places that are learned:
+    /// `bptt` of 8. `longest` is the longest segment with places that are learned:
     /// [`n_positions`](crate::Gpt2Config::n_positions), if there is no reason for fewer.
     pub fn causal(longest: usize, memoria: MemoriaConfig) -> Self {
         Self::learned(MemoriaLayerConfig::causal(1, 1, longest), memoria)
     }
 
     /// A memory with learned recall for an encoder: with the defaults of
-    /// [`MemoriaLayerConfig::bidirectional`](memoria_nn::MemoriaLayerConfig::bidirectional), and a gradient
-    /// window of 8.
+    /// [`MemoriaLayerConfig::bidirectional`](memoria_nn::MemoriaLayerConfig::bidirectional), and a `bptt`
+    /// of 8.
     pub fn bidirectional(num_memories: usize, memoria: MemoriaConfig) -> Self {
         Self::learned(MemoriaLayerConfig::bidirectional(1, 1, num_memories), memoria)
     }

@@ -13,7 +13,8 @@ pub use input::{MemoriaLayerInput, MemoriaLayerOutput};
 
 use crate::{
     Abstractor, MemoriaState, MemoryAttention, MemoryAttentionInput, MemoryMaking, MemorySource,
-    Places, Recall, nearness_bias, padding::Padding, recency::recency_bias,
+    Places, Recall, finite::without_padding, nearness_bias, padding::Padding,
+    recency::recency_bias,
 };
 
 /// A memory for any transformer: abstractor, memory and attention as one residual layer.
@@ -129,7 +130,8 @@ impl MemoriaLayer {
     /// [`MemoriaLayerInput`].
     ///
     /// Padding makes no memories and no lifespan, and a row of nothing else takes no part in the step: it
-    /// keeps what it holds, and no time passes for it. What comes out of padding says nothing. Costs what
+    /// keeps what it holds, and no time passes for it. What it holds is not read, NaN included, and what comes out of
+    /// it says nothing. Costs what
     /// [`MemoriaState::recall`] does, and with padding one device round trip more.
     ///
     /// ```
@@ -150,10 +152,16 @@ impl MemoriaLayer {
     /// # Ok(()) } main().unwrap(); }
     /// ```
     ///
+    /// Whether the segment is finite is seen at once on a host; on a device it is read with what the memory reads,
+    /// which the first segment of a causal layer waits for alone.
+    ///
     /// # Errors
     ///
     /// [`MemoriaError::EmptyDimension`] for a segment without positions; [`MemoriaError::OtherLayer`] if
-    /// `memory` is another layer's; as [`MemoriaState::recall`] and [`MemoriaState::reinforce`].
+    /// `memory` is another layer's; [`MemoriaError::NonFiniteHidden`] for a segment that is not finite, and
+    /// [`MemoriaError::NonFiniteMemory`] if nothing finite is made of it or of the previous one: all rows are as they
+    /// were. [`MemoriaError::NonFiniteAttention`], with which the segment is remembered. As
+    /// [`MemoriaState::recall`] and [`MemoriaState::reinforce`].
     ///
     /// # Panics
     ///
@@ -167,22 +175,26 @@ impl MemoriaLayer {
         let mut input = input.into();
         let start = input.start;
         assert!(start == 0, "a segment is remembered whole, got one that starts at {start}");
-        let padding = self.check(&input, memory)?;
-        let source = self.source(&input.hidden, padding.as_ref(), memory)?;
-        let begins = source.is_none();
-        let recall = match source {
-            Some(source) => self.making().recall(source, |input| memory.recall(input))?,
-            None => memory.nothing(&input.hidden)?,
-        };
+        let padding = self.check(&mut input, memory)?;
+        let (recall, begins) = memory.checking(&input.hidden, None, |memory| {
+            let source = self.source(&input.hidden, padding.as_ref(), memory)?;
+            let begins = source.is_none();
+            let recall = match source {
+                Some(source) => self.making().recall(source, |input| memory.recall(input))?,
+                None => memory.nothing(&input.hidden)?,
+            };
+            Ok((recall, begins))
+        })?;
         memory.belong_to(self.id());
         if self.is_causal {
-            input.hidden = memory.keep_segment(input.hidden, padding.as_ref())?;
+            input.hidden = memory.keep_checked(input.hidden, padding.as_ref())?;
         }
         let mask_pad = input.mask_pad.clone();
         let output = self.attend(input, recall);
         if !begins {
             let weights = output.weights.clone();
-            memory.reinforce_except(&output.recall, weights, mask_pad.as_ref())?;
+            let gains = memory.gains_except(&output.recall, weights, mask_pad.as_ref())?;
+            memory.adjust_forgiving(&output.recall, gains)?;
         }
         Ok(output)
     }
@@ -207,12 +219,14 @@ impl MemoriaLayer {
         input: impl Into<MemoriaLayerInput>,
         memory: &mut MemoriaState,
     ) -> Result<MemoriaLayerOutput, MemoriaError> {
-        let input = input.into();
-        let padding = self.check(&input, memory)?;
-        let recall = match self.source(&input.hidden, padding.as_ref(), memory)? {
-            Some(source) => self.making().recall(source, |input| memory.peek(input))?,
-            None => memory.nothing(&input.hidden)?,
-        };
+        let mut input = input.into();
+        let padding = self.check(&mut input, memory)?;
+        let recall = memory.checking(&input.hidden, None, |memory| {
+            match self.source(&input.hidden, padding.as_ref(), memory)? {
+                Some(source) => self.making().recall(source, |input| memory.peek(input)),
+                None => memory.nothing(&input.hidden),
+            }
+        })?;
         Ok(self.attend(input, recall))
     }
 
@@ -300,10 +314,11 @@ impl MemoriaLayer {
         }
     }
 
-    /// Refuses a segment without positions and a memory of another layer. Reads the padding.
+    /// Refuses a segment without positions and a memory of another layer. Reads the padding, and takes zeros for
+    /// what is there.
     fn check(
         &self,
-        input: &MemoriaLayerInput,
+        input: &mut MemoriaLayerInput,
         memory: &MemoriaState,
     ) -> Result<Option<Padding>, MemoriaError> {
         let MemoriaLayerInput { hidden, mask_pad, .. } = input;
@@ -317,7 +332,11 @@ impl MemoriaLayer {
         memory.check_layer(self.id())?;
         let Some(mask) = mask_pad else { return Ok(None) };
         assert_eq!(mask.dims(), [batch, seq], "padding must be of the hidden states' positions");
-        Padding::read(mask)
+        let padding = Padding::read(mask)?;
+        if padding.is_some() {
+            *hidden = without_padding(hidden.clone(), mask.clone());
+        }
+        Ok(padding)
     }
 
     /// What a memory knows its layer by.

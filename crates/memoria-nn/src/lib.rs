@@ -38,7 +38,10 @@
 //! | | the memory of another layer | `OtherLayer` |
 //! | | a segment without positions | `EmptyDimension` |
 //! | | padding of another batch or length | panic |
-//! | | hidden states that the memory refuses: another batch, device or float type, numbers that are not finite | the memory's error |
+//! | | hidden states that the memory refuses: another batch, device or float type | the memory's error |
+//! | | hidden states that are not finite, or with squares that overflow, where there is no padding | `NonFiniteHidden`, with row and place; the memory is as it was |
+//! | | parameters, or hidden states too large for their type, of which nothing finite is made | `NonFiniteMemory`; the memory is as it was |
+//! | | the same in the attention to reminded memories | `NonFiniteAttention`, on a device at the next segment; the row gets no lifespan of that segment |
 //! | [`MemoriaStateConfig::init`] | a scale that is not finite; a configuration that is not valid | `InvalidConfig` |
 //! | [`MemoriaState::recall`], [`MemoriaState::peek`], [`MemoriaState::prepare`] | as of `add_working_memory` | the memory's error |
 //! | | a `backward` without [`detach`](MemoriaState::detach) | `NotDetached` |
@@ -54,10 +57,10 @@
 //!
 //! # Gradients
 //!
-//! What is stored is detached; what is attended to need not be. Within a window of
-//! [`bptt`](MemoriaStateConfig::bptt) segments a reminded engram comes back as the tracked tensor it
-//! was made as, so that a segment that reads a memory trains the segment that wrote it. That one may have
-//! read memories, too, and gradients flow on to those: the window bounds each hop, and only
+//! What is stored is detached; what is attended to need not be. Within a window, from one
+//! [`detach`](MemoriaState::detach) to the next, an engram comes back as the tracked tensor it was made as for
+//! [`bptt`](MemoriaStateConfig::bptt) segments, so that a segment that reads a memory trains the segment that wrote
+//! it. That one may have read memories, too, and gradients flow on to those: `bptt` bounds each hop, and only
 //! [`MemoriaState::detach`] ends the chain. [`MemoriaState`] shows the loop.
 //!
 //! The device of what runs decides: with hidden states without autodiff nothing tracked comes out of a
@@ -77,6 +80,7 @@ mod abstractor;
 mod attend;
 mod attention;
 mod dropout;
+mod finite;
 mod identity;
 mod layer;
 mod making;
@@ -106,4 +110,5 @@ pub use score::{recall_scores, score_scale};
 // For the other crates of this workspace.
 #[doc(hidden)]
 pub use precision::accumulated;
+pub use precision::cast;
 pub use state::{MemoriaState, MemoriaStateConfig, PreviousSegment};

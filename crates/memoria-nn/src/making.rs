@@ -15,6 +15,8 @@ pub struct MemorySource {
     mask: Option<Tensor<2, Bool>>,
     /// Positions that are not stored, those of rows that take no part included.
     padding: Option<Padding>,
+    /// Which segment's they are, in errors.
+    of: &'static str,
 }
 
 impl MemorySource {
@@ -22,7 +24,12 @@ impl MemorySource {
     /// `not_stored` not stored: the same, and all of rows that take no part.
     pub fn new(hidden: Tensor<3>, left_out: Option<Padding>, not_stored: Option<Padding>) -> Self {
         let mask = left_out.map(|padding| padding.mask(&hidden.device()));
-        Self { hidden, mask, padding: not_stored }
+        Self { hidden, mask, padding: not_stored, of: "the segment" }
+    }
+
+    /// Hidden states of the previous segment.
+    pub(crate) fn of_previous(self) -> Self {
+        Self { of: "the previous segment", ..self }
     }
 
     /// Rows of which nothing is stored, in ascending order.
@@ -51,7 +58,7 @@ impl MemoryMaking<'_> {
     ///
     /// # Errors
     ///
-    /// As of `recall`.
+    /// As of `recall`, but [`MemoriaError::NonFiniteMemory`] if what is made is not finite.
     ///
     /// # Panics
     ///
@@ -64,11 +71,19 @@ impl MemoryMaking<'_> {
         source: MemorySource,
         recall: impl FnOnce(RecallInput) -> Result<Recall, MemoriaError>,
     ) -> Result<Recall, MemoriaError> {
-        match self.abstractor {
+        let of = source.of;
+        let recalled = match self.abstractor {
             Some(abstractor) if self.keeps_hidden => self.asked(abstractor, source, recall),
             Some(abstractor) => recall(made_by(abstractor, source)),
             None => recall(self.kept(source)),
-        }
+        };
+        recalled.map_err(|error| match error {
+            MemoriaError::NonFiniteData { row, squared_norm, .. }
+            | MemoriaError::NonFiniteQuery { row, squared_norm, .. } => {
+                MemoriaError::NonFiniteMemory { of, row, squared_norm }
+            }
+            error => error,
+        })
     }
 
     /// Hidden states as memories.

@@ -7,12 +7,14 @@ mod snapshot;
 use core::fmt;
 
 use burn::{backend::Dispatch, config::Config, module::ParamId, tensor::Tensor};
-use memoria_core::{Memoria, MemoriaConfig, MemoriaError};
+use memoria_core::{Memoria, MemoriaConfig, MemoriaError, computes_on_host};
 
 use previous::Graph;
 pub use previous::PreviousSegment;
 
-use crate::{Recall, RecallInput, RemindedMemories, padding::Padding, window::GradientWindow};
+use crate::{
+    Recall, RecallInput, RemindedMemories, finite, padding::Padding, window::GradientWindow,
+};
 
 /// Configuration of a [`MemoriaState`].
 #[derive(Config, Debug, Copy, PartialEq)]
@@ -23,10 +25,10 @@ pub struct MemoriaStateConfig {
     /// (`lifespan_extend_scale` of the package). Default: 8
     #[config(default = 8.0)]
     pub lifespan_extend_scale: f32,
-    /// Segments for which an engram is tracked after the one it was made in: reminded within them, it is the
-    /// tensor that it was made as; 0 for none, as in the package. Without a window what is reminded is not
-    /// trained: sum the losses of so many segments, then call `backward` and
-    /// [`detach`](MemoriaState::detach). Default: 8
+    /// Segments for which an engram is tracked after the one it was made in: reminded within them, and within the
+    /// window, it is the tensor that it was made as; 0 for none, as in the package. The gradient *window* is the
+    /// segments from one [`detach`](MemoriaState::detach) to the next, the losses of which are summed for one
+    /// `backward`; so many segments are a good length. Default: 8
     ///
     /// It bounds one hop. An engram is made of hidden states that may have attended to tracked engrams
     /// themselves, so that gradients can go on from there, hop by hop, as far back as the last
@@ -79,6 +81,9 @@ pub struct MemoriaState {
     layer: Option<ParamId>,
     /// Whether it was emptied as a whole, and nothing has come since.
     is_reset: bool,
+    /// Has hosts taken for devices that are waited for.
+    #[cfg(test)]
+    pub(crate) waits: bool,
 }
 
 impl MemoriaStateConfig {
@@ -102,6 +107,8 @@ impl MemoriaStateConfig {
             graph: None,
             layer: None,
             is_reset: false,
+            #[cfg(test)]
+            waits: false,
         })
     }
 }
@@ -165,7 +172,8 @@ impl MemoriaState {
         self.memory.add_working_memory(nothing.into_dispatch())
     }
 
-    /// Ends the gradient window: to be called after each `backward`, which frees the graph.
+    /// Ends the gradient window, and begins the next one: to be called after each `backward`, which frees the
+    /// graph.
     pub fn detach(&mut self) {
         self.window.clear();
         self.graph = None;
@@ -206,6 +214,39 @@ impl MemoriaState {
     /// As [`Memoria::reset_rows`].
     pub fn reset_rows(&mut self, rows: &[usize]) -> Result<(), MemoriaError> {
         self.memory.reset_rows(rows)
+    }
+
+    /// Does something that reads the memory, and refuses a segment `[batch, seq, d_model]` that is not finite where
+    /// there is no padding: on a host before it is done, on a device with the first that it reads, at no round
+    /// trip of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`MemoriaError::NonFiniteHidden`], after which the memory is as it was; as of `read`.
+    pub fn checking<T>(
+        &mut self,
+        hidden: &Tensor<3>,
+        padding: Option<&Padding>,
+        read: impl FnOnce(&mut Self) -> Result<T, MemoriaError>,
+    ) -> Result<T, MemoriaError> {
+        if self.is_on_host(hidden) {
+            finite::check(hidden, padding)?;
+            return read(self);
+        }
+        self.memory.watch(Some(finite::squared_norms(hidden, padding).into_dispatch()));
+        let done = read(self);
+        // Of what is refused before anything is read.
+        self.memory.watch(None);
+        done
+    }
+
+    /// Whether the numbers of a tensor are at hand.
+    fn is_on_host<const D: usize>(&self, tensor: &Tensor<D>) -> bool {
+        #[cfg(test)]
+        if self.waits {
+            return false;
+        }
+        computes_on_host::<Dispatch>(tensor.device().as_dispatch())
     }
 
     /// Takes this for the memory of the layer with such a parameter.

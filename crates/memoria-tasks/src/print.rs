@@ -50,10 +50,14 @@ fn end_if_failed(written: io::Result<()>) {
     }
 }
 
-/// An error with everything it was caused by, in one line.
+/// An error with everything it was caused by that it does not tell itself, in one line.
 pub fn with_causes(error: &(dyn Error + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |&error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    causes.map(ToString::to_string).fold(String::new(), |told, cause| match told.is_empty() {
+        true => cause,
+        false if told.ends_with(&cause) => told,
+        false => format!("{told}: {cause}"),
+    })
 }
 
 /// Columns under each other, the first to the left, the others to the right.

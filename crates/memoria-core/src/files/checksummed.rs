@@ -21,6 +21,8 @@ use crate::MemoriaError;
 const BLOCK: usize = 1 << 18;
 /// Bytes before a block's content: its length.
 const LENGTH: usize = size_of::<u32>();
+/// Bytes after it.
+const CHECKSUM: usize = size_of::<u64>();
 
 /// What a stream holds.
 #[derive(Debug)]
@@ -140,18 +142,20 @@ impl<R: Read> ChecksummedReader<R> {
         let read = (&mut stream.reader).take(len).read_to_end(&mut magic);
         read.map_err(|error| stream.io(error))?;
         if magic != format.magic {
-            return Err(MemoriaError::UnknownFormat { expected: format.name, got: magic });
+            let (path, expected) = (None, format.name);
+            return Err(MemoriaError::UnknownFormat { path, expected, got: magic });
         }
         stream.offset += len;
         stream.checksum.update(&magic);
         let version = stream.fixed::<{ size_of::<u32>() }>()?;
         stream.checksum.update(&version);
+        stream.offset += version.len() as u64;
         stream.version = u32::from_le_bytes(version);
         match stream.version {
             0 => Err(stream.damaged("version 0 was never written")),
             found if found > format.version => {
                 let (name, supported) = (format.name, format.version);
-                Err(MemoriaError::NewerVersion { format: name, found, supported })
+                Err(MemoriaError::NewerVersion { path: None, format: name, found, supported })
             }
             _ => Ok(stream),
         }
@@ -265,8 +269,8 @@ impl<R: Read> ChecksummedReader<R> {
         match reader.read(&mut rest) {
             Ok(0) => Ok(()),
             Ok(_) => {
-                let found = "it goes on after its end".into();
-                Err(MemoriaError::Damaged { format, at: offset, found })
+                let (path, end, found) = (None, None, "it goes on after its end".into());
+                Err(MemoriaError::Damaged { path, format, at: offset, end, found })
             }
             Err(error) => {
                 Err(MemoriaError::Io { what: format!("reading a {format}"), source: error.into() })
@@ -277,7 +281,7 @@ impl<R: Read> ChecksummedReader<R> {
     /// An error about what the stream says, where its checksums are right.
     pub(crate) fn invalid(&self, found: impl Into<String>) -> MemoriaError {
         let (format, row, found) = (self.format.name, self.row, found.into());
-        MemoriaError::Invalid { format, row, found }
+        MemoriaError::Invalid { path: None, format, row, found }
     }
 
     /// The next bytes of the block, at most so many and at least one.
@@ -299,7 +303,8 @@ impl<R: Read> ChecksummedReader<R> {
         let length = self.fixed::<LENGTH>()?;
         let len = u32::from_le_bytes(length) as usize;
         if len > BLOCK {
-            return Err(self.damaged(format!("a block of {len} bytes; at most {BLOCK} there are")));
+            let found = format!("a block that is said to have {len} bytes; {BLOCK} are the most");
+            return Err(self.damaged(found));
         }
         self.block.clear();
         self.taken = 0;
@@ -313,9 +318,10 @@ impl<R: Read> ChecksummedReader<R> {
         let checksum = u64::from_le_bytes(self.fixed()?);
         if checksum != self.checksum.digest() {
             self.block.clear();
-            return Err(self.damaged("a block does not fit its checksum"));
+            let end = Some(self.offset + (LENGTH + len + CHECKSUM) as u64);
+            return Err(self.damaged_until(end, "it does not fit its checksum"));
         }
-        self.offset += len as u64;
+        self.offset += (LENGTH + len + CHECKSUM) as u64;
         self.has_ended = len == 0;
         Ok(())
     }
@@ -327,7 +333,6 @@ impl<R: Read> ChecksummedReader<R> {
             io::ErrorKind::UnexpectedEof => self.cut_off(),
             _ => self.io(error),
         })?;
-        self.offset += N as u64;
         Ok(bytes)
     }
 
@@ -336,8 +341,13 @@ impl<R: Read> ChecksummedReader<R> {
     }
 
     fn damaged(&self, found: impl Into<String>) -> MemoriaError {
+        self.damaged_until(None, found)
+    }
+
+    /// An error about the next block, which ends there if it is there.
+    fn damaged_until(&self, end: Option<u64>, found: impl Into<String>) -> MemoriaError {
         let (format, at, found) = (self.format.name, self.offset, found.into());
-        MemoriaError::Damaged { format, at, found }
+        MemoriaError::Damaged { path: None, format, at, end, found }
     }
 
     fn io(&self, error: io::Error) -> MemoriaError {
@@ -405,6 +415,21 @@ mod tests {
     }
 
     #[test]
+    fn a_block_that_was_changed_is_told_of_with_its_place() {
+        let mut bytes = written(&vec![7; 2 * BLOCK]);
+        let end = 12 + 2 * (BLOCK + 12);
+        bytes[12 + BLOCK + 12 + 100] ^= 1;
+        let error = read(&bytes).unwrap_err().in_file("a/file".as_ref()).to_string();
+        let place = format!("the block at byte {} to {end}", 12 + BLOCK + 12);
+        assert!(
+            error.contains(&place) && error.starts_with("the stream a/file is damaged"),
+            "{error}"
+        );
+        let empty = read(&[]).unwrap_err().to_string();
+        assert_eq!(empty, "this is no stream of a memory: it is empty");
+    }
+
+    #[test]
     fn blocks_that_change_places_are_refused() {
         let bytes = written(&vec![7; 3 * BLOCK]);
         let block = |index: usize| 12 + index * (BLOCK + 12)..12 + (index + 1) * (BLOCK + 12);
@@ -422,7 +447,8 @@ mod tests {
         let mut bytes = written(b"");
         bytes[8] = 4;
         let error = read(&bytes).unwrap_err();
-        let expected = MemoriaError::NewerVersion { format: "stream", found: 4, supported: 3 };
+        let (path, format) = (None, "stream");
+        let expected = MemoriaError::NewerVersion { path, format, found: 4, supported: 3 };
         assert_eq!(error.to_string(), expected.to_string());
     }
 

@@ -58,7 +58,10 @@ mod tests {
             Err(MemoriaError::Io { what, source })
         };
         let error = write(&path, "file", failing).unwrap_err();
-        assert_eq!(error.to_string(), format!("saving a file to {} failed", path.display()));
+        assert_eq!(
+            error.to_string(),
+            format!("saving a file to {} failed: no more", path.display())
+        );
         assert_eq!(fs::read(&path).unwrap(), b"old");
         write(&path, "file", whole(b"new")).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");

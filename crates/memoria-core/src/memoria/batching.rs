@@ -168,6 +168,7 @@ impl<B: Backend> Memoria<B> {
             lanes: Vec::new(),
             attachments: Vec::new(),
             incoming: Vec::new(),
+            watched: None,
             step: Step::Begun,
             meter: Meter::started(),
             records_history: self.records_history,

@@ -7,7 +7,7 @@ use crate::{
     MemoriaError,
     attachment::RowAttachments,
     id::Slot,
-    step::{Due, Incoming, Lane, OpenStep, check_gains, close},
+    step::{Due, Incoming, Lane, OpenStep, check_gains, check_hidden_norms, close, forgive},
     store::{VectorStore, read},
 };
 
@@ -34,15 +34,15 @@ impl<B: Backend> Memoria<B> {
         self.store.as_ref().is_some_and(VectorStore::computes_here)
     }
 
-    /// Takes what has to be read before the memory can be looked at: gains first, then what is
-    /// incoming.
+    /// Takes what has to be read before the memory can be looked at: what is watched first, then gains, then
+    /// what is incoming.
     pub(super) fn unsettled(&mut self) -> Vec<FloatTensor<B>> {
         let gains = match &self.step {
             Step::Adjusted(_, gains) => Some(gains.clone()),
             _ => None,
         };
         let incoming = self.incoming.iter_mut().filter_map(|incoming| incoming.to_read.take());
-        gains.into_iter().chain(incoming).collect()
+        self.watched.iter().cloned().chain(gains).chain(incoming).collect()
     }
 
     /// Reads and takes in what waits.
@@ -81,6 +81,17 @@ impl<B: Backend> Memoria<B> {
     /// What the rows have to do, with what [`unsettled`](Self::unsettled) asked for. Refuses what is not
     /// finite, and then changes nothing but what the error says.
     pub(super) fn due(&mut self, read: &[TensorData]) -> Result<Due<B>, MemoriaError> {
+        let read = match (&self.watched, read.split_first()) {
+            (Some(_), Some((watched, read))) => {
+                if let Err(error) = self.check_watched(watched) {
+                    self.withdraw();
+                    return Err(error);
+                }
+                self.watched = None;
+                read
+            }
+            _ => read,
+        };
         let (gains, incoming) = match (&self.step, read.split_first()) {
             (Step::Adjusted(..), Some((gains, incoming))) => (Some(gains), incoming),
             _ => (None, read),
@@ -94,9 +105,17 @@ impl<B: Backend> Memoria<B> {
         if let Some(gains) = gains
             && let Step::Adjusted(open, _) = core::mem::replace(&mut self.step, Step::Begun)
         {
-            let gains: Vec<f64> = gains.iter().collect();
+            let mut gains: Vec<f64> = gains.iter().collect();
             if let Err(error) = check_gains(&open, &gains) {
-                self.step = Step::Reminded(open);
+                self.step = match &self.store {
+                    Some(store) if open.forgives => {
+                        forgive(&open, &mut gains);
+                        let gains = gains.into_iter().map(|gain| gain as f32).collect();
+                        let gains = TensorData::new::<f32, _>(gains, [open.batch(), open.width()]);
+                        Step::Adjusted(open, B::float_from_data(gains, store.device()))
+                    }
+                    _ => Step::Reminded(open),
+                };
                 self.withdraw();
                 return Err(error);
             }
@@ -156,7 +175,14 @@ impl<B: Backend> Memoria<B> {
         incoming.try_for_each(|(incoming, read)| incoming.write(store, read, is_shared))
     }
 
+    /// Refuses hidden states that are not finite.
+    fn check_watched(&self, read: &TensorData) -> Result<(), MemoriaError> {
+        let norms: Vec<f64> = read.iter().collect();
+        check_hidden_norms(&norms, self.lanes.len(), read.dtype())
+    }
+
     fn withdraw(&mut self) {
+        self.watched = None;
         if let Some(store) = &mut self.store {
             store.release(self.incoming.drain(..).flat_map(Incoming::into_slots));
         }

@@ -42,7 +42,8 @@ impl SnapshotInfo {
     ///
     /// [`MemoriaError::Io`], and as [`read`](Self::read).
     pub fn load(path: impl AsRef<Path>) -> Result<Self, MemoriaError> {
-        Self::read(open(path.as_ref())?)
+        let path = path.as_ref();
+        Self::read(open(path)?).map_err(|error| error.in_file(path))
     }
 
     /// Looks into a snapshot: at its first blocks, and at no engram.

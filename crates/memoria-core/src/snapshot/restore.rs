@@ -81,11 +81,13 @@ impl<B: Backend> Restore<B> {
     ///
     /// As [`read`](Self::read); [`MemoriaError::Io`] if the file cannot be opened.
     pub fn load(&self, path: impl AsRef<Path>) -> Result<Restored<B>, MemoriaError> {
-        let file = open(path.as_ref())?;
+        let path = path.as_ref();
+        let file = open(path)?;
         let len = file.metadata().ok().filter(std::fs::Metadata::is_file).map(|data| data.len());
-        let (restored, stream) = self.restore(file, len)?;
-        stream.end_of_source()?;
-        Ok(restored)
+        let restored = self.restore(file, len);
+        let ended =
+            restored.and_then(|(restored, stream)| stream.end_of_source().map(|()| restored));
+        ended.map_err(|error| error.in_file(path))
     }
 
     /// Restores from bytes, which nothing may follow.

@@ -60,10 +60,29 @@ pub(crate) fn check_gains(open: &OpenStep, gains: &[f64]) -> Result<(), MemoriaE
     for (row, reminded) in open.rows().enumerate() {
         for (place, &Member { id: engram, .. }) in reminded.iter().enumerate() {
             let got = gains[row * width + place];
-            if !(got as f32).is_finite() {
-                return Err(MemoriaError::NonFiniteGain { row, engram, got });
+            if !is_gain(got) {
+                return Err(match open.forgives {
+                    true => MemoriaError::NonFiniteAttention { row, engram, got },
+                    false => MemoriaError::NonFiniteGain { row, engram, got },
+                });
             }
         }
     }
     Ok(())
+}
+
+/// Gives nothing to rows with gains that are not finite.
+pub(crate) fn forgive(open: &OpenStep, gains: &mut [f64]) {
+    let width = open.width();
+    for (row, reminded) in open.rows().enumerate() {
+        let gains = &mut gains[row * width..][..width];
+        if !gains[..reminded.len()].iter().all(|&gain| is_gain(gain)) {
+            gains.fill(0.0);
+        }
+    }
+}
+
+/// Whether a lifespan can grow by this.
+fn is_gain(gain: f64) -> bool {
+    (gain as f32).is_finite()
 }

@@ -152,6 +152,25 @@ pub(crate) fn check_query_norms(
     })
 }
 
+/// As [`check_squared_norms`], of the hidden states of a segment, of which each of `rows` has as many. What is
+/// padding has a squared norm of 0.
+#[doc(hidden)]
+pub fn check_hidden_norms(
+    squared_norms: &[f64],
+    rows: usize,
+    dtype: DType,
+) -> Result<(), MemoriaError> {
+    if squared_norms.is_empty() {
+        return Ok(());
+    }
+    check_squared_norms(squared_norms, rows, dtype, |_| true).map_err(|error| match error {
+        MemoriaError::NonFiniteData { row, position: place, squared_norm } => {
+            MemoriaError::NonFiniteHidden { row, place, squared_norm }
+        }
+        error => error,
+    })
+}
+
 /// Squared norms that are not below this are refused: a squared distance is at most four times the
 /// larger squared norm.
 fn squared_norm_limit(dtype: DType) -> f64 {

@@ -10,16 +10,23 @@ pub(crate) struct OpenStep {
     width: usize,
     pub(crate) found: Arc<Vec<Found>>,
     absent: Absent,
+    /// Whether a row is given nothing if its gains turn out not to be finite.
+    pub(crate) forgives: bool,
 }
 
 impl OpenStep {
     pub(crate) fn new(ticket: u64, found: Arc<Vec<Found>>, absent: Absent) -> Self {
-        Self { ticket, width: width(&found), found, absent }
+        Self { ticket, width: width(&found), found, absent, forgives: false }
     }
 
     /// Whether a row takes no part in the step.
     pub(crate) fn is_absent(&self, row: usize) -> bool {
         self.absent.contains(row)
+    }
+
+    /// Number of rows.
+    pub(crate) fn batch(&self) -> usize {
+        self.found.len()
     }
 
     /// The second dimension of its gains: what it was when the rows were reminded.

@@ -90,7 +90,8 @@ impl Encoder {
     ///
     /// [`ModelError::EmptyInput`], [`ModelError::WrongInputShape`], [`ModelError::WrongInputDevice`],
     /// [`ModelError::TooManyTokens`] and [`ModelError::InvalidInput`]; [`ModelError::NoMemory`] for a memory that a plain model is given, and [`ModelError::Memory`]. An
-    /// input that does not fit is refused before the memory takes part.
+    /// input that does not fit is refused before the memory takes part, and so are hidden states that are not
+    /// finite, which parameters or half precision can make.
     pub fn forward(
         &self,
         input: &ModelInput,
@@ -120,9 +121,11 @@ impl Encoder {
             false => (padding.clone(), padding),
         };
         let left_out = input.mask_pad.filter(|_| !self.remembers_padding);
+        let checked = stored.clone();
         let source = MemorySource::new(hidden.clone(), read, stored);
-        let state = memory.memoria();
-        let recall = self.making().recall(source, |input| state.recall(input))?;
+        let recall = memory.memoria().checking(&hidden, checked.as_ref(), |state| {
+            self.making().recall(source, |input| state.recall(input))
+        })?;
         let bias = recall.score_bias(self.score_scale);
         let mut weights = Vec::new();
         for layer in above {
@@ -131,7 +134,7 @@ impl Encoder {
             weights.extend(output.weights);
         }
         let gains = memory.memoria().gains_except(&recall, weights, left_out.as_ref())?;
-        memory.memoria().adjust(&recall, gains.clone())?;
+        memory.memoria().adjust_forgiving(&recall, gains.clone())?;
         Ok(EncoderOutput { hidden, recall: Some(recall), gains })
     }
 

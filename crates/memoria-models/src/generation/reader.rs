@@ -102,6 +102,7 @@ impl<'a> Reader<'a> {
         let (Some(open), Some(memory)) = (self.open.take(), self.memory.as_deref_mut()) else {
             return Ok(());
         };
+        let mut adjusted = Ok(());
         if let Some(Gpt2Recall { recall, .. }) = &open.recall {
             let counts = self.rows.iter().map(|row| row.iter().flatten().count().max(1) as f32);
             let counts = TensorData::new(counts.collect(), [self.rows.len(), 1, 1, 1]);
@@ -110,11 +111,12 @@ impl<'a> Reader<'a> {
                 sum / counts
             });
             let gains = memory.memoria().gains(recall, mean)?;
-            memory.memoria().adjust(recall, gains)?;
+            adjusted = memory.memoria().adjust_forgiving(recall, gains);
         }
         // Rows that have ended have no tokens in all of the segment.
         let left_out = Padding::new(width(&self.rows), padding(&self.rows));
         memory.keep(Tensor::cat(open.hidden, 1), left_out)?;
+        adjusted?;
         Ok(())
     }
 

@@ -56,7 +56,10 @@ impl Gpt2LmHead {
     /// # Errors
     ///
     /// As [`Gpt2::forward`]; [`ModelError::NoMemory`] for a memory that a plain model is given, and
-    /// [`ModelError::Memory`]. An input that does not fit is refused before the memory takes part.
+    /// [`ModelError::Memory`]. An input that does not fit is refused before the memory takes part. Hidden states
+    /// that are not finite, which parameters or half precision can make, are told of once the segment has been
+    /// read: on a host at once, and the next segment of such a row has no memory; on a device by the next
+    /// segment, until [`reset_rows`](ModelMemory::reset_rows). Other rows lose nothing.
     pub fn forward(
         &self,
         input: &ModelInput,
@@ -76,16 +79,18 @@ impl Gpt2LmHead {
         let recall = self.transformer.recall(batch, &absent, memory)?;
         let passed = self.transformer.pass(embedded, recall.as_ref(), None);
         let left_out = input.mask_pad.filter(|_| !self.transformer.remembers_padding);
-        let mut gains = None;
+        let (mut gains, mut adjusted) = (None, Ok(()));
         if let Some(Gpt2Recall { recall, .. }) = &recall {
             gains = memory.memoria().gains_except(recall, passed.weights, left_out.as_ref())?;
-            memory.memoria().adjust(recall, gains.clone())?;
+            adjusted = memory.memoria().adjust_forgiving(recall, gains.clone());
         }
         let left_out = match self.transformer.remembers_padding {
             true => Padding::of_rows(&absent, [batch, seq]),
             false => padding,
         };
+        // The previous segment is remembered by now: whatever this one came to takes its place.
         let hidden = memory.keep(passed.hidden, left_out)?;
+        adjusted?;
         Ok(Gpt2Output {
             logits: self.logits(hidden.clone()),
             hidden,

@@ -1,8 +1,6 @@
 //! Rows that come and go.
 
 use memoria_core::MemoriaError;
-#[cfg(doc)]
-use memoria_nn::MemoriaState;
 
 use super::ModelMemory;
 
@@ -14,7 +12,7 @@ impl ModelMemory {
     ///
     /// # Errors
     ///
-    /// As [`MemoriaState::split`]. All rows then stay where they are.
+    /// As [`MemoriaState::split`](memoria_nn::MemoriaState::split). All rows then stay where they are.
     pub fn split(&mut self, rows: &[usize]) -> Result<Self, MemoriaError> {
         Ok(Self { state: self.state.split(rows)? })
     }
@@ -26,7 +24,7 @@ impl ModelMemory {
     ///
     /// # Errors
     ///
-    /// As [`MemoriaState::merge`]. All rows then stay where they are.
+    /// As [`MemoriaState::merge`](memoria_nn::MemoriaState::merge). All rows then stay where they are.
     pub fn merge(&mut self, other: &mut Self) -> Result<(), MemoriaError> {
         self.state.merge(&mut other.state)
     }
@@ -39,7 +37,7 @@ impl ModelMemory {
     ///
     /// # Errors
     ///
-    /// As [`MemoriaState::replace_row`]. All rows then stay where they are.
+    /// As [`MemoriaState::replace_row`](memoria_nn::MemoriaState::replace_row). All rows then stay where they are.
     pub fn replace_row(&mut self, row: usize, other: &mut Self) -> Result<(), MemoriaError> {
         self.state.replace_row(row, &mut other.state)
     }
@@ -48,7 +46,7 @@ impl ModelMemory {
     ///
     /// # Errors
     ///
-    /// As [`MemoriaState::add_rows`].
+    /// As [`MemoriaState::add_rows`](memoria_nn::MemoriaState::add_rows).
     pub fn add_rows(&mut self, count: usize) -> Result<(), MemoriaError> {
         self.state.add_rows(count)
     }

@@ -19,8 +19,6 @@ use burn::{
     tensor::{Device, Int, Tensor, TensorData},
 };
 use memoria_core::{Attachment, Memoria, MemoriaError, Restore, Restored, Snapshot, SnapshotInfo};
-#[cfg(doc)]
-use memoria_nn::MemoriaState;
 
 use super::ModelMemory;
 
@@ -42,7 +40,7 @@ impl ModelMemory {
     ///
     /// # Errors
     ///
-    /// As [`MemoriaState::snapshot`].
+    /// As [`MemoriaState::snapshot`](memoria_nn::MemoriaState::snapshot).
     pub fn snapshot(&mut self) -> Result<Snapshot<'_, Dispatch>, MemoriaError> {
         Ok(self.state.snapshot()?.attribute(VERSION_NAME, VERSION.to_le_bytes()))
     }
@@ -56,8 +54,10 @@ impl ModelMemory {
         self.snapshot()?.save(path)
     }
 
-    /// Restores all rows from a file to a device, without autodiff if it has that. With a [`Restore`] of
-    /// more choices, use `ModelMemory::try_from`.
+    /// Restores all rows from a file to a device, without autodiff if it has that.
+    ///
+    /// [`load_as`](Self::load_as) restores in another float type. With more choices, such as some rows: a
+    /// [`Restore`] of `device.as_dispatch()`, then `ModelMemory::try_from`.
     ///
     /// # Errors
     ///
@@ -67,6 +67,21 @@ impl ModelMemory {
     pub fn load(path: impl AsRef<Path>, device: &Device) -> Result<Self, MemoriaError> {
         let device = device.clone().inner();
         Restore::new(device.as_dispatch()).load(path)?.try_into()
+    }
+
+    /// As [`load`](Self::load), in another float type: for a model that was [cast](memoria_nn::cast).
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load); [`MemoriaError::UnsupportedDType`]; [`MemoriaError::NonFiniteData`] or
+    /// [`MemoriaError::AttachmentTooLarge`] for numbers that are too large for the type.
+    pub fn load_as(
+        path: impl AsRef<Path>,
+        device: &Device,
+        dtype: DType,
+    ) -> Result<Self, MemoriaError> {
+        let device = device.clone().inner();
+        Restore::new(device.as_dispatch()).dtype(dtype).load(path)?.try_into()
     }
 }
 
@@ -91,7 +106,7 @@ fn version(info: &SnapshotInfo) -> Result<u32, MemoriaError> {
         None | Some(0) => Err(MemoriaError::MissingAttribute { name: VERSION_NAME }),
         Some(found) if found > VERSION => {
             let (format, supported) = (FORMAT, VERSION);
-            Err(MemoriaError::NewerVersion { format, found, supported })
+            Err(MemoriaError::NewerVersion { path: None, format, found, supported })
         }
         Some(version) => Ok(version),
     }
@@ -107,7 +122,7 @@ fn attach_version_1(restored: &mut Restored<Dispatch>) -> Result<(), MemoriaErro
     let Some(joined) = info.attributes.get(HIDDEN) else { return Ok(()) };
     let rows = parted(joined, info.rows).ok_or_else(|| {
         let found = format!("attribute `{HIDDEN}` is not one of {} rows", info.rows);
-        MemoriaError::Invalid { format: FORMAT, row: None, found }
+        MemoriaError::Invalid { path: None, format: FORMAT, row: None, found }
     })?;
     let rows: Vec<&[u8]> = restored.rows.iter().map(|&row| rows[row]).collect();
     let (Some(d_model), Some(saved)) = (info.dim, info.dtype) else { return Ok(()) };
@@ -174,7 +189,7 @@ struct RowsRead {
 fn read(rows: &[&[u8]], bytes: usize) -> Result<RowsRead, MemoriaError> {
     let invalid = |row, found: &str| {
         let (format, found) = (FORMAT, found.to_owned());
-        Err(MemoriaError::Invalid { format, row: Some(row), found })
+        Err(MemoriaError::Invalid { path: None, format, row: Some(row), found })
     };
     let seq = rows.first().map_or(0, |row| row.len().saturating_sub(1) / (1 + bytes));
     let (mut hidden, mut left_out, mut begun_anew) = (Vec::new(), Vec::new(), Vec::new());

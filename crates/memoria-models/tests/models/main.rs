@@ -5,6 +5,7 @@ mod checkpoint;
 mod checkpoints;
 mod configurations;
 mod files;
+mod finite;
 mod gradients;
 mod inference;
 mod inputs;

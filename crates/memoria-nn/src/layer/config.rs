@@ -33,6 +33,8 @@ pub enum Sight {
 /// assert!(decoders.is_causal && !encoders.is_causal);
 /// # }
 /// ```
+///
+/// `paper()` has 0 queries, no scores in the logits, no places, and false for all that says whether.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
@@ -44,35 +46,42 @@ pub struct MemoriaLayerConfig {
     /// Heads of the memory attention; divides `d_model`.
     pub n_heads: usize,
     /// Memories made of each segment; `None` for the hidden states themselves, as many as the segment has.
+    /// Default of `causal`: 8
     pub num_memories: Option<usize>,
     /// Queries made of each segment, which engrams are compared with and which are not stored. With 0 the
     /// working memories are compared, as in the paper. Several are a union if the memory's
-    /// [correlation](memoria_core::Correlation) is Gaussian; else only their mean counts.
+    /// [correlation](memoria_core::Correlation) is Gaussian; else only their mean counts. Default: 1
     pub num_queries: usize,
     /// Whether the score by which an engram was chosen is added to its logits, so that the choice is learned.
+    /// Default: true
     pub score_in_logits: bool,
     /// What it is multiplied with; 1 / (2 √`d_model`) if not given.
     pub score_scale: Option<f64>,
     /// Size between the abstractor's two last linear layers; 4 · `d_model` if not given.
     pub d_ff: Option<usize>,
-    /// Dropout rate of the attention weights.
+    /// Dropout rate of the attention weights. Default: 0.1
     pub dropout: f64,
-    /// The epsilon value for layer normalization.
+    /// The epsilon value for layer normalization. Default: 1e-5
     pub layer_norm_eps: f64,
-    /// Whether memories are divided by the root mean square of their numbers.
+    /// Whether memories are divided by the root mean square of their numbers. Default: true of `causal`, false of
+    /// `bidirectional`
     pub equal_length: bool,
-    /// Whether hidden states pass through a layer norm before memories and queries are made of them.
+    /// Whether hidden states pass through a layer norm before memories and queries are made of them. Default: true
+    /// of `causal`, false of `bidirectional`
     pub norm: bool,
     /// The longest segment with places that are learned, or none: those that memories and queries are made of,
-    /// and in a causal layer how near a working memory is to a place of the segment that attends to it.
+    /// and in a causal layer how near a working memory is to a place of the segment that attends to it. Default:
+    /// `longest` of `causal`, none of `bidirectional`
     pub max_places: Option<usize>,
-    /// Whether one may attend to nothing: see [`MemoryAttentionConfig::sink`].
+    /// Whether one may attend to nothing: see [`MemoryAttentionConfig::sink`]. Default: true of `causal`, false of
+    /// `bidirectional`
     pub sink: bool,
-    /// Whether reminded memories have an attention of their own, the output of which starts as zeros.
+    /// Whether reminded memories have an attention of their own, the output of which starts as zeros. Default: true
+    /// of `causal`, false of `bidirectional`
     pub own_attention: bool,
     /// How many of the newest reminded memories are told apart by their order, or none: what each place in it adds to the
     /// scores is learned for each head, in units of 16, and begins as zeros. For what is told of again and changes: otherwise nothing
-    /// says which of two engrams is the newer one.
+    /// says which of two engrams is the newer one. Default: none
     #[serde(default)]
     pub recency: Option<usize>,
 }

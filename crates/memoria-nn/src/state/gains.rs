@@ -119,6 +119,36 @@ impl MemoriaState {
         };
         self.memory.adjust(&recall.ids, gains)
     }
+
+    /// As [`adjust`](Self::adjust), for layers and models, whose users give no gains: a row with gains that are
+    /// not finite is given none of this segment, the others theirs, and the step has ended.
+    ///
+    /// # Errors
+    ///
+    /// As [`adjust`](Self::adjust); [`MemoriaError::NonFiniteAttention`] on a host at once, on a device when the
+    /// memory is next read.
+    pub fn adjust_forgiving(
+        &mut self,
+        recall: &Recall,
+        gains: Option<Tensor<2>>,
+    ) -> Result<(), MemoriaError> {
+        let Some(gains) = gains else { return self.adjust(recall, None) };
+        let gains = gains.inner();
+        let is_bad = self.is_on_host(&gains) && !is_finite(gains.clone())?;
+        self.memory.adjust_forgiving(&recall.ids, gains.into_dispatch())?;
+        if is_bad {
+            // Gives the others theirs, and tells of the row.
+            self.memory.state()?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether all numbers of a tensor on a host are finite.
+fn is_finite(numbers: Tensor<2>) -> Result<bool, MemoriaError> {
+    let data = numbers.try_into_data();
+    let data = data.map_err(|error| MemoriaError::Device(Box::new(error)))?;
+    Ok(data.iter::<f32>().all(f32::is_finite))
 }
 
 /// Weights `[batch, k]` as means over heads and queries of `[batch, heads, queries, k]`.

@@ -8,7 +8,7 @@ use burn::{
 use memoria_core::{Attachment, Memoria, MemoriaError};
 
 use super::MemoriaState;
-use crate::{MemorySource, padding::Padding, places::indices, tape::Tape};
+use crate::{MemorySource, finite, padding::Padding, places::indices, tape::Tape};
 
 /// The name under which it is attached: hidden states `[positions, d_model]`, without padding.
 const NAME: &str = "previous_segment";
@@ -30,7 +30,7 @@ impl PreviousSegment {
         if stored.as_ref().is_some_and(|padding| padding.empty_rows().len() == batch) {
             return None;
         }
-        Some(MemorySource::new(self.hidden, self.padding, stored))
+        Some(MemorySource::new(self.hidden, self.padding, stored).of_previous())
     }
 }
 
@@ -90,8 +90,33 @@ impl MemoriaState {
     ///
     /// # Errors
     ///
-    /// As [`prepare`](Self::prepare) and [`Memoria::attach_rows`].
+    /// As [`prepare`](Self::prepare) and [`Memoria::attach_rows`]. On a host
+    /// [`MemoriaError::NonFiniteHidden`] for a segment that is not finite at a place that is no padding: the
+    /// other rows have kept theirs then, and such a row has no previous segment. On a device that is noticed when
+    /// memories are made of it, as [`MemoriaError::NonFiniteMemory`].
     pub fn keep_segment(
+        &mut self,
+        hidden: Tensor<3>,
+        padding: Option<&Padding>,
+    ) -> Result<Tensor<3>, MemoriaError> {
+        self.prepare(&hidden)?;
+        if !self.is_on_host(&hidden) {
+            return self.keep_checked(hidden, padding);
+        }
+        let (mut padding, dims @ [_, seq, _]) = (padding.cloned(), hidden.dims());
+        let mut refused = None;
+        while let Err(error) = finite::check(&hidden, padding.as_ref()) {
+            let MemoriaError::NonFiniteHidden { row, .. } = error else { return Err(error) };
+            self.memory.remove_attachment(row, NAME)?;
+            padding = Padding::either(padding, Padding::of_rows(&[row], [dims[0], seq]));
+            refused.get_or_insert(error);
+        }
+        let kept = self.keep_checked(hidden, padding.as_ref())?;
+        refused.map_or(Ok(kept), Err)
+    }
+
+    /// [Keeps](Self::keep_segment) a segment that is known to be finite.
+    pub(crate) fn keep_checked(
         &mut self,
         hidden: Tensor<3>,
         padding: Option<&Padding>,

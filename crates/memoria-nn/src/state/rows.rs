@@ -1,32 +1,30 @@
 //! Rows that come and go.
 
 use burn::module::ParamId;
-#[cfg(doc)]
-use memoria_core::Memoria;
 use memoria_core::MemoriaError;
 
 use super::{MemoriaState, snapshot::SCALE};
 use crate::window::GradientWindow;
 
 impl MemoriaState {
-    /// Takes rows out, as a state of their own; see [`Memoria::split`]. Both gradient windows end.
+    /// Takes rows out, as a state of their own; see [`Memoria::split`](memoria_core::Memoria::split). Both gradient windows end.
     ///
     /// # Errors
     ///
-    /// As [`Memoria::split`].
+    /// As [`Memoria::split`](memoria_core::Memoria::split).
     pub fn split(&mut self, rows: &[usize]) -> Result<Self, MemoriaError> {
         let memory = self.memory.split(rows)?;
         self.detach();
         Ok(Self { memory, window: GradientWindow::new(self.bptt()), graph: None, ..*self })
     }
 
-    /// Appends the rows of another state of the same layer; see [`Memoria::merge`]. Both gradient windows
+    /// Appends the rows of another state of the same layer; see [`Memoria::merge`](memoria_core::Memoria::merge). Both gradient windows
     /// end.
     ///
     /// # Errors
     ///
     /// [`MemoriaError::InvalidConfig`] if the other one's `lifespan_extend_scale` is another,
-    /// [`MemoriaError::OtherLayer`] if it is another layer's; as [`Memoria::merge`].
+    /// [`MemoriaError::OtherLayer`] if it is another layer's; as [`Memoria::merge`](memoria_core::Memoria::merge).
     pub fn merge(&mut self, other: &mut Self) -> Result<(), MemoriaError> {
         let layer = self.common_layer(other)?;
         self.memory.merge(&mut other.memory)?;
@@ -34,12 +32,12 @@ impl MemoriaState {
         Ok(())
     }
 
-    /// Exchanges a row with the only row of another state; see [`Memoria::replace_row`]. Both gradient
+    /// Exchanges a row with the only row of another state; see [`Memoria::replace_row`](memoria_core::Memoria::replace_row). Both gradient
     /// windows end.
     ///
     /// # Errors
     ///
-    /// As [`merge`](Self::merge) and [`Memoria::replace_row`].
+    /// As [`merge`](Self::merge) and [`Memoria::replace_row`](memoria_core::Memoria::replace_row).
     pub fn replace_row(&mut self, row: usize, other: &mut Self) -> Result<(), MemoriaError> {
         let layer = self.common_layer(other)?;
         self.memory.replace_row(row, &mut other.memory)?;
@@ -47,11 +45,11 @@ impl MemoriaState {
         Ok(())
     }
 
-    /// Appends empty rows; see [`Memoria::add_rows`]. The gradient window ends.
+    /// Appends empty rows; see [`Memoria::add_rows`](memoria_core::Memoria::add_rows). The gradient window ends.
     ///
     /// # Errors
     ///
-    /// As [`Memoria::add_rows`].
+    /// As [`Memoria::add_rows`](memoria_core::Memoria::add_rows).
     pub fn add_rows(&mut self, count: usize) -> Result<(), MemoriaError> {
         self.memory.add_rows(count)?;
         self.detach();

@@ -9,9 +9,10 @@
 
 use std::path::Path;
 
-use burn::{backend::Dispatch, tensor::Device};
-#[cfg(doc)]
-use memoria_core::Memoria;
+use burn::{
+    backend::Dispatch,
+    tensor::{DType, Device},
+};
 use memoria_core::{MemoriaError, Restore, Restored, Snapshot, SnapshotInfo};
 
 use super::{MemoriaState, MemoriaStateConfig};
@@ -28,7 +29,7 @@ impl MemoriaState {
     ///
     /// # Errors
     ///
-    /// As [`Memoria::snapshot`].
+    /// As [`Memoria::snapshot`](memoria_core::Memoria::snapshot).
     pub fn snapshot(&mut self) -> Result<Snapshot<'_, Dispatch>, MemoriaError> {
         let (scale, bptt) = (self.lifespan_extend_scale, self.bptt() as u64);
         let snapshot = self.memory.snapshot()?;
@@ -44,16 +45,33 @@ impl MemoriaState {
         self.snapshot()?.save(path)
     }
 
-    /// Restores all rows from a file to a device, without autodiff if it has that. With a
-    /// [`Restore`] of more choices, use `MemoriaState::try_from`.
+    /// Restores all rows from a file to a device, without autodiff if it has that.
+    ///
+    /// [`load_as`](Self::load_as) restores in another float type. With more choices, such as some rows: a
+    /// [`Restore`] of `device.as_dispatch()`, then `MemoriaState::try_from`.
     ///
     /// # Errors
     ///
-    /// As [`Restore::load`]; [`MemoriaError::MissingAttribute`] if it is the snapshot of a [`Memoria`]
+    /// As [`Restore::load`]; [`MemoriaError::MissingAttribute`] if it is the snapshot of a [`Memoria`](memoria_core::Memoria)
     /// that was in no `MemoriaState`.
     pub fn load(path: impl AsRef<Path>, device: &Device) -> Result<Self, MemoriaError> {
         let device = device.clone().inner();
         Restore::new(device.as_dispatch()).load(path)?.try_into()
+    }
+
+    /// As [`load`](Self::load), in another float type: for a layer that was [cast](crate::cast).
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load); [`MemoriaError::UnsupportedDType`]; [`MemoriaError::NonFiniteData`] or
+    /// [`MemoriaError::AttachmentTooLarge`] for numbers that are too large for the type.
+    pub fn load_as(
+        path: impl AsRef<Path>,
+        device: &Device,
+        dtype: DType,
+    ) -> Result<Self, MemoriaError> {
+        let device = device.clone().inner();
+        Restore::new(device.as_dispatch()).dtype(dtype).load(path)?.try_into()
     }
 }
 

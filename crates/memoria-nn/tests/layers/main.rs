@@ -4,6 +4,7 @@
 mod abstractor;
 mod causal;
 mod errors;
+mod finite;
 mod history;
 mod layer;
 mod learned;

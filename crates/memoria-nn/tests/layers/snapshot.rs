@@ -141,3 +141,73 @@ fn rows_come_and_go_and_the_window_ends() {
     assert_eq!(state.batch(), 4);
     segment(&mut state, 8, 4, &device);
 }
+
+/// What an error says is enough to know which file it is about, what is wrong and what to do.
+#[test]
+fn errors_about_files_name_them_and_say_why() {
+    let (folder, device) = (tempfile::tempdir().unwrap(), Device::flex());
+    let path = folder.path().join("alice.memoria");
+    let name = path.display().to_string();
+    let refused =
+        |path: &std::path::Path| MemoriaState::load(path, &device).unwrap_err().to_string();
+    let text = refused(&path);
+    assert!(text.contains(&name) && text.contains("No such file"), "{text}");
+    let text = refused(folder.path());
+    let folder_name = folder.path().display().to_string();
+    assert!(text.contains(&folder_name) && text.contains("directory"), "{text}");
+    std::fs::write(&path, []).unwrap();
+    let text = refused(&path);
+    assert_eq!(text, format!("{name} is no snapshot of a memory: it is empty"));
+    let nowhere = folder.path().join("nowhere").join("file");
+    let text = lived(1, &device).save(&nowhere).unwrap_err().to_string();
+    assert!(text.contains(&nowhere.display().to_string()) && text.contains("No such"), "{text}");
+
+    lived(2, &device).save(&path).unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&path, &bytes).unwrap();
+    for text in [refused(&path), SnapshotInfo::load(&path).unwrap_err().to_string()] {
+        let end = bytes.len() - 12;
+        let place = format!("the block at byte 12 to {end}");
+        assert!(text.contains(&name) && text.contains(&place) && text.contains("copy"), "{text}");
+    }
+}
+
+#[test]
+fn of_other_configurations_the_fields_that_differ_are_named() {
+    let device = Device::flex();
+    let mut state = lived(1, &device);
+    let other = MemoriaConfig::new(3, 6, 3, 3.5, 3).with_seed(7);
+    let mut other = MemoriaStateConfig::new(other).with_lifespan_extend_scale(2.5).init().unwrap();
+    other.recall(working(1, 1, &device)).unwrap();
+    let text = state.merge(&mut other).unwrap_err().to_string();
+    let expected = "the other memory's configuration must be the same: `initial_lifespan` is 3.0 in this one and 3.5 \
+                    in the other, `seed` is 0 in this one and 7 in the other";
+    assert_eq!(text, expected);
+}
+
+/// A memory goes with a layer that was cast.
+#[test]
+fn a_layer_is_cast_and_its_memory_loaded_in_half_precision() {
+    use burn::tensor::DType;
+    use memoria_nn::{MemoriaLayerConfig, cast};
+    let (folder, device) = (tempfile::tempdir().unwrap(), Device::flex());
+    let path = folder.path().join("memory");
+    let layer = MemoriaLayerConfig::causal(4, 2, 3).with_dropout(0.0).init(&device);
+    let mut memory = config().init().unwrap();
+    for seed in 0..4 {
+        layer.forward(working(seed, 2, &device), &mut memory).unwrap();
+    }
+    memory.save(&path).unwrap();
+    let expected = layer.forward(working(4, 2, &device), &mut memory).unwrap();
+    for dtype in [DType::BF16, DType::F16, DType::F64] {
+        let cast = cast(layer.clone(), dtype);
+        let mut loaded = MemoriaState::load_as(&path, &device, dtype).unwrap();
+        let got = cast.forward(working(4, 2, &device).cast(dtype), &mut loaded).unwrap();
+        assert_eq!(got.hidden.dtype(), dtype);
+        assert_eq!(got.recall.ids(0).len(), expected.recall.ids(0).len());
+        let difference = (got.hidden.cast(DType::F32) - expected.hidden.clone()).abs().max();
+        assert!(difference.into_scalar::<f32>() < 0.1, "{dtype:?}");
+    }
+}
