@@ -84,8 +84,9 @@ mod tests {
     /// A memory that takes flex for a device that has to be waited for.
     fn memory(waits: bool) -> MemoriaState {
         let memoria = MemoriaConfig::new(4, 6, 4, 6.0, 3);
-        let state = MemoriaStateConfig::new(memoria).init().unwrap();
-        MemoriaState { waits, ..state }
+        let mut state = MemoriaStateConfig::new(memoria).init().unwrap();
+        state.waits = waits;
+        state
     }
 
     fn bytes(memory: &mut MemoriaState) -> Vec<u8> {
