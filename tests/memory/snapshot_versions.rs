@@ -72,6 +72,6 @@ fn a_newer_version_is_refused_by_name() {
     newer[8..12].copy_from_slice(&(VERSION + 1).to_le_bytes());
     let error = Restore::<Flex>::new(&Default::default()).read_bytes(&newer).unwrap_err();
     assert!(matches!(error, MemoriaError::NewerVersion { found: 3, supported: 2, .. }));
-    let text = "this snapshot is of version 3, this library reads versions up to 2";
-    assert_eq!(error.to_string(), text);
+    let text = "this snapshot is of version 3, this library reads versions up to 2: ";
+    assert!(error.to_string().starts_with(text), "{error}");
 }

@@ -92,7 +92,7 @@ fn what_is_not_a_whole_history_is_refused() {
     }
     let longer = [&bytes[..], b"!"].concat();
     let error = History::from_bytes(&longer).unwrap_err().to_string();
-    assert!(error.ends_with("it goes on after its end"), "{error}");
+    assert!(error.contains("it goes on after its end"), "{error}");
     for bit in 0..8 * bytes.len() {
         let mut changed = bytes.clone();
         changed[bit / 8] ^= 1 << (bit % 8);
