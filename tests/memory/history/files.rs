@@ -103,7 +103,8 @@ fn what_is_not_a_whole_history_is_refused() {
     let mut newer = bytes.clone();
     newer[8] = 9;
     let error = History::from_bytes(&newer).unwrap_err().to_string();
-    assert_eq!(error, "this history is of version 9, this library reads versions up to 2");
+    let told = "this history is of version 9, this library reads versions up to 2: ";
+    assert!(error.starts_with(told), "{error}");
 }
 
 /// A writer that fails is told of, and nothing panics.

@@ -32,7 +32,7 @@ const HIDDEN: &str = "previous_segment";
 impl ModelMemory {
     /// What is needed to save the memory whole, so that a model goes on from it as it would have.
     ///
-    /// In it is what the [state's](MemoriaState::snapshot) has and, of a model with working memories that
+    /// In it is what the [state's](memoria_nn::MemoriaState::snapshot) has and, of a model with working memories that
     /// come from the previous segment, that segment's hidden states, for which the device is read once more.
     /// The gradient window is not saved: a restored memory's is empty, as after
     /// [`detach`](Self::detach). Which model it belongs to is for the caller to
