@@ -417,7 +417,7 @@ impl<B: Backend> Memoria<B> {
         Ok(())
     }
 
-    /// As [`adjust`](Self::adjust) with gains on a device, for those who cannot give others: a row with gains
+    /// As [`adjust`](Self::adjust) with gains on a device that no user has given: a row with gains
     /// that are not finite is given none of that step, which is told once, when the memory is next read.
     ///
     /// # Errors

@@ -130,9 +130,9 @@ impl MemoriaLayer {
     /// [`MemoriaLayerInput`].
     ///
     /// Padding makes no memories and no lifespan, and a row of nothing else takes no part in the step: it
-    /// keeps what it holds, and no time passes for it. What it holds is not read, NaN included, and what comes out of
-    /// it says nothing. Costs what
-    /// [`MemoriaState::recall`] does, and with padding one device round trip more.
+    /// keeps what it holds, and no time passes for it. Hidden states at padding are not read, NaN included, and what
+    /// comes out of it says nothing. Costs what [`MemoriaState::recall`] does, and with padding one device round trip
+    /// more.
     ///
     /// ```
     /// # #[cfg(feature = "flex")] {

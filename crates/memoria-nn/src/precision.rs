@@ -21,7 +21,7 @@ pub fn accumulated<const D: usize>(numbers: Tensor<D>) -> Tensor<D> {
 
 /// A module with all float parameters in another float type: for inference in half precision.
 ///
-/// Parameters stay who they are, so that a memory knows its layer, and tracked ones stay tracked; integers and what is
+/// Parameters keep their identities, so that a memory knows its layer, and tracked ones stay tracked; integers and what is
 /// quantized are left alone. A memory of its own, or one [loaded](crate::MemoriaState::load_as) in that type, goes with it.
 ///
 /// ```

@@ -1,4 +1,4 @@
-//! Rows whose long-term vectors lie in cells: what is found depends on nothing but what happened in the row.
+//! Rows with long-term vectors in cells: what is found depends on nothing but what happened in the row.
 
 use burn::backend::{Flex, TensorData, ops::FloatTensorOps, tensor::FloatTensor};
 use proptest::prelude::*;

@@ -18,7 +18,11 @@ impl Row {
         k: usize,
         probes: usize,
     ) -> Option<Vec<Member>> {
-        let mut cells = self.cells.take().filter(|_| store.is_on_host())?;
+        if !store.is_on_host() {
+            // There all vectors are compared.
+            self.drop_cells();
+        }
+        let mut cells = self.cells.take()?;
         let slot = |position| self.slot(self.long_term_at(position).entry);
         let positions = store.cell_candidates(query, &mut cells, slot, (k, probes));
         self.cells = Some(cells);

@@ -120,7 +120,7 @@ impl MemoriaState {
         self.memory.adjust(&recall.ids, gains)
     }
 
-    /// As [`adjust`](Self::adjust), for layers and models, whose users give no gains: a row with gains that are
+    /// As [`adjust`](Self::adjust), for gains that a layer or model computes and no user gives: a row with gains that are
     /// not finite is given none of this segment, the others theirs, and the step has ended.
     ///
     /// # Errors

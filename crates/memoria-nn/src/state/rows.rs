@@ -7,7 +7,8 @@ use super::{MemoriaState, snapshot::SCALE};
 use crate::window::GradientWindow;
 
 impl MemoriaState {
-    /// Takes rows out, as a state of their own; see [`Memoria::split`](memoria_core::Memoria::split). Both gradient windows end.
+    /// Takes rows out, as a state of their own; see [`Memoria::split`](memoria_core::Memoria::split). Both gradient
+    /// windows end.
     ///
     /// # Errors
     ///
@@ -18,8 +19,8 @@ impl MemoriaState {
         Ok(Self { memory, window: GradientWindow::new(self.bptt()), graph: None, ..*self })
     }
 
-    /// Appends the rows of another state of the same layer; see [`Memoria::merge`](memoria_core::Memoria::merge). Both gradient windows
-    /// end.
+    /// Appends the rows of another state of the same layer; see [`Memoria::merge`](memoria_core::Memoria::merge). Both
+    /// gradient windows end.
     ///
     /// # Errors
     ///
@@ -32,8 +33,8 @@ impl MemoriaState {
         Ok(())
     }
 
-    /// Exchanges a row with the only row of another state; see [`Memoria::replace_row`](memoria_core::Memoria::replace_row). Both gradient
-    /// windows end.
+    /// Exchanges a row with the only row of another state; see
+    /// [`Memoria::replace_row`](memoria_core::Memoria::replace_row). Both gradient windows end.
     ///
     /// # Errors
     ///

@@ -26,7 +26,7 @@ pub struct TrainingConfig {
     pub weight_decay: f64,
     /// Greatest norm of gradients; 0 for any.
     pub clip: f64,
-    /// How much a loss counts that teaches what to be reminded of, for tasks whose questions know the segment that told the
+    /// How much a loss counts that teaches what to be reminded of, for tasks in which a question names the segment that told the
     /// answer; 0 for not at all. The query of a question learns to tell that segment's memories from those of all
     /// other segments and rows of a step, on several devices of the device's rows. Not for what is told of again:
     /// there the earlier segment would be one of the others. It does nothing in causal models and in the paper's memory.

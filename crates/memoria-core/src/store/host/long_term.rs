@@ -21,7 +21,7 @@ use crate::{
     store::number::{Number, Wide},
     threads::share,
 };
-use byte_codes::{ABREAST, CodedQuery, MOST_DIMENSIONS};
+use byte_codes::{ABREAST, CodedQuery, MOST_DIMENSIONS, Ranges};
 pub(crate) use cells::{CellLimits, Cells};
 use chunk::Chunk;
 use shortlist::SharedShortlist;
@@ -149,32 +149,23 @@ impl LongTermCodes {
     /// The positions that may be among the `k` nearest to a query.
     fn compare<N: Number>(&self, query: &HostQuery, k: usize, may_share: bool) -> Vec<u32> {
         let numbers = N::Wide::of_vectors(&query.vectors);
-        let below = below(query.comparison, numbers.len() / self.dim);
         // The nearest chunks first: what is found there spares the others.
-        let single: Vec<f32> = numbers.iter().map(|&number| number.into() as f32).collect();
-        let least = |chunk: &Chunk| chunk.at_least(&single) - below;
+        let (mut buffer, looking) = (Vec::new(), Looking::new(numbers, query.comparison, self.dim));
+        let single = single(numbers, &mut buffer);
+        let least = |chunk: &Chunk| chunk.at_least(single) - looking.below;
         let mut order: Vec<(f32, usize)> = self.chunks.iter().map(least).zip(0..).collect();
         order.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         let nearest = SharedShortlist::new(k);
         let compare = |chunks: &[(f32, usize)]| {
             let mut found = nearest.part(k);
-            let (mut coded, mut ranges) = (CodedQuery::default(), Vec::new());
+            let mut looking = Looking::new(numbers, query.comparison, self.dim);
             for &(least, index) in chunks {
                 if !found.admits(least) {
                     break;
                 }
                 let (chunk, first) = (&self.chunks[index], index * self.limits.chunk);
                 let end = first + chunk.len();
-                let mut offer = |at, ranges| found.offer(first + at, end, ranges);
-                match query.comparison {
-                    Comparison::Single => {
-                        chunk.compare(numbers, &mut coded, offer);
-                    }
-                    Comparison::Several(_) => {
-                        chunk.pool(numbers, below, &mut coded, &mut ranges);
-                        (0..).step_by(ABREAST).zip(&ranges).for_each(|(at, &r)| offer(at, r));
-                    }
-                }
+                looking.at(chunk, |at, ranges| found.offer(first + at, end, ranges));
             }
             nearest.add(found);
         };
@@ -197,6 +188,42 @@ impl LongTermCodes {
         let chunks = self.chunks.iter().map(Chunk::bytes).sum::<usize>();
         chunks + self.chunks.capacity() * size_of::<Chunk>()
     }
+}
+
+/// A query that chunks are looked at with, one after the other.
+struct Looking<'a, W> {
+    numbers: &'a [W],
+    comparison: Comparison,
+    /// See [`below`].
+    below: f32,
+    coded: CodedQuery,
+    pooled: Vec<Ranges>,
+}
+
+impl<'a, W: Wide> Looking<'a, W> {
+    fn new(numbers: &'a [W], comparison: Comparison, dim: usize) -> Self {
+        let below = below(comparison, numbers.len() / dim);
+        Self { numbers, comparison, below, coded: CodedQuery::default(), pooled: Vec::new() }
+    }
+
+    /// Tells `each` how far a chunk's vectors are: the first one's index of those abreast, and their ranges.
+    fn at(&mut self, chunk: &Chunk, mut each: impl FnMut(usize, Ranges)) {
+        let Self { numbers, comparison, below, coded, pooled } = self;
+        match comparison {
+            Comparison::Single => chunk.compare(numbers, coded, each),
+            Comparison::Several(_) => {
+                chunk.pool(numbers, *below, coded, pooled);
+                (0..).step_by(ABREAST).zip(&*pooled).for_each(|(at, &ranges)| each(at, ranges));
+            }
+        }
+    }
+}
+
+/// Numbers in single precision, in place of what is in `buffer`.
+fn single<'a, W: Wide>(numbers: &[W], buffer: &'a mut Vec<f32>) -> &'a [f32] {
+    buffer.clear();
+    buffer.extend(numbers.iter().map(|&number| number.into() as f32));
+    buffer
 }
 
 /// Whether vectors of so many dimensions can be coded.

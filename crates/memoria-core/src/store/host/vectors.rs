@@ -270,6 +270,16 @@ pub(super) fn mean<'a, N: Number>(
     sums
 }
 
+/// The mean of vectors in single precision, zeros where that is not finite; as [`mean`].
+pub(super) fn centre<'a, N: Number>(
+    count: usize,
+    dim: usize,
+    vector: impl Fn(usize) -> &'a [N],
+) -> Vec<f32> {
+    let single = |number: f64| Some(number as f32).filter(|number| number.is_finite());
+    mean(count, dim, vector).into_iter().map(|number| single(number).unwrap_or(0.0)).collect()
+}
+
 /// Whether a part of the work on a large memory is worth sharing.
 pub(super) fn is_worth_sharing(numbers: usize) -> bool {
     numbers > PART_SHARED_ABOVE

@@ -10,11 +10,15 @@ mod split;
 mod verify;
 
 use super::{
-    super::{Comparison, HostQuery, vectors::Vectors},
-    LongTermList, below,
-    byte_codes::{ABREAST, CodedQuery},
+    super::{
+        HostQuery,
+        vectors::{Vectors, centre},
+    },
+    LongTermList, Looking,
+    byte_codes::ABREAST,
     chunk::Chunk,
     shortlist::Shortlist,
+    single,
 };
 use crate::{
     id::Slot,
@@ -96,8 +100,7 @@ impl Cells {
         }
         let positions: Vec<u32> = (0..list.len as u32).collect();
         let places = (0..list.len as u32).map(|at| Place { cell: 0, at }).collect();
-        let vector = |position: u32| vectors.get((list.slot)(position as usize));
-        let centres = split::centre(&positions, dim, vector);
+        let centres = centre(list.len, dim, |at| vectors.get((list.slot)(at)));
         let cell = Cell { positions, codes: Chunk::default() };
         let mut cells = Self { dim, centres, cells: vec![cell], places, fresh: Vec::new() };
         cells.split(0, vectors, &list.slot, limits);
@@ -158,12 +161,12 @@ impl Cells {
     ) -> Vec<u32> {
         self.sort_fresh();
         let numbers = N::Wide::of_vectors(&query.vectors);
-        let single: Vec<f32> = numbers.iter().map(|&number| number.into() as f32).collect();
-        let mut order = self.distances(&single);
+        let mut buffer = Vec::new();
+        let single = single(numbers, &mut buffer);
+        let mut order = self.distances(single);
         let mut sorted = 0;
-        let below = below(query.comparison, numbers.len() / self.dim);
         let mut found = Shortlist::new(k, f32::INFINITY);
-        let (mut coded, mut ranges) = (CodedQuery::default(), Vec::new());
+        let mut looking = Looking::new(numbers, query.comparison, self.dim);
         // Places of the cells looked at, one cell after the other, each rounded up to as many as are abreast.
         let (mut first, mut looked_at, mut offered) = (0, Vec::new(), 0);
         for probed in 0..order.len() {
@@ -180,18 +183,11 @@ impl Cells {
             }
             cell.code(vectors, &slot);
             offered += cell.positions.len();
-            if !found.admits(cell.codes.at_least(&single) - below) {
+            if !found.admits(cell.codes.at_least(single) - looking.below) {
                 continue;
             }
             let end = first + cell.positions.len();
-            let mut offer = |at, ranges| found.offer(first + at, end, ranges);
-            match query.comparison {
-                Comparison::Single => cell.codes.compare(numbers, &mut coded, offer),
-                Comparison::Several(_) => {
-                    cell.codes.pool(numbers, below, &mut coded, &mut ranges);
-                    (0..).step_by(ABREAST).zip(&ranges).for_each(|(at, &r)| offer(at, r));
-                }
-            }
+            looking.at(&cell.codes, |at, ranges| found.offer(first + at, end, ranges));
             looked_at.push((first, index));
             first = end.next_multiple_of(ABREAST);
         }
@@ -241,11 +237,10 @@ impl Cells {
         }
         self.dissolve(limits.largest / 16);
         self.sort_fresh();
-        let mut buffer = Vec::new();
+        let mut buffers = (Vec::new(), Vec::new());
         for position in core::mem::take(&mut self.fresh) {
-            let vector = N::widen(vectors.get(slot(position as usize)), &mut buffer);
-            let single: Vec<f32> = vector.iter().map(|&number| number.into() as f32).collect();
-            let index = self.route(&single);
+            let vector = N::widen(vectors.get(slot(position as usize)), &mut buffers.0);
+            let index = self.route(single(vector, &mut buffers.1));
             self.put(position, index, vectors, &slot);
             if self.cells[index].positions.len() > limits.largest {
                 self.split(index, vectors, &slot, limits);
@@ -332,17 +327,14 @@ impl Cells {
         let sorted = sort_nearest(&mut about, 0, ABOUT + 1);
         about.truncate(sorted);
         about.retain(|&(_, other)| other as usize != index);
-        let mut buffer = Vec::new();
-        let mut single = |position: u32| -> Vec<f32> {
-            let vector = N::widen(vectors.get(slot(position as usize)), &mut buffer);
-            vector.iter().map(|&number| number.into() as f32).collect()
-        };
+        let (mut wide, mut buffer) = (Vec::new(), Vec::new());
         let mut moves = Vec::new();
         for &position in &self.cells[index].positions {
-            let vector = single(position);
-            let mut nearest = (squared_distance(&vector, centre), index as u32);
+            let vector = N::widen(vectors.get(slot(position as usize)), &mut wide);
+            let vector = single(vector, &mut buffer);
+            let mut nearest = (squared_distance(vector, centre), index as u32);
             for &(_, other) in &about {
-                let distance = squared_distance(&vector, self.centre(other as usize));
+                let distance = squared_distance(vector, self.centre(other as usize));
                 if distance < nearest.0 {
                     nearest = (distance, other);
                 }
@@ -354,11 +346,12 @@ impl Cells {
         for &(between, other) in &about {
             let other_centre = self.centre(other as usize);
             for &position in &self.cells[other as usize].positions {
-                let vector = single(position);
-                let distance = squared_distance(&vector, other_centre);
+                let vector = N::widen(vectors.get(slot(position as usize)), &mut wide);
+                let vector = single(vector, &mut buffer);
+                let distance = squared_distance(vector, other_centre);
                 // Else, by the triangle inequality, the new centre is not nearer.
                 if 4.0 * distance > f64::from(between)
-                    && squared_distance(&vector, centre) < distance
+                    && squared_distance(vector, centre) < distance
                 {
                     moves.push((position, index as u32));
                 }

@@ -3,7 +3,7 @@
 use wide::f32x4;
 
 use super::{
-    super::vectors::{Vectors, mean},
+    super::vectors::{Vectors, centre},
     byte_codes::{ABREAST, BLOCK, CodedAbreast, CodedQuery, Ranges, UNDERFLOW, encode, rounding},
 };
 use crate::{
@@ -58,9 +58,7 @@ impl Chunk {
         slot: impl Fn(usize) -> Slot,
     ) {
         self.resize(len, vectors.dim);
-        let mean = mean(len, vectors.dim, |at| vectors.get(slot(at)));
-        let single = |number: f64| Some(number as f32).filter(|number| number.is_finite());
-        self.centre = mean.into_iter().map(|number| single(number).unwrap_or(0.0)).collect();
+        self.centre = centre(len, vectors.dim, |at| vectors.get(slot(at)));
         (self.chosen_for, self.since) = (len, 0);
         self.distances = [f32::INFINITY, 0.0];
         let mut buffer = Vec::new();

@@ -1,6 +1,6 @@
 //! How the vectors of a cell become those of two.
 
-use crate::store::number::Number;
+use crate::store::{host::vectors::centre, number::Number};
 
 /// How often the direction in which vectors differ most is improved.
 const IMPROVEMENTS: usize = 4;
@@ -12,21 +12,9 @@ const LEAST_PART: usize = 8;
 /// Positions of a half, in the order that they had, and their mean.
 pub(super) type Half = (Vec<u32>, Vec<f32>);
 
-/// The mean of vectors, zeros of none.
-pub(super) fn centre<'a, N: Number>(
-    positions: &[u32],
-    dim: usize,
-    vector: impl Fn(u32) -> &'a [N],
-) -> Vec<f32> {
-    let mut sums = vec![0.0; dim];
-    for &position in positions {
-        add(&mut sums, vector(position));
-    }
-    mean(&sums, positions.len())
-}
-
-/// Two halves of at least two vectors, neither of them empty: first those below and above the median in about the direction in which
-/// they differ most, then, unless one becomes too small, those nearer to the mean of the one and of the other.
+/// Two halves of at least two vectors, neither of them empty: first those below and above the median in about the
+/// direction in which they differ most, then, unless one becomes too small, those nearer to the mean of the one and
+/// of the other.
 pub(super) fn halves<'a, N: Number>(
     positions: &[u32],
     dim: usize,
@@ -43,7 +31,7 @@ pub(super) fn halves<'a, N: Number>(
     below.sort_unstable();
     above.sort_unstable();
     let with_mean = |half: Vec<u32>| {
-        let centre = centre(&half, dim, vector);
+        let centre = centre(half.len(), dim, |at| vector(half[at]));
         (half, centre)
     };
     let mut halves = [with_mean(below), with_mean(above)];
@@ -69,7 +57,7 @@ fn direction<'a, N: Number>(
     dim: usize,
     vector: impl Fn(u32) -> &'a [N],
 ) -> Vec<f32> {
-    let centre = centre(positions, dim, &vector);
+    let centre = centre(positions.len(), dim, |at| vector(positions[at]));
     let mut farthest = (0.0, None);
     for &position in positions {
         let distance = squared_distance(vector(position), &centre);
@@ -97,16 +85,6 @@ fn direction<'a, N: Number>(
     }
     let norm = along.iter().map(|x| x * x).sum::<f64>().sqrt().max(f64::MIN_POSITIVE);
     along.into_iter().map(|x| (x / norm) as f32).collect()
-}
-
-fn add<N: Number>(sums: &mut [f64], vector: &[N]) {
-    sums.iter_mut().zip(vector).for_each(|(sum, number)| *sum += number.to_f64());
-}
-
-fn mean(sums: &[f64], count: usize) -> Vec<f32> {
-    let count = count.max(1) as f64;
-    let single = |sum: &f64| Some((sum / count) as f32).filter(|mean| mean.is_finite());
-    sums.iter().map(|sum| single(sum).unwrap_or(0.0)).collect()
 }
 
 fn dot<N: Number>(vector: &[N], with: &[f32]) -> f64 {
