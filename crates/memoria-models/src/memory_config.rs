@@ -113,7 +113,7 @@ pub struct MemoryConfig {
     pub remembers_padding: bool,
     /// Queries made of each segment, which engrams are compared with and which are not stored; they begin as
     /// questions about all positions alike. With 0 the working memories are compared, as in the paper.
-    /// Several are a union if the memory's correlation is Gaussian; else only their mean counts.
+    /// Several are a union if the memory's correlation is Gaussian or its pooling is max; else only their mean counts.
     pub num_queries: usize,
     /// Whether the score by which an engram was chosen is added to its logits in every layer that attends to
     /// it, times [`score_scale`](memoria_nn::score_scale), so that the choice is learned.

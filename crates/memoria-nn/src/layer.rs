@@ -52,8 +52,9 @@ use crate::{
 ///   [`MemoriaConfig::small`](memoria_core::MemoriaConfig::small). A walk reaches what has fired together, and a fact
 ///   that is asked for once has not.
 /// - *Lifespan*: at least half of the segments of a document. What is not asked for within it is gone.
-/// - *Queries*: one, for one question a segment. Several are a union if the correlation is Gaussian; otherwise only
-///   their mean counts. Queries that begin alike tend to stay alike.
+/// - *Queries*: one, for one question a segment. Several are a union if the correlation is Gaussian or the pooling is max;
+///   otherwise only their mean counts. Queries that begin alike tend to stay alike, unless a loss tells each what to look
+///   for, as `training.contrast` of `memoria-tasks` does.
 /// - *Window*: as many segments as fit; one trains working memory alone.
 /// - *Place*: after the first block rather than before it. Embeddings should begin with a deviation of 0.2 or
 ///   less in language models; Burn's default is 1, on which no memory is learned early. Where keys are to be told

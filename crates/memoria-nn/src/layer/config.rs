@@ -50,7 +50,8 @@ pub struct MemoriaLayerConfig {
     pub num_memories: Option<usize>,
     /// Queries made of each segment, which engrams are compared with and which are not stored. With 0 the
     /// working memories are compared, as in the paper. Several are a union if the memory's
-    /// [correlation](memoria_core::Correlation) is Gaussian; else only their mean counts. Default: 1
+    /// [correlation](memoria_core::Correlation) is Gaussian or its [pooling](memoria_core::Pooling) is max; else only their
+    /// mean counts. Default: 1
     pub num_queries: usize,
     /// Whether the score by which an engram was chosen is added to its logits, so that the choice is learned.
     /// Default: true

@@ -2,6 +2,8 @@ use memoria_core::{Correlation, LongTermSearch, MemoriaConfig, Pooling, ShortTer
 use memoria_nn::MemoriaStateConfig;
 use serde::{Deserialize, Serialize};
 
+use crate::model::Wanted;
+
 /// The memory: table `memory`. By default one that learns what to be reminded of, by exact search over all engrams, and
 /// forgets nothing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -9,6 +11,9 @@ use serde::{Deserialize, Serialize};
 pub struct MemoryConfig {
     /// Memories made of a segment; 0 for its hidden states themselves, in a causal model.
     pub memories: usize,
+    /// Whether memories and queries learn which places of a segment they are made of, each memory beginning with places of
+    /// its own; a causal model's always do.
+    pub places: bool,
     /// Short-term engrams reminded per segment.
     pub num_reminded_stm: usize,
     /// Short-term engrams kept.
@@ -25,6 +30,13 @@ pub struct MemoryConfig {
     pub lifespan_extend_scale: f32,
     /// Queries made of a segment, which are compared and not stored; 0 for the working memories.
     pub queries: usize,
+    /// How many times a segment is reminded and reads, each time with what it read before: 2 where an answer needs two facts.
+    /// Only what is attended to the first time lives longer. 1 in causal models, in stores of bounded size and in the
+    /// paper's memory.
+    pub reads: usize,
+    /// Which memories of a segment that told an answer a question learns to find, by `training.contrast`: any of them, or
+    /// each, where an answer is kept in several.
+    pub wanted: Wanted,
     /// What the scores of reminded engrams are multiplied with in the attention's logits; 1 / (2 √width) if not given.
     pub score_scale: Option<f64>,
     /// How many of the newest reminded engrams are told apart by their order, for what is told of again; 0 for none. Not in
@@ -66,6 +78,7 @@ impl Default for MemoryConfig {
     fn default() -> Self {
         Self {
             memories: 2,
+            places: false,
             num_reminded_stm: 0,
             stm_capacity: 0,
             ltm_search_depth: 0,
@@ -74,6 +87,8 @@ impl Default for MemoryConfig {
             initial_lifespan: 1e9,
             lifespan_extend_scale: 8.0,
             queries: 1,
+            reads: 1,
+            wanted: Wanted::default(),
             score_scale: None,
             recency: 0,
             equal_length: true,

@@ -10,6 +10,8 @@ pub struct TrainingConfig {
     pub epochs: usize,
     /// Steps of an epoch.
     pub epoch_steps: usize,
+    /// How many times as long documents are in each part of the training, spread over the epochs.
+    pub growth: Vec<u32>,
     /// Rows of a step: documents, or parallel streams of a text.
     pub batch: usize,
     /// Segments of a step, for text; the memory is carried on from step to step.
@@ -28,8 +30,10 @@ pub struct TrainingConfig {
     pub clip: f64,
     /// How much a loss counts that teaches what to be reminded of, for tasks in which a question names the segment that told the
     /// answer; 0 for not at all. The query of a question learns to tell that segment's memories from those of all
-    /// other segments and rows of a step, on several devices of the device's rows. Not for what is told of again:
-    /// there the earlier segment would be one of the others. It does nothing in causal models and in the paper's memory.
+    /// other segments and rows of a step, on several devices of the device's rows. Of several queries of which any may find
+    /// something (`memory.pooling` of max, or a Gaussian correlation) a segment's first question trains the first one, and so
+    /// on. Not for what is told of again: there the earlier segment would be one of the others. It does nothing in
+    /// causal models and in the paper's memory.
     pub contrast: f64,
     /// Epochs without improvement after which a training ends; 0 for never.
     pub patience: usize,
@@ -91,6 +95,7 @@ impl Default for TrainingConfig {
         Self {
             epochs: 10,
             epoch_steps: 100,
+            growth: vec![1],
             batch: 32,
             segments: 8,
             accumulation: 1,
@@ -130,6 +135,10 @@ impl TrainingConfig {
     pub fn check(&self) -> Result<(), TaskError> {
         at_least("training.epochs", self.epochs, 1)?;
         at_least("training.epoch_steps", self.epoch_steps, 1)?;
+        at_least("entries of training.growth", self.growth.len(), 1)?;
+        for &times in &self.growth {
+            at_least("training.growth", times as usize, 1)?;
+        }
         at_least("training.batch", self.batch, 1)?;
         at_least("training.segments", self.segments, 1)?;
         at_least("training.accumulation", self.accumulation, 1)?;

@@ -138,7 +138,7 @@ impl Task for Classify {
         let asks = |segment: usize| self.config.pooling == Pooling::Mean || segment == last;
         for (_, segment) in document.segments.iter_mut().enumerate().filter(|(at, _)| asks(*at)) {
             let (at, answer) = (segment.tokens.len() - 1, vec![text.class as u32]);
-            segment.questions.push(Question { at, answer, told: None });
+            segment.questions.push(Question { at, answer, told: None, via: None });
         }
         Ok(document)
     }

@@ -141,7 +141,7 @@ impl Task for Dictionary {
             let told = Some(index / self.records_per_segment);
             let at = segment.tokens.len() + KEY + 1;
             segment.tokens.extend(self.question(&key, &answer));
-            segment.questions.push(Question { at, answer, told });
+            segment.questions.push(Question { at, answer, told, via: None });
             if (number + 1) % self.records_per_segment == 0 || number + 1 == self.questions {
                 document.segments.push(std::mem::take(&mut segment));
             }

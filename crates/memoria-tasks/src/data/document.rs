@@ -56,6 +56,8 @@ pub struct Question {
     pub answer: Vec<u32>,
     /// The segment of the document in which the answer was told last, if it was told at one place.
     pub told: Option<usize>,
+    /// The segment that told which one that is, where an answer needs two facts.
+    pub via: Option<usize>,
 }
 
 impl DocumentId {
@@ -106,8 +108,12 @@ impl Document {
         let segment = |tokens: &[u32]| Segment { tokens: tokens.to_vec(), questions: vec![] };
         let mut segments: Vec<Segment> = tokens.chunks(length).map(segment).collect();
         for (place, answer, told) in questions {
-            let question =
-                Question { at: place % length, answer, told: told.map(|place| place / length) };
+            let question = Question {
+                at: place % length,
+                answer,
+                told: told.map(|place| place / length),
+                via: None,
+            };
             segments[place / length].questions.push(question);
         }
         Self { segments }
@@ -118,5 +124,10 @@ impl Question {
     /// How many segments ago it was told.
     pub fn distance(&self, segment: usize) -> Option<usize> {
         self.told.map(|told| segment - told)
+    }
+
+    /// How many segments ago it was told which segment that is, if that was needed.
+    pub fn distance_via(&self, segment: usize) -> Option<usize> {
+        self.via.map(|via| segment - via)
     }
 }

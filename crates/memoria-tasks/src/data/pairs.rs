@@ -48,8 +48,12 @@ impl Pairs<'_> {
         let mut segments: Vec<Segment> = told.iter().zip(&values).map(pair).collect();
         let asked = told[rng.random_range(0..told.len())];
         let last = told.iter().rposition(|&number| number == asked).unwrap_or(0);
-        let question =
-            Question { at: self.key_tokens, answer: vec![values[last]], told: Some(last) };
+        let question = Question {
+            at: self.key_tokens,
+            answer: vec![values[last]],
+            told: Some(last),
+            via: None,
+        };
         let tokens = [key(asked), vec![generate]].concat();
         segments.push(Segment { tokens, questions: vec![question] });
         Document { segments }

@@ -39,10 +39,13 @@ pub enum FactsAt {
 pub struct QaConfig {
     /// 1, 2 or 3.
     pub task: usize,
-    /// Tokens of a document that is trained on, without its question.
+    /// Tokens of a document that is trained on, without its questions.
     pub tokens: usize,
-    /// Tokens of a segment.
+    /// Tokens of a segment at most: it has as many whole sentences as fit, or a part of a longer one.
     pub segment_length: usize,
+    /// Questions of a document, each in a segment of its own, of different people or objects; fewer where fewer can
+    /// be answered.
+    pub questions: usize,
     /// Where the facts are told.
     pub facts: FactsAt,
     /// Tokens at most: those of facts, and the most frequent words of the novels.
@@ -73,6 +76,7 @@ impl Default for QaConfig {
             task: 1,
             tokens: 1000,
             segment_length: 64,
+            questions: 1,
             facts: FactsAt::Anywhere,
             words: 4096,
             path: None,
@@ -105,6 +109,7 @@ impl QaConfig {
             return Err(TaskError::option("data.task", "1, 2 or 3", self.task));
         }
         at_least("data.segment_length", self.segment_length, 1)?;
+        at_least("data.questions", self.questions, 1)?;
         let certain: Vec<&str> = Action::words().collect();
         let words = Words::new(certain, [training], self.words, 0);
         let tokens = |text: &str| -> Vec<Vec<u32>> {
@@ -121,7 +126,7 @@ impl QaConfig {
 
 impl Qa {
     /// What is told, and what is asked of it.
-    fn story(&self, tokens: usize, rng: &mut impl Rng) -> (Vec<Action>, Asked) {
+    fn story(&self, tokens: usize, rng: &mut impl Rng) -> (Vec<Action>, Vec<Asked>) {
         let task = self.config.task;
         let [least, most] = FACTS[task - 1];
         // Facts are an eighth of a document at most.
@@ -138,11 +143,30 @@ impl Qa {
                 let action = if task == 1 { world.step_of_moves(rng) } else { world.step(rng) };
                 actions.push(action);
                 reader.read(action);
-                if actions.len() >= count
-                    && let Some(asked) = reader.ask(task, rng)
-                {
-                    return (actions, asked);
+                if actions.len() >= count {
+                    let mut asked = reader.ask(task, rng);
+                    if !asked.is_empty() {
+                        asked.truncate(self.config.questions);
+                        return (actions, asked);
+                    }
                 }
+            }
+        }
+    }
+
+    /// Appends a sentence to the last segment, if there is room for it, or to new ones. Returns the first one that
+    /// has some of it.
+    fn tell(&self, segments: &mut Vec<Vec<u32>>, sentence: &[u32]) -> usize {
+        let length = self.config.segment_length;
+        match segments.last_mut() {
+            Some(last) if last.len() + sentence.len() <= length => {
+                last.extend(sentence);
+                segments.len() - 1
+            }
+            _ => {
+                let first = segments.len();
+                segments.extend(sentence.chunks(length).map(<[u32]>::to_vec));
+                first
             }
         }
     }
@@ -188,25 +212,26 @@ impl Task for Qa {
             })
             .collect();
         places.sort_unstable();
-        let mut facts = facts.into_iter().zip(places).enumerate().peekable();
-        let (mut tokens, mut needed) = (Vec::new(), 0);
+        let mut facts = facts.into_iter().zip(places).peekable();
+        let (mut segments, mut told) = (Vec::new(), Vec::new());
         for sentence in 0..=noise.len() {
-            while let Some((number, (fact, _))) = facts.next_if(|(_, (_, at))| *at == sentence) {
-                if number == asked.needs {
-                    needed = tokens.len();
-                }
-                tokens.extend(fact);
+            while let Some((fact, _)) = facts.next_if(|(_, at)| *at == sentence) {
+                told.push(self.tell(&mut segments, &fact));
             }
-            tokens.extend(noise.get(sentence).copied().unwrap_or_default());
+            self.tell(&mut segments, noise.get(sentence).copied().unwrap_or_default());
         }
-        let mut document = Document::cut(tokens, self.config.segment_length, []);
-        let tokens = self.words.tokens(&asked.question);
-        let question = Question {
-            at: tokens.len() - 1,
-            answer: vec![self.words.token(asked.answer)],
-            told: Some(needed / self.config.segment_length),
-        };
-        document.segments.push(Segment { tokens, questions: vec![question] });
+        let segment = |tokens| Segment { tokens, questions: vec![] };
+        let mut document = Document { segments: segments.into_iter().map(segment).collect() };
+        for asked in asked {
+            let tokens = self.words.tokens(&asked.question);
+            let question = Question {
+                at: tokens.len() - 1,
+                answer: vec![self.words.token(asked.answer)],
+                told: Some(told[asked.needs]),
+                via: None,
+            };
+            document.segments.push(Segment { tokens, questions: vec![question] });
+        }
         Ok(document)
     }
 

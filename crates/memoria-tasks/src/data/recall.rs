@@ -13,7 +13,7 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Document, DocumentId, Question, Segment, Split, Task,
+    Document, DocumentId, Question, Segment, Task,
     keys::{self, Keys},
 };
 use crate::{TaskError, error::at_least};
@@ -26,8 +26,6 @@ use story::Story;
 pub struct Recall {
     /// Segments of a document that is trained on.
     pub segments: usize,
-    /// How many times as long documents are in each stage of the training; tests count from `segments`.
-    pub growth: Vec<usize>,
     /// Tokens of a segment.
     pub segment_length: usize,
     /// Different tokens that keys are made of.
@@ -61,7 +59,6 @@ impl Default for Recall {
     fn default() -> Self {
         Self {
             segments: 8,
-            growth: vec![1],
             segment_length: 8,
             keys: 512,
             values: 8,
@@ -86,8 +83,6 @@ impl Recall {
     /// [`TaskError::Option`].
     pub fn check(&self) -> Result<(), TaskError> {
         at_least("data.segments", self.segments, 2)?;
-        at_least("entries of data.growth", self.growth.len(), 1)?;
-        self.growth.iter().try_for_each(|&times| at_least("data.growth", times, 1))?;
         at_least("data.keys", self.keys, 2)?;
         at_least("data.values", self.values, 2)?;
         at_least("data.fillers", self.fillers, 1)?;
@@ -112,12 +107,6 @@ impl Recall {
             2 => Ok(()),
             hops => Err(TaskError::option("data.hops", "1 or 2", hops)),
         }
-    }
-
-    /// How many times as long a document is in its stage.
-    fn times(&self, id: DocumentId) -> usize {
-        let last = self.growth.len() - 1;
-        if id.split == Split::Test { 1 } else { self.growth[last.min(id.stage as usize)] }
     }
 
     /// Tokens of the longest kind of fact: with two hops a key may stand where a value does.
@@ -166,13 +155,9 @@ impl Task for Recall {
         self.segment_length
     }
 
-    fn stages(&self) -> usize {
-        self.growth.len()
-    }
-
     fn document(&self, id: DocumentId) -> Result<Document, TaskError> {
         let rng = &mut id.rng();
-        let segments = self.segments * self.times(id) * id.longer as usize;
+        let segments = self.segments * id.longer as usize;
         let mut story = Story::new(self, segments, rng)?;
         let mut document = Document::default();
         for segment in 0..segments {
@@ -193,6 +178,7 @@ impl Task for Recall {
                 at: place + self.key_tokens,
                 answer: asked.answer,
                 told: Some(asked.told),
+                via: asked.via,
             };
             let counted = asked.into_iter().filter(|(_, asked)| asked.counts);
             let questions = counted.map(question).collect();

@@ -127,7 +127,7 @@ impl Task for Retain {
             tokens[ask] = self.question_mark();
             tokens[ask + 1..].copy_from_slice(&key(fact));
             let (at, answer) = (self.segment_length - 1, vec![values[fact]]);
-            let question = Question { at, answer, told: Some(fact) };
+            let question = Question { at, answer, told: Some(fact), via: None };
             let questions = if told == 0 { vec![] } else { vec![question] };
             document.segments.push(Segment { tokens, questions });
         }

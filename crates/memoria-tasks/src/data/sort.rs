@@ -166,7 +166,7 @@ impl Task for Sort {
         let mut document = Document::cut(prompt_ids, self.segment_length, []);
         let mut tokens = vec![self.separator()];
         tokens.extend(&target_ids[..target_ids.len() - 1]);
-        let question = Question { at: 0, answer: target_ids, told: None };
+        let question = Question { at: 0, answer: target_ids, told: None, via: None };
         document.segments.push(Segment { tokens, questions: vec![question] });
         Ok(document)
     }

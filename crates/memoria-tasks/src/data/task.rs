@@ -37,7 +37,7 @@ pub enum Measure {
 ///
 ///     fn document(&self, id: DocumentId) -> Result<Document, TaskError> {
 ///         let told = (id.index % 9) as u32;
-///         let ask = Question { at: 0, answer: vec![told], told: Some(0) };
+///         let ask = Question { at: 0, answer: vec![told], told: Some(0), via: None };
 ///         let segment = |token, questions| Segment { tokens: vec![token], questions };
 ///         Ok(Document { segments: vec![segment(told, vec![]), segment(9, vec![ask])] })
 ///     }

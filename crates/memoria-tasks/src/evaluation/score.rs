@@ -88,8 +88,13 @@ mod tests {
 
     #[test]
     fn an_answer_counts_if_all_its_tokens_are_right() {
-        let asked =
-            |tokens, distance| Asked { row: 0, segment: 0, tokens, distance: Some(distance) };
+        let asked = |tokens, distance| Asked {
+            row: 0,
+            segment: 0,
+            tokens,
+            distance: Some(distance),
+            via: None,
+        };
         let questions = [asked(2, 1), asked(1, 3), asked(2, 1)];
         let pairs = [[1, 1], [2, 2], [3, 4], [5, 5], [6, 7]];
         let mut answers = Score::default();

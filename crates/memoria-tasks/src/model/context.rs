@@ -52,6 +52,8 @@ pub enum ContextName {
 #[derive(Module, Debug)]
 pub struct Context {
     memory: Option<MemoriaLayer>,
+    /// How many times a segment is reminded.
+    reads: usize,
 }
 
 /// What memories of a [`Context`] are made with.
@@ -150,8 +152,8 @@ impl ContextName {
 
 impl Context {
     /// With a memory, if there is one.
-    pub(super) fn new(memory: Option<MemoriaLayerConfig>, device: &Device) -> Self {
-        Self { memory: memory.map(|config| config.init(device)) }
+    pub(super) fn new(memory: Option<MemoriaLayerConfig>, reads: usize, device: &Device) -> Self {
+        Self { memory: memory.map(|config| config.init(device)), reads }
     }
 
     /// Whether segments have to go through it one after the other.
@@ -184,15 +186,23 @@ impl Context {
                 }
                 let rows = segment.hidden.dims()[0];
                 let input = MemoriaLayerInput::new(segment.hidden).mask_pad(segment.mask_pad);
-                let output = match look {
+                let mask_pad = input.mask_pad.clone();
+                let mut output = match look {
                     Look::Remembers => layer.forward(input, state)?,
                     Look::Peeks => layer.forward_peek(input, state)?,
                 };
                 memory.reminded = reminded(&output.recall, rows);
-                let Recall { query, working, .. } = output.recall;
-                let query = query.filter(|_| !layer.is_causal);
-                let memories = if state.bptt() == 0 { working.detach() } else { working };
-                Ok((output.hidden, query.map(|query| Asking { query, memories })))
+                let memories = output.recall.working.clone();
+                let memories = if state.bptt() == 0 { memories.detach() } else { memories };
+                let mut queries = vec![output.recall.query];
+                for _ in 1..self.reads {
+                    let again = MemoriaLayerInput::new(output.hidden).mask_pad(mask_pad.clone());
+                    output = layer.forward_peek(again, state)?;
+                    queries.push(output.recall.query);
+                }
+                let queries: Option<Vec<_>> = queries.into_iter().collect();
+                let queries = queries.filter(|_| !layer.is_causal);
+                Ok((output.hidden, queries.map(|queries| Asking { queries, memories })))
             }
         }
     }

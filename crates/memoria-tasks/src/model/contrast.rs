@@ -2,36 +2,95 @@
 //! what was made of the segment that told the answer than to anything else of the batch.
 
 use burn::tensor::{Int, Tensor, TensorData};
+use memoria_core::{Correlation, MemoriaConfig, Pooling};
+use serde::{Deserialize, Serialize};
 
 use crate::training::Batch;
 
+/// Which of a segment's queries a question trains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asks {
+    /// The mean of all of them, where the search ranks by it.
+    Together,
+    /// Its own: the first question of a segment the first one, and so on, from the beginning again where there are more
+    /// questions than queries.
+    ByNumber,
+}
+
+/// Which of a segment's memories are to be found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wanted {
+    /// Any of them: one that knows the answer will do.
+    #[default]
+    Any,
+    /// Each of them, where they share an answer.
+    Each,
+}
+
+impl Asks {
+    /// As a memory searches.
+    pub(super) fn of(memory: &MemoriaConfig) -> Self {
+        match (memory.pooling, memory.correlation) {
+            (Pooling::Mean, Correlation::NegSquaredL2) => Self::Together,
+            _ => Self::ByNumber,
+        }
+    }
+}
+
 /// What a segment was compared with, and what was made of it.
 pub(super) struct Asking {
-    /// `[rows, queries, width]`, of which the mean counts.
-    pub(super) query: Tensor<3>,
+    /// `[rows, queries, width]`, of each time that it was read.
+    pub(super) queries: Vec<Tensor<3>>,
     /// `[rows, memories, width]`; without a graph where nothing that reads a memory trains what wrote it.
     pub(super) memories: Tensor<3>,
 }
 
 /// For each question about an earlier segment of the batch, the negative logarithm of the share that this segment's
 /// memories have in a softmax over the memories of all segments of all rows; on average, `[1]`. Scores are −‖q − m‖²
-/// times `scale`. `None` if there is no such question.
+/// times `scale`, of the query that the question trains. `None` if there is no such question.
+///
+/// With [`Wanted::Each`] it is the mean of what each of the segment's memories comes to by itself.
+///
+/// Where an answer needs two facts, the first time that a segment is read it looks for the one that leads to the other.
 ///
 /// Memories of other rows are what a store much longer than a document of the training holds: so the query learns to
 /// tell its own from thousands. It must be known where an answer was told, and that one segment only tells it.
-pub(super) fn contrast(batch: &Batch, segments: &[Asking], scale: f64) -> Option<Tensor<1>> {
-    let [_, rows, _] = batch.tokens.dims();
-    let place = |segment: usize, row: usize| (segment * rows + row) as i64;
-    let questions = batch.questions.iter().filter_map(|question| {
-        let told = question.segment.checked_sub(question.distance.filter(|&far| far > 0)?)?;
-        Some((place(question.segment, question.row), place(told, question.row)))
-    });
-    let (asking, telling): (Vec<i64>, Vec<i64>) = questions.unzip();
-    let first = segments.first().filter(|_| !asking.is_empty())?;
+pub(super) fn contrast(
+    batch: &Batch,
+    segments: &[Asking],
+    (asks, wanted): (Asks, Wanted),
+    scale: f64,
+) -> Option<Tensor<1>> {
+    let first = segments.first()?;
+    let [rows, queries, _] = first.queries.first()?.dims();
+    let queries = if asks == Asks::Together { 1 } else { queries };
+    let place = |segment: usize, row: usize| segment * rows + row;
+    let mut numbers = vec![0; segments.len() * rows];
+    let (mut asking, mut telling) = (Vec::new(), Vec::new());
+    for question in &batch.questions {
+        let at = place(question.segment, question.row);
+        let number = numbers[at] % queries;
+        numbers[at] += 1;
+        for read in 0..first.queries.len() {
+            let ago = question.via.filter(|_| read == 0).or(question.distance);
+            let told = ago.filter(|&ago| ago > 0).and_then(|ago| question.segment.checked_sub(ago));
+            let Some(told) = told else { continue };
+            asking.push(((read * numbers.len() + at) * queries + number) as i64);
+            telling.push(place(told, question.row) as i64);
+        }
+    }
+    if asking.is_empty() {
+        return None;
+    }
     let [_, count, width] = first.memories.dims();
     let device = first.memories.device();
-    let queries = segments.iter().map(|segment| segment.query.clone().mean_dim(1)).collect();
-    let queries = Tensor::cat(queries, 0).reshape([-1, width as i32]);
+    let of_read = |read: usize| segments.iter().map(move |segment| segment.queries[read].clone());
+    let queries = (0..first.queries.len()).flat_map(of_read).map(|query| match asks {
+        Asks::Together => query.mean_dim(1),
+        Asks::ByNumber => query,
+    });
+    let queries = Tensor::cat(queries.collect(), 0).reshape([-1, width as i32]);
     let queries: Tensor<2> = queries.select(0, indices(asking, &device));
     let memories = segments.iter().map(|segment| segment.memories.clone()).collect();
     let memories: Tensor<2> = Tensor::cat(memories, 0).reshape([-1, width as i32]);
@@ -45,7 +104,8 @@ pub(super) fn contrast(batch: &Batch, segments: &[Asking], scale: f64) -> Option
         .collect();
     let right = indices(right, &device).reshape([asked, count]);
     let scores = scores.clone() - scores.max_dim(1).detach().expand([asked, all]);
-    let right = scores.clone().gather(1, right).exp().sum_dim(1);
+    let right = scores.clone().gather(1, right).exp();
+    let right = if wanted == Wanted::Any { right.sum_dim(1) } else { right };
     // A share of nothing has no logarithm.
     let share = (right + f32::MIN_POSITIVE) / scores.exp().sum_dim(1);
     Some(-share.log().mean())
@@ -64,12 +124,14 @@ mod tests {
     use crate::data::{Document, Question, Segment};
     use crate::model::drawing;
 
-    /// Two rows of three segments, the last of which asks for the one that `told`.
-    fn batch(told: [usize; 2], device: &Device) -> Batch {
+    /// Two rows of three segments, the last of which asks for those that `told`, two questions in each row.
+    fn batch(told: [[usize; 2]; 2], device: &Device) -> Batch {
         let documents = told.map(|told| {
-            let question = Question { at: 0, answer: vec![1], told: Some(told) };
+            let question =
+                |at: usize| Question { at, answer: vec![1], told: Some(told[at]), via: None };
             let segment = |questions| Segment { tokens: vec![0, 1], questions };
-            Document { segments: vec![segment(vec![]), segment(vec![]), segment(vec![question])] }
+            let asking = segment(vec![question(0), question(1)]);
+            Document { segments: vec![segment(vec![]), segment(vec![]), asking] }
         });
         Batch::of_documents(&documents, device)
     }
@@ -77,38 +139,63 @@ mod tests {
     fn segments(count: usize, device: &Device) -> Vec<Asking> {
         let _alone = drawing();
         let normal = |shape: [usize; 3]| Tensor::random(shape, Distribution::Default, device);
-        let one = |_| Asking { query: normal([2, 1, 4]), memories: normal([2, count, 4]) };
+        let one = |_| Asking {
+            queries: vec![normal([2, 2, 4]), normal([2, 2, 4])],
+            memories: normal([2, count, 4]),
+        };
         (0..3).map(one).collect()
     }
 
     #[test]
     fn it_is_what_a_slow_twin_comes_to() {
         let device = Device::flex();
-        for count in [1, 2] {
+        for (count, asks, wanted) in [
+            (1, Asks::Together, Wanted::Any),
+            (2, Asks::Together, Wanted::Any),
+            (2, Asks::Together, Wanted::Each),
+            (2, Asks::ByNumber, Wanted::Any),
+        ] {
             let segments = segments(count, &device);
             let numbers = |tensor: &Tensor<3>| -> Vec<f64> { tensor.to_data().iter().collect() };
             let memories: Vec<Vec<f64>> = segments.iter().map(|s| numbers(&s.memories)).collect();
-            let queries = numbers(&segments[2].query);
+            // The first question of the first row needs two facts: it looks for the other one first.
+            let told = [[1, 0], [0, 0]];
+            let via = |read, row, number| read == 0 && row == 0 && number == 0;
+            let mut batch = batch(told, &device);
+            batch.questions[0].via = Some(2);
             let mut expected = 0.0;
-            for (row, told) in [1, 0].into_iter().enumerate() {
-                let query = &queries[row * 4..][..4];
-                let (mut right, mut all) = (0.0, 0.0);
+            let places = [(0, 0), (0, 1), (1, 0), (1, 1)];
+            for (read, (row, number)) in places.into_iter().flat_map(|at| [(0, at), (1, at)]) {
+                let queries = numbers(&segments[2].queries[read]);
+                let of_row = &queries[row * 8..][..8];
+                let told = if via(read, row, number) { 0 } else { told[row][number] };
+                let query: Vec<f64> = match asks {
+                    Asks::Together => (0..4).map(|i| (of_row[i] + of_row[4 + i]) / 2.0).collect(),
+                    Asks::ByNumber => of_row[number * 4..][..4].to_vec(),
+                };
+                let (mut right, mut all) = (vec![], 0.0);
                 for (segment, memories) in memories.iter().enumerate() {
-                    for (number, memory) in memories.chunks(4).enumerate() {
+                    for (place, memory) in memories.chunks(4).enumerate() {
                         let far: f64 =
-                            memory.iter().zip(query).map(|(m, q)| (m - q) * (m - q)).sum();
+                            memory.iter().zip(&query).map(|(m, q)| (m - q) * (m - q)).sum();
                         let worth = (-far * 0.5).exp();
                         all += worth;
-                        if segment == told && number / count == row {
-                            right += worth;
+                        if segment == told && place / count == row {
+                            right.push(worth);
                         }
                     }
                 }
-                expected -= f64::ln(right / all) / 2.0;
+                let found = match wanted {
+                    Wanted::Any => f64::ln(right.iter().sum::<f64>() / all),
+                    Wanted::Each => {
+                        right.iter().map(|right| f64::ln(right / all)).sum::<f64>() / count as f64
+                    }
+                };
+                expected -= found / 8.0;
             }
-            let got = contrast(&batch([1, 0], &device), &segments, 0.5).unwrap();
+            let got = contrast(&batch, &segments, (asks, wanted), 0.5).unwrap();
             let got: f64 = got.into_scalar::<f32>().into();
-            assert!((got - expected).abs() < 1e-5, "{got} {expected}");
+            assert!((got - expected).abs() < 1e-5, "{asks:?}, {wanted:?}: {got} {expected}");
         }
     }
 
@@ -116,7 +203,18 @@ mod tests {
     fn what_was_told_elsewhere_or_in_the_segment_itself_teaches_nothing() {
         let device = Device::flex();
         let segments = segments(1, &device);
-        assert!(contrast(&batch([2, 2], &device), &segments, 0.5).is_none());
-        assert!(contrast(&batch([2, 1], &device), &segments, 0.5).is_some());
+        assert!(
+            contrast(&batch([[2; 2]; 2], &device), &segments, (Asks::Together, Wanted::Any), 0.5)
+                .is_none()
+        );
+        assert!(
+            contrast(
+                &batch([[2; 2], [2, 1]], &device),
+                &segments,
+                (Asks::Together, Wanted::Any),
+                0.5
+            )
+            .is_some()
+        );
     }
 }

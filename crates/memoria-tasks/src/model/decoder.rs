@@ -15,7 +15,7 @@ use super::{
     Context, ContextMemory, ContextMemoryConfig, ContextName,
     blocks::{Blocks, Segments},
     context::{Look, Segment},
-    contrast::{Asking, contrast},
+    contrast::{Asking, Asks, Wanted, contrast},
 };
 use crate::{TaskError, config::MemoryConfig, error::at_least, training::Batch};
 
@@ -92,6 +92,8 @@ pub struct Decoder {
     cached: bool,
     #[module(skip)]
     memory: Option<ContextMemoryConfig>,
+    #[module(skip)]
+    wanted: Wanted,
 }
 
 impl Default for ModelConfig {
@@ -150,6 +152,7 @@ impl DecoderConfig {
     /// As [`ModelConfig::check`].
     pub fn init(&self, device: &Device) -> Result<Decoder, TaskError> {
         self.model.check()?;
+        at_least("memory.reads", self.memory.reads, 1)?;
         if self.memory.memories == 0 {
             // Hidden states as memories ask by a query of their own.
             at_least("memory.queries", self.memory.queries, 1)?;
@@ -183,12 +186,13 @@ impl DecoderConfig {
             tokens: embedding(self.vocabulary, self.model.embedding_deviation),
             places: embedding(self.segment_length, self.model.place_deviation),
             below: blocks(self.model.blocks_below),
-            context: Context::new(layer, device),
+            context: Context::new(layer, self.reads(), device),
             above: blocks(self.model.blocks_above),
             norm: LayerNormConfig::new(width).init(device),
             output: (!self.model.tied).then(|| output.init(device)),
             cached: self.context.has_cache(),
             memory,
+            wanted: self.memory.wanted,
         };
         decoder.visit(&mut Draw);
         Ok(decoder)
@@ -202,13 +206,22 @@ impl DecoderConfig {
         told_apart.filter(|_| self.context.eviction().is_none())
     }
 
+    /// A causal layer and a store of bounded size are read once, and the paper's memory is.
+    fn reads(&self) -> usize {
+        let once = self.model.causal
+            || self.context == ContextName::Paper
+            || self.context.eviction().is_some();
+        if once { 1 } else { self.memory.reads }
+    }
+
     fn layer(&self) -> MemoriaLayerConfig {
         let ModelConfig { width, heads, dropout, causal, .. } = self.model;
         let memories = self.memory.memories;
         let layer = match causal {
             true => MemoriaLayerConfig::causal(width, heads, self.segment_length)
                 .with_num_memories((memories > 0).then_some(memories)),
-            false => MemoriaLayerConfig::bidirectional(width, heads, memories),
+            false => MemoriaLayerConfig::bidirectional(width, heads, memories)
+                .with_max_places(self.memory.places.then_some(self.segment_length)),
         };
         let layer = match self.context {
             ContextName::Paper => layer.paper(),
@@ -275,7 +288,11 @@ impl Decoder {
     ) -> Result<(Tensor<2>, Option<Tensor<1>>), TaskError> {
         let (logits, asking) = self.look(batch, memory, Look::Remembers)?;
         let scale = score_scale(self.norm.gamma.lazy_shape()[0]);
-        Ok((logits, contrast(batch, &asking, scale)))
+        let asks = match &self.memory {
+            Some(ContextMemoryConfig { state, .. }) => Asks::of(&state.memoria),
+            None => Asks::Together,
+        };
+        Ok((logits, contrast(batch, &asking, (asks, self.wanted), scale)))
     }
 
     /// As [`logits`](Self::logits), but nothing is remembered: of a segment that is not whole yet. Rows in which
@@ -362,7 +379,7 @@ mod tests {
     /// Documents in which every place asks for something.
     fn document(tokens: &[[u32; 4]]) -> Document {
         use crate::data::Question;
-        let question = |at| Question { at, answer: vec![0], told: None };
+        let question = |at| Question { at, answer: vec![0], told: None, via: None };
         let segment = |tokens: &[u32; 4]| Segment {
             tokens: tokens.to_vec(),
             questions: (0..4).map(question).collect(),
@@ -418,6 +435,36 @@ mod tests {
         decoder.logits(&batch, &mut memory).unwrap();
         // Of the first segment: the second one's will be when a third one comes.
         assert_eq!(memory.stored().unwrap(), 4);
+    }
+
+    /// The second read finds other things, and changes nothing in the memory.
+    #[test]
+    fn a_segment_may_be_read_twice() {
+        let device = Device::flex();
+        let documents = [document(&[[1, 2, 3, 4], [5, 6, 0, 1], [4, 3, 2, 1]])];
+        let batch = Batch::of_documents(&documents, &device);
+        let read = |reads, context| {
+            let memory = MemoryConfig { reads, ..MemoryConfig::default() };
+            let decoder = DecoderConfig { memory, ..config(context, false) }.init(&device).unwrap();
+            let mut memory = decoder.memory().unwrap();
+            let logits = decoder.logits(&batch, &mut memory).unwrap().into_data();
+            (logits.try_to_vec::<f32>().unwrap(), memory)
+        };
+        let (once, mut memory) = read(1, ContextName::Memoria);
+        let (twice, mut read_twice) = read(2, ContextName::Memoria);
+        assert_ne!(once, twice);
+        let snapshot = |memory: &mut ContextMemory| {
+            memory.memory().unwrap().snapshot().unwrap().to_bytes().unwrap()
+        };
+        assert_eq!(snapshot(&mut memory), snapshot(&mut read_twice));
+        assert_eq!(read(1, ContextName::Paper).0, read(2, ContextName::Paper).0);
+        let none = DecoderConfig {
+            memory: MemoryConfig { reads: 0, ..MemoryConfig::default() },
+            ..config(ContextName::Memoria, false)
+        };
+        assert!(
+            none.init(&device).unwrap_err().to_string().contains("memory.reads must be at least 1")
+        );
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod decoder;
 pub use bounded::{BoundedConfig, Eviction};
 pub(crate) use context::rotate;
 pub use context::{Context, ContextMemory, ContextMemoryConfig, ContextName};
+pub use contrast::Wanted;
 #[cfg(test)]
 pub(crate) use decoder::drawing;
 pub use decoder::{Decoder, DecoderConfig, ModelConfig};

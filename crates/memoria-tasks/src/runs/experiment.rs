@@ -17,7 +17,7 @@ use super::{
 use crate::{
     TaskError,
     config::{EvaluationConfig, Loaded, RunConfig},
-    data::Vocabulary,
+    data::{DocumentId, Split, Vocabulary},
     evaluation::{Score, TextMode, record_document, record_text, test_documents, test_text},
     files,
     model::{ContextName, Decoder},
@@ -68,6 +68,7 @@ impl Experiment {
     pub fn run(&self, interrupter: &Interrupter) -> Result<Outcome, TaskError> {
         let begun = self.has_begun()?;
         let task = self.config.task.load()?;
+        self.check_lengths(&task)?;
         if !begun {
             files::write(&self.config_file(), self.config.to_toml().as_bytes())?;
         }
@@ -121,6 +122,17 @@ impl Experiment {
             runs.push(result);
         }
         Ok(self.results(runs))
+    }
+
+    /// Makes a document of each length that is tested: a training would be lost to one that cannot be made.
+    fn check_lengths(&self, task: &Loaded) -> Result<(), TaskError> {
+        let (Loaded::Documents(task), Some(&seed)) = (task, self.seeds.first()) else {
+            return Ok(());
+        };
+        for &length in &self.config.evaluation.lengths {
+            task.document(DocumentId::new(Split::Test, seed, 0).longer(length))?;
+        }
+        Ok(())
     }
 
     fn results(&self, runs: Vec<RunResult>) -> Results {

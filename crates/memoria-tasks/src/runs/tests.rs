@@ -106,9 +106,10 @@ fn an_interrupted_run_leaves_no_result() {
 }
 
 #[test]
-fn documents_that_cannot_be_made_end_the_run() {
+fn documents_that_cannot_be_made_are_told_of_before_a_training() {
     let folder = tempdir().unwrap();
     let experiment = experiment(&folder, &["data.keys=8", "evaluation.lengths=[1,4]"]);
     let error = experiment.run(&Interrupter::new()).unwrap_err().to_string();
     assert!(error.contains("data.keys must be such that there are 32 keys"), "{error}");
+    assert!(!experiment.output.join("memoria-0").exists());
 }

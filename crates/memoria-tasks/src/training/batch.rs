@@ -57,6 +57,8 @@ pub struct Asked {
     pub tokens: usize,
     /// How many segments ago the answer was told, if it was told at one place.
     pub distance: Option<usize>,
+    /// How many segments ago it was told which segment that is, where an answer needs two facts.
+    pub via: Option<usize>,
 }
 
 /// One segment of a batch.
@@ -145,12 +147,18 @@ impl Builder {
     }
 
     /// Something that is asked of a row in the last segment.
-    pub(super) fn ask(&mut self, row: usize, at: usize, answer: &[u32], distance: Option<usize>) {
+    pub(super) fn ask(
+        &mut self,
+        row: usize,
+        at: usize,
+        answer: &[u32],
+        [distance, via]: [Option<usize>; 2],
+    ) {
         let first = self.place(row, at) as i64;
         self.asked.extend((0..answer.len() as i64).map(|token| first + token));
         self.answers.extend(answer.iter().map(|&token| i64::from(token)));
         let segment = self.begins.len() - 1;
-        self.questions.push(Asked { row, segment, tokens: answer.len(), distance });
+        self.questions.push(Asked { row, segment, tokens: answer.len(), distance, via });
     }
 
     pub(super) fn build(self, device: &Device) -> Batch {
@@ -231,7 +239,8 @@ impl Batch {
                 let Some(segment) = document.segments.get(index) else { continue };
                 builder.tokens(row, index == 0, &segment.tokens);
                 for question in &segment.questions {
-                    builder.ask(row, question.at, &question.answer, question.distance(index));
+                    let ago = [question.distance(index), question.distance_via(index)];
+                    builder.ask(row, question.at, &question.answer, ago);
                 }
             }
         }
@@ -248,7 +257,7 @@ impl Batch {
         builder.segment();
         builder.tokens(0, begins, tokens);
         // Which token would be right is not known.
-        builder.ask(0, tokens.len() - 1, &[0], None);
+        builder.ask(0, tokens.len() - 1, &[0], [None; 2]);
         builder.build(device)
     }
 
@@ -319,6 +328,7 @@ mod tests {
                     at,
                     answer: answer.to_vec(),
                     told: Some(told),
+                    via: None,
                 })
                 .collect(),
         };
@@ -345,14 +355,17 @@ mod tests {
         assert_eq!(asked.to_data().iter::<i64>().collect::<Vec<_>>(), [6, 4, 5]);
         let asked: Vec<i64> = batch.asked.to_data().iter::<i64>().collect();
         assert_eq!(asked, [3, 6, 7]);
-        assert_eq!(batch.questions[1], Asked { row: 0, segment: 1, tokens: 2, distance: Some(1) });
+        assert_eq!(
+            batch.questions[1],
+            Asked { row: 0, segment: 1, tokens: 2, distance: Some(1), via: None }
+        );
     }
 
     #[test]
     fn parts_of_documents_are_the_documents() {
         let segment = |token: u32| Segment {
             tokens: vec![token; 3],
-            questions: vec![Question { at: 2, answer: vec![token], told: Some(0) }],
+            questions: vec![Question { at: 2, answer: vec![token], told: Some(0), via: None }],
         };
         let documents =
             [5, 3].map(|count| Document { segments: (0..count).map(segment).collect() });

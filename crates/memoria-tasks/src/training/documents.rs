@@ -34,6 +34,8 @@ pub struct DocumentLoader {
     batch: usize,
     /// Epochs of the whole training, over which the stages of a curriculum are spread.
     planned: usize,
+    /// How many times as long documents are, spread over them likewise.
+    growth: Arc<[u32]>,
     /// Epochs begun.
     epochs: Arc<AtomicUsize>,
     /// Documents of an epoch.
@@ -65,7 +67,17 @@ impl DocumentLoader {
         let epochs = Arc::new(AtomicUsize::new(epochs_done));
         let (rows, of_epoch) = (StepRows::all(batch), batch * epoch_steps);
         let (split, made, device) = (Split::Train, Arc::default(), device.clone());
-        Self { task, split, seed, batch, planned, epochs, of_epoch, rows, made, device }
+        let growth = Arc::new([1]);
+        Self { task, split, seed, batch, planned, growth, epochs, of_epoch, rows, made, device }
+    }
+
+    /// With documents so many times as long in each part of the training; by default as long as the task makes
+    /// them. An empty list changes nothing.
+    pub fn growth(mut self, growth: &[u32]) -> Self {
+        if !growth.is_empty() {
+            self.growth = growth.into();
+        }
+        self
     }
 
     /// For validation: the same ones in every epoch, of the present stage of a curriculum.
@@ -90,8 +102,9 @@ impl DocumentLoader {
     }
 
     fn id(&self, epoch: usize, item: usize, order: &mut Order) -> DocumentId {
-        let stages = self.task.stages();
-        let stage = (epoch * stages / self.planned.max(1)).min(stages - 1) as u32;
+        let part = |parts: usize| (epoch * parts / self.planned.max(1)).min(parts - 1);
+        let stage = part(self.task.stages()) as u32;
+        let longer = self.growth[part(self.growth.len())];
         let index = match (self.split, self.task.documents(self.split)) {
             (Split::Train, None) => epoch * self.of_epoch + item,
             (Split::Train, Some(there)) if there > 0 => {
@@ -100,7 +113,7 @@ impl DocumentLoader {
             }
             _ => item,
         };
-        DocumentId { stage, ..DocumentId::new(self.split, self.seed, index as u64) }
+        DocumentId { stage, longer, ..DocumentId::new(self.split, self.seed, index as u64) }
     }
 }
 
@@ -267,6 +280,24 @@ mod tests {
         assert_eq!(lengths, [1, 1, 2, 2, 3, 3, 5, 5, 10, 10, 20, 20, 40, 40, 50, 50]);
     }
 
+    #[test]
+    fn documents_grow_over_the_epochs() {
+        let loader = DocumentLoader::training(
+            Arc::new(Recall::default()),
+            0,
+            [1, 1],
+            [1, 6],
+            &Device::flex(),
+        )
+        .growth(&[1, 1, 3]);
+        let validation = DocumentLoader::validation(&loader, 1);
+        for loader in [&loader, &validation] {
+            let lengths: Vec<usize> =
+                (1..6).map(|_| loader.iter().next().unwrap().unwrap().tokens.dims()[0]).collect();
+            assert_eq!(lengths, [8, 8, 8, 24, 24]);
+        }
+    }
+
     /// Five documents, each of its own token.
     #[derive(Debug, Default)]
     struct Five {
@@ -289,7 +320,7 @@ mod tests {
         fn document(&self, id: DocumentId) -> Result<Document, TaskError> {
             self.made.fetch_add(1, Ordering::Relaxed);
             let token = id.index as u32;
-            let question = Question { at: 0, answer: vec![token], told: None };
+            let question = Question { at: 0, answer: vec![token], told: None, via: None };
             // As many questions as its number says.
             let questions = vec![question; id.index as usize];
             let segment = Segment { tokens: vec![token], questions };

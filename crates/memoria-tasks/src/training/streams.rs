@@ -92,7 +92,7 @@ impl Streams {
                 let with_next = tokens.tokens(range.start..self.asked(range).end);
                 builder.tokens(row, *begins, &with_next[..range.len()]);
                 for (at, &next) in with_next[1..].iter().enumerate() {
-                    builder.ask(row, at, &[next], None);
+                    builder.ask(row, at, &[next], [None; 2]);
                 }
             }
         }

@@ -37,7 +37,7 @@ impl Task for Echo {
         use rand::RngExt;
         let told = id.rng().random_range(0..4);
         let segment = |tokens: [u32; 2], questions| Segment { tokens: tokens.to_vec(), questions };
-        let question = Question { at: 1, answer: vec![told], told: Some(0) };
+        let question = Question { at: 1, answer: vec![told], told: Some(0), via: None };
         let (first, last) = (segment([told, 4], vec![]), segment([4, 4], vec![question]));
         Ok(Document { segments: vec![first, segment([4, 4], vec![]), last] })
     }

@@ -256,7 +256,8 @@ impl Trainer {
         let TrainingConfig { batch, epoch_steps, epochs, validation, .. } = self.config;
         self.has_rows(batch)?;
         let (sizes, epochs) = ([batch, epoch_steps], [self.epochs_done, epochs]);
-        let training = DocumentLoader::training(task.clone(), seed, sizes, epochs, device);
+        let training = DocumentLoader::training(task.clone(), seed, sizes, epochs, device)
+            .growth(&self.config.growth);
         let valid = DocumentLoader::validation(&training, validation);
         self.train(model, Arc::new(training), Arc::new(valid), device)
     }

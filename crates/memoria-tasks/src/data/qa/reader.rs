@@ -1,6 +1,6 @@
 //! What someone knows who has read only what was told.
 
-use rand::{Rng, seq::IndexedRandom};
+use rand::{Rng, seq::SliceRandom};
 
 use super::world::{Action, OBJECTS, PEOPLE, PLACES};
 
@@ -71,8 +71,8 @@ impl Reader {
         }
     }
 
-    /// A question of task 1, 2 or 3, if one can be answered.
-    pub(super) fn ask(&self, task: usize, rng: &mut impl Rng) -> Option<Asked> {
+    /// The questions of task 1, 2 or 3 that can be answered, in random order.
+    pub(super) fn ask(&self, task: usize, rng: &mut impl Rng) -> Vec<Asked> {
         let of_object = |what: usize| {
             let history = &self.histories[what];
             if !self.up_to_date[what] {
@@ -93,10 +93,11 @@ impl Reader {
             let question = format!("where is {} ?", PEOPLE[who]);
             Some(Asked { question, answer: PLACES[place], needs })
         };
-        let questions: Vec<Asked> = match task {
+        let mut questions: Vec<Asked> = match task {
             1 => (0..PEOPLE.len()).filter_map(of_person).collect(),
             _ => (0..OBJECTS.len()).filter_map(of_object).collect(),
         };
-        questions.choose(rng).cloned()
+        questions.shuffle(rng);
+        questions
     }
 }

@@ -1,11 +1,14 @@
+use std::collections::HashSet;
+
 use super::{world::PLACES, *};
 
 const NOVEL: &str = "Anne went out of the room as soon as she could be spared that day. The sea was calm and \
     nothing more was to be seen of it from the garden than a line. Too short. She had been forced into \
     prudence in her youth, she learned romance as she grew older and wiser.";
 
-fn qa(task: usize, facts: FactsAt) -> Qa {
-    let config = QaConfig { task, facts, tokens: 400, segment_length: 16, ..QaConfig::default() };
+fn qa(task: usize, facts: FactsAt, questions: usize) -> Qa {
+    let (tokens, segment_length) = (400, 16);
+    let config = QaConfig { task, facts, tokens, segment_length, questions, ..QaConfig::default() };
     config.with_novels(NOVEL, NOVEL).unwrap()
 }
 
@@ -47,60 +50,69 @@ fn histories(words: &[String]) -> Vec<(String, Vec<String>)> {
     of_people.chain(objects.into_iter().map(|(what, _, history)| (what, history))).collect()
 }
 
-fn check(task: usize, facts: FactsAt, longer: u32) {
-    let qa = qa(task, facts);
+fn check(task: usize, facts: FactsAt, longer: u32, questions: usize) {
+    let qa = qa(task, facts, questions);
+    let mut most = 0;
     for index in 0..100 {
         let id = DocumentId::new(Split::Test, 0, index).longer(longer);
         let document = qa.document(id).unwrap();
         assert_eq!(document, qa.document(id).unwrap());
-        let (last, rest) = document.segments.split_last().unwrap();
+        let asks = document.segments.iter().position(|segment| !segment.questions.is_empty());
+        let (rest, asking) = document.segments.split_at(asks.unwrap());
+        most = most.max(asking.len());
+        assert!((1..=questions).contains(&asking.len()));
         let text: Vec<String> =
             rest.iter().flat_map(|s| &s.tokens).map(|&token| qa.word(token)).collect();
         assert!(text.len() >= 400 * longer as usize && text.len() < 430 * longer as usize + 150);
         let histories = histories(&text);
         let history = |name: &str| &histories.iter().find(|(of, _)| of == name).unwrap().1;
-        let words: Vec<String> = last.tokens.iter().map(|&token| qa.word(token)).collect();
-        let words: Vec<&str> = words.iter().map(|word| &word[..]).collect();
-        let question = &last.questions[0];
-        assert_eq!((question.at, words[question.at]), (words.len() - 1, "?"));
-        let answer = qa.word(question.answer[0]);
-        match (task, &words[..]) {
-            (1, ["where", "is", name, "?"]) | (2, ["where", "is", "the", name, "?"]) => {
-                assert_eq!(history(name).last(), Some(&answer));
+        let mut subjects = HashSet::new();
+        for segment in asking {
+            let words: Vec<String> = segment.tokens.iter().map(|&token| qa.word(token)).collect();
+            let words: Vec<&str> = words.iter().map(|word| &word[..]).collect();
+            let question = &segment.questions[0];
+            assert_eq!((question.at, words[question.at]), (words.len() - 1, "?"));
+            let answer = qa.word(question.answer[0]);
+            match (task, &words[..]) {
+                (1, ["where", "is", name, "?"]) | (2, ["where", "is", "the", name, "?"]) => {
+                    assert_eq!(history(name).last(), Some(&answer));
+                }
+                (3, ["where", "was", "the", name, "before", "the", place, "?"]) => {
+                    let [.., before, last] = &history(name)[..] else { panic!("known") };
+                    assert_eq!((&before[..], &last[..]), (&answer[..], *place));
+                }
+                other => panic!("not a question of this task: {other:?}"),
             }
-            (3, ["where", "was", "the", name, "before", "the", place, "?"]) => {
-                let [.., before, last] = &history(name)[..] else { panic!("known") };
-                assert_eq!((&before[..], &last[..]), (&answer[..], *place));
+            let told = question.told.unwrap();
+            assert!(told < rest.len());
+            if facts == FactsAt::End {
+                // Ten facts at most have 70 tokens.
+                assert!(task != 1 || rest.len() - told <= 6);
             }
-            other => panic!("not a question of this task: {other:?}"),
-        }
-        let told = question.told.unwrap();
-        assert!(told < rest.len());
-        if facts == FactsAt::End {
-            // Ten facts at most have 70 tokens.
-            assert!(task != 1 || rest.len() - told <= 6);
+            assert!(subjects.insert(words[..words.len() - 1].join(" ")), "asked twice");
         }
     }
+    assert_eq!(most, questions);
 }
 
 #[test]
 fn answers_follow_from_what_was_told() {
     for task in 1..=3 {
-        check(task, FactsAt::Anywhere, 1);
-        check(task, FactsAt::End, 1);
-        check(task, FactsAt::Anywhere, 8);
+        check(task, FactsAt::Anywhere, 1, 1);
+        check(task, FactsAt::End, 1, 1);
+        check(task, FactsAt::Anywhere, 8, 3);
     }
 }
 
 #[test]
 fn the_sentence_that_is_needed_names_what_is_asked_for() {
-    let qa = qa(1, FactsAt::Anywhere);
+    let qa = qa(1, FactsAt::Anywhere, 1);
     for index in 0..50 {
         let document = qa.document(DocumentId::new(Split::Train, 1, index)).unwrap();
         let (at, question) = document.questions().next().unwrap();
         let who = document.segments[at].tokens[2];
         let told = &document.segments[question.told.unwrap()].tokens;
-        assert!(told.contains(&who));
+        assert!(told.contains(&who) && told.contains(&question.answer[0]));
     }
 }
 

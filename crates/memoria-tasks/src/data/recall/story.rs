@@ -19,6 +19,8 @@ pub(super) struct Asked {
     pub(super) answer: Vec<u32>,
     /// The segment that told it last.
     pub(super) told: usize,
+    /// The segment that told of the key that leads to it, with two hops.
+    pub(super) via: Option<usize>,
     /// Whether there was anything to ask for.
     pub(super) counts: bool,
 }
@@ -118,16 +120,19 @@ impl<'a> Story<'a> {
         let wanted = |told: &Told| hops == 1 || told.leads_to.is_some();
         let Some(index) = self.draw(segment, wanted, rng) else {
             let (key, told) = (facts[0].key, segment);
-            return Asked { key, answer: facts[0].value.clone(), told, counts: false };
+            return Asked { key, answer: facts[0].value.clone(), told, via: None, counts: false };
         };
         self.asked.push(index);
         let told = &self.told[index];
-        let answered_by = told.leads_to.map_or(told, |end| &self.told[end]);
+        let (answered_by, via) = match told.leads_to {
+            Some(end) => (&self.told[end], Some(told.segment)),
+            None => (told, None),
+        };
         Asked {
             key: told.key,
             answer: answered_by.value.clone(),
-            // Of two facts the one that was told first is farther away.
-            told: told.segment.min(answered_by.segment),
+            told: answered_by.segment,
+            via,
             counts: true,
         }
     }

@@ -59,12 +59,13 @@ fn check(recall: &Recall, longer: u32) {
             };
             assert!(!in_this_one, "told again in the segment that asks");
             let mut fact = before(&key).expect("told before");
-            let mut told = fact.0;
+            let mut via = None;
             if recall.hops == 2 {
+                via = Some(fact.0);
                 fact = before(&fact.2).expect("both told before");
-                told = told.min(fact.0);
             }
-            assert_eq!((&question.answer, question.told), (&fact.2, Some(told)));
+            assert_eq!((&question.answer, question.told), (&fact.2, Some(fact.0)));
+            assert_eq!(question.via, via);
             counted += 1;
         }
         assert!(counted >= document.segments.len() / 2);

@@ -68,8 +68,10 @@ pub(super) fn forward(
 ) -> (Tensor<3>, Option<Asking>, usize) {
     let Segment { hidden, mask_pad } = segment;
     let made = layer.abstractor.forward(hidden.clone(), mask_pad);
-    let asking =
-        made.queries.clone().map(|query| Asking { query, memories: store.tracked(&made.memories) });
+    let asking = made
+        .queries
+        .clone()
+        .map(|query| Asking { queries: vec![query], memories: store.tracked(&made.memories) });
     let query = made.queries.unwrap_or_else(|| made.memories.clone());
     let normed = layer.norm_working.forward(hidden.clone());
     let working = MemoryAttentionInput::new(normed, made.memories.clone());

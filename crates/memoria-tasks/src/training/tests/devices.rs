@@ -28,7 +28,7 @@ impl Task for Uneven {
         let mut segment = |_| {
             let tokens: Vec<u32> = (0..2).map(|_| rng.random_range(0..5)).collect();
             let asked = rng.random_range(0..3);
-            let question = |at| Question { at, answer: vec![tokens[at]], told: None };
+            let question = |at| Question { at, answer: vec![tokens[at]], told: None, via: None };
             Segment { questions: (0..asked).map(question).collect(), tokens }
         };
         Ok(Document { segments: (0..count).map(&mut segment).collect() })
