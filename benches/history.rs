@@ -4,10 +4,6 @@
 //! else the machine does meets both alike. Prints one JSON object per workload and line; `README.md`
 //! tells what is measured and how.
 
-mod support;
-#[path = "support/workload.rs"]
-mod workload;
-
 use std::{
     error::Error,
     time::{Duration, Instant},
@@ -19,12 +15,13 @@ use burn::{
 };
 use clap::Parser;
 use memoria::{LifespanGain, Memoria, MemoriaError, Recall, history::History};
+use memoria_testing::{
+    measuring::{median, rounded},
+    workload::{Workload, workloads},
+};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
-
-use support::{median, rounded};
-use workload::{Workload, workloads};
 
 /// Steps of a workload that is run only to see that it runs.
 const QUICK_STEPS: usize = 4;

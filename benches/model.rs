@@ -4,8 +4,6 @@
 //! Prints one JSON object per workload and mode, with the fields that `model_reference.py` prints of
 //! PyTorch with the Python package. `README.md` tells what is measured and how.
 
-mod support;
-
 use std::{
     error::Error,
     time::{Duration, Instant},
@@ -22,11 +20,10 @@ use memoria::{
     models::{Gpt2Config, MemoryConfig, ModelInput, ModelMemory},
 };
 use memoria_tasks::DeviceName;
+use memoria_testing::measuring::{median, milliseconds, peak_resident_mib, rounded};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
-
-use support::{median, milliseconds, peak_resident_mib, rounded};
 
 const LEARNING_RATE: f64 = 2e-4;
 

@@ -4,8 +4,6 @@
 //! one for each number of long-term engrams, with the steps taken since the one before. `README.md`
 //! tells what is measured and how.
 
-mod support;
-
 use std::{
     env,
     error::Error,
@@ -21,12 +19,13 @@ use burn::{
 use clap::{Parser, ValueEnum};
 use memoria::{LifespanGain, LongTermSearch, Memoria, MemoriaConfig, Recall, Storage};
 use memoria_tasks::DeviceName;
+use memoria_testing::measuring::{
+    median, memory_bandwidth, milliseconds, read_bandwidth, resident_bytes, rounded,
+};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use serde::Serialize;
-
-use support::{median, memory_bandwidth, milliseconds, read_bandwidth, resident_bytes, rounded};
 
 /// Working memories per step.
 const WIDTH: usize = 64;

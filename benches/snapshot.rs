@@ -3,8 +3,6 @@
 //! One row is filled by running steps with gains that keep all engrams alive. Prints one JSON object per number
 //! of engrams and line. `README.md` tells what is measured and how.
 
-mod support;
-
 use std::{
     error::Error,
     fs, io,
@@ -18,13 +16,12 @@ use burn::{
 };
 use clap::Parser;
 use memoria::{LifespanGain, Memoria, MemoriaConfig, Restore};
+use memoria_testing::measuring::{median, rounded};
 use peak_alloc::PeakAlloc;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use serde::Serialize;
-
-use support::{median, rounded};
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;

@@ -5,8 +5,6 @@
 //! nothing dies. Prints one JSON object per line, for every thousandth part or so of the run. `README.md`
 //! tells what is measured and how.
 
-mod support;
-
 use std::{
     collections::HashMap,
     error::Error,
@@ -19,12 +17,11 @@ use burn::{
 };
 use clap::Parser;
 use memoria::{EngramId, LifespanGain, Memoria, MemoriaConfig, Recall};
+use memoria_testing::measuring::{median, milliseconds, resident_bytes, rounded};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use serde::Serialize;
-
-use support::{median, milliseconds, resident_bytes, rounded};
 
 /// A memory that is run.
 #[derive(Clone, Copy)]

@@ -3,10 +3,6 @@
 //! Prints one JSON object per workload and line, with the fields that `reference.py` prints of the
 //! Python package. `README.md` tells what is measured and how.
 
-mod support;
-#[path = "support/workload.rs"]
-mod workload;
-
 use std::{
     error::Error,
     time::{Duration, Instant},
@@ -16,12 +12,13 @@ use burn::{backend::Dispatch, tensor::Device};
 use clap::{Parser, ValueEnum};
 use memoria::{Costs, EngramCounts, Memoria, Recall, Stages};
 use memoria_tasks::DeviceName;
+use memoria_testing::{
+    measuring::{median, memory_bandwidth, milliseconds, peak_resident_mib, rounded},
+    workload::{Workload, workloads},
+};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
-
-use support::{median, memory_bandwidth, milliseconds, peak_resident_mib, rounded};
-use workload::{Workload, workloads};
 
 /// Steps of a workload that is run only to see that it runs.
 const QUICK_STEPS: usize = 4;

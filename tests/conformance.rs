@@ -1,23 +1,19 @@
 //! Every trace in every field at every step, on every backend.
 
-#[path = "../examples/replay/run.rs"]
-mod run;
-#[path = "../examples/replay/trace.rs"]
-mod trace;
-
 use std::path::PathBuf;
 
 use burn::{
     backend::{Backend, Dispatch, Flex},
     tensor::Device,
 };
+use memoria_testing::{replay, trace::Trace};
 use rstest::rstest;
 use serde_json::Value;
 
 /// Replays a trace and compares it with what the file expects.
 fn conforms<B: Backend>(path: &PathBuf, device: &B::Device) {
-    let trace = trace::Trace::read(path).unwrap();
-    let got = serde_json::to_value(run::run::<B>(&trace, device).unwrap()).unwrap();
+    let trace = Trace::read(path).unwrap();
+    let got = serde_json::to_value(replay::run::<B>(&trace, device).unwrap()).unwrap();
     let file: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let steps = file["steps"].as_array().unwrap();
     assert_eq!(got["steps"].as_array().unwrap().len(), steps.len());

@@ -3,23 +3,18 @@
 //!
 //! One test, so that no other one's memory is measured with it.
 
-#[allow(dead_code, reason = "not all of it is needed")]
-#[path = "support/checksummed.rs"]
-mod checksummed;
-#[allow(dead_code, reason = "not all of it is needed")]
-#[path = "support/remembering.rs"]
-mod remembering;
-
 use burn::{backend::Dispatch, tensor::Device};
-use checksummed::{contents, snapshot_of};
 use memoria::{
     MemoriaError, Restore,
     models::{ModelError, ModelMemory},
 };
+use memoria_testing::{
+    checksummed::{contents, snapshot_of},
+    remembering::{Model, recorded, recorded_input},
+};
 use peak_alloc::PeakAlloc;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use remembering::{Model, recorded, recorded_input};
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;

@@ -3,18 +3,15 @@
 //!
 //! One test, so that no other one's memory is measured with it.
 
-#[allow(dead_code, reason = "not all of it is needed")]
-mod support;
-
 use burn::backend::{Flex, TensorData, ops::FloatTensorOps};
 use memoria::{Attachment, LifespanGain, Memoria, MemoriaConfig, MemoriaError, Restore, Storage};
-use peak_alloc::PeakAlloc;
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
-use support::{
+use memoria_testing::{
     checksummed::{Contents, as_version_1, contents, number, snapshot_of, version},
     story::{Size, Story},
 };
+use peak_alloc::PeakAlloc;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;

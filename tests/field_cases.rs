@@ -1,17 +1,12 @@
 //! Checkpoints, configurations and texts as they exist in the world: what each comes to. The cases are in
 //! `tests/data/field-cases`.
 
-#[path = "../examples/forward/run.rs"]
-#[allow(dead_code, reason = "only what is computed matters here")]
-mod run;
-#[path = "../examples/forward/segments.rs"]
-mod segments;
-
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use memoria::models::{GenerationConfig, Gpt2LmHead, ModelError, end_tokens};
 use memoria_tasks::text::{TextStream, missing_tokenizer, tokenizer};
+use memoria_testing::{forward, segments};
 use rstest::rstest;
 use serde_json::Value;
 
@@ -39,7 +34,7 @@ fn flat(value: &Value) -> Vec<f32> {
 #[case::numbers_of_python("config-nan")]
 fn a_checkpoint_comes_to_what_it_was_made_for(#[case] case: &str) {
     let folder = folder(case);
-    let loaded = run::load(&folder, None, &Device::flex()).unwrap();
+    let loaded = forward::load(&folder, None, &Device::flex()).unwrap();
     let output = loaded.run(&segments::read(&folder.join("segments.json")).unwrap()).unwrap();
     let got = flat(&serde_json::to_value(&output.segments[0].logits).unwrap());
     let expected = flat(&read_json(&folder.join("expected.json"))["logits"]);
@@ -51,7 +46,7 @@ fn a_checkpoint_comes_to_what_it_was_made_for(#[case] case: &str) {
 #[test]
 fn token_types_that_a_model_has_none_of_are_refused() {
     let folder = folder("token-types-of-roberta");
-    let loaded = run::load(&folder, None, &Device::flex()).unwrap();
+    let loaded = forward::load(&folder, None, &Device::flex()).unwrap();
     let segments = segments::read(&folder.join("probe.json")).unwrap();
     let error = loaded.run(&segments).map(|_| ()).unwrap_err();
     assert!(error.contains("token type"), "{error}");
@@ -59,13 +54,14 @@ fn token_types_that_a_model_has_none_of_are_refused() {
 
 #[test]
 fn a_pointer_of_git_lfs_is_named_as_what_it_is() {
-    let error = run::load(&folder("lfs-pointer-safetensors"), None, &Device::flex()).unwrap_err();
+    let error =
+        forward::load(&folder("lfs-pointer-safetensors"), None, &Device::flex()).unwrap_err();
     assert!(error.to_string().contains("Git LFS pointer"), "{error}");
 }
 
 #[test]
 fn two_models_in_one_file_are_refused() {
-    let error = run::load(&folder("two-copies-gpt2"), None, &Device::flex()).unwrap_err();
+    let error = forward::load(&folder("two-copies-gpt2"), None, &Device::flex()).unwrap_err();
     assert!(matches!(error, ModelError::TwoTensors { .. }), "{error}");
 }
 

@@ -1,8 +1,5 @@
 //! A model's memory that was saved and restored, or that had rows come and go, goes on as it would have.
 
-#[path = "support/remembering.rs"]
-mod remembering;
-
 use std::{fs, path::PathBuf};
 
 use burn::{
@@ -14,9 +11,11 @@ use memoria::{
     models::{GenerationConfig, Gpt2Config, ModelError, ModelMemory},
     nn::MemoriaState,
 };
+use memoria_testing::remembering::{
+    Model, Network, Page, assert_recorded, folder, recorded, recorded_input,
+};
 use rand::{RngExt, SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
-use remembering::{Model, Network, Page, assert_recorded, folder, recorded, recorded_input};
 use rstest::rstest;
 
 fn bytes(memory: &mut ModelMemory) -> Vec<u8> {

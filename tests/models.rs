@@ -1,13 +1,9 @@
 //! Models against recorded outputs: logits, and what memories remind of, gain and keep, on every backend.
 
-#[path = "../examples/forward/run.rs"]
-mod run;
-#[path = "../examples/forward/segments.rs"]
-mod segments;
-
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
+use memoria_testing::{forward, segments};
 use rstest::rstest;
 use serde_json::Value;
 
@@ -20,7 +16,7 @@ const LIFESPANS: f64 = 1e-3;
 fn agrees(config: &Path, device: &Device) {
     let folder = config.parent().unwrap();
     let file = folder.join("expected.json");
-    let loaded = run::load(folder, None, device).unwrap();
+    let loaded = forward::load(folder, None, device).unwrap();
     assert!(loaded.report.is_complete() && loaded.report.unused.is_empty(), "{}", loaded.report);
     let got = serde_json::to_value(loaded.run(&segments::read(&file).unwrap()).unwrap()).unwrap();
     let text = std::fs::read_to_string(&file).unwrap();

@@ -5,14 +5,11 @@
 
 #![cfg(unix)]
 
-#[path = "support/saving.rs"]
-mod saving;
-
 use std::{fs, io::ErrorKind, os::unix::fs::PermissionsExt, path::Path};
 
 use burn::backend::{Flex, TensorData, ops::FloatTensorOps};
 use memoria::{LifespanGain, Memoria, MemoriaConfig, MemoriaError, Restore};
-use saving::Folder;
+use memoria_testing::saving::{self, Folder};
 
 /// A memory of some hundred kilobytes that depends on `seed` alone.
 fn memory(seed: usize) -> Memoria<Flex> {

@@ -5,9 +5,6 @@
 
 #![cfg(unix)]
 
-#[path = "support/saving.rs"]
-mod saving;
-
 use std::{fs, io::ErrorKind, os::unix::fs::PermissionsExt, path::Path};
 
 use burn::backend::{Flex, TensorData, ops::FloatTensorOps};
@@ -15,7 +12,7 @@ use memoria::{
     LifespanGain, Memoria, MemoriaConfig, MemoriaError,
     history::{History, HistoryEvent},
 };
-use saving::Folder;
+use memoria_testing::saving::{self, Folder};
 
 /// A history of more than a hundred kilobytes that depends on `seed` alone.
 fn history(seed: usize) -> History {

@@ -1,15 +1,10 @@
 //! A malformed file of segments, or one that does not fit the checkpoint, is refused with the place of the
 //! fault.
 
-#[path = "../examples/forward/run.rs"]
-#[allow(dead_code, reason = "only whether it runs matters here")]
-mod run;
-#[path = "../examples/forward/segments.rs"]
-mod segments;
-
 use std::path::Path;
 
 use burn::tensor::Device;
+use memoria_testing::{forward as checkpoint, segments};
 use rstest::rstest;
 
 const SEGMENTS: &str = r#"{"segments": [
@@ -18,12 +13,12 @@ const SEGMENTS: &str = r#"{"segments": [
 ]}"#;
 
 /// What a file with this text gives.
-fn forward(model: &str, text: &str) -> Result<run::Output, String> {
+fn forward(model: &str, text: &str) -> Result<checkpoint::Output, String> {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(&file, text).unwrap();
     let segments = segments::read(file.path());
     let folder = Path::new("tests/data/models").join(model);
-    run::load(&folder, None, &Device::flex()).unwrap().run(&segments?)
+    checkpoint::load(&folder, None, &Device::flex()).unwrap().run(&segments?)
 }
 
 #[rstest]

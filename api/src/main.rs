@@ -110,10 +110,12 @@ fn cargo(here: &Path) -> Command {
     command
 }
 
-/// Packages with a library, and its name.
+/// Packages that are published and have a library, and its name.
 fn libraries(workspace: &Value) -> Vec<(&Value, &str)> {
     let mut libraries = Vec::new();
-    for package in workspace["packages"].as_array().into_iter().flatten() {
+    let packages = workspace["packages"].as_array().into_iter().flatten();
+    let is_published = |package: &&Value| package["publish"].is_null();
+    for package in packages.filter(is_published) {
         for target in package["targets"].as_array().into_iter().flatten() {
             if target["kind"][0] == "lib"
                 && let Some(name) = target["name"].as_str()

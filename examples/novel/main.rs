@@ -13,6 +13,8 @@ mod passage;
 mod reading;
 mod report;
 mod resident;
+#[cfg(test)]
+mod tests;
 
 use std::{error::Error, process::ExitCode};
 

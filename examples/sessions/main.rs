@@ -5,6 +5,8 @@
 //! ```
 
 mod server;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::HashMap,

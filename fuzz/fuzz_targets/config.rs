@@ -1,12 +1,7 @@
-//! Runs `bodies/config.rs`.
+//! Runs `memoria_testing::fuzz::config`.
 
 #![no_main]
 
-#[path = "../bodies/config.rs"]
-mod body;
-#[path = "../bodies/go_on.rs"]
-mod go_on;
-
 libfuzzer_sys::fuzz_target!(|text: &str| {
-    body::run(text);
+    memoria_testing::fuzz::config::run(text);
 });

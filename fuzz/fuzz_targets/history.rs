@@ -1,13 +1,7 @@
-//! Runs `bodies/history.rs`.
+//! Runs `memoria_testing::fuzz::history`.
 
 #![no_main]
 
-#[path = "../bodies/history.rs"]
-mod body;
-#[path = "../../tests/support/checksummed.rs"]
-#[allow(dead_code, reason = "not all of it is needed")]
-mod checksummed;
-
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    body::run(data);
+    memoria_testing::fuzz::history::run(data);
 });

@@ -1,10 +1,7 @@
-//! Runs `bodies/model_config.rs`.
+//! Runs `memoria_testing::fuzz::model_config`.
 
 #![no_main]
 
-#[path = "../bodies/model_config.rs"]
-mod body;
-
 libfuzzer_sys::fuzz_target!(|text: &str| {
-    body::run(text);
+    memoria_testing::fuzz::model_config::run(text);
 });

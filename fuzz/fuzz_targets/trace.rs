@@ -1,16 +1,7 @@
-//! Runs `bodies/trace.rs`.
+//! Runs `memoria_testing::fuzz::trace`.
 
 #![no_main]
 
-#[path = "../bodies/trace.rs"]
-mod body;
-#[path = "../../examples/replay/run.rs"]
-#[allow(dead_code, reason = "not all of it is needed")]
-mod run;
-#[path = "../../examples/replay/trace.rs"]
-#[allow(dead_code, reason = "not all of it is needed")]
-mod trace;
-
 libfuzzer_sys::fuzz_target!(|text: &str| {
-    body::run(text);
+    memoria_testing::fuzz::trace::run(text);
 });

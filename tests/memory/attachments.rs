@@ -2,12 +2,12 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use crate::support::devices;
 use burn::backend::{
     DType, Dispatch, TensorData, TensorMetadata, ops::FloatTensorOps, read_sync,
     tensor::FloatTensor,
 };
 use memoria::{Attachment, Memoria, MemoriaConfig, MemoriaError, Restore};
+use memoria_testing::devices::devices;
 use rand::{RngExt, SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 

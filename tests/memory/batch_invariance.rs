@@ -1,11 +1,11 @@
 //! A row remembers in a batch, of any size and with any neighbours, what it would remember alone.
 
-use crate::support::{
-    devices,
-    story::{Size, Story},
-};
 use burn::backend::Dispatch;
 use memoria::{Correlation, LongTermSearch, MemoriaConfig, Pooling, ShortTermSearch};
+use memoria_testing::{
+    devices::devices,
+    story::{Size, Story},
+};
 use rstest::rstest;
 
 /// Compares every row in every step with the same row alone, on every backend. Not one difference in

@@ -1,10 +1,10 @@
 //! A session remembers in changing batches what it remembers alone.
 
-use crate::support::devices;
 use burn::backend::{Dispatch, TensorData, ops::FloatTensorOps, read_sync};
 use memoria::{
     Correlation, Engram, LifespanGain, Memoria, MemoriaConfig, MemoriaError, Stages, Storage,
 };
+use memoria_testing::devices::devices;
 use rand::{RngExt, SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 use rstest::rstest;

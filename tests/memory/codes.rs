@@ -1,9 +1,9 @@
 //! A memory with too many short-term vectors for a processor's caches is searched by way of codes, and
 //! remembers what it would remember without.
 
-use crate::support::story::{Page, Size, Story};
 use burn::{backend::Dispatch, tensor::Device};
 use memoria::{EngramKind, MemoriaConfig};
+use memoria_testing::story::{Page, Size, Story};
 
 /// More numbers than this in short-term memory have codes.
 const CODED_ABOVE: usize = 1 << 20;

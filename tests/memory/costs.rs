@@ -1,11 +1,11 @@
 //! What a step costs apart from time: round trips to the device, and memory for vectors.
 
-use crate::support::devices;
 use burn::{
     backend::Dispatch,
     tensor::{Device, Distribution, Tensor, TensorData},
 };
 use memoria::{LifespanGain, Memoria, MemoriaConfig, Storage};
+use memoria_testing::devices::devices;
 
 /// Steps until as many engrams die as are born.
 const UNTIL_STEADY: usize = 24;

@@ -1,11 +1,11 @@
 //! The same story and seed give the same memories: again, elsewhere, and in a clone.
 
-use crate::support::{
-    devices,
-    story::{Page, Size, Story},
-};
 use burn::backend::{Backend, Dispatch, Flex};
 use memoria::{Correlation, Memoria, MemoriaConfig};
+use memoria_testing::{
+    devices::devices,
+    story::{Page, Size, Story},
+};
 use rstest::rstest;
 
 const SIZE: Size = Size { rows: 3, dim: 24, steps: 40, width: 6 };

@@ -5,11 +5,6 @@ mod package;
 
 use std::path::{Path, PathBuf};
 
-use crate::{
-    run,
-    support::story::{Size, Story},
-    trace::Trace,
-};
 use burn::{
     backend::{Backend, Dispatch, Flex, TensorData, ops::FloatTensorOps},
     tensor::Device,
@@ -17,6 +12,11 @@ use burn::{
 use memoria::{
     Engram, EngramId, EngramKind, Memoria, MemoriaConfig, MemoriaError, Wiring,
     history::{History, HistoryEvent, RowHistory},
+};
+use memoria_testing::{
+    replay,
+    story::{Size, Story},
+    trace::Trace,
 };
 use rstest::rstest;
 
@@ -26,8 +26,9 @@ fn tells_what_happened<B: Backend>(path: &Path, device: &B::Device) {
     let mut memory = Memoria::<B>::new(trace.config).unwrap().with_history();
     let mut happened = Vec::new();
     for step in 0..trace.steps.len() {
-        let rows = run::run_steps(&mut memory, &trace, step..step + 1, device).unwrap().remove(0);
-        let cofire = run::cofire_counts(&mut memory).unwrap();
+        let rows =
+            replay::run_steps(&mut memory, &trace, step..step + 1, device).unwrap().remove(0);
+        let cofire = replay::cofire_counts(&mut memory).unwrap();
         happened.push(rows.into_iter().zip(cofire).collect::<Vec<_>>());
     }
     let history = memory.history().unwrap();
@@ -50,7 +51,7 @@ fn tells_what_happened<B: Backend>(path: &Path, device: &B::Device) {
 fn check_step(
     row: &RowHistory,
     step: u64,
-    expected: &run::RowReplay,
+    expected: &replay::RowReplay,
     cofire: &[(u64, u64, u32)],
     tells_wiring: bool,
 ) {

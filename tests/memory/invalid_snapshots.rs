@@ -1,11 +1,11 @@
 //! A snapshot that has right checksums but tells of a memory that cannot be is refused, with what
 //! cannot be.
 
-use crate::support::checksummed::{Contents, snapshot_of};
 use burn::backend::{Flex, TensorData, ops::FloatTensorOps, read_sync};
 use memoria::{
     Attachment, EngramId, EngramKind, LifespanGain, Memoria, MemoriaError, Restore, SnapshotInfo,
 };
+use memoria_testing::checksummed::{Contents, snapshot_of};
 use rstest::rstest;
 
 fn restore(bytes: &[u8]) -> Result<Memoria<Flex>, MemoriaError> {

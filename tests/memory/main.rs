@@ -1,12 +1,5 @@
 //! What a memory is held to, file by file. One program, so that Burn is linked once.
 
-#[path = "../../examples/replay/run.rs"]
-mod run;
-#[path = "../support/mod.rs"]
-mod support;
-#[path = "../../examples/replay/trace.rs"]
-mod trace;
-
 mod attachments;
 mod batch_invariance;
 mod batching;

@@ -1,17 +1,18 @@
 //! A memory that was saved and restored goes on as if it had not been, wherever it is restored.
 
-use crate::{run, trace::Trace};
 use std::path::PathBuf;
 
-use crate::support::{
-    devices,
-    story::{Size, Story},
-};
 use burn::{
     backend::{Backend, DType, Dispatch, Flex, TensorData, ops::FloatTensorOps, read_sync},
     tensor::Device,
 };
 use memoria::{Correlation, Memoria, MemoriaConfig, MemoriaError, Restore, SnapshotInfo, Storage};
+use memoria_testing::{
+    devices::devices,
+    replay,
+    story::{Size, Story},
+    trace::Trace,
+};
 use rstest::rstest;
 
 type DispatchDevice = <Dispatch as burn::backend::BackendTypes>::Device;
@@ -27,7 +28,7 @@ fn restored<B: Backend>(bytes: &[u8], device: &B::Device) -> Memoria<B> {
 /// Runs a trace as a whole, then cut after every `nth` step and at its ends: what was saved on one device
 /// goes on on the other.
 fn goes_on(trace: &Trace, saved_on: &DispatchDevice, restored_on: &DispatchDevice, nth: usize) {
-    let whole = run::run::<Dispatch>(trace, saved_on).unwrap();
+    let whole = replay::run::<Dispatch>(trace, saved_on).unwrap();
     let mut memory = Memoria::<Dispatch>::new(trace.config).unwrap();
     let len = trace.steps.len();
     for cut in 0..=len {
@@ -36,27 +37,31 @@ fn goes_on(trace: &Trace, saved_on: &DispatchDevice, restored_on: &DispatchDevic
             let mut other = restored::<Dispatch>(&saved, restored_on);
             other.verify().unwrap();
             assert!(bytes(&mut other) == saved, "saved again after {cut} steps");
-            let rest = run::run_steps(&mut other, trace, cut..len, restored_on).unwrap();
+            let rest = replay::run_steps(&mut other, trace, cut..len, restored_on).unwrap();
             assert_eq!(rest, whole.steps[cut..], "cut after {cut} steps");
-            assert_eq!(run::cofire_counts(&mut other).unwrap(), whole.cofire, "after {cut} steps");
+            assert_eq!(
+                replay::cofire_counts(&mut other).unwrap(),
+                whole.cofire,
+                "after {cut} steps"
+            );
         }
         if cut < len {
-            run::run_steps(&mut memory, trace, cut..cut + 1, saved_on).unwrap();
+            replay::run_steps(&mut memory, trace, cut..cut + 1, saved_on).unwrap();
         }
     }
 }
 
 /// Saves and restores after every step, from one device to the other and back.
 fn goes_to_and_fro(trace: &Trace, one: &DispatchDevice, other: &DispatchDevice) {
-    let whole = run::run::<Dispatch>(trace, one).unwrap();
+    let whole = replay::run::<Dispatch>(trace, one).unwrap();
     let mut memory = Memoria::<Dispatch>::new(trace.config).unwrap();
     for step in 0..trace.steps.len() {
         let device = if step % 2 == 0 { other } else { one };
         memory = restored::<Dispatch>(&bytes(&mut memory), device);
-        let steps = run::run_steps(&mut memory, trace, step..step + 1, device).unwrap();
+        let steps = replay::run_steps(&mut memory, trace, step..step + 1, device).unwrap();
         assert_eq!(steps[..], whole.steps[step..=step], "step {step}");
     }
-    assert_eq!(run::cofire_counts(&mut memory).unwrap(), whole.cofire);
+    assert_eq!(replay::cofire_counts(&mut memory).unwrap(), whole.cofire);
 }
 
 #[allow(deprecated, reason = "a tested backend for as long as Burn ships it")]

@@ -1,10 +1,10 @@
 //! Snapshots of every version that was ever written stay readable; newer ones are refused by name.
 
-use crate::{run, trace::Trace};
 use std::{fs, path::Path};
 
 use burn::backend::{Flex, TensorData, ops::FloatTensorOps};
 use memoria::{Attachment, Memoria, MemoriaError, Restore};
+use memoria_testing::{replay, trace::Trace};
 
 /// The version that is written.
 const VERSION: u32 = 2;
@@ -24,7 +24,7 @@ fn trace() -> Trace {
 fn written() -> Vec<u8> {
     let (trace, device) = (trace(), Default::default());
     let mut memory = Memoria::<Flex>::new(trace.config).unwrap();
-    run::run_steps(&mut memory, &trace, 0..STEPS, &device).unwrap();
+    replay::run_steps(&mut memory, &trace, 0..STEPS, &device).unwrap();
     memory.attach(1, "topic", Attachment::Bytes((*b"birds").into())).unwrap();
     let numbers = TensorData::new(
         (0..24).map(|i| i as f32 / 4.0).collect(),
@@ -47,16 +47,17 @@ fn write_the_file_of_this_version() {
 #[test]
 fn every_version_is_read_and_goes_on() {
     let (trace, device) = (trace(), Default::default());
-    let whole = run::run::<Flex>(&trace, &device).unwrap();
+    let whole = replay::run::<Flex>(&trace, &device).unwrap();
     for version in 1..=VERSION {
         let restored = Restore::<Flex>::new(&device).load(file(version)).unwrap();
         assert_eq!(restored.info.attributes["trace"], TRACE.as_bytes());
         let mut memory = restored.memory;
         let names: Vec<&str> = memory.attachment_names(1).unwrap().collect();
         assert_eq!(names, if version == 1 { &[][..] } else { &["hidden", "topic"] });
-        let rest = run::run_steps(&mut memory, &trace, STEPS..trace.steps.len(), &device).unwrap();
+        let rest =
+            replay::run_steps(&mut memory, &trace, STEPS..trace.steps.len(), &device).unwrap();
         assert_eq!(rest, whole.steps[STEPS..], "version {version}");
-        assert_eq!(run::cofire_counts(&mut memory).unwrap(), whole.cofire, "version {version}");
+        assert_eq!(replay::cofire_counts(&mut memory).unwrap(), whole.cofire, "version {version}");
     }
 }
 

@@ -11,10 +11,6 @@ use std::{
     time::Duration,
 };
 
-use crate::support::{
-    devices,
-    story::{Size, Story},
-};
 use burn::{
     backend::{Dispatch, TensorData, ops::FloatTensorOps},
     tensor::{Device, Tensor},
@@ -22,6 +18,10 @@ use burn::{
 use memoria::{
     LifespanGain, Memoria, MemoriaConfig,
     nn::{MemoriaState, MemoriaStateConfig},
+};
+use memoria_testing::{
+    devices::devices,
+    story::{Size, Story},
 };
 
 const THREADS: u64 = 8;

@@ -1,7 +1,7 @@
 //! A malformed trace file is refused with the place of the fault.
 
-use crate::{run, trace::Trace};
 use burn::backend::Flex;
+use memoria_testing::{replay, trace::Trace};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rstest::rstest;
@@ -17,10 +17,10 @@ const TRACE: &str = r#"{
 }"#;
 
 /// What a trace file with this text gives.
-fn replay(text: &str) -> Result<run::Replay, String> {
+fn replay(text: &str) -> Result<replay::Replay, String> {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(&file, text).unwrap();
-    run::run::<Flex>(&Trace::read(file.path())?, &Default::default())
+    replay::run::<Flex>(&Trace::read(file.path())?, &Default::default())
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn changed_files_do_not_panic() {
         }
         let text = String::from_utf8(text).unwrap();
         if let Ok(trace) = Trace::parse(&text) {
-            replayed += usize::from(run::run::<Flex>(&trace, &Default::default()).is_ok());
+            replayed += usize::from(replay::run::<Flex>(&trace, &Default::default()).is_ok());
         }
     }
     assert!(replayed > 100, "{replayed} of the changed files are read");

@@ -153,3 +153,16 @@ impl ModelMemory {
         self.state.keep_segment(hidden, left_out.as_ref())
     }
 }
+
+/// A memory that a model of this crate is run with; it must have been made for one.
+impl From<MemoriaState> for ModelMemory {
+    fn from(state: MemoriaState) -> Self {
+        Self { state }
+    }
+}
+
+impl From<ModelMemory> for MemoriaState {
+    fn from(memory: ModelMemory) -> Self {
+        memory.state
+    }
+}

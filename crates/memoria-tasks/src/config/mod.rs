@@ -18,5 +18,5 @@ mod training;
 pub use memory::{CorrelationName, MemoryConfig};
 pub use run::{RunConfig, set};
 pub use shipped::{SHIPPED, Shipped};
-pub use task::{Loaded, TaskConfig, TaskName};
+pub use task::{Loaded, Sizes, TaskConfig, TaskName};
 pub use training::{Decay, EvaluationConfig, TrainingConfig};

@@ -1,9 +1,14 @@
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{EvaluationConfig, MemoryConfig, Shipped, TaskConfig, TaskName, TrainingConfig};
-use crate::{TaskError, files, model::ModelConfig};
+use super::{
+    EvaluationConfig, Loaded, MemoryConfig, Shipped, TaskConfig, TaskName, TrainingConfig,
+};
+use crate::{
+    TaskError, files,
+    model::{ClassifierConfig, ContextName, ModelConfig},
+};
 
 /// Everything that a run is made of but its context and seed.
 #[derive(Clone, Debug, PartialEq)]
@@ -88,9 +93,54 @@ impl RunConfig {
         }
         config.training.check()?;
         config.evaluation.check()?;
-        config.model.check()?;
+        config.check_model()?;
         config.memory.state(0).init()?;
         Ok(config)
+    }
+
+    /// Checks the model, and that it is one for the task and the memory.
+    fn check_model(&self) -> Result<(), TaskError> {
+        self.model.check()?;
+        if !self.model.kind.is_encoder() {
+            return Ok(());
+        }
+        if self.task.name() != TaskName::Classify {
+            let expected = format!(
+                "decoder for {}: BERT and RoBERTa tell classes, for `classify`",
+                self.task.name().name()
+            );
+            return Err(TaskError::option("model.kind", expected, self.model.kind.name()));
+        }
+        ClassifierConfig::check(&self.model, &self.memory)
+    }
+
+    /// Refuses contexts that the model cannot have.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError::Option`].
+    pub fn check_contexts(&self, contexts: &[ContextName]) -> Result<(), TaskError> {
+        if !self.model.kind.is_encoder() {
+            return Ok(());
+        }
+        contexts
+            .iter()
+            .try_for_each(|&context| ClassifierConfig::check_context(&self.model, context))
+    }
+
+    /// Checks the task's options and reads its files: with the tokens of the checkpoint that the model begins with, if
+    /// there is one.
+    ///
+    /// # Errors
+    ///
+    /// As [`TaskConfig::load`].
+    pub fn load(&self) -> Result<Loaded, TaskError> {
+        match (&self.task, &self.model.weights) {
+            (TaskConfig::Classify(config), Some(folder)) => {
+                Ok(Loaded::Documents(Arc::new(config.load_with_tokenizer(folder)?)))
+            }
+            _ => self.task.load(),
+        }
     }
 
     /// The same with single values `table.key=value`.

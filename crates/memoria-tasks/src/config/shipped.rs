@@ -32,6 +32,7 @@ pub const SHIPPED: &[Shipped] = shipped![
     "lm-wikitext-103",
     "lm-pg-19",
     "classify",
+    "classify-bert",
     "classify-hyperpartisan",
     "dictionary",
     "mqar",

@@ -55,6 +55,17 @@ pub enum TaskConfig {
     Retain(Retain),
 }
 
+/// What a model of a task is made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sizes {
+    /// Number of tokens.
+    pub vocabulary: usize,
+    /// Tokens of the longest segment.
+    pub segment_length: usize,
+    /// The first so many tokens are classes, if the task is about such.
+    pub classes: Option<usize>,
+}
+
 /// A task with what it reads from files.
 #[derive(Clone, Debug)]
 pub enum Loaded {
@@ -182,9 +193,22 @@ impl Loaded {
 
     /// Tokens of the longest segment.
     pub fn segment_length(&self) -> usize {
+        self.sizes().segment_length
+    }
+
+    /// What models of it are made for.
+    pub fn sizes(&self) -> Sizes {
         match self {
-            Self::Documents(task) => task.segment_length(),
-            Self::Text(text) => text.segment_length(),
+            Self::Documents(task) => Sizes {
+                vocabulary: task.vocabulary(),
+                segment_length: task.segment_length(),
+                classes: task.classes(),
+            },
+            Self::Text(text) => Sizes {
+                vocabulary: text.vocabulary().len(),
+                segment_length: text.segment_length(),
+                classes: None,
+            },
         }
     }
 }

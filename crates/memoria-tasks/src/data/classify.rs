@@ -1,14 +1,14 @@
 //! Classification of long documents, segment by segment.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Document, DocumentId, Measure, Question, Split, Task};
+use super::{Document, DocumentId, Measure, Question, Segment, Split, Task};
 use crate::{
     TaskError,
     error::at_least,
-    text::{Labelled, LabelledText, Words, brown, hyperpartisan},
+    text::{Labelled, LabelledText, MarkedTokens, Words, brown, hyperpartisan},
 };
 
 /// Documents and their classes.
@@ -39,9 +39,10 @@ pub struct ClassifyConfig {
     pub source: Documents,
     /// Their folder.
     pub path: PathBuf,
-    /// Tokens at most: the classes, and the most frequent words of the training documents.
+    /// Tokens at most: the classes, and the most frequent words of the training documents. A checkpoint has tokens of
+    /// its own.
     pub words: usize,
-    /// Tokens of a segment.
+    /// Tokens of a segment, a checkpoint's marks at its ends included.
     pub segment_length: usize,
     /// Segments of a document at most; the rest of a longer one is left out.
     pub segments: Option<usize>,
@@ -54,7 +55,15 @@ pub struct ClassifyConfig {
 pub struct Classify {
     config: ClassifyConfig,
     corpus: Labelled,
-    words: Words,
+    coding: Coding,
+}
+
+/// How text becomes tokens; those of the classes come before.
+#[derive(Clone, Debug)]
+enum Coding {
+    Words(Words),
+    /// A checkpoint's, with marks around each segment.
+    Marked(Box<MarkedTokens>),
 }
 
 impl Default for ClassifyConfig {
@@ -77,17 +86,34 @@ impl ClassifyConfig {
     ///
     /// As [`brown`] and [`hyperpartisan`]; [`TaskError::Option`].
     pub fn load(&self) -> Result<Classify, TaskError> {
-        let corpus = match self.source {
-            Documents::Brown => brown(&self.path)?,
-            Documents::Hyperpartisan => hyperpartisan(&self.path)?,
-        };
+        at_least("data.segment_length", self.segment_length, 1)?;
+        let corpus = self.corpus()?;
         let classes = corpus.classes.len();
         at_least("data.words", self.words, classes + 2)?;
-        at_least("data.segment_length", self.segment_length, 1)?;
-        at_least("data.segments", self.segments.unwrap_or(1), 1)?;
         let texts = corpus.train.iter().map(|document| &document.text[..]);
         let words = Words::new([], texts, self.words, classes as u32);
-        Ok(Classify { config: self.clone(), corpus, words })
+        Ok(Classify { config: self.clone(), corpus, coding: Coding::Words(words) })
+    }
+
+    /// Reads the documents, to be told in the tokens of a checkpoint's `tokenizer.json`, with its marks at both ends of
+    /// each segment.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load); [`TaskError::Missing`] or [`TaskError::Format`] of the tokenizer.
+    pub fn load_with_tokenizer(&self, folder: &Path) -> Result<Classify, TaskError> {
+        at_least("data.segment_length", self.segment_length, 3)?;
+        let tokens = MarkedTokens::of_checkpoint(folder)?;
+        let (corpus, coding) = (self.corpus()?, Coding::Marked(Box::new(tokens)));
+        Ok(Classify { config: self.clone(), corpus, coding })
+    }
+
+    fn corpus(&self) -> Result<Labelled, TaskError> {
+        at_least("data.segments", self.segments.unwrap_or(1), 1)?;
+        match self.source {
+            Documents::Brown => brown(&self.path),
+            Documents::Hyperpartisan => hyperpartisan(&self.path),
+        }
     }
 }
 
@@ -99,16 +125,46 @@ impl Classify {
             TaskError::option("documents", expected, id.index + 1)
         })
     }
+
+    /// The text of a document in segments, at least one.
+    fn segments(&self, text: &str) -> Result<Document, TaskError> {
+        let length = self.config.segment_length;
+        let most = self.config.segments.unwrap_or(usize::MAX);
+        match &self.coding {
+            Coding::Words(words) => {
+                let mut tokens = words.tokens(text);
+                tokens.truncate(most.saturating_mul(length));
+                if tokens.is_empty() {
+                    tokens.push(words.token(""));
+                }
+                Ok(Document::cut(tokens, length, []))
+            }
+            Coding::Marked(tokens) => {
+                let classes = self.corpus.classes.len() as u32;
+                let segments = tokens.segments(text, length)?.into_iter().take(most);
+                let of_task = |tokens: Vec<u32>| tokens.into_iter().map(|t| t + classes).collect();
+                let segment = |tokens| Segment { tokens: of_task(tokens), questions: vec![] };
+                Ok(Document { segments: segments.map(segment).collect() })
+            }
+        }
+    }
 }
 
 impl Task for Classify {
-    /// The classes, then words.
+    /// The classes, then words or a checkpoint's tokens.
     fn vocabulary(&self) -> usize {
-        self.words.vocabulary()
+        match &self.coding {
+            Coding::Words(words) => words.vocabulary(),
+            Coding::Marked(tokens) => self.corpus.classes.len() + tokens.count(),
+        }
     }
 
     fn segment_length(&self) -> usize {
         self.config.segment_length
+    }
+
+    fn classes(&self) -> Option<usize> {
+        Some(self.corpus.classes.len())
     }
 
     fn measure(&self) -> Measure {
@@ -127,13 +183,7 @@ impl Task for Classify {
             return Err(TaskError::option("lengths", expected, id.longer));
         }
         let text = self.text(id)?;
-        let mut tokens = self.words.tokens(&text.text);
-        let most = self.config.segments.unwrap_or(usize::MAX);
-        tokens.truncate(most.saturating_mul(self.config.segment_length));
-        if tokens.is_empty() {
-            tokens.push(self.words.token(""));
-        }
-        let mut document = Document::cut(tokens, self.config.segment_length, []);
+        let mut document = self.segments(&text.text)?;
         let last = document.segments.len() - 1;
         let asks = |segment: usize| self.config.pooling == Pooling::Mean || segment == last;
         for (_, segment) in document.segments.iter_mut().enumerate().filter(|(at, _)| asks(*at)) {
@@ -144,9 +194,13 @@ impl Task for Classify {
     }
 
     fn word(&self, token: u32) -> String {
-        let class = self.corpus.classes.get(token as usize);
-        let word = self.words.word(token).or(class.map(String::as_str));
-        word.unwrap_or("?").into()
+        if let Some(class) = self.corpus.classes.get(token as usize) {
+            return class.clone();
+        }
+        match &self.coding {
+            Coding::Words(words) => words.word(token).unwrap_or("?").into(),
+            Coding::Marked(tokens) => tokens.word(token - self.corpus.classes.len() as u32),
+        }
     }
 }
 

@@ -67,6 +67,12 @@ pub trait Task: Debug + Send + Sync {
         1
     }
 
+    /// How many classes its documents have: the first so many tokens, of which each answer is one. `None` if it is not
+    /// about classes.
+    fn classes(&self) -> Option<usize> {
+        None
+    }
+
     /// What counts.
     fn measure(&self) -> Measure {
         Measure::Answers

@@ -7,7 +7,7 @@ use crate::{
     TaskError,
     config::EvaluationConfig,
     data::{Document, DocumentId, Measure, Split, Task},
-    model::{ContextMemory, Decoder},
+    model::{ContextMemory, ContextModel},
     runs::{Test, rounded},
     training::Batch,
 };
@@ -21,8 +21,8 @@ pub(super) const PLACES: usize = 1 << 14;
 /// # Errors
 ///
 /// If there are no such documents; what the memory refuses.
-pub fn test_documents(
-    model: &Decoder,
+pub fn test_documents<M: ContextModel>(
+    model: &M,
     task: &dyn Task,
     config: &EvaluationConfig,
     longer: u32,

@@ -8,7 +8,7 @@ use crate::{
     TaskError,
     config::EvaluationConfig,
     data::{DocumentId, Split, Task, Text},
-    model::{ContextMemory, Decoder},
+    model::{ContextMemory, ContextModel},
     training::{Batch, Streams},
 };
 
@@ -18,8 +18,8 @@ use crate::{
 /// # Errors
 ///
 /// If there is no such document; what the memory refuses.
-pub fn record_document(
-    model: &Decoder,
+pub fn record_document<M: ContextModel>(
+    model: &M,
     task: &dyn Task,
     config: &EvaluationConfig,
     longer: u32,
@@ -43,8 +43,8 @@ pub fn record_document(
 /// # Errors
 ///
 /// What the memory refuses.
-pub fn record_text(
-    model: &Decoder,
+pub fn record_text<M: ContextModel>(
+    model: &M,
     text: &Arc<Text>,
     [rows, segments, steps]: [usize; 3],
     device: &Device,

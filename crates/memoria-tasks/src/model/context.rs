@@ -4,6 +4,7 @@ use burn::{
 };
 use clap::ValueEnum;
 use memoria_core::{LongTermSearch, MemoriaConfig, MemoriaError, ShortTermSearch};
+use memoria_models::ModelMemory;
 use memoria_nn::{
     MemoriaLayer, MemoriaLayerConfig, MemoriaLayerInput, MemoriaState, MemoriaStateConfig, Recall,
 };
@@ -275,6 +276,35 @@ impl ContextMemory {
             Kept::Memory(memory) => Some(memory),
             Kept::Store(_) | Kept::Nothing => None,
         }
+    }
+
+    /// Gives the memory, with the rows emptied in which a document begins, to a model of [`memoria_models`].
+    pub(super) fn of_model<T>(
+        &mut self,
+        begins: &[usize],
+        read: impl FnOnce(Option<&mut ModelMemory>) -> T,
+    ) -> Result<T, MemoriaError> {
+        let Some(state) = self.memory() else { return Ok(read(None)) };
+        if state.batch() > 0 {
+            state.reset_rows(begins)?;
+        }
+        Ok(match std::mem::replace(&mut self.kept, Kept::Nothing) {
+            Kept::Memory(state) => {
+                let mut memory = ModelMemory::from(*state);
+                let result = read(Some(&mut memory));
+                self.kept = Kept::Memory(Box::new(memory.into()));
+                result
+            }
+            kept => {
+                self.kept = kept;
+                read(None)
+            }
+        })
+    }
+
+    /// Keeps how many engrams the rows of a segment were reminded of.
+    pub(super) fn reminded_of(&mut self, recall: Option<&Recall>, rows: usize) {
+        self.reminded = recall.map_or(0, |recall| reminded(recall, rows));
     }
 
     /// To be called after each `backward`.

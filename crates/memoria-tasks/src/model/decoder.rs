@@ -1,7 +1,5 @@
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
 use burn::{
-    module::{Module, ModuleVisitor, Param},
+    module::Module,
     nn::{
         Embedding, EmbeddingConfig, Initializer, LayerNorm, LayerNormConfig, Linear, LinearConfig,
         transformer::TransformerEncoderConfig,
@@ -9,41 +7,15 @@ use burn::{
     tensor::{Device, Int, Tensor},
 };
 use memoria_nn::{MemoriaLayerConfig, score_scale};
-use serde::{Deserialize, Serialize};
 
 use super::{
-    Context, ContextMemory, ContextMemoryConfig, ContextName,
+    Context, ContextMemory, ContextMemoryConfig, ContextName, ModelConfig, ModelKind,
     blocks::{Blocks, Segments},
     context::{Look, Segment},
     contrast::{Asking, Asks, Wanted, contrast},
+    drawing::{draw, drawing},
 };
 use crate::{TaskError, config::MemoryConfig, error::at_least, training::Batch};
-
-/// The transformer: table `model`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ModelConfig {
-    /// Width of hidden states.
-    pub width: usize,
-    /// Heads of every attention; divides the width.
-    pub heads: usize,
-    /// Width between the linear layers of a block; four times the width if not given.
-    pub feedforward: Option<usize>,
-    /// Blocks below the memory.
-    pub blocks_below: usize,
-    /// Blocks above the memory.
-    pub blocks_above: usize,
-    /// Whether a place sees nothing that comes after it, in its segment too.
-    pub causal: bool,
-    /// Whether the output has the weights of the embeddings.
-    pub tied: bool,
-    /// Standard deviation of tokens' embeddings as they begin. Burn's own, 1, cost language models much.
-    pub embedding_deviation: f64,
-    /// Standard deviation of places' embeddings as they begin.
-    pub place_deviation: f64,
-    /// Dropout rate.
-    pub dropout: f64,
-}
 
 /// All that a [`Decoder`] is made of.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,22 +32,6 @@ pub struct DecoderConfig {
     pub segment_length: usize,
     /// The run's seed.
     pub seed: u64,
-}
-
-/// Draws parameters, which Burn does when they are first used.
-struct Draw;
-
-impl ModuleVisitor for Draw {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        param.val();
-    }
-}
-
-/// Held while parameters are drawn: Burn has one generator for each backend, and what others draw from it meanwhile
-/// would make them others. Tests hold it for what they draw beside decoders.
-pub(crate) fn drawing() -> MutexGuard<'static, ()> {
-    static DRAWING: Mutex<()> = Mutex::new(());
-    DRAWING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Burn's transformer blocks with a [`Context`] between them.
@@ -96,52 +52,6 @@ pub struct Decoder {
     wanted: Wanted,
 }
 
-impl Default for ModelConfig {
-    fn default() -> Self {
-        Self {
-            width: 64,
-            heads: 2,
-            feedforward: None,
-            blocks_below: 1,
-            blocks_above: 1,
-            causal: false,
-            tied: false,
-            embedding_deviation: 0.2,
-            place_deviation: 0.2,
-            dropout: 0.0,
-        }
-    }
-}
-
-impl ModelConfig {
-    /// Checks the sizes.
-    ///
-    /// # Errors
-    ///
-    /// [`TaskError::Option`].
-    pub fn check(&self) -> Result<(), TaskError> {
-        at_least("model.width", self.width, 1)?;
-        at_least("model.heads", self.heads, 1)?;
-        at_least("model.feedforward", self.feedforward.unwrap_or(1), 1)?;
-        if !self.width.is_multiple_of(self.heads) {
-            let expected = format!("a divisor of model.width = {}", self.width);
-            return Err(TaskError::option("model.heads", expected, self.heads));
-        }
-        for (name, got) in [
-            ("model.embedding_deviation", self.embedding_deviation),
-            ("model.place_deviation", self.place_deviation),
-        ] {
-            if !(got > 0.0 && got.is_finite()) {
-                return Err(TaskError::option(name, "above 0", got));
-            }
-        }
-        if !(0.0..1.0).contains(&self.dropout) {
-            return Err(TaskError::option("model.dropout", "from 0 to below 1", self.dropout));
-        }
-        Ok(())
-    }
-}
-
 impl DecoderConfig {
     /// Initializes a [`Decoder`]: for a seed always the same, also where other decoders are initialized at the same
     /// time. Burn has one generator for each backend: where another thread draws from it meanwhile, by a module of
@@ -152,6 +62,9 @@ impl DecoderConfig {
     /// As [`ModelConfig::check`].
     pub fn init(&self, device: &Device) -> Result<Decoder, TaskError> {
         self.model.check()?;
+        if self.model.kind != ModelKind::Decoder {
+            return Err(TaskError::option("model.kind", "decoder", self.model.kind.name()));
+        }
         at_least("memory.reads", self.memory.reads, 1)?;
         if self.memory.memories == 0 {
             // Hidden states as memories ask by a query of their own.
@@ -194,7 +107,7 @@ impl DecoderConfig {
             memory,
             wanted: self.memory.wanted,
         };
-        decoder.visit(&mut Draw);
+        draw(&decoder);
         Ok(decoder)
     }
 }

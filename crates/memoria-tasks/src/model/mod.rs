@@ -1,15 +1,23 @@
-//! One decoder-only transformer, in which only the context differs: what it knows of earlier segments.
+//! The models, in which only the context differs: what they know of earlier segments. A decoder-only transformer for all
+//! tasks, and BERT and RoBERTa, which classify.
 
 mod blocks;
 mod bounded;
+mod classifier;
+mod config;
 mod context;
+mod context_model;
 mod contrast;
 mod decoder;
+mod drawing;
 
 pub use bounded::{BoundedConfig, Eviction};
+pub use classifier::{Classifier, ClassifierConfig};
+pub use config::{ModelConfig, ModelKind};
 pub(crate) use context::rotate;
 pub use context::{Context, ContextMemory, ContextMemoryConfig, ContextName};
+pub use context_model::ContextModel;
 pub use contrast::Wanted;
+pub use decoder::{Decoder, DecoderConfig};
 #[cfg(test)]
-pub(crate) use decoder::drawing;
-pub use decoder::{Decoder, DecoderConfig, ModelConfig};
+pub(crate) use drawing::drawing;

@@ -7,6 +7,7 @@ use std::{
 
 use burn::{module::Module, tensor::Device, train::Interrupter};
 use indicatif::ProgressBar;
+use memoria_models::LoadReport;
 
 use super::{
     Results, RunResult, SavedRun, Test,
@@ -20,7 +21,7 @@ use crate::{
     data::{DocumentId, Split, Vocabulary},
     evaluation::{Score, TextMode, record_document, record_text, test_documents, test_text},
     files,
-    model::{ContextName, Decoder},
+    model::{ContextModel, ContextName},
     print::println,
     training::{Trained, Trainer},
 };
@@ -66,8 +67,9 @@ impl Experiment {
     ///
     /// If the folder has other runs; what a task, a training or a file fails of.
     pub fn run(&self, interrupter: &Interrupter) -> Result<Outcome, TaskError> {
+        self.config.check_contexts(&self.contexts)?;
         let begun = self.has_begun()?;
-        let task = self.config.task.load()?;
+        let task = self.config.load()?;
         self.check_lengths(&task)?;
         if !begun {
             files::write(&self.config_file(), self.config.to_toml().as_bytes())?;
@@ -85,7 +87,7 @@ impl Experiment {
             .collect();
         let finished = Mutex::new(vec![None; runs.len()]);
         let one = |(index, run): (usize, SavedRun)| {
-            let result = self.run_or_read(&task, vocabulary.len(), &run, interrupter)?;
+            let result = self.run_or_read(&task, &run, interrupter)?;
             let mut finished = finished.lock().unwrap_or_else(PoisonError::into_inner);
             finished[index].clone_from(&result);
             if result.is_some() {
@@ -107,18 +109,23 @@ impl Experiment {
     ///
     /// If there is no such model, or it is not of this configuration; what a task or the memory fails of.
     pub fn evaluate(&self) -> Result<Results, TaskError> {
-        let task = self.config.task.load()?;
-        let vocabulary = self.vocabulary(&task)?;
+        let task = self.config.load()?;
+        self.vocabulary(&task)?;
+        let sizes = task.sizes();
         let mut runs = Vec::new();
         for run in SavedRun::all(&self.output)? {
             if !(self.contexts.contains(&run.context) && self.seeds.contains(&run.seed)) {
                 continue;
             }
             let finished = run.folder().join("result.json");
-            let sizes = [vocabulary.len(), task.segment_length()];
-            let model = run.model(&self.config, sizes, &self.device)?;
             let mut result: RunResult = read_json(&finished)?;
-            (result.tests, _) = self.test(&task, &model, &run)?;
+            (result.tests, _) = if self.config.model.kind.is_encoder() {
+                let model = run.classifier(&self.config, sizes, &self.device)?;
+                self.test(&task, &model, &run)?
+            } else {
+                let sizes = [sizes.vocabulary, sizes.segment_length];
+                self.test(&task, &run.model(&self.config, sizes, &self.device)?, &run)?
+            };
             runs.push(result);
         }
         Ok(self.results(runs))
@@ -196,7 +203,6 @@ impl Experiment {
     fn run_or_read(
         &self,
         task: &Loaded,
-        vocabulary: usize,
         run: &SavedRun,
         interrupter: &Interrupter,
     ) -> Result<Option<RunResult>, TaskError> {
@@ -204,21 +210,40 @@ impl Experiment {
         if self.resume && finished.exists() {
             return Ok(Some(read_json(&finished)?));
         }
-        self.run_one(task, vocabulary, run, interrupter)
+        self.run_one(task, run, interrupter)
     }
 
     /// `None` if it was interrupted.
     fn run_one(
         &self,
         task: &Loaded,
-        vocabulary: usize,
+        run: &SavedRun,
+        interrupter: &Interrupter,
+    ) -> Result<Option<RunResult>, TaskError> {
+        let (sizes, device) = (task.sizes(), self.device.clone().autodiff());
+        if !self.config.model.kind.is_encoder() {
+            let sizes = [sizes.vocabulary, sizes.segment_length];
+            let model = run.untrained(&self.config, sizes, &device)?;
+            return self.train(model, task, run, interrupter);
+        }
+        let classifier = run.classifier_config(&self.config, sizes);
+        let (model, report) = classifier.init_with_report(&device)?;
+        if let Some(report) = report {
+            println(&format!("{}: {}", run.label(), loaded(&report)));
+        }
+        self.train(model, task, run, interrupter)
+    }
+
+    /// Trains a model and tests it; `None` if it was interrupted.
+    fn train<M: ContextModel>(
+        &self,
+        model: M,
+        task: &Loaded,
         run: &SavedRun,
         interrupter: &Interrupter,
     ) -> Result<Option<RunResult>, TaskError> {
         let (folder, label) = (run.folder(), run.label());
-        let sizes = [vocabulary, task.segment_length()];
-        let model = run.untrained(&self.config, sizes, &self.device.clone().autodiff())?;
-        let parameters = model.num_params();
+        let parameters = Module::num_params(&model);
         let mut trainer = Trainer::new(self.config.training.clone(), &folder)
             .label(&label)
             .lines(self.is_told_in_lines())
@@ -252,10 +277,10 @@ impl Experiment {
     }
 
     /// The tests, and of documents the share that was right, by length and how many segments ago it was told.
-    fn test(
+    fn test<M: ContextModel>(
         &self,
         task: &Loaded,
-        model: &Decoder,
+        model: &M,
         run: &SavedRun,
     ) -> Result<(Vec<Test>, Distances), TaskError> {
         let EvaluationConfig { lengths, documents, batch, .. } = &self.config.evaluation;
@@ -321,7 +346,12 @@ impl Experiment {
     }
 
     /// Records what happens in the memory of a model that has one.
-    fn record(&self, task: &Loaded, model: &Decoder, run: &SavedRun) -> Result<(), TaskError> {
+    fn record<M: ContextModel>(
+        &self,
+        task: &Loaded,
+        model: &M,
+        run: &SavedRun,
+    ) -> Result<(), TaskError> {
         let EvaluationConfig { lengths, documents, batch, .. } = &self.config.evaluation;
         let bar = self.progress(&format!("{}: history", run.label()), *documents);
         let history = match task {
@@ -342,4 +372,18 @@ impl Experiment {
         }
         Ok(())
     }
+}
+
+/// What a model begins with, in numbers: the names are many.
+fn loaded(report: &LoadReport) -> String {
+    let mut told = format!("{} parameters are the checkpoint's", report.loaded);
+    let of_memory = report.initialized_memory.len();
+    if of_memory > 0 {
+        told += &format!("; {of_memory} of the memory are as initialized");
+    }
+    let missing = report.missing.len();
+    if missing > 0 {
+        told += &format!("; {missing} that it lacks, too: {}", report.missing.join(", "));
+    }
+    told
 }

@@ -8,10 +8,10 @@ use clap::ValueEnum;
 
 use crate::{
     TaskError,
-    config::RunConfig,
+    config::{RunConfig, Sizes},
     data::Vocabulary,
     files,
-    model::{ContextName, Decoder, DecoderConfig},
+    model::{Classifier, ClassifierConfig, ContextName, Decoder, DecoderConfig},
     training::resume::fill,
 };
 
@@ -115,7 +115,7 @@ impl SavedRun {
         Vocabulary::read(&output.join("vocabulary.json"))
     }
 
-    /// A model as it is before it is trained.
+    /// A decoder as it is before it is trained.
     ///
     /// # Errors
     ///
@@ -131,7 +131,13 @@ impl SavedRun {
         DecoderConfig { model, memory, context, vocabulary, segment_length, seed }.init(device)
     }
 
-    /// The trained model, without autodiff, of a vocabulary of so many tokens and segments of such a length.
+    /// A classifier before it is trained on a task of such sizes.
+    pub(super) fn classifier_config(&self, config: &RunConfig, sizes: Sizes) -> ClassifierConfig {
+        let (model, memory) = (config.model.clone(), config.memory.clone());
+        ClassifierConfig { model, memory, context: self.context, sizes, seed: self.seed }
+    }
+
+    /// The trained decoder, without autodiff, of a vocabulary of so many tokens and segments of such a length.
     ///
     /// # Errors
     ///
@@ -143,13 +149,32 @@ impl SavedRun {
         sizes: [usize; 2],
         device: &Device,
     ) -> Result<Decoder, TaskError> {
+        let path = self.trained_file()?;
+        load_model(self.untrained(config, sizes, device)?, &path)
+    }
+
+    /// The trained BERT or RoBERTa, without autodiff, of a task of such sizes.
+    ///
+    /// # Errors
+    ///
+    /// As [`model`](Self::model), and as [`ClassifierConfig::init`].
+    pub fn classifier(
+        &self,
+        config: &RunConfig,
+        sizes: Sizes,
+        device: &Device,
+    ) -> Result<Classifier, TaskError> {
+        let path = self.trained_file()?;
+        load_model(self.classifier_config(config, sizes).init(device)?, &path)
+    }
+
+    fn trained_file(&self) -> Result<PathBuf, TaskError> {
         let path = self.model_file();
         let hint = "`memoria train TASK --output FOLDER` leaves it, when it has finished";
-        if !path.is_file() {
-            return Err(TaskError::Missing { path, hint: hint.into() });
+        match path.is_file() {
+            true => Ok(path),
+            false => Err(TaskError::Missing { path, hint: hint.into() }),
         }
-        let model = self.untrained(config, sizes, device)?;
-        load_model(model, &path)
     }
 }
 

@@ -1,6 +1,11 @@
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use tokenizers::Tokenizer;
+
+use crate::TaskError;
 
 /// Files of a tokenizer that `tokenizer.json` stands for, and which are not read.
 const OTHER_FILES: [&str; 5] =
@@ -31,6 +36,15 @@ pub fn tokenizer(folder: &Path) -> Result<Option<Tokenizer>, String> {
     let mut tokenizer: Tokenizer = text.parse().map_err(unreadable)?;
     tokenizer.with_truncation(None).map_err(unreadable)?.with_padding(None);
     Ok(Some(tokenizer))
+}
+
+/// A file that is not in the folder of a checkpoint that a model is to begin with.
+pub(crate) fn missing_checkpoint(path: PathBuf, found: &str) -> TaskError {
+    let hint = format!(
+        "model.weights is to be the folder of a BERT or RoBERTa as Hugging Face has them: config.json, model.safetensors or \
+            pytorch_model.bin, and tokenizer.json{found}"
+    );
+    TaskError::Missing { path, hint }
 }
 
 /// Says that a folder has no `tokenizer.json`, and how to make it of what there is instead.

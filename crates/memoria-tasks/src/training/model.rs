@@ -11,7 +11,7 @@ use memoria_nn::MemoriaState;
 use super::{Batch, StepRows};
 use crate::{
     TaskError,
-    model::{ContextMemory, Decoder, rotate},
+    model::{ContextMemory, ContextMemoryConfig, ContextModel, Decoder, rotate},
 };
 
 /// A model that can be trained with a memory by this crate.
@@ -122,6 +122,12 @@ impl SegmentModel for Decoder {
 
     fn peek(&self, batch: &Batch, memory: &mut ContextMemory) -> Result<Tensor<2>, TaskError> {
         Decoder::peek(self, batch, memory)
+    }
+}
+
+impl ContextModel for Decoder {
+    fn memory_config(&self) -> Option<&ContextMemoryConfig> {
+        Decoder::memory_config(self)
     }
 }
 

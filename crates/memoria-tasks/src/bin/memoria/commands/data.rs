@@ -15,8 +15,8 @@ use serde::Serialize;
 use crate::options::Data;
 
 pub(crate) fn run(options: &Data) -> Result<(), TaskError> {
-    let config = options.configured.config()?.task;
-    if let (TaskConfig::Sort(sort), Some(path)) = (&config, &options.write) {
+    let config = options.configured.config()?;
+    if let (TaskConfig::Sort(sort), Some(path)) = (&config.task, &options.write) {
         let counts = [options.documents; 3];
         sort.load()?.file(options.seed, counts)?.write(path)?;
         println(&format!("{}: {} sequences in each split", path.display(), options.documents));

@@ -9,30 +9,31 @@ use serde::Serialize;
 use crate::trace::{Step, Trace};
 
 /// Two engrams with i ≤ j, and how often they fired together.
-pub(crate) type PairCount = (u64, u64, u32);
+pub type PairCount = (u64, u64, u32);
 
 /// What happened.
 #[derive(Debug, Serialize)]
-pub(crate) struct Replay {
+pub struct Replay {
     /// Per step, per row.
-    pub(crate) steps: Vec<Vec<RowReplay>>,
+    pub steps: Vec<Vec<RowReplay>>,
     /// Per row, all pairs that fired together and live at the end.
-    pub(crate) cofire: Vec<Vec<PairCount>>,
+    pub cofire: Vec<Vec<PairCount>>,
 }
 
 /// One row of one step: its search, and its engrams after the adjustment.
 #[derive(Debug, PartialEq, Serialize)]
-pub(crate) struct RowReplay {
+#[allow(missing_docs, reason = "named as those of `memoria`")]
+pub struct RowReplay {
     #[serde(flatten)]
-    pub(crate) recollection: Stages,
-    pub(crate) alive: Vec<EngramId>,
+    pub recollection: Stages,
+    pub alive: Vec<EngramId>,
     /// One letter per engram: S or L.
-    pub(crate) kind: String,
-    pub(crate) lifespan: Vec<f32>,
-    pub(crate) age: Vec<u64>,
-    pub(crate) fire_count: Vec<u32>,
+    pub kind: String,
+    pub lifespan: Vec<f32>,
+    pub age: Vec<u64>,
+    pub fire_count: Vec<u32>,
     /// Over all living pairs, both orders and the diagonal.
-    pub(crate) cofire_sum: u64,
+    pub cofire_sum: u64,
 }
 
 /// Runs every step of a trace on one device.
@@ -40,7 +41,7 @@ pub(crate) struct RowReplay {
 /// # Errors
 ///
 /// A message that names the step.
-pub(crate) fn run<B: Backend>(trace: &Trace, device: &B::Device) -> Result<Replay, String> {
+pub fn run<B: Backend>(trace: &Trace, device: &B::Device) -> Result<Replay, String> {
     let mut memory = Memoria::<B>::new(trace.config).map_err(|error| error.to_string())?;
     let steps = run_steps(&mut memory, trace, 0..trace.steps.len(), device)?;
     Ok(Replay { steps, cofire: cofire_counts(&mut memory)? })
@@ -51,7 +52,7 @@ pub(crate) fn run<B: Backend>(trace: &Trace, device: &B::Device) -> Result<Repla
 /// # Errors
 ///
 /// A message that names the step.
-pub(crate) fn run_steps<B: Backend>(
+pub fn run_steps<B: Backend>(
     memory: &mut Memoria<B>,
     trace: &Trace,
     steps: Range<usize>,
@@ -65,9 +66,7 @@ pub(crate) fn run_steps<B: Backend>(
 }
 
 /// The co-firing counts of all rows.
-pub(crate) fn cofire_counts<B: Backend>(
-    memory: &mut Memoria<B>,
-) -> Result<Vec<Vec<PairCount>>, String> {
+pub fn cofire_counts<B: Backend>(memory: &mut Memoria<B>) -> Result<Vec<Vec<PairCount>>, String> {
     let state = memory.state().map_err(|error| error.to_string())?;
     let rows = (0..state.batch()).map(|row| state.row(row).and_then(|row| cofire(&row)));
     rows.collect::<Result<_, _>>().map_err(|error| error.to_string())

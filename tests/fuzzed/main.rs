@@ -1,29 +1,7 @@
 //! The fuzz targets in short: what they do to an input, done to their seeds and to some thousand changes of
 //! them, the same ones in every run.
 
-#[allow(dead_code, reason = "not all of it is needed")]
-#[path = "support/checksummed.rs"]
-mod checksummed;
-#[path = "../fuzz/bodies/config.rs"]
-mod config_body;
-#[path = "../fuzz/bodies/go_on.rs"]
-mod go_on;
-#[path = "../fuzz/bodies/history.rs"]
-mod history_body;
-#[path = "../fuzz/bodies/model_config.rs"]
-mod model_config_body;
-#[path = "support/mutations.rs"]
 mod mutations;
-#[allow(dead_code, reason = "not all of it is needed")]
-#[path = "../examples/replay/run.rs"]
-mod run;
-#[path = "../fuzz/bodies/snapshot.rs"]
-mod snapshot_body;
-#[allow(dead_code, reason = "not all of it is needed")]
-#[path = "../examples/replay/trace.rs"]
-mod trace;
-#[path = "../fuzz/bodies/trace.rs"]
-mod trace_body;
 
 use std::{
     fs,
@@ -32,6 +10,7 @@ use std::{
     path::Path,
 };
 
+use memoria_testing::fuzz;
 use mutations::Mutations;
 use tempfile::NamedTempFile;
 
@@ -87,25 +66,25 @@ fn text(input: &[u8]) -> &str {
 
 #[test]
 fn snapshots() {
-    holds("snapshot", 20_000, snapshot_body::run, bytes);
+    holds("snapshot", 20_000, fuzz::snapshot::run, bytes);
 }
 
 #[test]
 fn histories() {
-    holds("history", 60_000, history_body::run, bytes);
+    holds("history", 60_000, fuzz::history::run, bytes);
 }
 
 #[test]
 fn traces() {
-    holds("trace", 20_000, |input| trace_body::run(text(input)), json);
+    holds("trace", 20_000, |input| fuzz::trace::run(text(input)), json);
 }
 
 #[test]
 fn configurations() {
-    holds("config", 20_000, |input| config_body::run(text(input)), json);
+    holds("config", 20_000, |input| fuzz::config::run(text(input)), json);
 }
 
 #[test]
 fn model_configurations() {
-    holds("model_config", 10_000, |input| model_config_body::run(text(input)), json);
+    holds("model_config", 10_000, |input| fuzz::model_config::run(text(input)), json);
 }

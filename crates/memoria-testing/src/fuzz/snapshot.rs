@@ -4,11 +4,12 @@
 
 use memoria::{Restore, SnapshotInfo, Storage};
 
-use crate::{checksummed, go_on::go_on};
+use super::go_on::go_on;
+use crate::checksummed;
 
 /// The first byte chooses: its lowest bit whether the rest is contents, the next one where to keep vectors, the
 /// third one the version of the contents. Whether it was taken.
-pub(crate) fn run(data: &[u8]) -> bool {
+pub fn run(data: &[u8]) -> bool {
     let Some((&choice, data)) = data.split_first() else { return false };
     let version = if choice & 4 == 0 { 1 } else { 2 };
     let is_whole = choice & 1 == 0;

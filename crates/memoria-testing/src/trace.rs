@@ -7,25 +7,26 @@ use serde::Deserialize;
 
 /// A whole trace. What the file expects to come out is not part of it.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Trace {
-    pub(crate) config: MemoriaConfig,
-    pub(crate) batch: usize,
-    pub(crate) dim: usize,
-    pub(crate) steps: Vec<Step>,
+#[allow(missing_docs, reason = "named as in the file")]
+pub struct Trace {
+    pub config: MemoriaConfig,
+    pub batch: usize,
+    pub dim: usize,
+    pub steps: Vec<Step>,
 }
 
 /// One step.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Step {
+pub struct Step {
     /// `[batch][n][dim]`.
-    pub(crate) working_memory: Vec<Vec<Vec<f32>>>,
+    pub working_memory: Vec<Vec<Vec<f32>>>,
     /// `[batch][q][dim]`: what is compared with, if not the working memories.
-    pub(crate) query: Option<Vec<Vec<Vec<f32>>>>,
+    pub query: Option<Vec<Vec<Vec<f32>>>>,
     /// Rows to empty before the step.
     #[serde(default)]
-    pub(crate) reset_rows: Vec<usize>,
+    pub reset_rows: Vec<usize>,
     /// `[batch][id]`: what an engram gains if it is reminded.
-    pub(crate) gain: Vec<Vec<f32>>,
+    pub gain: Vec<Vec<f32>>,
 }
 
 impl Trace {
@@ -34,7 +35,7 @@ impl Trace {
     /// # Errors
     ///
     /// A message with the line and column, or the step and row, of the fault.
-    pub(crate) fn read(path: &Path) -> Result<Self, String> {
+    pub fn read(path: &Path) -> Result<Self, String> {
         Self::parse(&fs::read_to_string(path).map_err(|error| error.to_string())?)
     }
 
@@ -43,7 +44,7 @@ impl Trace {
     /// # Errors
     ///
     /// As [`read`](Self::read).
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, String> {
         let trace: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
         trace.check()?;
         Ok(trace)

@@ -10,9 +10,11 @@ use rand_chacha::ChaCha8Rng;
 
 /// What happens to a memory, step by step and row by row.
 #[derive(Clone, Debug)]
-pub(crate) struct Story {
-    pub(crate) config: MemoriaConfig,
-    pub(crate) dim: usize,
+pub struct Story {
+    /// Of the memory that it is told to.
+    pub config: MemoriaConfig,
+    /// Numbers of a vector.
+    pub dim: usize,
     steps: Vec<Chapter>,
 }
 
@@ -29,30 +31,32 @@ struct Chapter {
 
 /// One row at the end of a step.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Page {
-    pub(crate) recollection: Stages,
+pub struct Page {
+    /// What came of its search, stage by stage.
+    pub recollection: Stages,
     /// The reminded vectors, bit for bit.
-    pub(crate) vectors: Vec<u32>,
+    pub vectors: Vec<u32>,
     /// Engrams with their lifespans, bit for bit.
-    pub(crate) engrams: Vec<(Engram, u32)>,
+    pub engrams: Vec<(Engram, u32)>,
     /// Of every engram the connections with their counts.
-    pub(crate) connections: Vec<Vec<(EngramId, u32)>>,
+    pub connections: Vec<Vec<(EngramId, u32)>>,
 }
 
 /// How large a story is.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Size {
-    pub(crate) rows: usize,
-    pub(crate) dim: usize,
-    pub(crate) steps: usize,
+#[allow(missing_docs, reason = "as those of a memory")]
+pub struct Size {
+    pub rows: usize,
+    pub dim: usize,
+    pub steps: usize,
     /// Most working memories added at once.
-    pub(crate) width: usize,
+    pub width: usize,
 }
 
 impl Story {
     /// A document per row, which comes back to three drifting topics, so that what is alike was often
     /// made long ago; rows end and begin again, and not every step adds equally much.
-    pub(crate) fn random(seed: u64, size: Size, config: MemoriaConfig) -> Self {
+    pub fn random(seed: u64, size: Size, config: MemoriaConfig) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let most = config.num_reminded_stm + config.num_final_ltms;
         let mut topics = vec![vec![vec![0.0f32; size.dim]; 3]; size.rows];
@@ -93,12 +97,13 @@ impl Story {
         Self { config, dim: size.dim, steps }
     }
 
-    pub(crate) fn rows(&self) -> usize {
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
         self.steps[0].gains.len()
     }
 
     /// What happens to one row.
-    pub(crate) fn alone(&self, row: usize) -> Self {
+    pub fn alone(&self, row: usize) -> Self {
         let only = |chapter: &Chapter| Chapter {
             added: chapter.added.iter().map(|rows| vec![rows[row].clone()]).collect(),
             gains: vec![chapter.gains[row].clone()],
@@ -109,13 +114,13 @@ impl Story {
     }
 
     /// Tells the story to a new memory; `[step][row]`.
-    pub(crate) fn tell<B: Backend>(&self, device: &Device<B>) -> Vec<Vec<Page>> {
+    pub fn tell<B: Backend>(&self, device: &Device<B>) -> Vec<Vec<Page>> {
         let mut memory = Memoria::<B>::new(self.config).unwrap();
         self.tell_to(&mut memory, 0..self.steps.len(), device)
     }
 
     /// Tells some steps of the story.
-    pub(crate) fn tell_to<B: Backend>(
+    pub fn tell_to<B: Backend>(
         &self,
         memory: &mut Memoria<B>,
         steps: std::ops::Range<usize>,

@@ -20,7 +20,7 @@ const WHOLE: usize = 1 << 17;
 const BETWEEN: &[u8] = b"\xff||";
 
 /// The first byte chooses what the rest is, and of which version. Whether it was taken.
-pub(crate) fn run(data: &[u8]) -> bool {
+pub fn run(data: &[u8]) -> bool {
     let Some((&choice, data)) = data.split_first() else { return false };
     let version = 1 + u32::from(choice % 6 > 2);
     let bytes = match choice % 3 {

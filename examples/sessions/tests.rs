@@ -1,8 +1,4 @@
-//! The server of the example: every session's outputs are those it has alone.
-
-#[path = "../examples/sessions/server.rs"]
-mod server;
-mod support;
+//! The server: every session's outputs are those it has alone.
 
 use std::fs;
 
@@ -11,11 +7,12 @@ use memoria::{
     MemoriaConfig, MemoriaError,
     nn::{MemoriaLayer, MemoriaLayerConfig, MemoriaState, MemoriaStateConfig},
 };
+use memoria_testing::devices::devices;
 use rand::{RngExt, SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 use rstest::rstest;
-use server::{Request, Server, memory_file};
-use support::devices;
+
+use super::server::{Request, Server, memory_file};
 
 fn config() -> MemoriaStateConfig {
     MemoriaStateConfig::new(MemoriaConfig::new(3, 8, 4, 5.0, 3).with_ltm_exploration(1, 2))

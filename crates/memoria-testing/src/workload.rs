@@ -1,4 +1,4 @@
-//! The workloads of `workloads.json`.
+//! The workloads of `benches/workloads.json`.
 
 use burn::{
     backend::{Dispatch, tensor::FloatTensor},
@@ -12,25 +12,27 @@ use serde::Deserialize;
 
 /// Sizes of a memory and of what it is given.
 #[derive(Deserialize)]
-pub(crate) struct Workload {
-    pub(crate) name: String,
-    pub(crate) batch: usize,
+#[allow(missing_docs, reason = "named as in the file, and as those of a memory")]
+pub struct Workload {
+    pub name: String,
+    pub batch: usize,
     /// Working memories per row and step.
-    pub(crate) n: usize,
-    pub(crate) dim: usize,
-    pub(crate) num_reminded_stm: usize,
-    pub(crate) stm_capacity: usize,
-    pub(crate) ltm_search_depth: usize,
-    pub(crate) initial_lifespan: f32,
-    pub(crate) num_final_ltms: usize,
+    pub n: usize,
+    pub dim: usize,
+    pub num_reminded_stm: usize,
+    pub stm_capacity: usize,
+    pub ltm_search_depth: usize,
+    pub initial_lifespan: f32,
+    pub num_final_ltms: usize,
     /// What a row's gains sum to, per reminded engram.
-    pub(crate) alpha: f32,
-    pub(crate) steps: usize,
+    pub alpha: f32,
+    pub steps: usize,
 }
 
 /// All workloads, or those of which a part of the name is given.
-pub(crate) fn workloads(parts: &[String]) -> serde_json::Result<Vec<Workload>> {
-    let mut workloads: Vec<Workload> = serde_json::from_str(include_str!("../workloads.json"))?;
+pub fn workloads(parts: &[String]) -> serde_json::Result<Vec<Workload>> {
+    let mut workloads: Vec<Workload> =
+        serde_json::from_str(include_str!("../../../benches/workloads.json"))?;
     workloads.retain(|workload| {
         parts.is_empty() || parts.iter().any(|part| workload.name.contains(part.as_str()))
     });
@@ -38,7 +40,8 @@ pub(crate) fn workloads(parts: &[String]) -> serde_json::Result<Vec<Workload>> {
 }
 
 impl Workload {
-    pub(crate) fn config(&self) -> MemoriaConfig {
+    /// Of the memory.
+    pub fn config(&self) -> MemoriaConfig {
         MemoriaConfig::new(
             self.num_reminded_stm,
             self.stm_capacity,
@@ -49,11 +52,7 @@ impl Workload {
     }
 
     /// Standard normal numbers, `[batch, n, dim]`.
-    pub(crate) fn working_memory(
-        &self,
-        rng: &mut ChaCha8Rng,
-        device: &Device,
-    ) -> FloatTensor<Dispatch> {
+    pub fn working_memory(&self, rng: &mut ChaCha8Rng, device: &Device) -> FloatTensor<Dispatch> {
         let shape = [self.batch, self.n, self.dim];
         let count = shape.iter().product();
         let numbers: Vec<f32> = StandardNormal.sample_iter(rng).take(count).collect();
@@ -62,7 +61,7 @@ impl Workload {
 
     /// The cube of a uniform number for each reminded engram, scaled so that the mean of a row is
     /// `alpha`: a few gain much, as under attention. `[batch, reminded]`, on the device.
-    pub(crate) fn gains(
+    pub fn gains(
         &self,
         reminded: &Recall<Dispatch>,
         rng: &mut ChaCha8Rng,

@@ -4,14 +4,12 @@
 //! cargo run --release --example replay -- tests/data/traces/tutorial-sizes.json
 //! ```
 
-mod run;
-mod trace;
-
 use std::{path::PathBuf, process::ExitCode};
 
 use burn::backend::Dispatch;
 use clap::Parser;
 use memoria_tasks::{DeviceName, println};
+use memoria_testing::{replay, trace::Trace};
 
 /// Runs a trace file through a memory and prints, as JSON, what happened.
 ///
@@ -29,9 +27,9 @@ struct Options {
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    let replayed = trace::Trace::read(&options.file).and_then(|trace| {
+    let replayed = Trace::read(&options.file).and_then(|trace| {
         let device = options.device.device();
-        let replay = run::run::<Dispatch>(&trace, device.as_dispatch())?;
+        let replay = replay::run::<Dispatch>(&trace, device.as_dispatch())?;
         serde_json::to_string(&replay).map_err(|error| error.to_string())
     });
     match replayed {

@@ -6,14 +6,15 @@ use serde::Deserialize;
 
 /// One segment of every row of a batch.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Segment {
-    pub(crate) input_ids: Vec<Vec<i64>>,
+pub struct Segment {
+    /// `[batch][seq]`.
+    pub input_ids: Vec<Vec<i64>>,
     /// 1 for a token, 0 for padding; without it there is no padding.
-    pub(crate) attention_mask: Option<Vec<Vec<i64>>>,
+    pub attention_mask: Option<Vec<Vec<i64>>>,
     /// Without them all are 0 in an encoder, and there are none in a GPT-2.
-    pub(crate) token_type_ids: Option<Vec<Vec<i64>>>,
+    pub token_type_ids: Option<Vec<Vec<i64>>>,
     /// Without them tokens are counted.
-    pub(crate) position_ids: Option<Vec<Vec<i64>>>,
+    pub position_ids: Option<Vec<Vec<i64>>>,
 }
 
 #[derive(Deserialize)]
@@ -24,7 +25,7 @@ struct File {
 /// # Errors
 ///
 /// A message that names the file.
-pub(crate) fn read(path: &Path) -> Result<Vec<Segment>, String> {
+pub fn read(path: &Path) -> Result<Vec<Segment>, String> {
     let name = path.display();
     let text = fs::read_to_string(path).map_err(|error| format!("{name}: {error}"))?;
     let file: File = serde_json::from_str(&text)

@@ -8,12 +8,12 @@ const HEAD: usize = 12;
 const BLOCK: usize = 1 << 18;
 
 /// How a snapshot begins.
-pub(crate) const SNAPSHOT: &[u8; 8] = b"\x89MEMORIA";
+pub const SNAPSHOT: &[u8; 8] = b"\x89MEMORIA";
 /// How a history begins.
-pub(crate) const HISTORY: &[u8; 8] = b"\x89MEMHIST";
+pub const HISTORY: &[u8; 8] = b"\x89MEMHIST";
 
 /// The contents of the blocks.
-pub(crate) fn contents(stream: &[u8]) -> Vec<u8> {
+pub fn contents(stream: &[u8]) -> Vec<u8> {
     let (mut at, mut contents) = (HEAD, Vec::new());
     loop {
         let len = u32::from_le_bytes(stream[at..at + 4].try_into().unwrap()) as usize;
@@ -27,17 +27,17 @@ pub(crate) fn contents(stream: &[u8]) -> Vec<u8> {
 }
 
 /// The version that a stream is written in.
-pub(crate) fn version(stream: &[u8]) -> u32 {
+pub fn version(stream: &[u8]) -> u32 {
     u32::from_le_bytes(stream[8..HEAD].try_into().unwrap())
 }
 
 /// Contents as a snapshot of a version, with every checksum right.
-pub(crate) fn snapshot_of(version: u32, contents: &[u8]) -> Vec<u8> {
+pub fn snapshot_of(version: u32, contents: &[u8]) -> Vec<u8> {
     stream_of(SNAPSHOT, version, contents)
 }
 
 /// Contents as a version of a format, with every checksum right.
-pub(crate) fn stream_of(magic: &[u8; 8], version: u32, contents: &[u8]) -> Vec<u8> {
+pub fn stream_of(magic: &[u8; 8], version: u32, contents: &[u8]) -> Vec<u8> {
     let mut stream = [&magic[..], &version.to_le_bytes()].concat();
     let mut checksum = Xxh3::new();
     checksum.update(&stream);
@@ -53,7 +53,7 @@ pub(crate) fn stream_of(magic: &[u8; 8], version: u32, contents: &[u8]) -> Vec<u
 }
 
 /// A snapshot of version 2 without attachments, which version 1 does not have, as version 1 has it.
-pub(crate) fn as_version_1(snapshot: &[u8]) -> Vec<u8> {
+pub fn as_version_1(snapshot: &[u8]) -> Vec<u8> {
     let config = SnapshotInfo::read(snapshot).unwrap().config;
     let contents = contents(snapshot);
     let mut rest = &contents[..];
@@ -89,7 +89,7 @@ fn take_number(rest: &mut &[u8]) -> u64 {
 }
 
 /// A number of variable length.
-pub(crate) fn number(mut number: u64, to: &mut Vec<u8>) {
+pub fn number(mut number: u64, to: &mut Vec<u8>) {
     while number > 0x7f {
         to.push(number as u8 | 0x80);
         number >>= 7;
@@ -100,47 +100,49 @@ pub(crate) fn number(mut number: u64, to: &mut Vec<u8>) {
 /// What a snapshot of one row says. The default is sound: engrams 2, 3, 5, 6, 9 and 10, of which two are
 /// long-term, two short-term and two working, made in steps 1, 2, 4 and 7 of 7.
 #[derive(Clone, Debug)]
-pub(crate) struct Contents {
-    pub(crate) version: u32,
-    pub(crate) stm_capacity: u64,
-    pub(crate) initial_lifespan: f32,
+#[allow(missing_docs, reason = "named as `memoria-core/src/snapshot.rs` names them")]
+pub struct Contents {
+    pub version: u32,
+    pub stm_capacity: u64,
+    pub initial_lifespan: f32,
     /// Of version 1; version 2 has it among the settings.
-    pub(crate) correlation: u8,
+    pub correlation: u8,
     /// Of version 2, beside those that are fields here: names, and kinds with values.
-    pub(crate) settings: Vec<(Vec<u8>, Vec<u8>)>,
-    pub(crate) storage: u8,
-    pub(crate) attributes: Vec<(Vec<u8>, Vec<u8>)>,
-    pub(crate) rows: u64,
-    pub(crate) dim: u64,
-    pub(crate) dtype: u8,
-    pub(crate) engrams_in_all: u64,
-    pub(crate) next_id: u64,
-    pub(crate) steps: u64,
-    pub(crate) reminds: u64,
+    pub settings: Vec<(Vec<u8>, Vec<u8>)>,
+    pub storage: u8,
+    pub attributes: Vec<(Vec<u8>, Vec<u8>)>,
+    pub rows: u64,
+    pub dim: u64,
+    pub dtype: u8,
+    pub engrams_in_all: u64,
+    pub next_id: u64,
+    pub steps: u64,
+    pub reminds: u64,
     /// Working, short-term, long-term.
-    pub(crate) counts: [u64; 3],
-    pub(crate) engrams: Vec<Engram>,
-    pub(crate) long_term: Vec<u64>,
+    pub counts: [u64; 3],
+    pub engrams: Vec<Engram>,
+    pub long_term: Vec<u64>,
     /// How many, and the members as they are written.
-    pub(crate) firings: (u64, Vec<Vec<u64>>),
+    pub firings: (u64, Vec<Vec<u64>>),
     /// How many, and of each what is written.
-    pub(crate) ties: (u64, Vec<Vec<u64>>),
-    pub(crate) vectors: Vec<f32>,
+    pub ties: (u64, Vec<Vec<u64>>),
+    pub vectors: Vec<f32>,
     /// Of version 2, by name: how many rows have it, and of each its number and its kind with the value.
-    pub(crate) attachments: Vec<NamedValues>,
-    pub(crate) rest: Vec<u8>,
+    pub attachments: Vec<NamedValues>,
+    pub rest: Vec<u8>,
 }
 
 /// A name, how many rows have a value of it, and of each its number and the value.
-pub(crate) type NamedValues = (Vec<u8>, u64, Vec<(u64, Vec<u8>)>);
+pub type NamedValues = (Vec<u8>, u64, Vec<(u64, Vec<u8>)>);
 
 /// One engram as it is written: id and age are differences.
 #[derive(Clone, Debug)]
-pub(crate) struct Engram {
-    pub(crate) id: u64,
-    pub(crate) age: u64,
-    pub(crate) lifespan: f32,
-    pub(crate) fire_count: u64,
+#[allow(missing_docs, reason = "named as those of `memoria`")]
+pub struct Engram {
+    pub id: u64,
+    pub age: u64,
+    pub lifespan: f32,
+    pub fire_count: u64,
 }
 
 impl Default for Contents {
@@ -194,7 +196,8 @@ impl Default for Contents {
 }
 
 impl Contents {
-    pub(crate) fn bytes(&self) -> Vec<u8> {
+    /// As they are written.
+    pub fn bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         if self.version == 1 {
             [4, self.stm_capacity, 5].into_iter().for_each(|n| number(n, &mut bytes));
@@ -258,7 +261,7 @@ impl Contents {
     }
 
     /// With every checksum right.
-    pub(crate) fn snapshot(&self) -> Vec<u8> {
+    pub fn snapshot(&self) -> Vec<u8> {
         snapshot_of(self.version, &self.bytes())
     }
 }

@@ -1,6 +1,4 @@
-//! What the benchmarks share.
-
-#![allow(dead_code, reason = "not every benchmark uses all of it")]
+//! How times and bytes are measured.
 
 use std::{
     hint::black_box,
@@ -10,7 +8,7 @@ use std::{
 };
 
 /// In seconds.
-pub(crate) fn median(times: &[Duration]) -> f64 {
+pub fn median(times: &[Duration]) -> f64 {
     let mut times = times.to_vec();
     times.sort_unstable();
     match times.len() {
@@ -20,21 +18,22 @@ pub(crate) fn median(times: &[Duration]) -> f64 {
 }
 
 /// In milliseconds, to ten nanoseconds.
-pub(crate) fn milliseconds(seconds: f64) -> f64 {
+pub fn milliseconds(seconds: f64) -> f64 {
     (1e8 * seconds).round() / 1e5
 }
 
-pub(crate) fn rounded(number: f64) -> f64 {
+/// To three places.
+pub fn rounded(number: f64) -> f64 {
     (1e3 * number).round() / 1e3
 }
 
 /// Bytes of memory that are resident at present; `None` where the system does not tell.
-pub(crate) fn resident_bytes() -> Option<u64> {
+pub fn resident_bytes() -> Option<u64> {
     status_kilobytes("VmRSS:").map(|kilobytes| 1024 * kilobytes)
 }
 
 /// The most that was ever resident, in MiB.
-pub(crate) fn peak_resident_mib() -> Option<u64> {
+pub fn peak_resident_mib() -> Option<u64> {
     status_kilobytes("VmHWM:").map(|kilobytes| kilobytes / 1024)
 }
 
@@ -45,7 +44,7 @@ fn status_kilobytes(field: &str) -> Option<u64> {
 }
 
 /// Bytes per second that all cores together read: the best of several passes.
-pub(crate) fn read_bandwidth() -> f64 {
+pub fn read_bandwidth() -> f64 {
     const BYTES: usize = 1 << 28;
     let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let from = vec![1u64; BYTES / size_of::<u64>()];
@@ -64,7 +63,7 @@ pub(crate) fn read_bandwidth() -> f64 {
 
 /// Bytes per second that all cores together copy from one part of memory to another, those read and
 /// those written: the best of several passes.
-pub(crate) fn memory_bandwidth() -> f64 {
+pub fn memory_bandwidth() -> f64 {
     const BYTES: usize = 1 << 28;
     let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let from = vec![1u8; BYTES];

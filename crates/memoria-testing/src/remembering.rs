@@ -11,39 +11,46 @@ use memoria::{
 use serde_json::Value;
 
 /// Tokens that the models know.
-pub(crate) const VOCAB_SIZE: usize = 101;
+pub const VOCAB_SIZE: usize = 101;
 /// Allowed difference of recorded logits, and of recorded gains and lifespans.
 const TOLERANCES: [f32; 2] = [1e-4, 1e-3];
 
-pub(crate) enum Network {
+/// What reads.
+#[allow(missing_docs, reason = "named after the models")]
+pub enum Network {
     Gpt2(Box<Gpt2LmHead>),
     Classifier(Box<SequenceClassifier>),
 }
 
 /// A model with memory.
-pub(crate) struct Model {
-    pub(crate) network: Network,
-    pub(crate) memory: MemoryConfig,
-    pub(crate) device: Device,
+#[allow(missing_docs, reason = "what they are their types say")]
+pub struct Model {
+    pub network: Network,
+    pub memory: MemoryConfig,
+    pub device: Device,
 }
 
 /// What a segment came to in one row.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Page {
-    pub(crate) logits: Vec<f32>,
-    pub(crate) reminded: Vec<EngramId>,
+pub struct Page {
+    /// What the model says.
+    pub logits: Vec<f32>,
+    /// In the order of the search.
+    pub reminded: Vec<EngramId>,
     /// Of the reminded ones.
-    pub(crate) gains: Vec<f32>,
+    pub gains: Vec<f32>,
     /// After the segment.
-    pub(crate) engrams: Vec<Engram>,
+    pub engrams: Vec<Engram>,
 }
 
-pub(crate) fn folder(name: &str) -> PathBuf {
+/// Where a model is.
+pub fn folder(name: &str) -> PathBuf {
     Path::new("tests/data/models").join(name)
 }
 
 impl Model {
-    pub(crate) fn load(name: &str, device: &Device) -> Self {
+    /// The model of a name.
+    pub fn load(name: &str, device: &Device) -> Self {
         let device = device.clone();
         if name.starts_with("gpt2") {
             let loaded = Gpt2LmHead::from_pretrained(folder(name), &device).unwrap();
@@ -56,12 +63,13 @@ impl Model {
         }
     }
 
-    pub(crate) fn input(&self, rows: &[Vec<i64>], mask: Option<&[Vec<i64>]>) -> ModelInput {
+    /// Tokens, and which of them are none.
+    pub fn input(&self, rows: &[Vec<i64>], mask: Option<&[Vec<i64>]>) -> ModelInput {
         ModelInput::from_rows(rows, mask, VOCAB_SIZE, &self.device).unwrap()
     }
 
     /// A segment of every row.
-    pub(crate) fn read(
+    pub fn read(
         &self,
         input: &ModelInput,
         memory: &mut ModelMemory,
@@ -103,20 +111,21 @@ fn rows<const D: usize>(tensor: Tensor<D>, batch: usize) -> Vec<Vec<f32>> {
 }
 
 /// The segments that were recorded for a model, with what they come to.
-pub(crate) fn recorded(name: &str) -> Vec<Value> {
+pub fn recorded(name: &str) -> Vec<Value> {
     let text = std::fs::read_to_string(folder(name).join("expected.json")).unwrap();
     let expected: Value = serde_json::from_str(&text).unwrap();
     expected["segments"].as_array().unwrap().clone()
 }
 
-pub(crate) fn recorded_input(model: &Model, segment: &Value) -> ModelInput {
+/// The tokens of a recorded segment.
+pub fn recorded_input(model: &Model, segment: &Value) -> ModelInput {
     let tokens =
         |name: &str| -> Vec<Vec<i64>> { serde_json::from_value(segment[name].clone()).unwrap() };
     model.input(&tokens("input_ids"), Some(&tokens("attention_mask")))
 }
 
 /// Compares with what was recorded.
-pub(crate) fn assert_recorded(got: &[Page], segment: &Value, place: &str) {
+pub fn assert_recorded(got: &[Page], segment: &Value, place: &str) {
     let numbers = |value: &Value| flat(value);
     let close = |got: &[f32], expected: &Value, tolerance: f32, what: &str| {
         let expected = numbers(expected);

@@ -3,7 +3,7 @@
 use burn::backend::{Flex, TensorData, ops::FloatTensorOps};
 use memoria::{LifespanGain, Memoria, MemoriaError};
 
-pub(crate) fn go_on(memory: &mut Memoria<Flex>, dim: usize) {
+pub(super) fn go_on(memory: &mut Memoria<Flex>, dim: usize) {
     let batch = memory.batch().max(1);
     for step in 0..3 {
         let numbers = (0..batch * 2 * dim).map(|i| ((i + step) as f32).sin()).collect();

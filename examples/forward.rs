@@ -5,15 +5,14 @@
 //! cargo run --release --example forward -- tests/data/models/gpt2-memoria tests/data/models/gpt2-memoria/expected.json
 //! ```
 
-mod run;
-mod segments;
-
 use std::{error::Error, path::PathBuf, process::ExitCode};
 
 use clap::Parser;
 use memoria_tasks::{DeviceName, print::with_causes, println};
-
-use run::Kind;
+use memoria_testing::{
+    forward::{Kind, load},
+    segments,
+};
 
 /// Runs segments through a checkpoint, one after the other with one memory, and prints what came of each.
 ///
@@ -53,7 +52,7 @@ fn main() -> ExitCode {
 
 fn print(options: &Options) -> Result<(), Box<dyn Error>> {
     let segments = segments::read(&options.segments)?;
-    let loaded = run::load(&options.checkpoint, options.kind, &options.device.device())?;
+    let loaded = load(&options.checkpoint, options.kind, &options.device.device())?;
     if !loaded.report.is_complete() || !loaded.report.unused.is_empty() {
         eprintln!("{}: {}", options.checkpoint.display(), loaded.report);
     }

@@ -1,19 +1,12 @@
 //! A text is cut into pages whatever its characters, and passages of it are told.
 
-#[path = "../examples/novel/book.rs"]
-mod book;
-#[path = "../examples/novel/options.rs"]
-#[allow(dead_code, reason = "only the text is read here")]
-mod options;
-
 use std::path::Path;
 
 use clap::Parser;
 use rstest::rstest;
 use tokenizers::Tokenizer;
 
-use book::Book;
-use options::Options;
+use super::{book::Book, options::Options};
 
 fn open(path: &Path, tokenizer: Option<Tokenizer>) -> Book {
     let arguments = ["novel", "--quick", "--text", path.to_str().unwrap()];

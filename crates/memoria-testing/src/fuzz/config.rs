@@ -2,10 +2,10 @@
 
 use memoria::{Memoria, MemoriaConfig, Restore, nn::MemoriaStateConfig};
 
-use crate::go_on::go_on;
+use super::go_on::go_on;
 
 /// Whether it was taken.
-pub(crate) fn run(text: &str) -> bool {
+pub fn run(text: &str) -> bool {
     let state = serde_json::from_str::<MemoriaStateConfig>(text);
     let is_state = state.is_ok_and(|config| config.init().is_ok());
     let Ok(config) = serde_json::from_str::<MemoriaConfig>(text) else { return is_state };

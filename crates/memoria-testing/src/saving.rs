@@ -22,7 +22,7 @@ const KILLED_BY_REQUEST: &str = "MEMORIA_KILLED";
 const FILE: &str = "MEMORIA_SAVED_FILE";
 
 /// What the other program does: saves in turns until it is killed.
-pub(crate) fn until_killed(save: [&dyn Fn(&Path); 2]) {
+pub fn until_killed(save: [&dyn Fn(&Path); 2]) {
     let Some(file) = env::var_os(FILE) else { return };
     println!("ready");
     for turn in 1.. {
@@ -31,7 +31,7 @@ pub(crate) fn until_killed(save: [&dyn Fn(&Path); 2]) {
 }
 
 /// What the other program does under limits: fails to save, and tells how.
-pub(crate) fn under_limits(save: impl Fn(&Path) -> Result<(), MemoriaError>) {
+pub fn under_limits(save: impl Fn(&Path) -> Result<(), MemoriaError>) {
     let Some(file) = env::var_os(FILE) else { return };
     match save(Path::new(&file)) {
         Err(MemoriaError::Io { what, source }) => println!("refused: {what}: {source}"),
@@ -40,15 +40,17 @@ pub(crate) fn under_limits(save: impl Fn(&Path) -> Result<(), MemoriaError>) {
 }
 
 /// A folder of a test's own with one file in it, removed when it is dropped.
-pub(crate) struct Folder {
-    pub(crate) path: PathBuf,
-    pub(crate) file: PathBuf,
+pub struct Folder {
+    /// The folder.
+    pub path: PathBuf,
+    /// The file in it.
+    pub file: PathBuf,
     _folder: TempDir,
 }
 
 impl Folder {
     /// With a file that is to be made in it.
-    pub(crate) fn new(file: &str) -> Self {
+    pub fn new(file: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().to_owned();
         let file = path.join(file);
@@ -56,7 +58,7 @@ impl Folder {
     }
 
     /// Whether there is the file and nothing else.
-    pub(crate) fn has_only_the_file(&self) -> bool {
+    pub fn has_only_the_file(&self) -> bool {
         self.entries().iter().eq([self.file.file_name().unwrap().to_str().unwrap()])
     }
 
@@ -66,7 +68,7 @@ impl Folder {
     }
 
     /// Kills a test that saves [`until_killed`], many times: what is there is always one of those expected.
-    pub(crate) fn kill_while_saving(&self, test: &str, expected: &[Vec<u8>; 2]) {
+    pub fn kill_while_saving(&self, test: &str, expected: &[Vec<u8>; 2]) {
         let asked = env::var(KILLED_BY_REQUEST).map(|times| times.parse().unwrap());
         let times: u32 = asked.unwrap_or(KILLED);
         let mut rng = ChaCha8Rng::seed_from_u64(u64::from(std::process::id()));
@@ -104,13 +106,13 @@ impl Folder {
     }
 
     /// A test that saves [`under_limits`] finds a disk that is full at 100 KiB.
-    pub(crate) fn refuses_to_grow(&self, test: &str) {
+    pub fn refuses_to_grow(&self, test: &str) {
         // Blocks of 1024 bytes; a program that passes the limit is not killed but told.
         self.refuses_under("trap '' XFSZ; ulimit -f 100;", test, "File too large");
     }
 
     /// A test that saves [`under_limits`] finds a folder that cannot be written to.
-    pub(crate) fn refuses_when_read_only(&self, test: &str) {
+    pub fn refuses_when_read_only(&self, test: &str) {
         fs::set_permissions(&self.path, fs::Permissions::from_mode(0o555)).unwrap();
         // Permissions do not bind root as long as it has this capability.
         let probe = self.path.join("probe");

@@ -19,7 +19,7 @@ const IN_A_FOLDER: usize = 16;
 const BEYOND_MEMORY: usize = 1 << 48;
 
 /// Whether it was taken.
-pub(crate) fn run(text: &str) -> bool {
+pub fn run(text: &str) -> bool {
     let (gpt2_config, encoder_config) = (serde_json::from_str(text), serde_json::from_str(text));
     if let Ok(config) = &gpt2_config {
         comes_back(config, |config: &mut Gpt2Config| config.other.clear());

@@ -17,22 +17,25 @@ use crate::segments::Segment;
 
 /// What came of all segments.
 #[derive(Debug, Serialize)]
-pub(crate) struct Output {
-    pub(crate) segments: Vec<SegmentOutput>,
+pub struct Output {
+    /// In order.
+    pub segments: Vec<SegmentOutput>,
 }
 
 /// What came of one segment.
 #[derive(Debug, Serialize)]
-pub(crate) struct SegmentOutput {
-    pub(crate) logits: Logits,
+pub struct SegmentOutput {
+    /// What the model says.
+    pub logits: Logits,
     /// Per row; nothing where no memory took part.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) memory: Option<Vec<RowMemory>>,
+    pub memory: Option<Vec<RowMemory>>,
 }
 
+/// Of whole rows, or of each token.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-pub(crate) enum Logits {
+pub enum Logits {
     /// `[batch][num_labels]`.
     OfRows(Vec<Vec<f32>>),
     /// `[batch][seq][vocab_size]`.
@@ -41,26 +44,27 @@ pub(crate) enum Logits {
 
 /// The memory of one row.
 #[derive(Debug, Serialize)]
-pub(crate) struct RowMemory {
-    pub(crate) reminded: Vec<EngramId>,
+#[allow(missing_docs, reason = "named as those of `memoria`")]
+pub struct RowMemory {
+    pub reminded: Vec<EngramId>,
     /// Of each of the reminded, in their order.
-    pub(crate) gain: Vec<f32>,
+    pub gain: Vec<f32>,
     /// After the segment, as all below.
-    pub(crate) alive: Vec<EngramId>,
+    pub alive: Vec<EngramId>,
     /// One letter per engram: S or L.
-    pub(crate) kind: String,
-    pub(crate) lifespan: Vec<f32>,
+    pub kind: String,
+    pub lifespan: Vec<f32>,
 }
 
 /// A checkpoint, ready to run.
 #[derive(Debug)]
-pub(crate) struct Loaded {
+pub struct Loaded {
     model: Model,
     vocab_size: usize,
     memory: Option<MemoryConfig>,
     device: Device,
     /// What was and was not loaded.
-    pub(crate) report: LoadReport,
+    pub report: LoadReport,
 }
 
 #[derive(Debug)]
@@ -71,7 +75,7 @@ enum Model {
 
 /// What a checkpoint can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Kind {
+pub enum Kind {
     /// GPT-2.
     Gpt2,
     /// BERT, or ELECTRA's encoder.
@@ -81,11 +85,7 @@ pub(crate) enum Kind {
 }
 
 /// A checkpoint of this kind; if none is given, of the one that its configuration tells.
-pub(crate) fn load(
-    checkpoint: &Path,
-    kind: Option<Kind>,
-    device: &Device,
-) -> Result<Loaded, ModelError> {
+pub fn load(checkpoint: &Path, kind: Option<Kind>, device: &Device) -> Result<Loaded, ModelError> {
     let device = device.clone();
     let is_gpt2 = match kind {
         Some(kind) => kind == Kind::Gpt2,
@@ -125,7 +125,7 @@ impl Loaded {
     /// # Errors
     ///
     /// A message that names the segment.
-    pub(crate) fn run(&self, segments: &[Segment]) -> Result<Output, String> {
+    pub fn run(&self, segments: &[Segment]) -> Result<Output, String> {
         let memory = self.memory.as_ref().map(MemoryConfig::init).transpose();
         let mut memory = memory.map_err(|error| error.to_string())?;
         let run = |(index, segment)| {

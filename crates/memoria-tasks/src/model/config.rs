@@ -1,0 +1,136 @@
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+use crate::{TaskError, error::at_least};
+
+/// Which model is trained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ModelKind {
+    /// The crate's own transformer, for all tasks.
+    Decoder,
+    /// BERT, which tells the class of a segment from its first place: for `classify`.
+    Bert,
+    /// RoBERTa, as BERT.
+    Roberta,
+}
+
+impl ModelKind {
+    /// As it is called in configurations.
+    pub fn name(self) -> String {
+        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+    }
+
+    /// Whether it tells the classes of segments, and nothing else.
+    pub fn is_encoder(self) -> bool {
+        self != Self::Decoder
+    }
+}
+
+/// The model: table `model`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelConfig {
+    /// Which model.
+    pub kind: ModelKind,
+    /// Of an encoder, the folder of a checkpoint that it begins with, as Hugging Face has them: `config.json`, weights and
+    /// `tokenizer.json`. Its sizes are the checkpoint's then: of the options below, `blocks_above` and `dropout` count.
+    /// It is read again where a training goes on and where the model is tested.
+    pub weights: Option<PathBuf>,
+    /// Width of hidden states.
+    pub width: usize,
+    /// Heads of every attention; divides the width.
+    pub heads: usize,
+    /// Width between the linear layers of a block; four times the width if not given.
+    pub feedforward: Option<usize>,
+    /// Blocks below the memory.
+    pub blocks_below: usize,
+    /// Blocks above the memory; those of a checkpoint that are not above are below.
+    pub blocks_above: usize,
+    /// Of a decoder, whether a place sees nothing that comes after it, in its segment too.
+    pub causal: bool,
+    /// Of a decoder, whether the output has the weights of the embeddings.
+    pub tied: bool,
+    /// Of a decoder, standard deviation of tokens' embeddings as they begin. Burn's own, 1, cost language models much.
+    pub embedding_deviation: f64,
+    /// Of a decoder, standard deviation of places' embeddings as they begin.
+    pub place_deviation: f64,
+    /// Dropout rate.
+    pub dropout: f64,
+}
+
+impl Default for ModelConfig {
+    fn default() -> Self {
+        Self {
+            kind: ModelKind::Decoder,
+            weights: None,
+            width: 64,
+            heads: 2,
+            feedforward: None,
+            blocks_below: 1,
+            blocks_above: 1,
+            causal: false,
+            tied: false,
+            embedding_deviation: 0.2,
+            place_deviation: 0.2,
+            dropout: 0.0,
+        }
+    }
+}
+
+impl ModelConfig {
+    /// Checks the sizes.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError::Option`].
+    pub fn check(&self) -> Result<(), TaskError> {
+        at_least("model.width", self.width, 1)?;
+        at_least("model.heads", self.heads, 1)?;
+        at_least("model.feedforward", self.feedforward.unwrap_or(1), 1)?;
+        if !self.width.is_multiple_of(self.heads) {
+            let expected = format!("a divisor of model.width = {}", self.width);
+            return Err(TaskError::option("model.heads", expected, self.heads));
+        }
+        for (name, got) in [
+            ("model.embedding_deviation", self.embedding_deviation),
+            ("model.place_deviation", self.place_deviation),
+        ] {
+            if !(got > 0.0 && got.is_finite()) {
+                return Err(TaskError::option(name, "above 0", got));
+            }
+        }
+        if !(0.0..1.0).contains(&self.dropout) {
+            return Err(TaskError::option("model.dropout", "from 0 to below 1", self.dropout));
+        }
+        match self.kind {
+            ModelKind::Decoder => self.check_decoder(),
+            ModelKind::Bert | ModelKind::Roberta => self.check_encoder(),
+        }
+    }
+
+    fn check_decoder(&self) -> Result<(), TaskError> {
+        match &self.weights {
+            None => Ok(()),
+            Some(folder) => {
+                let expected =
+                    "absent, or model.kind `bert` or `roberta`: a decoder begins without";
+                Err(TaskError::option("model.weights", expected, folder.display()))
+            }
+        }
+    }
+
+    fn check_encoder(&self) -> Result<(), TaskError> {
+        at_least("model.blocks_below", self.blocks_below, 1)?;
+        at_least("model.blocks_above", self.blocks_above, 1)?;
+        for (name, got) in [("model.causal", self.causal), ("model.tied", self.tied)] {
+            if got {
+                let expected = format!("false where model.kind is `{}`", self.kind.name());
+                return Err(TaskError::option(name, expected, got));
+            }
+        }
+        Ok(())
+    }
+}
