@@ -250,7 +250,7 @@ fn fill(dim: usize, search: SearchChoice, options: &Options) -> Result<(), Box<d
 struct FoundShares {
     /// Of the nearest one, for queries that are a stored vector with noise of a third of its length.
     found_alike: f64,
-    /// Of all, for queries that are like no stored vector.
+    /// Of all long-term ones, for queries that are like no stored vector.
     found_any: f64,
 }
 
@@ -274,8 +274,10 @@ fn found_shares(
         let (numbers, noise) = numbers.split_at(dim);
         let exact = ask(memory, usize::MAX, numbers)?;
         let found = ask(memory, probes, numbers)?;
-        all += exact.ids(0).len();
-        any += exact.ids(0).iter().filter(|id| found.ids(0).contains(id)).count();
+        let [nearest, some] =
+            [&exact, &found].map(|recall| recall.stages()[0].reminded_ltm.clone());
+        all += nearest.len();
+        any += nearest.iter().filter(|id| some.contains(id)).count();
         let Some(stored) = exact.data() else { continue };
         let stored = Tensor::<3>::from_dispatch(stored.clone()).into_data();
         let like = stored.iter::<f32>().zip(noise).map(|(x, noise)| x + noise / 3.0);

@@ -119,7 +119,7 @@ impl<B: Backend> Memoria<B> {
             if asked.fires {
                 fire(&mut lane.row, &found, &config);
                 if config.keeps_cells() {
-                    lane.row.follow_cells(store);
+                    lane.row.follow_cells(store, scoring.is_shared);
                 }
             }
             found

@@ -9,14 +9,14 @@ use crate::{
 };
 
 impl Row {
-    /// Long-term engrams that have the `k` nearest to a query among them: the nearest of those in `probes` cells,
+    /// Long-term engrams that have the `of.0` nearest to a query among them: the nearest of those in `of.1` cells,
     /// and of those in no cell; `None` if the row has no cells.
     pub(crate) fn cell_candidates<B: Backend>(
         &mut self,
         store: &VectorStore<B>,
         query: &Query<B>,
-        k: usize,
-        probes: usize,
+        of: (usize, usize),
+        may_share: bool,
     ) -> Option<Vec<Member>> {
         if !store.is_on_host() {
             // There all vectors are compared.
@@ -24,7 +24,7 @@ impl Row {
         }
         let mut cells = self.cells.take()?;
         let slot = |position| self.slot(self.long_term_at(position).entry);
-        let positions = store.cell_candidates(query, &mut cells, slot, (k, probes));
+        let positions = store.cell_candidates(query, &mut cells, slot, of, may_share);
         self.cells = Some(cells);
         Some(positions.into_iter().map(|at| self.long_term_at(at as usize)).collect())
     }
@@ -41,13 +41,13 @@ impl Row {
     }
 
     /// Makes cells, or brings them up to date.
-    pub(crate) fn follow_cells<B: Backend>(&mut self, store: &VectorStore<B>) {
+    pub(crate) fn follow_cells<B: Backend>(&mut self, store: &VectorStore<B>, may_share: bool) {
         let cells = self.cells.take();
         let list = LongTermList {
             len: self.long_term_len(),
             slot: |position| self.slot(self.long_term_at(position).entry),
             changed: None,
         };
-        self.cells = store.follow_cells(cells, &list, self.cell_limits);
+        self.cells = store.follow_cells(cells, &list, self.cell_limits, may_share);
     }
 }

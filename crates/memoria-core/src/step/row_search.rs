@@ -95,7 +95,8 @@ impl<B: Backend> RowSearch<B> {
         let Lane { row, workspace } = lane;
         let SearchWorkspace { candidates, long_term_codes: codes, .. } = workspace;
         let visited = self.search.visited().iter().copied();
-        if let Some(nearest) = row.cell_candidates(store, &self.query, wanted, scoring.probes) {
+        let (of, is_shared) = ((wanted, scoring.probes), scoring.is_shared);
+        if let Some(nearest) = row.cell_candidates(store, &self.query, of, is_shared) {
             *codes = LongTermCodes::default();
             row.long_term_changes.stop();
             return candidates.list_sorted(row, nearest.into_iter().chain(visited));
@@ -108,7 +109,6 @@ impl<B: Backend> RowSearch<B> {
             slot: |position| row.slot(row.long_term_at(position).entry),
             changed: row.long_term_changes.positions(),
         };
-        let is_shared = scoring.is_shared;
         let nearest = store.long_term_candidates(&self.query, &list, wanted, codes, is_shared);
         let nearest = nearest.into_iter().map(|position| row.long_term_at(position as usize));
         candidates.list_sorted(row, nearest.chain(visited));

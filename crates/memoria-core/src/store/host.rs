@@ -180,8 +180,9 @@ impl HostVectors {
         cells: &mut Cells,
         slot: impl Fn(usize) -> Slot,
         of: (usize, usize),
+        may_share: bool,
     ) -> Vec<u32> {
-        for_any!(self, vectors => cells.candidates(vectors, query, slot, of))
+        for_any!(self, vectors => cells.candidates(vectors, query, slot, of, may_share))
     }
 
     /// See [`VectorStore::follow_cells`](super::VectorStore::follow_cells).
@@ -190,10 +191,11 @@ impl HostVectors {
         cells: Option<Box<Cells>>,
         list: &LongTermList<'_, impl Fn(usize) -> Slot + Sync>,
         limits: CellLimits,
+        may_share: bool,
     ) -> Option<Box<Cells>> {
         for_any!(self, vectors => match cells {
             None => Cells::of(vectors, list, limits).map(Box::new),
-            Some(mut cells) => cells.follow(vectors, &list.slot, limits).then_some(cells),
+            Some(mut cells) => cells.follow(vectors, &list.slot, limits, may_share).then_some(cells),
         })
     }
 

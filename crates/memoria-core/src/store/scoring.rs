@@ -143,9 +143,10 @@ impl<B: Backend> VectorStore<B> {
         cells: &mut Cells,
         slot: impl Fn(usize) -> Slot,
         of: (usize, usize),
+        may_share: bool,
     ) -> Vec<u32> {
         let (vectors, query) = self.on_host(query);
-        vectors.cell_candidates(query, cells, slot, of)
+        vectors.cell_candidates(query, cells, slot, of, may_share)
     }
 
     /// The cells of a row's long-term vectors, brought up to date; none of few vectors, or on a device.
@@ -154,9 +155,10 @@ impl<B: Backend> VectorStore<B> {
         cells: Option<Box<Cells>>,
         list: &LongTermList<'_, impl Fn(usize) -> Slot + Sync>,
         limits: CellLimits,
+        may_share: bool,
     ) -> Option<Box<Cells>> {
         match &self.vectors {
-            Vectors::Host(vectors) => vectors.follow_cells(cells, list, limits),
+            Vectors::Host(vectors) => vectors.follow_cells(cells, list, limits, may_share),
             Vectors::Device(_) => None,
         }
     }

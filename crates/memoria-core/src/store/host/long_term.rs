@@ -114,8 +114,8 @@ impl LongTermCodes {
             let firsts = (0..list.len).step_by(most);
             let chunk = |first| {
                 let mut chunk = Chunk::default();
-                chunk.code_all(vectors, list.len.min(first + most) - first, |at| {
-                    (list.slot)(first + at)
+                chunk.code_all(self.dim, list.len.min(first + most) - first, |at| {
+                    vectors.get((list.slot)(first + at))
                 });
                 chunk
             };
@@ -142,40 +142,19 @@ impl LongTermCodes {
             if first / most == self.chunks.len() {
                 self.chunks.push(Chunk::default());
             }
-            self.chunks[first / most].code(vectors, position - first, |at| (list.slot)(first + at));
+            self.chunks[first / most]
+                .code(self.dim, position - first, |at| vectors.get((list.slot)(first + at)));
         }
     }
 
     /// The positions that may be among the `k` nearest to a query.
     fn compare<N: Number>(&self, query: &HostQuery, k: usize, may_share: bool) -> Vec<u32> {
         let numbers = N::Wide::of_vectors(&query.vectors);
-        // The nearest chunks first: what is found there spares the others.
-        let (mut buffer, looking) = (Vec::new(), Looking::new(numbers, query.comparison, self.dim));
+        let mut buffer = Vec::new();
         let single = single(numbers, &mut buffer);
-        let least = |chunk: &Chunk| chunk.at_least(single) - looking.below;
-        let mut order: Vec<(f32, usize)> = self.chunks.iter().map(least).zip(0..).collect();
-        order.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        let nearest = SharedShortlist::new(k);
-        let compare = |chunks: &[(f32, usize)]| {
-            let mut found = nearest.part(k);
-            let mut looking = Looking::new(numbers, query.comparison, self.dim);
-            for &(least, index) in chunks {
-                if !found.admits(least) {
-                    break;
-                }
-                let (chunk, first) = (&self.chunks[index], index * self.limits.chunk);
-                let end = first + chunk.len();
-                looking.at(chunk, |at, ranges| found.offer(first + at, end, ranges));
-            }
-            nearest.add(found);
-        };
-        let groups = order.chunks(CHUNKS_AT_ONCE);
-        if may_share && is_worth_sharing(self.len() * self.dim) {
-            share(groups, compare);
-        } else {
-            groups.for_each(compare);
-        }
-        nearest.into_positions()
+        let firsts = (0..).step_by(self.limits.chunk);
+        let chunks = firsts.zip(&self.chunks).collect();
+        nearest((numbers, single), query.comparison, chunks, k, may_share)
     }
 
     fn len(&self) -> usize {
@@ -190,6 +169,45 @@ impl LongTermCodes {
     }
 }
 
+/// Places that may be among the `k` nearest to a query, given in single precision, too, of chunks with the places of
+/// their first vectors.
+fn nearest<W: Wide>(
+    (numbers, single): (&[W], &[f32]),
+    comparison: Comparison,
+    chunks: Vec<(usize, &Chunk)>,
+    k: usize,
+    may_share: bool,
+) -> Vec<u32> {
+    let Some(dim) = chunks.first().map(|(_, chunk)| chunk.dim()) else { return Vec::new() };
+    // The nearest chunks first: what is found there spares the others.
+    let below = below(comparison, numbers.len() / dim);
+    let least = |chunk: &Chunk| chunk.at_least(single) - below;
+    let chunks = chunks.into_iter().map(|(first, chunk)| (least(chunk), first, chunk));
+    let mut chunks: Vec<(f32, usize, &Chunk)> = chunks.collect();
+    chunks.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    let nearest = SharedShortlist::new(k);
+    let compare = |chunks: &[(f32, usize, &Chunk)]| {
+        let mut found = nearest.part(k);
+        let mut looking = Looking::new(numbers, comparison, below);
+        for &(least, first, chunk) in chunks {
+            if !found.admits(least) {
+                break;
+            }
+            let end = first + chunk.len();
+            looking.at(chunk, |at, ranges| found.offer(first + at, end, ranges));
+        }
+        nearest.add(found);
+    };
+    let vectors: usize = chunks.iter().map(|(_, _, chunk)| chunk.len()).sum();
+    let groups = chunks.chunks(CHUNKS_AT_ONCE);
+    if may_share && is_worth_sharing(vectors * dim) {
+        share(groups, compare);
+    } else {
+        groups.for_each(compare);
+    }
+    nearest.into_positions()
+}
+
 /// A query that chunks are looked at with, one after the other.
 struct Looking<'a, W> {
     numbers: &'a [W],
@@ -201,8 +219,7 @@ struct Looking<'a, W> {
 }
 
 impl<'a, W: Wide> Looking<'a, W> {
-    fn new(numbers: &'a [W], comparison: Comparison, dim: usize) -> Self {
-        let below = below(comparison, numbers.len() / dim);
+    fn new(numbers: &'a [W], comparison: Comparison, below: f32) -> Self {
         Self { numbers, comparison, below, coded: CodedQuery::default(), pooled: Vec::new() }
     }
 
@@ -315,11 +332,12 @@ mod tests {
                     let list = LongTermList { len: self.list.len(), slot, changed: None };
                     Cells::of(vectors, &list, limits)
                 }
-                Some(mut cells) => cells.follow(vectors, slot, limits).then_some(cells),
+                Some(mut cells) => cells.follow(vectors, slot, limits, k > 3).then_some(cells),
             };
             let Some(cells) = &mut self.cells else { return };
             cells.verify(self.list.len()).unwrap();
-            let some = cells.candidates(vectors, query, slot, (k, usize::MAX));
+            cells.check_routes(vectors, &self.list);
+            let some = cells.candidates(vectors, query, slot, (k, usize::MAX), k > 3);
             let all: Vec<u32> = (0..self.list.len() as u32).collect();
             assert_eq!(self.best(query, &some, k), self.best(query, &all, k));
         }
@@ -425,9 +443,10 @@ mod tests {
         memory.vectors.scores(&query, &slots, false, &mut scores);
         let numbers = N::Wide::of_vectors(&query.vectors).iter();
         let single: Vec<f32> = numbers.map(|&number| number.into() as f32).collect();
-        let (mut grown, mut whole) = (Chunk::default(), Chunk::default());
-        (0..last).for_each(|at| grown.code(&memory.vectors, at, |at| slots[at]));
-        whole.code_all(&memory.vectors, last, |at| slots[at]);
+        let (mut grown, mut whole) = (Chunk::<u8>::default(), Chunk::<u8>::default());
+        let vector = |at: usize| memory.vectors.get(slots[at]);
+        (0..last).for_each(|at| grown.code(vectors[0].len(), at, vector));
+        whole.code_all(vectors[0].len(), last, vector);
         check(whole.at_least(&single), &scores);
         let nearest = scores.iter().fold(f64::INFINITY, |nearest, score| nearest.min(-score));
         assert!(f64::from(grown.at_least(&single)) <= nearest);

@@ -8,6 +8,8 @@
 //! where all is known but the last two terms, which the Cauchy–Schwarz inequality bounds by
 //! 2 (‖v − c‖ + ‖r‖) ‖p‖ and 2 ‖r‖ ‖q − c‖: the norms of what rounding left are kept.
 
+use core::fmt::Debug;
+
 use wide::{f32x4, i16x8, i32x4, u8x16};
 
 use crate::store::number::Wide;
@@ -18,10 +20,10 @@ pub(super) const ABREAST: usize = 4;
 pub(super) const BLOCK: usize = 16;
 /// Dimensions above this have no codes: sums of products would need more than 32 bits.
 pub(super) const MOST_DIMENSIONS: usize = 1 << 22;
-/// The largest code of a number.
+/// The largest code of one byte.
 const LARGEST: f64 = 127.0;
-/// Codes are stored with this added.
-const OFFSET: u8 = 128;
+/// The norm of a vector's codes of two bytes, about.
+const NORM: f64 = 32_000.0;
 /// The norm of a query's codes, at most.
 const QUERY_NORM: f64 = 32_000.0;
 /// Squared norms above this have no place in single precision, beside others and multiplied with them.
@@ -89,15 +91,71 @@ pub(super) struct Ranges {
     pub(super) most: f32x4,
 }
 
+/// What a number is coded in.
+pub(super) trait Code: Copy + Default + Debug {
+    /// Codes are stored with this added.
+    const OFFSET: i32;
+
+    /// s, for a vector of this norm and this largest number.
+    fn scale(norm: f64, largest: f64) -> f64;
+
+    /// The code of a whole number, and that number, if it is too large the largest that there is.
+    fn of(whole: f64) -> (Self, f64);
+
+    /// Some products of a block added up.
+    fn products(codes: &[Self; BLOCK], query: &[i16; BLOCK]) -> i32x4;
+}
+
+impl Code for u8 {
+    const OFFSET: i32 = 128;
+
+    fn scale(_: f64, largest: f64) -> f64 {
+        largest / LARGEST
+    }
+
+    fn of(whole: f64) -> (Self, f64) {
+        let whole = whole.clamp(-LARGEST, LARGEST);
+        ((whole as i32 + Self::OFFSET) as u8, whole)
+    }
+
+    #[inline(always)]
+    fn products(codes: &[Self; BLOCK], query: &[i16; BLOCK]) -> i32x4 {
+        let codes = u8x16::from(*codes);
+        let query = query.as_chunks::<8>().0;
+        i16x8::from_u8x16_low(codes).dot(i16x8::from(query[0]))
+            + i16x8::from_u8x16_high(codes).dot(i16x8::from(query[1]))
+    }
+}
+
+/// More precise, and compared in two thirds of the time as long as the cache holds them.
+impl Code for i16 {
+    const OFFSET: i32 = 0;
+
+    fn scale(norm: f64, _: f64) -> f64 {
+        norm / NORM
+    }
+
+    fn of(whole: f64) -> (Self, f64) {
+        (whole as i16, whole)
+    }
+
+    #[inline(always)]
+    fn products(codes: &[Self; BLOCK], query: &[i16; BLOCK]) -> i32x4 {
+        let (codes, query) = (codes.as_chunks::<8>().0, query.as_chunks::<8>().0);
+        i16x8::from(codes[0]).dot(i16x8::from(query[0]))
+            + i16x8::from(codes[1]).dot(i16x8::from(query[1]))
+    }
+}
+
 /// Codes one vector; there is room for it padded.
-pub(super) fn encode<W: Wide>(vector: &[W], centre: &[f32], codes: &mut [u8]) -> Coded {
+pub(super) fn encode<W: Wide, C: Code>(vector: &[W], centre: &[f32], codes: &mut [C]) -> Coded {
     let differences = || {
         let pairs = vector.iter().zip(centre);
         pairs.map(|(&number, &centre)| number.into() - f64::from(centre))
     };
     let (squared_norm, largest) = differences()
         .fold((0.0, 0.0), |(sum, largest): (f64, f64), x| (sum + x * x, largest.max(x.abs())));
-    codes.fill(OFFSET);
+    codes.fill(C::of(0.0).0);
     if squared_norm > LARGEST_SQUARED_NORM || squared_norm.is_nan() {
         return Coded { rounded: f32::INFINITY, ..Coded::default() };
     }
@@ -106,14 +164,14 @@ pub(super) fn encode<W: Wide>(vector: &[W], centre: &[f32], codes: &mut [u8]) ->
         let rounded = upwards(squared_norm.sqrt());
         return Coded { squared_norm: squared, scale: 0.0, rounded };
     }
-    let scale = (largest / LARGEST) as f32;
+    let scale = C::scale(squared_norm.sqrt(), largest) as f32;
     let factor = 1.0 / f64::from(scale);
     let mut rest = 0.0;
     for (code, x) in codes.iter_mut().zip(differences()) {
-        let whole = nearest_whole(x * factor).clamp(-LARGEST, LARGEST);
+        let whole;
+        (*code, whole) = C::of(nearest_whole(x * factor));
         let left = x - whole * f64::from(scale);
         rest += left * left;
-        *code = (whole as i32 + i32::from(OFFSET)) as u8;
     }
     Coded { squared_norm: squared, scale, rounded: upwards(rest.sqrt()) }
 }
@@ -134,8 +192,8 @@ fn upwards(number: f64) -> f32 {
 #[derive(Clone, Debug, Default)]
 pub(super) struct CodedQuery {
     codes: Vec<i16>,
-    /// What the sum of products is too large by because of the codes' offset.
-    too_large: i32,
+    /// The sum of the codes.
+    sum: i32,
     /// ‖q − c‖²; `None` if nothing can be told.
     squared_norm: Option<f32>,
     /// 2 t.
@@ -173,7 +231,7 @@ impl CodedQuery {
             }
             self.scale = (2.0 / factor) as f32;
         }
-        self.too_large = sum * i32::from(OFFSET);
+        self.sum = sum;
         let rest = rest.sqrt() * (1.0 + 1e-6);
         // ‖v − q‖² ≤ 2 (‖v − c‖² + ‖q − c‖²).
         let of_sums = 4.0 * rounding(query.len());
@@ -188,9 +246,9 @@ impl CodedQuery {
     /// How far from the query vectors are, with their codes one after the other: tells `each` the first
     /// vector's index of those abreast, and their ranges.
     #[inline]
-    pub(super) fn ranges(
+    pub(super) fn ranges<C: Code>(
         &self,
-        codes: &[u8],
+        codes: &[C],
         coded: &[CodedAbreast],
         mut each: impl FnMut(usize, Ranges),
     ) {
@@ -202,7 +260,7 @@ impl CodedQuery {
         let far = f32x4::splat(squared_norm + self.constant);
         let [scale, of_rounded, of_squared_norm] =
             [self.scale, self.of_rounded, self.of_squared_norm].map(f32x4::splat);
-        let too_large = i32x4::splat(self.too_large);
+        let too_large = i32x4::splat(self.sum * C::OFFSET);
         let codes = codes.chunks_exact(ABREAST * self.codes.len());
         for (at, (coded, codes)) in coded.iter().zip(codes).enumerate() {
             let sums = f32x4::from_i32x4(dots(codes, &self.codes) - too_large);
@@ -217,7 +275,7 @@ impl CodedQuery {
 
 /// Sums of products of the codes of vectors abreast, one after the other, and a query's.
 #[inline]
-fn dots(codes: &[u8], query: &[i16]) -> i32x4 {
+fn dots<C: Code>(codes: &[C], query: &[i16]) -> i32x4 {
     let query = query.as_chunks::<BLOCK>().0;
     let codes = codes.as_chunks::<BLOCK>().0;
     let (first, second) = codes.split_at(2 * query.len());
@@ -225,18 +283,9 @@ fn dots(codes: &[u8], query: &[i16]) -> i32x4 {
     let mut sums = [i32x4::ZERO; ABREAST];
     for (query, ((a, b), (c, d))) in query.iter().zip(a.iter().zip(b).zip(c.iter().zip(d))) {
         for (sum, codes) in sums.iter_mut().zip([a, b, c, d]) {
-            *sum += products(codes, query);
+            *sum += C::products(codes, query);
         }
     }
     let [a, b, c, d] = i32x4::transpose(sums);
     (a + b) + (c + d)
-}
-
-/// Products of a block, some of them added up already.
-#[inline(always)]
-fn products(codes: &[u8; BLOCK], query: &[i16; BLOCK]) -> i32x4 {
-    let codes = u8x16::from(*codes);
-    let query = query.as_chunks::<8>().0;
-    i16x8::from_u8x16_low(codes).dot(i16x8::from(query[0]))
-        + i16x8::from_u8x16_high(codes).dot(i16x8::from(query[1]))
 }

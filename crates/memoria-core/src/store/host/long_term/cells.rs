@@ -14,15 +14,17 @@ use super::{
         HostQuery,
         vectors::{Vectors, centre},
     },
-    LongTermList, Looking,
-    byte_codes::ABREAST,
+    LongTermList,
+    byte_codes::{ABREAST, CodedQuery},
     chunk::Chunk,
+    nearest,
     shortlist::Shortlist,
     single,
 };
 use crate::{
     id::Slot,
     store::number::{Number, Wide},
+    threads::{are_worth_sharing, share},
 };
 use split::halves;
 
@@ -30,6 +32,8 @@ use split::halves;
 const ABOUT: usize = 16;
 /// So many more positions than there are may wait to be sorted out.
 const SPARE: usize = 64;
+/// Vectors that a thread finds cells for before it looks for more.
+const ROUTED_AT_ONCE: usize = 8;
 
 /// When there are cells, and how large they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +76,8 @@ pub(crate) struct Cells {
     dim: usize,
     /// One after the other: those of all cells are compared in one stream.
     centres: Vec<f32>,
+    /// Of the centres: all of them, or none yet.
+    codes: Chunk<i16>,
     cells: Vec<Cell>,
     /// By position in the row's list.
     places: Vec<Place>,
@@ -102,7 +108,8 @@ impl Cells {
         let places = (0..list.len as u32).map(|at| Place { cell: 0, at }).collect();
         let centres = centre(list.len, dim, |at| vectors.get((list.slot)(at)));
         let cell = Cell { positions, codes: Chunk::default() };
-        let mut cells = Self { dim, centres, cells: vec![cell], places, fresh: Vec::new() };
+        let (codes, fresh) = (Chunk::default(), Vec::new());
+        let mut cells = Self { dim, centres, codes, cells: vec![cell], places, fresh };
         cells.split(0, vectors, &list.slot, limits);
         Some(cells)
     }
@@ -158,6 +165,7 @@ impl Cells {
         query: &HostQuery,
         slot: impl Fn(usize) -> Slot,
         (k, probes): (usize, usize),
+        may_share: bool,
     ) -> Vec<u32> {
         self.sort_fresh();
         let numbers = N::Wide::of_vectors(&query.vectors);
@@ -165,8 +173,6 @@ impl Cells {
         let single = single(numbers, &mut buffer);
         let mut order = self.distances(single);
         let mut sorted = 0;
-        let mut found = Shortlist::new(k, f32::INFINITY);
-        let mut looking = Looking::new(numbers, query.comparison, self.dim);
         // Places of the cells looked at, one cell after the other, each rounded up to as many as are abreast.
         let (mut first, mut looked_at, mut offered) = (0, Vec::new(), 0);
         for probed in 0..order.len() {
@@ -183,20 +189,18 @@ impl Cells {
             }
             cell.code(vectors, &slot);
             offered += cell.positions.len();
-            if !found.admits(cell.codes.at_least(single) - looking.below) {
-                continue;
-            }
-            let end = first + cell.positions.len();
-            looking.at(&cell.codes, |at, ranges| found.offer(first + at, end, ranges));
             looked_at.push((first, index));
-            first = end.next_multiple_of(ABREAST);
+            first = (first + cell.positions.len()).next_multiple_of(ABREAST);
         }
+        let chunk = |&(first, index): &(usize, u32)| (first, &self.cells[index as usize].codes);
+        let chunks = looked_at.iter().map(chunk).collect();
+        let found = nearest((numbers, single), query.comparison, chunks, k, may_share);
         let position = |place: u32| {
             let (first, index) =
                 looked_at[looked_at.partition_point(|&(first, _)| first <= place as usize) - 1];
             self.cells[index as usize].positions[place as usize - first]
         };
-        let mut positions: Vec<u32> = found.into_positions().into_iter().map(position).collect();
+        let mut positions: Vec<u32> = found.into_iter().map(position).collect();
         positions.extend_from_slice(&self.fresh);
         positions.sort_unstable();
         positions
@@ -221,12 +225,14 @@ impl Cells {
     /// Puts what is fresh into cells, if it is worth it, and keeps the cells' sizes within their limits. Whether
     /// there are still enough vectors for cells.
     ///
-    /// Costs a look at every centre for each fresh vector, and a cell's vectors where one is split or dissolved.
+    /// Costs a look at the codes of every centre for each fresh vector, and where a cell is split or dissolved one at its
+    /// vectors and at the codes of those in the cells about it.
     pub(in crate::store) fn follow<N: Number>(
         &mut self,
         vectors: &Vectors<N>,
-        slot: impl Fn(usize) -> Slot,
+        slot: impl Fn(usize) -> Slot + Sync,
         limits: CellLimits,
+        may_share: bool,
     ) -> bool {
         if self.places.len() < limits.worth_it / 2 {
             return false;
@@ -235,13 +241,27 @@ impl Cells {
         if self.fresh.len() < limits.fresh {
             return true;
         }
+        if self.codes.len() != self.cells.len() {
+            let (dim, centres) = (self.dim, &self.centres);
+            self.codes.code_all(dim, self.cells.len(), |index| &centres[index * dim..][..dim]);
+        }
         self.dissolve(limits.largest / 16);
         self.sort_fresh();
-        let mut buffers = (Vec::new(), Vec::new());
-        for position in core::mem::take(&mut self.fresh) {
-            let vector = N::widen(vectors.get(slot(position as usize)), &mut buffers.0);
-            let index = self.route(single(vector, &mut buffers.1));
+        let fresh = core::mem::take(&mut self.fresh);
+        let route = |some: &[u32]| self.route(vectors, some.iter().map(|&at| slot(at as usize)));
+        let routes = if may_share && are_worth_sharing(fresh.len() * self.centres.len()) {
+            share(fresh.chunks(ROUTED_AT_ONCE), route).concat()
+        } else {
+            route(&fresh)
+        };
+        let mut large = Vec::new();
+        for (position, index) in fresh.into_iter().zip(routes) {
             self.put(position, index, vectors, &slot);
+            if self.cells[index].positions.len() > limits.largest {
+                large.push(index);
+            }
+        }
+        for index in large {
             if self.cells[index].positions.len() > limits.largest {
                 self.split(index, vectors, &slot, limits);
             }
@@ -249,16 +269,23 @@ impl Cells {
         true
     }
 
-    /// The cell with the nearest centre.
-    fn route(&self, vector: &[f32]) -> usize {
-        let (mut nearest, mut at) = ((f32::INFINITY, 0), 0);
-        each_distance(&self.centres, vector, |distance| {
-            if distance < nearest.0 {
-                nearest = (distance, at);
-            }
-            at += 1;
-        });
-        nearest.1
+    /// The cell with the nearest centre, for each of some vectors: one of those few that codes leave in doubt.
+    fn route<N: Number>(
+        &self,
+        vectors: &Vectors<N>,
+        slots: impl Iterator<Item = Slot>,
+    ) -> Vec<usize> {
+        let (mut wide, mut buffer, mut coded) = (Vec::new(), Vec::new(), CodedQuery::default());
+        let route = |slot| {
+            let vector = single(N::widen(vectors.get(slot), &mut wide), &mut buffer);
+            let (mut nearest, count) = (Shortlist::new(1, f32::INFINITY), self.cells.len());
+            self.codes.compare(vector, &mut coded, |at, ranges| nearest.offer(at, count, ranges));
+            let nearest = nearest.into_positions().into_iter().map(|index| index as usize);
+            let distance = |index| squared_distance(vector, self.centre(index)) as f32;
+            let nearest = nearest.map(|index| (distance(index), index));
+            nearest.min_by(|a, b| a.0.total_cmp(&b.0)).map_or(0, |(_, index)| index)
+        };
+        slots.map(route).collect()
     }
 
     /// Makes the vectors of cells that have few fresh, and drops those cells.
@@ -276,6 +303,7 @@ impl Cells {
             let dim = self.dim;
             self.centres.copy_within(last * dim.., index * dim);
             self.centres.truncate(last * dim);
+            self.codes.swap_remove(index, dim);
             if let Some(moved) = self.cells.get(index) {
                 for &position in &moved.positions {
                     self.places[position as usize].cell = index as u32;
@@ -343,16 +371,27 @@ impl Cells {
                 moves.push((position, nearest.1));
             }
         }
-        for &(between, other) in &about {
-            let other_centre = self.centre(other as usize);
-            for &position in &self.cells[other as usize].positions {
+        let (centre, mut coded) = (centre.to_vec(), CodedQuery::default());
+        let widened = |centre: &[f32]| -> Vec<N::Wide> {
+            centre.iter().map(|&number| N::Wide::from_f64(number.into())).collect()
+        };
+        let wide_centre = widened(&centre);
+        for (_, other) in about {
+            self.cells[other as usize].code(vectors, slot);
+            let (cell, other_centre) = (&self.cells[other as usize], self.centre(other as usize));
+            // Of most vectors their codes tell that the centre of their own cell is the nearer one.
+            let (mut most, mut maybe) = (Vec::new(), Vec::new());
+            cell.codes.compare(other_centre, &mut coded, |_, ranges| most.push(ranges.most));
+            cell.codes.compare(&centre, &mut coded, |first, ranges| {
+                let (least, most) = (ranges.least.to_array(), most[first / ABREAST].to_array());
+                let places = (first..cell.positions.len()).zip(least.into_iter().zip(most));
+                maybe.extend(places.filter(|(_, (least, most))| least < most).map(|(at, _)| at));
+            });
+            let other_centre = widened(other_centre);
+            for position in maybe.into_iter().map(|at| cell.positions[at]) {
                 let vector = N::widen(vectors.get(slot(position as usize)), &mut wide);
-                let vector = single(vector, &mut buffer);
-                let distance = squared_distance(vector, other_centre);
-                // Else, by the triangle inequality, the new centre is not nearer.
-                if 4.0 * distance > f64::from(between)
-                    && squared_distance(vector, centre) < distance
-                {
+                let distance = |centre| N::Wide::squared_distances([vector], centre)[0];
+                if distance(&wide_centre) < distance(&other_centre) {
                     moves.push((position, index as u32));
                 }
             }
@@ -382,7 +421,8 @@ impl Cells {
         // Codes that have not been made yet are made of all vectors at once.
         if cell.codes.len() == at && at > 0 {
             let positions = &cell.positions;
-            cell.codes.code(vectors, at, |at| slot(positions[at] as usize));
+            let vector = |at: usize| vectors.get(slot(positions[at] as usize));
+            cell.codes.code(self.dim, at, vector);
         }
     }
 
@@ -392,7 +432,23 @@ impl Cells {
             self.places[position as usize] = Place { cell: index as u32, at: at as u32 };
         }
         self.cells[index] = Cell { positions, codes: Chunk::default() };
-        self.centres[index * self.dim..][..self.dim].copy_from_slice(centre);
+        let (dim, centres) = (self.dim, &mut self.centres);
+        centres[index * dim..][..dim].copy_from_slice(centre);
+        if index <= self.codes.len() {
+            self.codes.code(dim, index, |index| &centres[index * dim..][..dim]);
+        }
+    }
+
+    /// Codes lead to the cell with the nearest centre.
+    #[cfg(test)]
+    pub(super) fn check_routes<N: Number>(&self, vectors: &Vectors<N>, slots: &[Slot]) {
+        for &slot in slots {
+            let (mut wide, mut buffer) = (Vec::new(), Vec::new());
+            let vector = single(N::widen(vectors.get(slot), &mut wide), &mut buffer);
+            let distance = |&index: &usize| squared_distance(vector, self.centre(index)) as f32;
+            let nearest = (0..self.count()).min_by(|a, b| distance(a).total_cmp(&distance(b)));
+            assert_eq!(self.route(vectors, [slot].into_iter()).pop(), nearest);
+        }
     }
 
     #[cfg(test)]
@@ -408,6 +464,7 @@ impl Cells {
             + self.cells.iter().map(of_cell).sum::<usize>()
             + self.cells.capacity() * size_of::<Cell>()
             + self.centres.capacity() * size_of::<f32>()
+            + self.codes.bytes()
             + self.places.capacity() * size_of::<Place>()
             + self.fresh.capacity() * size_of::<u32>()
     }
@@ -418,7 +475,8 @@ impl Cell {
     fn code<N: Number>(&mut self, vectors: &Vectors<N>, slot: &impl Fn(usize) -> Slot) {
         if self.codes.len() != self.positions.len() {
             let positions = &self.positions;
-            self.codes.code_all(vectors, positions.len(), |at| slot(positions[at] as usize));
+            let vector = |at: usize| vectors.get(slot(positions[at] as usize));
+            self.codes.code_all(vectors.dim, positions.len(), vector);
         }
     }
 }

@@ -3,21 +3,20 @@
 use wide::f32x4;
 
 use super::{
-    super::vectors::{Vectors, centre},
-    byte_codes::{ABREAST, BLOCK, CodedAbreast, CodedQuery, Ranges, UNDERFLOW, encode, rounding},
+    super::vectors::centre,
+    byte_codes::{
+        ABREAST, BLOCK, Code, CodedAbreast, CodedQuery, Ranges, UNDERFLOW, encode, rounding,
+    },
 };
-use crate::{
-    id::Slot,
-    store::number::{Number, Wide},
-};
+use crate::store::number::{Number, Wide};
 
 /// The codes of some vectors.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Chunk {
+pub(super) struct Chunk<C = u8> {
     /// What is coded is how vectors differ from this: what they have in common needs no precision.
     centre: Vec<f32>,
     /// The codes of each vector, padded, with room for as many vectors as are compared abreast.
-    codes: Vec<u8>,
+    codes: Vec<C>,
     coded: Vec<CodedAbreast>,
     len: usize,
     /// The least and the greatest distance from the centre.
@@ -27,43 +26,48 @@ pub(super) struct Chunk {
     since: usize,
 }
 
-impl Chunk {
+impl<C: Code> Chunk<C> {
     /// How many vectors it has.
     pub(super) fn len(&self) -> usize {
         self.len
     }
 
+    /// Of how many numbers its vectors are; 0 if none was coded yet.
+    pub(super) fn dim(&self) -> usize {
+        self.centre.len()
+    }
+
     /// Codes the vector at a place, which may be the first one that is vacant.
-    pub(super) fn code<N: Number>(
+    pub(super) fn code<'a, N: Number>(
         &mut self,
-        vectors: &Vectors<N>,
+        dim: usize,
         at: usize,
-        slot: impl Fn(usize) -> Slot,
+        vector: impl Fn(usize) -> &'a [N],
     ) {
-        self.resize(self.len.max(at + 1), vectors.dim);
+        self.resize(self.len.max(at + 1), dim);
         self.since += 1;
         // Each vector is coded anew once for about every one that comes, and the centre stays near the mean.
         if self.since > self.chosen_for {
-            self.code_all(vectors, self.len, slot);
+            self.code_all(dim, self.len, vector);
         } else {
-            self.encode(N::widen(vectors.get(slot(at)), &mut Vec::new()), at);
+            self.encode(N::widen(vector(at), &mut Vec::new()), at);
         }
     }
 
     /// Chooses the centre and codes all `len` vectors, at least one.
-    pub(super) fn code_all<N: Number>(
+    pub(super) fn code_all<'a, N: Number>(
         &mut self,
-        vectors: &Vectors<N>,
+        dim: usize,
         len: usize,
-        slot: impl Fn(usize) -> Slot,
+        vector: impl Fn(usize) -> &'a [N],
     ) {
-        self.resize(len, vectors.dim);
-        self.centre = centre(len, vectors.dim, |at| vectors.get(slot(at)));
+        self.resize(len, dim);
+        self.centre = centre(len, dim, &vector);
         (self.chosen_for, self.since) = (len, 0);
         self.distances = [f32::INFINITY, 0.0];
         let mut buffer = Vec::new();
         for at in 0..len {
-            self.encode(N::widen(vectors.get(slot(at)), &mut buffer), at);
+            self.encode(N::widen(vector(at), &mut buffer), at);
         }
     }
 
@@ -79,7 +83,7 @@ impl Chunk {
     pub(super) fn resize(&mut self, len: usize, dim: usize) {
         let blocks = len.div_ceil(ABREAST);
         self.coded.resize(blocks, CodedAbreast::default());
-        self.codes.resize(blocks * ABREAST * dim.next_multiple_of(BLOCK), 0);
+        self.codes.resize(blocks * ABREAST * dim.next_multiple_of(BLOCK), C::default());
         self.len = len;
     }
 
@@ -154,7 +158,7 @@ impl Chunk {
 
     /// Bytes set aside.
     pub(super) fn bytes(&self) -> usize {
-        self.codes.capacity()
+        self.codes.capacity() * size_of::<C>()
             + self.coded.capacity() * size_of::<CodedAbreast>()
             + self.centre.capacity() * size_of::<f32>()
     }

@@ -59,6 +59,9 @@ impl Shortlist {
             return;
         }
         self.found.push((position, range));
+        if self.k == 1 {
+            self.threshold = self.threshold.min(range.most);
+        }
         if self.found.len() >= self.limit {
             self.prune();
         }

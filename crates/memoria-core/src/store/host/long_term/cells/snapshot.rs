@@ -69,7 +69,8 @@ impl Cells {
             };
             places.push(place);
         }
-        Ok(Some(Self { dim, centres, cells, places, fresh }))
+        let codes = Chunk::default();
+        Ok(Some(Self { dim, centres, codes, cells, places, fresh }))
     }
 
     /// Of vectors of so many dimensions.
@@ -94,6 +95,7 @@ mod tests {
         Cells {
             dim: 2,
             centres: vec![0.5, -1.0, 3.0, 4.0],
+            codes: Chunk::default(),
             cells: vec![cell(vec![1]), cell(vec![0])],
             places: vec![place(1, 0), place(0, 0), Place::FRESH],
             fresh: vec![2],
