@@ -121,8 +121,9 @@ pub struct MemoriaConfig {
     pub long_term_search: LongTermSearch,
     /// Above 0, [`LongTermSearch::Nearest`] and [`LongTermSearch::WalkAndNearest`] look only at the vectors in so many
     /// cells of similar ones, those nearest to the query, once a row has some thousands of long-term engrams: the cost of
-    /// a search then grows with the square root of their number and less. An engram near the border of a cell may be
-    /// missed. 0: all are looked at, and what is found is exact. On a device all are, whatever this is.
+    /// a search then grows with the square root of their number and less. A new engram is compared with codes of the
+    /// centres of all cells. An engram near the border of a cell may be missed. 0: all are looked at, and what is found
+    /// is exact. On a device all are, whatever this is.
     #[serde(default)]
     pub long_term_probes: usize,
     /// Which engrams are connected.

@@ -276,14 +276,20 @@ impl Cells {
         slots: impl Iterator<Item = Slot>,
     ) -> Vec<usize> {
         let (mut wide, mut buffer, mut coded) = (Vec::new(), Vec::new(), CodedQuery::default());
+        let (mut maybe, count) = (Shortlist::new(1, f32::INFINITY), self.cells.len());
         let route = |slot| {
             let vector = single(N::widen(vectors.get(slot), &mut wide), &mut buffer);
-            let (mut nearest, count) = (Shortlist::new(1, f32::INFINITY), self.cells.len());
-            self.codes.compare(vector, &mut coded, |at, ranges| nearest.offer(at, count, ranges));
-            let nearest = nearest.into_positions().into_iter().map(|index| index as usize);
-            let distance = |index| squared_distance(vector, self.centre(index)) as f32;
-            let nearest = nearest.map(|index| (distance(index), index));
-            nearest.min_by(|a, b| a.0.total_cmp(&b.0)).map_or(0, |(_, index)| index)
+            self.codes.compare(vector, &mut coded, |at, ranges| maybe.offer(at, count, ranges));
+            let mut nearest = (f32::INFINITY, count);
+            maybe.take(|index| {
+                let index = index as usize;
+                let distance = squared_distance(vector, self.centre(index)) as f32;
+                if (distance, index) < nearest {
+                    nearest = (distance, index);
+                }
+            });
+            // Only the first cell of all has no codes at first.
+            if nearest.1 < count { nearest.1 } else { 0 }
         };
         slots.map(route).collect()
     }

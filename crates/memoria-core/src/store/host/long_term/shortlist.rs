@@ -80,6 +80,17 @@ impl Shortlist {
         self.limit = self.limit.max(self.found.len().saturating_mul(2));
     }
 
+    /// Tells `each` the positions left, in any order, and begins anew.
+    pub(super) fn take(&mut self, mut each: impl FnMut(u32)) {
+        for &(position, range) in &self.found {
+            if self.admits(range.least) {
+                each(position);
+            }
+        }
+        self.found.clear();
+        self.threshold = f32::INFINITY;
+    }
+
     /// The positions left, in ascending order.
     pub(super) fn into_positions(mut self) -> Vec<u32> {
         self.prune();
