@@ -131,7 +131,7 @@ fn only_what_is_forgotten_differs_from_the_memory() {
         let segment = Segment { hidden: hidden.clone(), mask_pad: None };
         let (hidden, asking, _) = forward(&layer, segment, &mut store, true);
         let asking = asking.unwrap();
-        assert_eq!((asking.query.dims(), asking.memories.dims()), ([3, 1, 16], [3, 2, 16]));
+        assert_eq!((asking.queries[0].dims(), asking.memories.dims()), ([3, 1, 16], [3, 2, 16]));
         of_store.push(hidden);
     }
     assert_eq!(store.counts().collect::<Vec<_>>(), [14; 3]);

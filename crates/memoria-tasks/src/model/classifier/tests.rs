@@ -29,7 +29,7 @@ fn config(kind: ModelKind, context: ContextName) -> ClassifierConfig {
 fn document(segments: &[&[u32]]) -> Document {
     let segment = |tokens: &&[u32]| Segment {
         tokens: tokens.to_vec(),
-        questions: vec![Question { at: tokens.len() - 1, answer: vec![0], told: None }],
+        questions: vec![Question { at: tokens.len() - 1, answer: vec![0], told: None, via: None }],
     };
     Document { segments: segments.iter().map(segment).collect() }
 }
