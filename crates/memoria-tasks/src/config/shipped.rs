@@ -24,6 +24,7 @@ pub const SHIPPED: &[Shipped] = shipped![
     "recall-far",
     "recall-several",
     "recall-again",
+    "recall-anywhere",
     "recall-hops",
     "sort",
     "sort-paper",
