@@ -36,7 +36,7 @@ pub struct Dictionary {
     pub records_per_segment: usize,
     /// Whether no key is defined twice. Otherwise keys are drawn one by one, and the last definition counts.
     pub unique: bool,
-    /// Share of documents whose keys are hard to tell apart, where they are unique: of as few different tokens at each
+    /// Share of documents with keys that are hard to tell apart, where they are unique: of as few different tokens at each
     /// place as make twice as many keys as the document needs.
     pub close_keys: f64,
     /// Whether a question's own values can be seen, as where they are predicted one after the other; otherwise

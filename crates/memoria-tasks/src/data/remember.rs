@@ -14,7 +14,7 @@ pub struct Remember {
     pub symbols: usize,
     /// Symbols of a key; with 16 symbols, 3 make 4,096 keys.
     pub key_tokens: usize,
-    /// Share of documents whose keys are hard to tell apart: of as few different symbols at each place as make twice as
+    /// Share of documents with keys that are hard to tell apart: of as few different symbols at each place as make twice as
     /// many keys as the document needs.
     pub close_keys: f64,
     /// Pairs of a document at most, in each stage of the training; tests begin with the last ones.

@@ -27,7 +27,7 @@ pub struct Retain {
     pub keys: usize,
     /// Tokens of a key.
     pub key_tokens: usize,
-    /// Share of documents whose keys are hard to tell apart: of as few different tokens at each place as make twice as
+    /// Share of documents with keys that are hard to tell apart: of as few different tokens at each place as make twice as
     /// many keys as the document needs.
     pub close_keys: f64,
     /// Different values, of one token.

@@ -1,4 +1,4 @@
-//! What someone knows who has read only what was told.
+//! What is known from what was told, and from nothing else.
 
 use rand::{Rng, seq::SliceRandom};
 
