@@ -105,22 +105,21 @@ impl<'m, M: SegmentModel> Writer<'m, M> {
 mod tests {
     use super::*;
     use crate::{
-        config::MemoryConfig,
-        model::{ContextName, Decoder, DecoderConfig, ModelConfig},
+        config::{MemoryConfig, Sizes},
+        model::{ContextName, Decoder, ModelConfig, ModelSpec},
     };
 
     const LENGTH: usize = 4;
 
     fn decoder(context: ContextName) -> Decoder {
-        let config = DecoderConfig {
+        let config = ModelSpec {
             model: ModelConfig { width: 16, causal: true, ..ModelConfig::default() },
             memory: MemoryConfig::default(),
             context,
-            vocabulary: 9,
-            segment_length: LENGTH,
+            sizes: Sizes { vocabulary: 9, segment_length: LENGTH, classes: None },
             seed: 5,
         };
-        config.init(&Device::flex()).unwrap()
+        config.decoder(&Device::flex()).unwrap()
     }
 
     /// The same, slowly: everything is read anew for each token, by a memory that is emptied before.

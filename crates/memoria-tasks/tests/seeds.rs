@@ -9,23 +9,22 @@ use burn::{
     train::Interrupter,
 };
 use memoria_tasks::{
-    config::{MemoryConfig, RunConfig, TaskName},
-    model::{ContextName, Decoder, DecoderConfig, ModelConfig},
+    config::{MemoryConfig, RunConfig, Sizes, TaskName},
+    model::{ContextName, Decoder, ModelConfig, ModelSpec},
     runs::{Experiment, Outcome, Results, RunResult, Test},
 };
 
 #[test]
 fn a_seed_makes_a_model() {
     let made = |seed| {
-        let config = DecoderConfig {
+        let config = ModelSpec {
             model: ModelConfig { width: 16, ..ModelConfig::default() },
             memory: MemoryConfig::default(),
             context: ContextName::Memoria,
-            vocabulary: 7,
-            segment_length: 4,
+            sizes: Sizes { vocabulary: 7, segment_length: 4, classes: None },
             seed,
         };
-        config.init(&Device::flex()).unwrap()
+        config.decoder(&Device::flex()).unwrap()
     };
     // All are made before any is looked at: a parameter drawn at its first use would be another seed's.
     let [first, other, again] = [1, 2, 1].map(made).map(|decoder| parameters(&decoder));

@@ -6,8 +6,11 @@ use super::{
     EvaluationConfig, Loaded, MemoryConfig, Shipped, TaskConfig, TaskName, TrainingConfig,
 };
 use crate::{
-    TaskError, files,
-    model::{ClassifierConfig, ContextName, ModelConfig},
+    TaskError,
+    data::LmConfig,
+    files,
+    model::{ContextName, ModelConfig, ModelKind},
+    text::tokenizer_file,
 };
 
 /// Everything that a run is made of but its context and seed.
@@ -101,17 +104,21 @@ impl RunConfig {
     /// Checks the model, and that it is one for the task and the memory.
     fn check_model(&self) -> Result<(), TaskError> {
         self.model.check()?;
-        if !self.model.kind.is_encoder() {
-            return Ok(());
-        }
-        if self.task.name() != TaskName::Classify {
+        let (kind, task) = (self.model.kind, self.task.name());
+        if kind.is_encoder() && task != TaskName::Classify {
             let expected = format!(
-                "decoder for {}: BERT and RoBERTa tell classes, for `classify`",
-                self.task.name().name()
+                "decoder or gpt2 for {}: BERT and RoBERTa tell classes, for `classify`",
+                task.name()
             );
-            return Err(TaskError::option("model.kind", expected, self.model.kind.name()));
+            return Err(TaskError::option("model.kind", expected, kind.name()));
         }
-        ClassifierConfig::check(&self.model, &self.memory)
+        if kind == ModelKind::Gpt2 && self.model.weights.is_some() && task != TaskName::Lm {
+            let expected =
+                format!("absent for {}: a GPT-2's tokens are those of texts", task.name());
+            let got = self.model.weights.as_deref().unwrap_or(Path::new("")).display();
+            return Err(TaskError::option("model.weights", expected, got));
+        }
+        self.model.check_memory(&self.memory)
     }
 
     /// Refuses contexts that the model cannot have.
@@ -120,16 +127,11 @@ impl RunConfig {
     ///
     /// [`TaskError::Option`].
     pub fn check_contexts(&self, contexts: &[ContextName]) -> Result<(), TaskError> {
-        if !self.model.kind.is_encoder() {
-            return Ok(());
-        }
-        contexts
-            .iter()
-            .try_for_each(|&context| ClassifierConfig::check_context(&self.model, context))
+        contexts.iter().try_for_each(|&context| self.model.check_context(context))
     }
 
     /// Checks the task's options and reads its files: with the tokens of the checkpoint that the model begins with, if
-    /// there is one.
+    /// there is one and no others are told.
     ///
     /// # Errors
     ///
@@ -138,6 +140,14 @@ impl RunConfig {
         match (&self.task, &self.model.weights) {
             (TaskConfig::Classify(config), Some(folder)) => {
                 Ok(Loaded::Documents(Arc::new(config.load_with_tokenizer(folder)?)))
+            }
+            (TaskConfig::Lm(config), Some(folder)) => {
+                let tokenizer = match &config.tokenizer {
+                    Some(path) => path.clone(),
+                    None => tokenizer_file(folder)?,
+                };
+                let config = LmConfig { tokenizer: Some(tokenizer), ..config.clone() };
+                Ok(Loaded::Text(Arc::new(config.load()?)))
             }
             _ => self.task.load(),
         }

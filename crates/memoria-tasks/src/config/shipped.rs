@@ -29,6 +29,7 @@ pub const SHIPPED: &[Shipped] = shipped![
     "sort",
     "sort-paper",
     "lm",
+    "lm-gpt2",
     "lm-enwik8",
     "lm-wikitext-103",
     "lm-pg-19",

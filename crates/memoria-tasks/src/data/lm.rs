@@ -6,7 +6,11 @@ use serde::{Deserialize, Serialize};
 use tokenizers::Tokenizer;
 
 use super::{Split, Text, TextSplit, Vocabulary};
-use crate::{TaskError, error::at_least, text::Corpus};
+use crate::{
+    TaskError,
+    error::at_least,
+    text::{Corpus, token_count},
+};
 
 /// Where texts come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,7 +131,6 @@ fn of_tokens(corpus: &Corpus, path: &Path, segment_length: usize) -> Result<Text
     let mut tokenizer =
         Tokenizer::from_file(path).map_err(|error| wrong(format!("not a tokenizer: {error}")))?;
     tokenizer.with_truncation(None).map_err(|error| wrong(error.to_string()))?.with_padding(None);
-    let mut vocabulary = tokenizer.get_vocab_size(true);
     let mut splits = [(); 3].map(|()| TextSplit::default());
     for (split, documents) in splits.iter_mut().zip([&corpus.train, &corpus.valid, &corpus.test]) {
         for document in documents {
@@ -138,12 +141,11 @@ fn of_tokens(corpus: &Corpus, path: &Path, segment_length: usize) -> Result<Text
                 let encoding = encoding.map_err(|error| wrong(error.to_string()))?;
                 tokens.extend(encoding.get_ids());
             }
-            let highest = tokens.iter().max().copied().unwrap_or(0) as usize;
-            vocabulary = vocabulary.max(highest + 1);
             split.push(tokens.into_iter(), document.len());
         }
     }
-    let vocabulary = Vocabulary::of_tokenizer(tokenizer, vocabulary);
+    let count = token_count(&tokenizer);
+    let vocabulary = Vocabulary::of_tokenizer(tokenizer, count);
     Ok(Text::new(vocabulary, segment_length, splits))
 }
 

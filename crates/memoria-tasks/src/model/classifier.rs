@@ -5,35 +5,19 @@ use burn::{
     tensor::{Device, Int, Tensor},
 };
 use memoria_models::{
-    EncoderConfig, EncoderKind, LoadReport, MemoryConfig as EncoderMemory, ModelInput,
-    SequenceClassifier,
+    EncoderConfig, EncoderKind, LoadReport, MemoryConfig as EncoderMemory, SequenceClassifier,
 };
 
 use super::{
     ContextMemory, ContextMemoryConfig, ContextModel, ContextName, ModelConfig, ModelKind,
+    ModelSpec,
     drawing::{draw, drawing},
+    spec::has_config,
 };
 use crate::{
     TaskError,
-    config::{MemoryConfig, Sizes},
-    text::missing_checkpoint,
     training::{Batch, SegmentModel},
 };
-
-/// All that a [`Classifier`] is made of.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ClassifierConfig {
-    /// The encoder.
-    pub model: ModelConfig,
-    /// Its memory.
-    pub memory: MemoryConfig,
-    /// What it is given of that.
-    pub context: ContextName,
-    /// What the task has: classes, too.
-    pub sizes: Sizes,
-    /// The run's seed.
-    pub seed: u64,
-}
 
 /// A BERT or RoBERTa that tells the class of each segment, with a [context](ContextName) of earlier ones.
 ///
@@ -52,39 +36,29 @@ pub struct Classifier {
     padding: i64,
 }
 
-impl ClassifierConfig {
-    /// Initializes a [`Classifier`]: for a seed always the same, as [`DecoderConfig::init`](super::DecoderConfig::init).
-    /// With [weights](ModelConfig::weights), with those of the checkpoint, and a head of its own.
+impl ModelSpec {
+    /// Initializes a [`Classifier`], and says what was loaded of its checkpoint, if it has one: for a seed always the same, as
+    /// [`decoder`](Self::decoder). With [weights](super::ModelConfig::weights), with those of the checkpoint, and a head of its
+    /// own.
     ///
     /// # Errors
     ///
-    /// As [`ModelConfig::check`] and [`check`](Self::check); [`TaskError::Option`] if the task or the checkpoint's sizes
-    /// do not fit; what the checkpoint cannot be read for.
-    pub fn init(&self, device: &Device) -> Result<Classifier, TaskError> {
-        Ok(self.init_with_report(device)?.0)
-    }
-
-    /// [`init`](Self::init), and what was loaded of a checkpoint, if there is one.
-    ///
-    /// # Errors
-    ///
-    /// As [`init`](Self::init).
-    pub fn init_with_report(
+    /// As [`check`](Self::check); [`TaskError::Option`] if the task or the checkpoint's sizes do not fit; what the checkpoint
+    /// cannot be read for.
+    pub(super) fn classifier(
         &self,
         device: &Device,
     ) -> Result<(Classifier, Option<LoadReport>), TaskError> {
-        self.model.check()?;
-        Self::check(&self.model, &self.memory)?;
-        Self::check_context(&self.model, self.context)?;
+        self.check()?;
         let classes = self.sizes.classes.ok_or_else(|| {
-            let expected = "decoder for a task that is not about classes";
+            let expected = "decoder or gpt2 for a task that is not about classes";
             TaskError::option("model.kind", expected, self.model.kind.name())
         })?;
         let _alone = drawing();
         device.seed(self.seed);
         let (config, weights) = match &self.model.weights {
-            None => (self.untrained(classes), None),
-            Some(folder) => (self.of_checkpoint(folder, classes)?, Some(folder)),
+            None => (self.untrained_encoder(classes), None),
+            Some(folder) => (self.encoder_of_checkpoint(folder, classes)?, Some(folder)),
         };
         let mut model = config.init(device)?;
         let mut report = None;
@@ -93,7 +67,8 @@ impl ClassifierConfig {
             model.encoder = loaded.model;
             report = Some(loaded.report);
         }
-        self.check_sizes(&config, model.encoder.max_tokens(), classes)?;
+        let tokens = self.sizes.vocabulary.saturating_sub(classes);
+        self.check_sizes(tokens, config.vocab_size, model.encoder.max_tokens())?;
         let classifier = Classifier {
             model,
             memory: self.context.memory(&self.memory, self.seed),
@@ -104,68 +79,35 @@ impl ClassifierConfig {
         Ok((classifier, report))
     }
 
-    /// Checks that the memory has nothing that an encoder cannot have.
-    ///
-    /// # Errors
-    ///
-    /// [`TaskError::Option`].
-    pub fn check(model: &ModelConfig, memory: &MemoryConfig) -> Result<(), TaskError> {
-        let with = format!("where model.kind is `{}`", model.kind.name());
-        if memory.memories == 0 {
-            return Err(TaskError::option("memory.memories", format!("at least 1 {with}"), 0));
-        }
-        if memory.recency > 0 {
-            return Err(TaskError::option("memory.recency", format!("0 {with}"), memory.recency));
-        }
-        match memory.score_scale {
-            None => Ok(()),
-            Some(scale) => {
-                let expected = format!("absent {with}, and so 1 / (2 √width)");
-                Err(TaskError::option("memory.score_scale", expected, scale))
-            }
-        }
-    }
-
-    /// Refuses a context that an encoder cannot have.
-    ///
-    /// # Errors
-    ///
-    /// [`TaskError::Option`].
-    pub fn check_context(model: &ModelConfig, context: ContextName) -> Result<(), TaskError> {
-        if context.eviction().is_none() && !context.has_cache() {
-            return Ok(());
-        }
-        let expected = format!(
-            "one of memoria, paper, no-window, working-only, none where model.kind is `{}`",
-            model.kind.name()
-        );
-        Err(TaskError::option("--contexts", expected, context.name()))
-    }
-
     /// An encoder of the configuration's sizes.
-    fn untrained(&self, classes: usize) -> EncoderConfig {
-        let ModelConfig { width, heads, blocks_below, blocks_above, dropout, .. } = self.model;
+    fn untrained_encoder(&self, classes: usize) -> EncoderConfig {
+        let ModelConfig { width, heads, dropout, initializer_range, .. } = self.model;
         let config = EncoderConfig::new(
-            self.kind(),
+            self.encoder_kind(),
             self.sizes.vocabulary.saturating_sub(classes).max(1),
             width,
-            blocks_below + blocks_above,
+            self.model.blocks(),
             heads,
             self.model.feedforward.unwrap_or(4 * width),
             self.sizes.segment_length,
         );
         // None of the task's words is padding.
-        let config = EncoderConfig { pad_token_id: -1, ..config };
+        let config = EncoderConfig { pad_token_id: -1, initializer_range, ..config };
         let config = config.with_num_labels(classes).with_dropout(dropout);
         match self.encoder_memory() {
-            Some(memory) => config.with_memory(memory, blocks_below - 1),
+            Some(memory) => config.with_memory(memory, self.model.blocks_below - 1),
             None => config,
         }
     }
 
     /// An encoder of a checkpoint's sizes, with the memory that the configuration tells.
-    fn of_checkpoint(&self, folder: &Path, classes: usize) -> Result<EncoderConfig, TaskError> {
-        let mut config = encoder_config(self.kind(), folder)?;
+    fn encoder_of_checkpoint(
+        &self,
+        folder: &Path,
+        classes: usize,
+    ) -> Result<EncoderConfig, TaskError> {
+        has_config(folder)?;
+        let mut config = EncoderConfig::from_pretrained_as(self.encoder_kind(), folder)?;
         let layers = config.num_hidden_layers;
         let above = self.model.blocks_above;
         if config.memory.take().is_none() {
@@ -179,7 +121,7 @@ impl ClassifierConfig {
         Ok(config.with_num_labels(classes).with_dropout(self.model.dropout))
     }
 
-    fn kind(&self) -> EncoderKind {
+    fn encoder_kind(&self) -> EncoderKind {
         match self.model.kind {
             ModelKind::Roberta => EncoderKind::Roberta,
             _ => EncoderKind::Bert,
@@ -198,39 +140,6 @@ impl ClassifierConfig {
         };
         Some(memory.with_bptt(state.bptt))
     }
-
-    /// Refuses a task with more tokens, or longer segments, than the model has.
-    fn check_sizes(
-        &self,
-        config: &EncoderConfig,
-        positions: usize,
-        classes: usize,
-    ) -> Result<(), TaskError> {
-        let Sizes { vocabulary, segment_length, .. } = self.sizes;
-        if segment_length > positions {
-            let expected = format!("at most {positions}, for which the model has positions");
-            return Err(TaskError::option("data.segment_length", expected, segment_length));
-        }
-        let tokens = vocabulary.saturating_sub(classes);
-        if tokens > config.vocab_size {
-            let expected = format!(
-                "of at most {} tokens, as vocab_size of config.json beside it says: the two files are to be one \
-                    model's",
-                config.vocab_size
-            );
-            return Err(TaskError::option("tokenizer.json", expected, tokens));
-        }
-        Ok(())
-    }
-}
-
-/// The configuration of a checkpoint.
-fn encoder_config(kind: EncoderKind, folder: &Path) -> Result<EncoderConfig, TaskError> {
-    let path = folder.join("config.json");
-    if !path.is_file() {
-        return Err(missing_checkpoint(path, ""));
-    }
-    Ok(EncoderConfig::from_pretrained_as(kind, folder)?)
 }
 
 impl Classifier {
@@ -253,24 +162,13 @@ impl SegmentModel for Classifier {
 
     /// Logits `[asked, classes]`, those of a segment wherever in it something is asked.
     fn logits(&self, batch: &Batch, memory: &mut ContextMemory) -> Result<Tensor<2>, TaskError> {
-        let [segments, rows, length] = batch.tokens.dims();
-        let (tokens, padding) = (self.tokens(batch), batch.mask_pad.as_ref());
-        // Segments share nothing but a memory.
-        let at_once = if self.memory.is_some() { 1 } else { segments };
-        let mut logits = Vec::with_capacity(segments / at_once.max(1));
-        for first in (0..segments).step_by(at_once.max(1)) {
-            let shape = [at_once * rows, length];
-            let input = ModelInput {
-                mask_pad: padding.map(|mask| mask.clone().narrow(0, first, at_once).reshape(shape)),
-                ..ModelInput::new(tokens.clone().narrow(0, first, at_once).reshape(shape))
-            };
-            let begins = &batch.begins[first];
-            let output = memory.of_model(begins, |memory| self.model.forward(&input, memory))??;
-            memory.reminded_of(output.recall.as_ref(), rows);
-            logits.push(output.logits);
-        }
+        let logits = memory.read_batch(batch, self.tokens(batch), |input, memory| {
+            let output = self.model.forward(input, memory)?;
+            Ok((output.logits, output.recall))
+        })?;
+        let [_, _, length] = batch.tokens.dims();
         let segments_asked = batch.asked.clone().div_scalar(length as i64);
-        Ok(Tensor::cat(logits, 0).select(0, segments_asked))
+        Ok(logits.select(0, segments_asked))
     }
 }
 

@@ -3,7 +3,8 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-use crate::{TaskError, error::at_least};
+use super::ContextName;
+use crate::{TaskError, config::MemoryConfig, error::at_least};
 
 /// Which model is trained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
@@ -15,6 +16,8 @@ pub enum ModelKind {
     Bert,
     /// RoBERTa, as BERT.
     Roberta,
+    /// GPT-2, for all tasks.
+    Gpt2,
 }
 
 impl ModelKind {
@@ -25,7 +28,7 @@ impl ModelKind {
 
     /// Whether it tells the classes of segments, and nothing else.
     pub fn is_encoder(self) -> bool {
-        self != Self::Decoder
+        matches!(self, Self::Bert | Self::Roberta)
     }
 }
 
@@ -35,9 +38,9 @@ impl ModelKind {
 pub struct ModelConfig {
     /// Which model.
     pub kind: ModelKind,
-    /// Of an encoder, the folder of a checkpoint that it begins with, as Hugging Face has them: `config.json`, weights and
-    /// `tokenizer.json`. Its sizes are the checkpoint's then: of the options below, `blocks_above` and `dropout` count.
-    /// It is read again where a training goes on and where the model is tested.
+    /// Of BERT, RoBERTa and GPT-2, the folder of a checkpoint that it begins with, as Hugging Face has them: `config.json`,
+    /// weights and `tokenizer.json`. Its sizes are the checkpoint's then: of the options below, `dropout` counts, and of an
+    /// encoder `blocks_above`. It is read again where a training goes on and where the model is tested.
     pub weights: Option<PathBuf>,
     /// Width of hidden states.
     pub width: usize,
@@ -45,14 +48,17 @@ pub struct ModelConfig {
     pub heads: usize,
     /// Width between the linear layers of a block; four times the width if not given.
     pub feedforward: Option<usize>,
-    /// Blocks below the memory.
+    /// Blocks below the memory; a GPT-2 attends to memories in all its blocks, those below and those above.
     pub blocks_below: usize,
     /// Blocks above the memory; those of a checkpoint that are not above are below.
     pub blocks_above: usize,
-    /// Of a decoder, whether a place sees nothing that comes after it, in its segment too.
+    /// Of a decoder, whether a place sees nothing that comes after it, in its segment too; of a GPT-2 it does not.
     pub causal: bool,
-    /// Of a decoder, whether the output has the weights of the embeddings.
+    /// Of a decoder and a GPT-2, whether the output has the weights of the embeddings.
     pub tied: bool,
+    /// Of BERT, RoBERTa and GPT-2 that begin with no checkpoint, standard deviation of the weights as they begin. The usual
+    /// 0.02 is too small for narrow models that are trained a short time.
+    pub initializer_range: f64,
     /// Of a decoder, standard deviation of tokens' embeddings as they begin. Burn's own, 1, cost language models much.
     pub embedding_deviation: f64,
     /// Of a decoder, standard deviation of places' embeddings as they begin.
@@ -73,6 +79,7 @@ impl Default for ModelConfig {
             blocks_above: 1,
             causal: false,
             tied: false,
+            initializer_range: 0.02,
             embedding_deviation: 0.2,
             place_deviation: 0.2,
             dropout: 0.0,
@@ -95,6 +102,7 @@ impl ModelConfig {
             return Err(TaskError::option("model.heads", expected, self.heads));
         }
         for (name, got) in [
+            ("model.initializer_range", self.initializer_range),
             ("model.embedding_deviation", self.embedding_deviation),
             ("model.place_deviation", self.place_deviation),
         ] {
@@ -108,7 +116,52 @@ impl ModelConfig {
         match self.kind {
             ModelKind::Decoder => self.check_decoder(),
             ModelKind::Bert | ModelKind::Roberta => self.check_encoder(),
+            ModelKind::Gpt2 => self.check_gpt2(),
         }
+    }
+
+    /// Checks that the memory has nothing that the model cannot have.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError::Option`].
+    pub fn check_memory(&self, memory: &MemoryConfig) -> Result<(), TaskError> {
+        if self.kind == ModelKind::Decoder {
+            return Ok(());
+        }
+        let with = self.with_kind();
+        if self.kind.is_encoder() && memory.memories == 0 {
+            return Err(TaskError::option("memory.memories", format!("at least 1 {with}"), 0));
+        }
+        if memory.recency > 0 {
+            return Err(TaskError::option("memory.recency", format!("0 {with}"), memory.recency));
+        }
+        match memory.score_scale {
+            None => Ok(()),
+            Some(scale) => {
+                let expected = format!("absent {with}, and so 1 / (2 √width)");
+                Err(TaskError::option("memory.score_scale", expected, scale))
+            }
+        }
+    }
+
+    /// Refuses a context that the model cannot have.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError::Option`].
+    pub fn check_context(&self, context: ContextName) -> Result<(), TaskError> {
+        let of_decoders = context.eviction().is_some() || context.has_cache();
+        if self.kind == ModelKind::Decoder || !of_decoders {
+            return Ok(());
+        }
+        let expected =
+            format!("one of memoria, paper, no-window, working-only, none {}", self.with_kind());
+        Err(TaskError::option("--contexts", expected, context.name()))
+    }
+
+    fn with_kind(&self) -> String {
+        format!("where model.kind is `{}`", self.kind.name())
     }
 
     fn check_decoder(&self) -> Result<(), TaskError> {
@@ -116,7 +169,7 @@ impl ModelConfig {
             None => Ok(()),
             Some(folder) => {
                 let expected =
-                    "absent, or model.kind `bert` or `roberta`: a decoder begins without";
+                    "absent, or model.kind `bert`, `roberta` or `gpt2`: a decoder begins without";
                 Err(TaskError::option("model.weights", expected, folder.display()))
             }
         }
@@ -127,10 +180,24 @@ impl ModelConfig {
         at_least("model.blocks_above", self.blocks_above, 1)?;
         for (name, got) in [("model.causal", self.causal), ("model.tied", self.tied)] {
             if got {
-                let expected = format!("false where model.kind is `{}`", self.kind.name());
+                let expected = format!("false {}", self.with_kind());
                 return Err(TaskError::option(name, expected, got));
             }
         }
         Ok(())
+    }
+
+    fn check_gpt2(&self) -> Result<(), TaskError> {
+        at_least("model.blocks_below + model.blocks_above", self.blocks(), 1)?;
+        if !self.causal {
+            let expected = format!("true {}", self.with_kind());
+            return Err(TaskError::option("model.causal", expected, false));
+        }
+        Ok(())
+    }
+
+    /// All blocks.
+    pub(super) fn blocks(&self) -> usize {
+        self.blocks_below + self.blocks_above
     }
 }

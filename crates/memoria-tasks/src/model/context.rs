@@ -1,10 +1,10 @@
 use burn::{
     module::Module,
-    tensor::{Bool, Device, Tensor},
+    tensor::{Bool, Device, Int, Tensor},
 };
 use clap::ValueEnum;
 use memoria_core::{LongTermSearch, MemoriaConfig, MemoriaError, ShortTermSearch};
-use memoria_models::ModelMemory;
+use memoria_models::{ModelError, ModelInput, ModelMemory};
 use memoria_nn::{
     MemoriaLayer, MemoriaLayerConfig, MemoriaLayerInput, MemoriaState, MemoriaStateConfig, Recall,
 };
@@ -15,7 +15,7 @@ use super::{
     bounded::{self, BoundedConfig, BoundedStore, Eviction},
     contrast::Asking,
 };
-use crate::config::MemoryConfig;
+use crate::{TaskError, config::MemoryConfig, training::Batch};
 
 /// What a model knows of earlier segments.
 #[derive(
@@ -278,8 +278,39 @@ impl ContextMemory {
         }
     }
 
+    /// Gives the segments of a batch to a model of [`memoria_models`], with tokens `[segments, rows, length]` of its own: one
+    /// after the other with the memory, all at once if there is none, since they share nothing else. Returns what it makes of
+    /// them `[segments · rows, …]`, segment after segment.
+    pub(super) fn read_batch<const D: usize>(
+        &mut self,
+        batch: &Batch,
+        tokens: Tensor<3, Int>,
+        mut forward: impl FnMut(
+            &ModelInput,
+            Option<&mut ModelMemory>,
+        ) -> Result<(Tensor<D>, Option<Recall>), ModelError>,
+    ) -> Result<Tensor<D>, TaskError> {
+        let [segments, rows, length] = tokens.dims();
+        let at_once = if self.memory().is_some() { 1 } else { segments.max(1) };
+        let mut outputs = Vec::with_capacity(segments / at_once);
+        for first in (0..segments).step_by(at_once) {
+            let shape = [at_once * rows, length];
+            let mask_pad = batch.mask_pad.as_ref();
+            let input = ModelInput {
+                mask_pad: mask_pad
+                    .map(|mask| mask.clone().narrow(0, first, at_once).reshape(shape)),
+                ..ModelInput::new(tokens.clone().narrow(0, first, at_once).reshape(shape))
+            };
+            let begins = &batch.begins[first];
+            let (output, recall) = self.of_model(begins, |memory| forward(&input, memory))??;
+            self.reminded = recall.map_or(0, |recall| reminded(&recall, rows));
+            outputs.push(output);
+        }
+        Ok(Tensor::cat(outputs, 0))
+    }
+
     /// Gives the memory, with the rows emptied in which a document begins, to a model of [`memoria_models`].
-    pub(super) fn of_model<T>(
+    fn of_model<T>(
         &mut self,
         begins: &[usize],
         read: impl FnOnce(Option<&mut ModelMemory>) -> T,
@@ -300,11 +331,6 @@ impl ContextMemory {
                 read(None)
             }
         })
-    }
-
-    /// Keeps how many engrams the rows of a segment were reminded of.
-    pub(super) fn reminded_of(&mut self, recall: Option<&Recall>, rows: usize) {
-        self.reminded = recall.map_or(0, |recall| reminded(recall, rows));
     }
 
     /// To be called after each `backward`.

@@ -9,30 +9,13 @@ use burn::{
 use memoria_nn::{MemoriaLayerConfig, score_scale};
 
 use super::{
-    Context, ContextMemory, ContextMemoryConfig, ContextName, ModelConfig, ModelKind,
+    Context, ContextMemory, ContextMemoryConfig, ContextName, ModelConfig, ModelKind, ModelSpec,
     blocks::{Blocks, Segments},
     context::{Look, Segment},
     contrast::{Asking, Asks, Wanted, contrast},
     drawing::{draw, drawing},
 };
-use crate::{TaskError, config::MemoryConfig, error::at_least, training::Batch};
-
-/// All that a [`Decoder`] is made of.
-#[derive(Clone, Debug, PartialEq)]
-pub struct DecoderConfig {
-    /// The transformer.
-    pub model: ModelConfig,
-    /// Its memory.
-    pub memory: MemoryConfig,
-    /// What it is given of that.
-    pub context: ContextName,
-    /// Number of tokens.
-    pub vocabulary: usize,
-    /// Tokens of the longest segment.
-    pub segment_length: usize,
-    /// The run's seed.
-    pub seed: u64,
-}
+use crate::{TaskError, error::at_least, training::Batch};
 
 /// Burn's transformer blocks with a [`Context`] between them.
 #[derive(Module, Debug)]
@@ -52,16 +35,16 @@ pub struct Decoder {
     wanted: Wanted,
 }
 
-impl DecoderConfig {
+impl ModelSpec {
     /// Initializes a [`Decoder`]: for a seed always the same, also where other decoders are initialized at the same
     /// time. Burn has one generator for each backend: where another thread draws from it meanwhile, by a module of
     /// Burn's own or by [`Tensor::random`], the parameters differ.
     ///
     /// # Errors
     ///
-    /// As [`ModelConfig::check`].
-    pub fn init(&self, device: &Device) -> Result<Decoder, TaskError> {
-        self.model.check()?;
+    /// As [`check`](Self::check).
+    pub fn decoder(&self, device: &Device) -> Result<Decoder, TaskError> {
+        self.check()?;
         if self.model.kind != ModelKind::Decoder {
             return Err(TaskError::option("model.kind", "decoder", self.model.kind.name()));
         }
@@ -94,10 +77,10 @@ impl DecoderConfig {
         };
         let memory = self.context.memory(&self.memory, self.seed);
         let layer = memory.as_ref().map(|_| self.layer());
-        let output = LinearConfig::new(width, self.vocabulary);
+        let output = LinearConfig::new(width, self.sizes.vocabulary);
         let decoder = Decoder {
-            tokens: embedding(self.vocabulary, self.model.embedding_deviation),
-            places: embedding(self.segment_length, self.model.place_deviation),
+            tokens: embedding(self.sizes.vocabulary, self.model.embedding_deviation),
+            places: embedding(self.sizes.segment_length, self.model.place_deviation),
             below: blocks(self.model.blocks_below),
             context: Context::new(layer, self.reads(), device),
             above: blocks(self.model.blocks_above),
@@ -110,9 +93,7 @@ impl DecoderConfig {
         draw(&decoder);
         Ok(decoder)
     }
-}
 
-impl DecoderConfig {
     /// Of reminded engrams; a store of bounded size keeps no order.
     fn recency(&self) -> Option<usize> {
         let told_apart = Some(self.memory.recency).filter(|&told_apart| told_apart > 0);
@@ -131,10 +112,10 @@ impl DecoderConfig {
         let ModelConfig { width, heads, dropout, causal, .. } = self.model;
         let memories = self.memory.memories;
         let layer = match causal {
-            true => MemoriaLayerConfig::causal(width, heads, self.segment_length)
+            true => MemoriaLayerConfig::causal(width, heads, self.sizes.segment_length)
                 .with_num_memories((memories > 0).then_some(memories)),
             false => MemoriaLayerConfig::bidirectional(width, heads, memories)
-                .with_max_places(self.memory.places.then_some(self.segment_length)),
+                .with_max_places(self.memory.places.then_some(self.sizes.segment_length)),
         };
         let layer = match self.context {
             ContextName::Paper => layer.paper(),
@@ -276,15 +257,17 @@ impl Decoder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{Document, Segment};
+    use crate::{
+        config::{MemoryConfig, Sizes},
+        data::{Document, Segment},
+    };
 
-    fn config(context: ContextName, causal: bool) -> DecoderConfig {
-        DecoderConfig {
+    fn config(context: ContextName, causal: bool) -> ModelSpec {
+        ModelSpec {
             model: ModelConfig { width: 16, causal, tied: causal, ..ModelConfig::default() },
             memory: MemoryConfig::default(),
             context,
-            vocabulary: 7,
-            segment_length: 4,
+            sizes: Sizes { vocabulary: 7, segment_length: 4, classes: None },
             seed: 0,
         }
     }
@@ -321,7 +304,7 @@ mod tests {
             (ContextName::Cache, true, false),
             (ContextName::CacheMemoria, true, false),
         ] {
-            let decoder = config(context, causal).init(&device).unwrap();
+            let decoder = config(context, causal).decoder(&device).unwrap();
             let last = |tokens: &[[u32; 4]; 2]| {
                 logits(&decoder, &[document(tokens)], &device).split_off(4 * 7)
             };
@@ -337,8 +320,8 @@ mod tests {
         let device = Device::flex();
         let made = |causal, queries| {
             let memory = MemoryConfig { memories: 0, queries, ..MemoryConfig::default() };
-            let config = DecoderConfig { memory, ..config(ContextName::Memoria, causal) };
-            config.init(&device).map_err(|error| error.to_string())
+            let config = ModelSpec { memory, ..config(ContextName::Memoria, causal) };
+            config.decoder(&device).map_err(|error| error.to_string())
         };
         assert!(made(false, 1).unwrap_err().contains("memory.memories"));
         assert!(made(true, 0).unwrap_err().contains("memory.queries"));
@@ -358,7 +341,7 @@ mod tests {
         let batch = Batch::of_documents(&documents, &device);
         let read = |reads, context| {
             let memory = MemoryConfig { reads, ..MemoryConfig::default() };
-            let decoder = DecoderConfig { memory, ..config(context, false) }.init(&device).unwrap();
+            let decoder = ModelSpec { memory, ..config(context, false) }.decoder(&device).unwrap();
             let mut memory = decoder.memory().unwrap();
             let logits = decoder.logits(&batch, &mut memory).unwrap().into_data();
             (logits.try_to_vec::<f32>().unwrap(), memory)
@@ -371,12 +354,15 @@ mod tests {
         };
         assert_eq!(snapshot(&mut memory), snapshot(&mut read_twice));
         assert_eq!(read(1, ContextName::Paper).0, read(2, ContextName::Paper).0);
-        let none = DecoderConfig {
+        let none = ModelSpec {
             memory: MemoryConfig { reads: 0, ..MemoryConfig::default() },
             ..config(ContextName::Memoria, false)
         };
         assert!(
-            none.init(&device).unwrap_err().to_string().contains("memory.reads must be at least 1")
+            none.decoder(&device)
+                .unwrap_err()
+                .to_string()
+                .contains("memory.reads must be at least 1")
         );
     }
 
@@ -384,7 +370,7 @@ mod tests {
     fn a_causal_model_sees_nothing_that_comes_after() {
         let device = Device::flex();
         for context in [ContextName::Memoria, ContextName::Cache, ContextName::CacheMemoria] {
-            let decoder = config(context, true).init(&device).unwrap();
+            let decoder = config(context, true).decoder(&device).unwrap();
             let [first, second] = [[[1, 2, 3, 4], [5, 6, 0, 1]], [[1, 2, 3, 4], [5, 6, 3, 2]]]
                 .map(|tokens| logits(&decoder, &[document(&tokens)], &device));
             let same = 6 * 7;
@@ -400,7 +386,7 @@ mod tests {
     fn steps_of_one_segment_are_those_of_several() {
         let device = Device::flex();
         for context in [ContextName::Cache, ContextName::CacheMemoria] {
-            let decoder = config(context, true).init(&device).unwrap();
+            let decoder = config(context, true).decoder(&device).unwrap();
             let documents = [[[1, 2, 3, 4], [5, 6, 0, 1]], [[4, 3, 2, 1], [5, 6, 0, 1]]];
             let whole = documents.map(|document_| document(&document_));
             let together = logits(&decoder, &whole, &device);
@@ -426,7 +412,7 @@ mod tests {
     fn a_rotated_memory_is_the_neighbours() {
         let device = Device::flex();
         for context in [ContextName::Memoria, ContextName::Cache, ContextName::CacheMemoria] {
-            let decoder = config(context, true).init(&device).unwrap();
+            let decoder = config(context, true).decoder(&device).unwrap();
             let after = |documents: [[[u32; 4]; 1]; 2], rotate: bool| {
                 let documents = documents.map(|tokens| document(&tokens));
                 let batch = Batch::of_documents(&documents, &device);
@@ -458,7 +444,7 @@ mod tests {
             (ContextName::Cache, false),
             (ContextName::CacheMemoria, true),
         ] {
-            let decoder = config(context, causal).init(&device).unwrap();
+            let decoder = config(context, causal).decoder(&device).unwrap();
             let mut short = document(&[[1, 2, 3, 4], [5, 6, 0, 1]]);
             short.segments[1].tokens.truncate(2);
             short.segments[1].questions.truncate(2);

@@ -1,5 +1,5 @@
 //! The models, in which only the context differs: what they know of earlier segments. A decoder-only transformer for all
-//! tasks, and BERT and RoBERTa, which classify.
+//! tasks, GPT-2, and BERT and RoBERTa, which classify.
 
 mod blocks;
 mod bounded;
@@ -10,14 +10,20 @@ mod context_model;
 mod contrast;
 mod decoder;
 mod drawing;
+mod gpt2;
+mod run_model;
+mod spec;
 
 pub use bounded::{BoundedConfig, Eviction};
-pub use classifier::{Classifier, ClassifierConfig};
+pub use classifier::Classifier;
 pub use config::{ModelConfig, ModelKind};
 pub(crate) use context::rotate;
 pub use context::{Context, ContextMemory, ContextMemoryConfig, ContextName};
 pub use context_model::ContextModel;
 pub use contrast::Wanted;
-pub use decoder::{Decoder, DecoderConfig};
+pub use decoder::Decoder;
 #[cfg(test)]
 pub(crate) use drawing::drawing;
+pub use gpt2::LanguageModel;
+pub use run_model::RunModel;
+pub use spec::ModelSpec;

@@ -21,7 +21,7 @@ use crate::{
     data::{DocumentId, Split, Vocabulary},
     evaluation::{Score, TextMode, record_document, record_text, test_documents, test_text},
     files,
-    model::{ContextModel, ContextName},
+    model::{ContextName, RunModel},
     print::println,
     training::{Trained, Trainer},
 };
@@ -119,13 +119,8 @@ impl Experiment {
             }
             let finished = run.folder().join("result.json");
             let mut result: RunResult = read_json(&finished)?;
-            (result.tests, _) = if self.config.model.kind.is_encoder() {
-                let model = run.classifier(&self.config, sizes, &self.device)?;
-                self.test(&task, &model, &run)?
-            } else {
-                let sizes = [sizes.vocabulary, sizes.segment_length];
-                self.test(&task, &run.model(&self.config, sizes, &self.device)?, &run)?
-            };
+            let model = run.model(&self.config, sizes, &self.device)?;
+            (result.tests, _) = self.test(&task, &model, &run)?;
             runs.push(result);
         }
         Ok(self.results(runs))
@@ -213,35 +208,18 @@ impl Experiment {
         self.run_one(task, run, interrupter)
     }
 
-    /// `None` if it was interrupted.
+    /// Trains a model and tests it; `None` if it was interrupted.
     fn run_one(
         &self,
         task: &Loaded,
         run: &SavedRun,
         interrupter: &Interrupter,
     ) -> Result<Option<RunResult>, TaskError> {
-        let (sizes, device) = (task.sizes(), self.device.clone().autodiff());
-        if !self.config.model.kind.is_encoder() {
-            let sizes = [sizes.vocabulary, sizes.segment_length];
-            let model = run.untrained(&self.config, sizes, &device)?;
-            return self.train(model, task, run, interrupter);
-        }
-        let classifier = run.classifier_config(&self.config, sizes);
-        let (model, report) = classifier.init_with_report(&device)?;
+        let spec = run.spec(&self.config, task.sizes());
+        let (model, report) = spec.init(&self.device.clone().autodiff())?;
         if let Some(report) = report {
             println(&format!("{}: {}", run.label(), loaded(&report)));
         }
-        self.train(model, task, run, interrupter)
-    }
-
-    /// Trains a model and tests it; `None` if it was interrupted.
-    fn train<M: ContextModel>(
-        &self,
-        model: M,
-        task: &Loaded,
-        run: &SavedRun,
-        interrupter: &Interrupter,
-    ) -> Result<Option<RunResult>, TaskError> {
         let (folder, label) = (run.folder(), run.label());
         let parameters = Module::num_params(&model);
         let mut trainer = Trainer::new(self.config.training.clone(), &folder)
@@ -277,10 +255,10 @@ impl Experiment {
     }
 
     /// The tests, and of documents the share that was right, by length and how many segments ago it was told.
-    fn test<M: ContextModel>(
+    fn test(
         &self,
         task: &Loaded,
-        model: &M,
+        model: &RunModel,
         run: &SavedRun,
     ) -> Result<(Vec<Test>, Distances), TaskError> {
         let EvaluationConfig { lengths, documents, batch, .. } = &self.config.evaluation;
@@ -346,12 +324,7 @@ impl Experiment {
     }
 
     /// Records what happens in the memory of a model that has one.
-    fn record<M: ContextModel>(
-        &self,
-        task: &Loaded,
-        model: &M,
-        run: &SavedRun,
-    ) -> Result<(), TaskError> {
+    fn record(&self, task: &Loaded, model: &RunModel, run: &SavedRun) -> Result<(), TaskError> {
         let EvaluationConfig { lengths, documents, batch, .. } = &self.config.evaluation;
         let bar = self.progress(&format!("{}: history", run.label()), *documents);
         let history = match task {

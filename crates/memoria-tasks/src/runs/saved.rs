@@ -11,7 +11,7 @@ use crate::{
     config::{RunConfig, Sizes},
     data::Vocabulary,
     files,
-    model::{Classifier, ClassifierConfig, ContextName, Decoder, DecoderConfig},
+    model::{ContextName, ModelSpec, RunModel},
     training::resume::fill,
 };
 
@@ -115,57 +115,27 @@ impl SavedRun {
         Vocabulary::read(&output.join("vocabulary.json"))
     }
 
-    /// A decoder as it is before it is trained.
-    ///
-    /// # Errors
-    ///
-    /// As [`DecoderConfig::init`].
-    pub(super) fn untrained(
-        &self,
-        config: &RunConfig,
-        [vocabulary, segment_length]: [usize; 2],
-        device: &Device,
-    ) -> Result<Decoder, TaskError> {
+    /// All that its model is made of, for a task of such sizes.
+    pub(super) fn spec(&self, config: &RunConfig, sizes: Sizes) -> ModelSpec {
         let (model, memory) = (config.model.clone(), config.memory.clone());
-        let (context, seed) = (self.context, self.seed);
-        DecoderConfig { model, memory, context, vocabulary, segment_length, seed }.init(device)
+        ModelSpec { model, memory, context: self.context, sizes, seed: self.seed }
     }
 
-    /// A classifier before it is trained on a task of such sizes.
-    pub(super) fn classifier_config(&self, config: &RunConfig, sizes: Sizes) -> ClassifierConfig {
-        let (model, memory) = (config.model.clone(), config.memory.clone());
-        ClassifierConfig { model, memory, context: self.context, sizes, seed: self.seed }
-    }
-
-    /// The trained decoder, without autodiff, of a vocabulary of so many tokens and segments of such a length.
+    /// The trained model, without autodiff, of a task of such sizes.
     ///
     /// # Errors
     ///
     /// [`TaskError::Missing`] or [`TaskError::Format`]: there is no model, it is damaged, or it is of another
-    /// architecture than the configuration tells.
+    /// architecture than the configuration tells; as [`ModelSpec::init`].
     pub fn model(
-        &self,
-        config: &RunConfig,
-        sizes: [usize; 2],
-        device: &Device,
-    ) -> Result<Decoder, TaskError> {
-        let path = self.trained_file()?;
-        load_model(self.untrained(config, sizes, device)?, &path)
-    }
-
-    /// The trained BERT or RoBERTa, without autodiff, of a task of such sizes.
-    ///
-    /// # Errors
-    ///
-    /// As [`model`](Self::model), and as [`ClassifierConfig::init`].
-    pub fn classifier(
         &self,
         config: &RunConfig,
         sizes: Sizes,
         device: &Device,
-    ) -> Result<Classifier, TaskError> {
+    ) -> Result<RunModel, TaskError> {
         let path = self.trained_file()?;
-        load_model(self.classifier_config(config, sizes).init(device)?, &path)
+        let (model, _) = self.spec(config, sizes).init(device)?;
+        load_model(model, &path)
     }
 
     fn trained_file(&self) -> Result<PathBuf, TaskError> {

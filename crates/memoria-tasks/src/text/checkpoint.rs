@@ -38,13 +38,36 @@ pub fn tokenizer(folder: &Path) -> Result<Option<Tokenizer>, String> {
     Ok(Some(tokenizer))
 }
 
+/// Tokens that a tokenizer numbers: one more than the last of them.
+pub(crate) fn token_count(tokenizer: &Tokenizer) -> usize {
+    let last = tokenizer.get_vocab(true).into_values().max();
+    last.map_or(0, |last| last as usize + 1)
+}
+
 /// A file that is not in the folder of a checkpoint that a model is to begin with.
 pub(crate) fn missing_checkpoint(path: PathBuf, found: &str) -> TaskError {
     let hint = format!(
-        "model.weights is to be the folder of a BERT or RoBERTa as Hugging Face has them: config.json, model.safetensors or \
-            pytorch_model.bin, and tokenizer.json{found}"
+        "model.weights is to be the folder of a BERT, RoBERTa or GPT-2 as Hugging Face has them: config.json, \
+            model.safetensors or pytorch_model.bin, and tokenizer.json{found}"
     );
     TaskError::Missing { path, hint }
+}
+
+/// The `tokenizer.json` of the folder of a checkpoint that a model is to begin with.
+///
+/// # Errors
+///
+/// [`TaskError::Missing`].
+pub(crate) fn tokenizer_file(folder: &Path) -> Result<PathBuf, TaskError> {
+    let path = folder.join("tokenizer.json");
+    if path.is_file() {
+        return Ok(path);
+    }
+    let found = match folder.is_dir() {
+        true => format!(". {}", missing_tokenizer(folder)),
+        false => String::new(),
+    };
+    Err(missing_checkpoint(path, &found))
 }
 
 /// Says that a folder has no `tokenizer.json`, and how to make it of what there is instead.

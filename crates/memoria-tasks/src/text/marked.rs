@@ -2,7 +2,7 @@ use std::path::Path;
 
 use tokenizers::Tokenizer;
 
-use super::{missing_checkpoint, missing_tokenizer, tokenizer};
+use super::{token_count, tokenizer, tokenizer_file};
 use crate::TaskError;
 
 /// Text in the tokens of a checkpoint, cut into segments that have its marks at both ends, such as `[CLS]` and `[SEP]`.
@@ -23,14 +23,7 @@ impl MarkedTokens {
     ///
     /// [`TaskError::Missing`] if there is none; [`TaskError::Format`] if it cannot be read, or has no marks.
     pub fn of_checkpoint(folder: &Path) -> Result<Self, TaskError> {
-        let path = folder.join("tokenizer.json");
-        if !path.is_file() {
-            let found = match folder.is_dir() {
-                true => format!(". {}", missing_tokenizer(folder)),
-                false => String::new(),
-            };
-            return Err(missing_checkpoint(path, &found));
-        }
+        let path = tokenizer_file(folder)?;
         let format = |problem: String| TaskError::format(&path, problem);
         let Some(tokenizer) = tokenizer(folder).map_err(format)? else {
             return Err(format("not there any more".into()));
@@ -41,8 +34,7 @@ impl MarkedTokens {
             id.ok_or_else(|| format(format!("it has no `{names}`, which BERT or RoBERTa expects")))
         };
         let marks = [mark(MARKS[0])?, mark(MARKS[1])?];
-        let last = tokenizer.get_vocab(true).into_values().max();
-        Ok(Self { count: last.map_or(0, |last| last as usize + 1), tokenizer, marks })
+        Ok(Self { count: token_count(&tokenizer), tokenizer, marks })
     }
 
     /// Tokens there are.

@@ -14,7 +14,7 @@ mod words;
 
 pub use austen::Novel;
 pub use brown::brown;
-pub(crate) use checkpoint::missing_checkpoint;
+pub(crate) use checkpoint::{missing_checkpoint, token_count, tokenizer_file};
 pub use checkpoint::{missing_tokenizer, tokenizer};
 pub use corpus::Corpus;
 pub use hyperpartisan::hyperpartisan;

@@ -235,21 +235,20 @@ mod tests {
 
     use super::*;
     use crate::{
-        config::MemoryConfig,
+        config::{MemoryConfig, Sizes},
         data::{DocumentId, Recall, Split, Task},
-        model::{ContextMemory, ContextName, Decoder, DecoderConfig, ModelConfig},
+        model::{ContextMemory, ContextName, Decoder, ModelConfig, ModelSpec},
     };
 
     fn decoder() -> Decoder {
-        let config = DecoderConfig {
+        let config = ModelSpec {
             model: ModelConfig { width: 8, ..ModelConfig::default() },
             memory: MemoryConfig::default(),
             context: ContextName::Memoria,
-            vocabulary: 600,
-            segment_length: 8,
+            sizes: Sizes { vocabulary: 600, segment_length: 8, classes: None },
             seed: 0,
         };
-        config.init(&Device::flex()).unwrap()
+        config.decoder(&Device::flex()).unwrap()
     }
 
     /// A step of one document, which goes on with the memory unless it is the first; the memory's next identity

@@ -14,10 +14,10 @@ use tempfile::TempDir;
 use super::*;
 use crate::{
     TaskError,
-    config::{EvaluationConfig, MemoryConfig, TrainingConfig},
+    config::{EvaluationConfig, MemoryConfig, Sizes, TrainingConfig},
     data::{Document, DocumentId, Question, Segment, Task},
     evaluation::test_documents,
-    model::{ContextName, Decoder, DecoderConfig, ModelConfig},
+    model::{ContextName, Decoder, ModelConfig, ModelSpec},
 };
 
 /// The last of three segments asks for the first one's token.
@@ -55,15 +55,14 @@ fn training() -> TrainingConfig {
 }
 
 fn decoder(context: ContextName, device: &Device) -> Decoder {
-    let config = DecoderConfig {
+    let config = ModelSpec {
         model: ModelConfig { width: 16, ..ModelConfig::default() },
         memory: MemoryConfig::default(),
         context,
-        vocabulary: 5,
-        segment_length: 2,
+        sizes: Sizes { vocabulary: 5, segment_length: 2, classes: None },
         seed: 3,
     };
-    config.init(device).unwrap()
+    config.decoder(device).unwrap()
 }
 
 fn train<M: SegmentModel>(model: M, trainer: Trainer) -> Result<Trained<M>, TaskError> {

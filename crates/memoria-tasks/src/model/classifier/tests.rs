@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::{
-    config::{RunConfig, TaskName},
+    config::{MemoryConfig, RunConfig, Sizes, TaskName},
     data::{Document, Question, Segment},
     runs::{Experiment, Outcome, Results, SavedRun, Test},
 };
@@ -15,8 +15,8 @@ use crate::{
 /// Three classes, and words 3 to 8.
 const SIZES: Sizes = Sizes { vocabulary: 9, segment_length: 4, classes: Some(3) };
 
-fn config(kind: ModelKind, context: ContextName) -> ClassifierConfig {
-    ClassifierConfig {
+fn config(kind: ModelKind, context: ContextName) -> ModelSpec {
+    ModelSpec {
         model: ModelConfig { kind, width: 16, ..ModelConfig::default() },
         memory: MemoryConfig::default(),
         context,
@@ -60,7 +60,7 @@ fn only_a_memory_knows_the_segment_before(
     let mut config = config(kind, context);
     // The paper's walk through long-term memory begins at what is in short-term memory.
     (config.memory.num_reminded_stm, config.memory.stm_capacity) = (4, 4);
-    let classifier = config.init(&Device::flex()).unwrap();
+    let classifier = config.classifier(&Device::flex()).unwrap().0;
     let documents = [[3, 4, 5, 6], [8, 7, 7, 3]].map(|first| document(&[&first, &[7, 8, 3, 4]]));
     let logits = logits(&classifier, &documents);
     // Segment by segment, and in each row by row.
@@ -72,7 +72,7 @@ fn only_a_memory_knows_the_segment_before(
 /// A shorter document has the logits that it has alone: its padding is neither read nor remembered.
 #[rstest]
 fn rows_are_alone(#[values(ModelKind::Bert, ModelKind::Roberta)] kind: ModelKind) {
-    let classifier = config(kind, ContextName::Memoria).init(&Device::flex()).unwrap();
+    let classifier = config(kind, ContextName::Memoria).classifier(&Device::flex()).unwrap().0;
     let short = document(&[&[3, 4, 5, 6], &[5]]);
     let long = document(&[&[8, 7, 6, 3], &[4, 4, 5, 5], &[3, 4]]);
     let alone = logits(&classifier, std::slice::from_ref(&short));
@@ -88,19 +88,23 @@ fn rows_are_alone(#[values(ModelKind::Bert, ModelKind::Roberta)] kind: ModelKind
 #[case::store(ContextName::Fifo, "--contexts must be one of memoria, paper")]
 #[case::cache(ContextName::CacheMemoria, "got cache-memoria")]
 fn contexts_that_it_cannot_have_are_refused(#[case] context: ContextName, #[case] told: &str) {
-    let error = config(ModelKind::Bert, context).init(&Device::flex()).unwrap_err().to_string();
+    let error =
+        config(ModelKind::Bert, context).classifier(&Device::flex()).unwrap_err().to_string();
     assert!(error.contains(told), "{error}");
 }
 
 #[test]
 fn what_does_not_fit_is_refused() {
-    let refused = |change: &dyn Fn(&mut ClassifierConfig)| {
+    let refused = |change: &dyn Fn(&mut ModelSpec)| {
         let mut config = config(ModelKind::Bert, ContextName::Memoria);
         change(&mut config);
-        config.init(&Device::flex()).unwrap_err().to_string()
+        config.classifier(&Device::flex()).unwrap_err().to_string()
     };
     let error = refused(&|config| config.sizes.classes = None);
-    assert!(error.contains("decoder for a task that is not about classes, got bert"), "{error}");
+    assert!(
+        error.contains("decoder or gpt2 for a task that is not about classes, got bert"),
+        "{error}"
+    );
     let error = refused(&|config| config.memory.memories = 0);
     assert!(error.contains("memory.memories must be at least 1"), "{error}");
     let error = refused(&|config| config.memory.recency = 4);

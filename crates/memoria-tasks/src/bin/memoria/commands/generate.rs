@@ -3,7 +3,7 @@ use std::fs;
 use memoria_models::GenerationConfig;
 use memoria_tasks::{
     TaskError,
-    config::TaskConfig,
+    config::{Sizes, TaskConfig},
     generation::Writer,
     print::{print_bytes, println},
     runs::{SavedRun, progress_bar},
@@ -24,7 +24,9 @@ pub(crate) fn run(options: &Generate) -> Result<(), TaskError> {
         None => task.load()?.vocabulary().clone(),
     };
     let device = options.device.device();
-    let model = run.model(&config, [vocabulary.len(), task.segment_length], &device)?;
+    let (vocabulary_size, segment_length) = (vocabulary.len(), task.segment_length);
+    let sizes = Sizes { vocabulary: vocabulary_size, segment_length, classes: None };
+    let model = run.model(&config, sizes, &device)?;
     if !model.is_causal() {
         let expected = "true for a model that writes: train it with `--set model.causal=true`";
         return Err(TaskError::option("model.causal", expected, false));
@@ -39,7 +41,7 @@ pub(crate) fn run(options: &Generate) -> Result<(), TaskError> {
         seed: options.seed,
         ..GenerationConfig::default()
     };
-    let mut writer = Writer::new(&model, task.segment_length, vocabulary.len(), &drawn, &device)?;
+    let mut writer = Writer::new(&model, segment_length, vocabulary_size, &drawn, &device)?;
     let bar = progress_bar(&format!("{}: reading the prompt", run.label()), tokens.len());
     let read = writer.read(&tokens, |done| bar.set_position(done as u64));
     bar.finish_and_clear();
