@@ -17,7 +17,7 @@ mod beginning;
 mod tests;
 
 use std::{
-    io::{self, Read, Write},
+    io::{Read, Write},
     sync::Arc,
 };
 
@@ -43,7 +43,7 @@ fn version(history: &History) -> u32 {
 }
 
 /// Writes a history; the records are not copied before.
-pub(super) fn write<W: Write>(history: &History, writer: W) -> io::Result<W> {
+pub(super) fn write<W: Write>(history: &History, writer: W) -> Result<W, MemoriaError> {
     let mut to = ChecksummedWriter::begin(writer, &FORMAT, version(history))?;
     to.put_number(history.rows.len() as u64)?;
     let mut bytes = Vec::new();
@@ -76,7 +76,7 @@ pub(super) fn read(reader: impl Read, is_all: bool) -> Result<History, MemoriaEr
         history.rows.push(row);
     }
     stream.row = None;
-    if version(&history) != stream.version() {
+    if version(&history) != stream.version {
         return Err(
             stream.invalid("traces of searches are what version 2 has, and version 1 has not")
         );

@@ -2,11 +2,11 @@ use std::{collections::HashMap, io::Read, path::Path};
 
 use burn::backend::{Backend, DType, TensorData, tensor::Device};
 
-use super::{FORMAT, SnapshotInfo, attachments, head::open, tensor_data, write::check_rows};
+use super::{FORMAT, SnapshotInfo, attachments, tensor_data, write::check_rows};
 use crate::{
     Memoria, MemoriaError, Storage,
     attachment::RowAttachments,
-    files::checksummed::ChecksummedReader,
+    files::{checksummed::ChecksummedReader, durable_file::open},
     id::{Entry, Slot},
     memoria::check_new_rows,
     row::Row,
@@ -141,7 +141,7 @@ impl<B: Backend> Restore<B> {
         }
         let rows = read_rows(&mut from, &info, place, store.as_mut())?;
         let mut attached = vec![RowAttachments::default(); rows.len()];
-        if from.version() > 1 {
+        if from.version > 1 {
             attachments::read(&mut from, &info, &mut attached, place, store.as_ref())?;
         }
         let storage = self.storage.unwrap_or(info.storage);
