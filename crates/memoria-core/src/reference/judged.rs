@@ -7,8 +7,8 @@ use super::{
     recorded::{self, Chronicle},
 };
 use crate::{
-    EngramId, EngramKind, LifespanGain, Memoria, MemoriaConfig, MemoriaError, Reached, Recall,
-    Restore, RowState, Stages, Storage, Wiring,
+    Engram, EngramCounts, EngramId, LifespanGain, Memoria, MemoriaConfig, MemoriaError, Reached,
+    Recall, Restore, RowState, Stages, Storage, Wiring,
     graph::GraphLimits,
     store::{CellLimits, read},
 };
@@ -78,10 +78,8 @@ impl Judged {
         let Some(chronicles) = &self.chronicles else { return };
         let mut look = self.memory.clone();
         let history = look.history().unwrap();
-        for (row, chronicle) in history.rows().zip(chronicles) {
+        for ((row, chronicle), expected) in history.rows().zip(chronicles).zip(&self.rows) {
             chronicle.check(row);
-        }
-        for (row, expected) in history.rows().zip(&self.rows) {
             recorded::check_moment(&row.now(), expected);
         }
         recorded::check_bytes(&history);
@@ -164,10 +162,8 @@ impl Judged {
         result.unwrap();
         self.is_open = false;
         for (index, row) in self.rows.iter_mut().enumerate() {
-            let gains: &[f32] = match (kind, gains.get(index)) {
-                (GainKind::Zero, _) | (_, None) => &[],
-                (_, Some(gains)) => gains,
-            };
+            let gains = gains.get(index).filter(|_| !matches!(kind, GainKind::Zero));
+            let gains = gains.map_or(&[][..], |gains| gains);
             let reminded = row.reminded.clone();
             row.adjust(gains);
             if self.memory.batch() > 0
@@ -175,13 +171,6 @@ impl Judged {
             {
                 chronicles[index].adjusted(reminded.into_iter().zip(gains.iter().copied()), row);
             }
-        }
-        let capacity = self.memory.config().stm_capacity;
-        let mut look = self.memory.clone();
-        let state = look.state().unwrap();
-        for row in 0..state.batch() {
-            let counts = state.row(row).unwrap().counts();
-            assert!(counts.short_term <= capacity && counts.working == 0, "{counts:?}");
         }
     }
 
@@ -339,32 +328,24 @@ impl Judged {
         assert_eq!(got.padding(), padding);
         assert_eq!(got.data().is_some(), width > 0);
         if let Some(data) = got.data().cloned() {
-            assert_eq!(
-                read::<Flex>(vec![data], true).unwrap()[0].iter::<f64>().collect::<Vec<_>>(),
-                numbers
-            );
+            assert_eq!(numbers_of(data), numbers);
         }
     }
 }
 
 fn check_row(state: &RowState<'_, Flex>, row: &ReferenceRow, is_random: bool) {
-    let ids: Vec<EngramId> = state.engrams().map(|engram| engram.id).collect();
-    assert_eq!(ids, row.engrams.iter().map(|engram| engram.id).collect::<Vec<_>>());
+    let (engrams, expected): (Vec<_>, _) = (state.engrams().collect(), row.told());
+    assert!(recorded::alike(&engrams, &expected), "{engrams:?} is not {expected:?}");
+    let ids = row.engram_ids();
     assert!(ids.is_sorted_by(|a, b| a < b));
-    for (got, expected) in state.engrams().zip(&row.engrams) {
-        let id = got.id;
-        assert_eq!(got.kind, expected.kind, "kind of {id}");
-        let lifespans = (got.lifespan.to_bits(), expected.lifespan.to_bits());
-        assert_eq!(lifespans.0, lifespans.1, "{} and {}", got.lifespan, expected.lifespan);
-        assert!(got.lifespan > 0.0, "{id} should be dead");
-        assert_eq!(got.age, expected.age, "age of {id}");
-        assert_eq!(got.fire_count, row.cofire_count(id, id), "fire count of {id}");
+    for &Engram { id, lifespan, fire_count, .. } in &engrams {
+        assert!(lifespan > 0.0, "{id} should be dead");
         let mut connected = Vec::new();
         for &other in &ids {
             let count = state.cofire_count(id, other).unwrap();
             assert_eq!(count, row.cofire_count(id, other), "{id} with {other}");
             assert_eq!(count, state.cofire_count(other, id).unwrap());
-            assert!(count <= got.fire_count || is_random, "{id} with {other}");
+            assert!(count <= fire_count || is_random, "{id} with {other}");
             if other != id && count > 0 {
                 connected.push((other, count));
             }
@@ -374,16 +355,16 @@ fn check_row(state: &RowState<'_, Flex>, row: &ReferenceRow, is_random: bool) {
         let strongest: Vec<_> = strongest.iter().map(|c| (c.to, c.cofire_count)).collect();
         assert_eq!(strongest, connected, "connections of {id}");
     }
-    let counts = state.counts();
-    assert_eq!(counts.working, row.ids(EngramKind::Working).len());
-    assert_eq!(counts.short_term, row.ids(EngramKind::ShortTerm).len());
-    assert_eq!(counts.long_term, row.ids(EngramKind::LongTerm).len());
+    assert_eq!(state.counts(), EngramCounts::of(&expected));
     let vectors = state.vectors(&ids).unwrap();
     assert_eq!(vectors.is_some(), !ids.is_empty());
     if let Some(vectors) = vectors {
         let expected: Vec<f64> =
             row.engrams.iter().flat_map(|e| &e.vector).map(|&x| f64::from(x)).collect();
-        let got = read::<Flex>(vec![vectors], true).unwrap();
-        assert_eq!(got[0].iter::<f64>().collect::<Vec<_>>(), expected);
+        assert_eq!(numbers_of(vectors), expected);
     }
+}
+
+fn numbers_of(tensor: FloatTensor<Flex>) -> Vec<f64> {
+    read::<Flex>(vec![tensor], true).unwrap()[0].iter().collect()
 }

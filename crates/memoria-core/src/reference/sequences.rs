@@ -160,10 +160,11 @@ fn policies() -> impl Strategy<Value = (ShortTermSearch, LongTermSearch, Wiring,
     ]
 }
 
-/// Configuration, kind of numbers, rows, dimension.
-fn setting() -> impl Strategy<Value = (MemoriaConfig, Numbers, usize, usize)> {
+/// Configuration, kind of numbers, rows, dimension; and what is done.
+pub(super) fn setting_and_operations()
+-> impl Strategy<Value = ((MemoriaConfig, Numbers, usize, usize), Vec<Operation>)> {
     let reals = || select(vec![Numbers::Reals(2.0), Numbers::Reals(60.0)]);
-    config().prop_flat_map(move |config| {
+    let setting = config().prop_flat_map(move |config| {
         let numbers = match config.correlation {
             // The mean of integers has no rounding, that of exponentials has.
             Correlation::Gaussian => reals().boxed(),
@@ -172,16 +173,8 @@ fn setting() -> impl Strategy<Value = (MemoriaConfig, Numbers, usize, usize)> {
             }
         };
         (Just(config), numbers, 1..5usize, 1..4usize)
-    })
-}
-
-/// Configuration, kind of numbers, rows, dimension; and what is done.
-pub(super) fn setting_and_operations()
--> impl Strategy<Value = ((MemoriaConfig, Numbers, usize, usize), Vec<Operation>)> {
-    setting().prop_flat_map(|setting| {
-        let operations = vec(operation(setting.2), 1..30);
-        (Just(setting), operations)
-    })
+    });
+    setting.prop_flat_map(|setting| (Just(setting), vec(operation(setting.2), 1..30)))
 }
 
 proptest! {
