@@ -21,11 +21,8 @@ pub(crate) enum GainKind {
     Device,
 }
 
-/// Single precision could rank otherwise than double: what follows cannot be judged.
-#[derive(Debug)]
-pub(crate) struct Undecided;
-
-/// Every operation goes to both; what they return is compared at once.
+/// Every operation goes to both; what they return is compared at once. `None` if single precision could rank
+/// otherwise than double: what follows cannot be judged.
 pub(crate) struct Judged {
     pub(crate) memory: Memoria<Flex>,
     limits: (GraphLimits, CellLimits),
@@ -96,21 +93,20 @@ impl Judged {
         }
     }
 
-    pub(crate) fn remind(&mut self) -> Result<(), Undecided> {
+    pub(crate) fn remind(&mut self) -> Option<()> {
         self.remind_of(None)
     }
 
     /// Reminds with a query of `width` vectors, made of `numbers` over and over.
-    pub(crate) fn remind_for(&mut self, width: usize, numbers: &[f32]) -> Result<(), Undecided> {
+    pub(crate) fn remind_for(&mut self, width: usize, numbers: &[f32]) -> Option<()> {
         self.remind_of(Some(self.vectors(width, numbers)))
     }
 
-    fn remind_of(&mut self, query: Option<Vec<Vec<Vec<f32>>>>) -> Result<(), Undecided> {
+    fn remind_of(&mut self, query: Option<Vec<Vec<Vec<f32>>>>) -> Option<()> {
         let mut rows = self.rows.clone();
         let of_row = |row: usize| query.as_ref().map(|query| &query[row][..]);
-        let expected: Option<Vec<_>> =
-            rows.iter_mut().enumerate().map(|(row, r)| r.remind(of_row(row))).collect();
-        let expected = expected.ok_or(Undecided)?;
+        let expected = rows.iter_mut().enumerate().map(|(row, r)| r.remind(of_row(row)));
+        let expected = expected.collect::<Option<Vec<_>>>()?;
         self.rows = rows;
         let got = match &query {
             None => self.memory.remind(),
@@ -122,17 +118,16 @@ impl Judged {
             chronicle.reminded(row);
         }
         (self.last, self.is_open) = (Some(got), true);
-        Ok(())
+        Some(())
     }
 
-    pub(crate) fn peek(&mut self, width: usize, numbers: &[f32]) -> Result<(), Undecided> {
+    pub(crate) fn peek(&mut self, width: usize, numbers: &[f32]) -> Option<()> {
         let vectors = self.vectors(width, numbers);
-        let expected: Option<Vec<_>> =
-            self.rows.iter().zip(&vectors).map(|(row, vectors)| row.search(vectors)).collect();
-        let expected = expected.ok_or(Undecided)?;
+        let expected = self.rows.iter().zip(&vectors).map(|(row, vectors)| row.search(vectors));
+        let expected = expected.collect::<Option<Vec<_>>>()?;
         let got = self.memory.peek(self.tensor(&vectors)).unwrap();
         self.check_reminded(&got, &expected);
-        Ok(())
+        Some(())
     }
 
     /// Adjusts with gains taken from `numbers` over and over. Padding gains NaN, which is ignored.
