@@ -178,14 +178,13 @@ impl<R: Read> ChecksummedReader<R> {
         Ok(array)
     }
 
-    /// Appends bytes as they come.
-    pub(crate) fn append(&mut self, to: &mut Vec<u8>, mut len: usize) -> Result<(), MemoriaError> {
-        while len > 0 {
-            let bytes = self.some(len)?;
-            to.extend_from_slice(bytes);
-            len -= bytes.len();
+    /// So many bytes, for which memory is set aside as they come.
+    pub(crate) fn take(&mut self, len: usize) -> Result<Vec<u8>, MemoriaError> {
+        let mut bytes = Vec::with_capacity(len.min(BLOCK));
+        while bytes.len() < len {
+            bytes.extend_from_slice(self.some(len - bytes.len())?);
         }
-        Ok(())
+        Ok(bytes)
     }
 
     /// Passes over bytes.
@@ -227,9 +226,8 @@ impl<R: Read> ChecksummedReader<R> {
 
     /// Bytes after their length.
     pub(crate) fn bytes(&mut self, of: &str) -> Result<Vec<u8>, MemoriaError> {
-        let (len, mut bytes) = (self.count(of)?, Vec::new());
-        self.append(&mut bytes, len)?;
-        Ok(bytes)
+        let len = self.count(of)?;
+        self.take(len)
     }
 
     /// Ends the stream, of which nothing may be left, and hands the reader back.
@@ -242,15 +240,11 @@ impl<R: Read> ChecksummedReader<R> {
 
     /// As [`end`](Self::end), where nothing may follow in the source either.
     pub(crate) fn end_of_source(self) -> Result<(), MemoriaError> {
-        let (format, offset) = (self.format.name, self.offset);
-        let mut reader = self.end()?;
-        let mut rest = [0];
-        match reader.read(&mut rest) {
+        let (format, at) = (self.format.name, self.offset);
+        let (path, end, found) = (None, None, "it goes on after its end".into());
+        match self.end()?.read(&mut [0]) {
             Ok(0) => Ok(()),
-            Ok(_) => {
-                let (path, end, found) = (None, None, "it goes on after its end".into());
-                Err(MemoriaError::Damaged { path, format, at: offset, end, found })
-            }
+            Ok(_) => Err(MemoriaError::Damaged { path, format, at, end, found }),
             Err(error) => Err(MemoriaError::io(format!("reading a {format}"), error)),
         }
     }

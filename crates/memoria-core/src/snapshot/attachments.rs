@@ -106,9 +106,7 @@ pub(super) fn read<B: Backend>(
                     match wanted {
                         None => from.skip(len as u64)?,
                         Some((row, wanted)) => {
-                            let mut bytes = Vec::new();
-                            from.append(&mut bytes, len)?;
-                            let data = tensor_data(bytes, shape, dtype);
+                            let data = tensor_data(from.take(len)?, shape, dtype);
                             let tensor = tensor(data, store).ok_or_else(|| {
                                 let (name, dtype) = (name.to_string(), store.dtype());
                                 MemoriaError::AttachmentTooLarge { name, row, dtype }

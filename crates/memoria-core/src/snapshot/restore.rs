@@ -273,12 +273,10 @@ fn read_vectors<B: Backend>(
 ) -> Result<(), MemoriaError> {
     let (dim, engrams) = (store.dim(), row.counts().total());
     let at_once = store.slots_at_once();
-    let mut bytes = Vec::new();
     for first in (0..engrams).step_by(at_once) {
         let count = at_once.min(engrams - first);
-        bytes.clear();
-        from.append(&mut bytes, count * dim * dtype.size())?;
-        let saved = tensor_data(bytes.clone(), [count, dim], dtype);
+        let bytes = from.take(count * dim * dtype.size())?;
+        let saved = tensor_data(bytes, [count, dim], dtype);
         let refuse = |data: &TensorData| {
             let norms = store.host_squared_norms(data);
             let largest = largest_squared_norm(data.dtype());
