@@ -113,10 +113,10 @@ fn read_row(
         has_traces |= matches!(event, Event::Searched(_));
         replay.apply(&event)?;
         let is_step_over = matches!(event, Event::Ended);
-        let len = from.len() - walk.rest().len();
+        let len = from.len() - walk.rest.len();
         if is_step_over && len >= piece_bytes {
             pieces.push(Arc::new(Piece { at: from_at, bytes: from[..len].to_vec() }));
-            (from, from_at) = (walk.rest(), walk.cursor());
+            (from, from_at) = (walk.rest, walk.at);
         }
     }
     pieces.push(Arc::new(Piece { at: from_at, bytes: from.to_vec() }));
@@ -126,7 +126,7 @@ fn read_row(
     }
     replay.check_lifespans()?;
     let beginning = Arc::new(beginning);
-    Ok(RowHistory { beginning, pieces, end: walk.cursor(), has_traces })
+    Ok(RowHistory { beginning, pieces, end: walk.at, has_traces })
 }
 
 /// The living engrams at the end of a sound record, in order of id. Passes over what it needs not decode: saving

@@ -33,8 +33,9 @@ pub struct Moment<'a> {
 }
 
 impl<'a> Moment<'a> {
-    pub(super) fn new(history: &'a RowHistory, replay: Replay, until: u64) -> Self {
-        Self { history, until, engrams: replay.engrams().collect() }
+    /// Before step `until`.
+    pub(super) fn new(history: &'a RowHistory, until: u64) -> Self {
+        Self { history, until, engrams: Replay::until(history, until).engrams().collect() }
     }
 
     /// The living engrams, in order of id.

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use crate::{
     Engram, EngramId, MemoriaError,
-    history::{HistoryEvent, Moment, event::Event, replay::Replay, walk::Walk},
+    history::{HistoryEvent, Moment, event::Event, walk::Walk},
 };
 
 /// Bytes after which a piece of a record ends with the step.
@@ -10,9 +10,8 @@ pub(crate) const PIECE_BYTES: usize = 1 << 16;
 
 /// What happened in one row, from the moment its recording began.
 ///
-/// A record of what changed, a few bytes per engram and change, which every look reads anew: from the
-/// beginning where nothing else is said. Steps are numbered by [`adjust`](crate::Memoria::adjust)
-/// calls, from 0: what happens before the first one and in it happens in step 0.
+/// A record of what changed, which every look reads anew: from the beginning where nothing else is said.
+/// [Steps](crate::history#steps) are numbered from 0.
 #[derive(Clone, Debug)]
 pub struct RowHistory {
     pub(super) beginning: Arc<Beginning>,
@@ -107,12 +106,12 @@ impl RowHistory {
     /// [`MemoriaError::NoSuchStep`].
     pub fn at(&self, step: u64) -> Result<Moment<'_>, MemoriaError> {
         self.check_step(step, self.steps().last())?;
-        Ok(Moment::new(self, Replay::until(self, step + 1), step + 1))
+        Ok(Moment::new(self, step + 1))
     }
 
     /// The row as it is at the end of the record, in the midst of a step perhaps.
     pub fn now(&self) -> Moment<'_> {
-        Moment::new(self, Replay::until(self, u64::MAX), u64::MAX)
+        Moment::new(self, u64::MAX)
     }
 
     /// Refuses steps before the beginning and after the `last`.

@@ -13,9 +13,10 @@ use crate::{
 /// Goes through a record, event by event.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Walk<'a> {
-    /// Where it stands, the events that are pending aside.
-    at: Cursor,
-    rest: &'a [u8],
+    /// Where it stands, the events that are pending aside. After [`Event::Ended`] it is at the beginning of a step.
+    pub(super) at: Cursor,
+    /// Bytes that were not read yet.
+    pub(super) rest: &'a [u8],
     pieces: slice::Iter<'a, Arc<Piece>>,
     /// The working engrams, in order of id, but for those of the last event.
     working: Vec<EngramId>,
@@ -186,16 +187,6 @@ impl<'a> Walk<'a> {
         let next = self.next();
         debug_assert!(next.is_ok(), "{next:?}");
         next.ok().flatten()
-    }
-
-    /// Where it stands. After [`Event::Ended`] it is at the beginning of a step.
-    pub(super) fn cursor(&self) -> Cursor {
-        self.at
-    }
-
-    /// Bytes that were not read yet.
-    pub(super) fn rest(&self) -> &'a [u8] {
-        self.rest
     }
 }
 
