@@ -59,8 +59,7 @@ use crate::{Memoria, MemoriaError::*, Recall, Restore, RowState, Snapshot, Snaps
 ///
 /// Of counters and sizes: a fire count and a co-firing count stop at 2³² − 1. No row outlives the 2⁶³
 /// steps and reminds that are counted: at a nanosecond each they take 292 years, and a snapshot that
-/// claims more is [`Invalid`]. Lifespans are `f32`s: above 2²⁴ a step may take nothing away, and an engram
-/// with such a lifespan does not die.
+/// claims more is [`Invalid`].
 ///
 /// [`with_storage`]: crate::Memoria::with_storage
 /// [`with_memory_limit`]: crate::Memoria::with_memory_limit
@@ -535,15 +534,12 @@ fn place(at: u64, end: Option<u64>) -> String {
 /// The fields that differ, with both values.
 fn differing(expected: &MemoriaConfig, got: &MemoriaConfig) -> String {
     // A line for each field.
-    let fields = |config| format!("{config:#?}").lines().map(String::from).collect::<Vec<_>>();
-    let pairs = fields(expected).into_iter().zip(fields(got));
-    let differing = pairs.filter(|(expected, got)| expected != got).map(|(expected, got)| {
-        let value = |line: &str| {
-            let (_, value) = line.split_once(": ").unwrap_or_default();
-            value.trim_end_matches(',').to_owned()
-        };
-        let name = expected.split(':').next().unwrap_or_default().trim().to_owned();
-        format!("`{name}` is {} in this one and {} in the other", value(&expected), value(&got))
+    let (expected, got) = (format!("{expected:#?}"), format!("{got:#?}"));
+    let pairs = expected.lines().zip(got.lines()).filter(|(expected, got)| expected != got);
+    let differing = pairs.filter_map(|(expected, got)| {
+        let (name, expected) = expected.trim().trim_end_matches(',').split_once(": ")?;
+        let (_, got) = got.trim_end_matches(',').split_once(": ")?;
+        Some(format!("`{name}` is {expected} in this one and {got} in the other"))
     });
     differing.collect::<Vec<_>>().join(", ")
 }
