@@ -34,32 +34,7 @@ pub struct AttachedRows<B: Backend> {
 }
 
 /// The attachments of a row, by name.
-#[derive(Clone, Debug)]
-pub(crate) struct RowAttachments<B: Backend>(pub(crate) BTreeMap<Arc<str>, Value<B>>);
-
-impl<B: Backend> Default for RowAttachments<B> {
-    fn default() -> Self {
-        Self(BTreeMap::new())
-    }
-}
-
-impl<B: Backend> RowAttachments<B> {
-    /// Copies each tensor that is a part of a larger one, so that it does not keep the other rows' in memory.
-    pub(crate) fn own(&mut self) {
-        for value in self.0.values_mut() {
-            if let Value::Part(part) = value
-                && part.whole.shape()[0] > 1
-            {
-                *part = Part { whole: Arc::new(slice::<B>(&part.whole, part.index, 1)), index: 0 };
-            }
-        }
-    }
-
-    /// Bytes that the values take.
-    pub(crate) fn bytes(&self) -> usize {
-        self.0.values().map(Value::bytes).sum()
-    }
-}
+pub(crate) type RowAttachments<B> = BTreeMap<Arc<str>, Value<B>>;
 
 /// An attachment as it is kept.
 #[derive(Clone, Debug)]
@@ -107,7 +82,17 @@ impl<B: Backend> Value<B> {
         }
     }
 
-    fn bytes(&self) -> usize {
+    /// Copies a tensor that is a part of a larger one, so that it does not keep the other rows' in memory.
+    pub(crate) fn own(&mut self) {
+        if let Self::Part(part) = self
+            && part.whole.shape()[0] > 1
+        {
+            *part = Part { whole: Arc::new(slice::<B>(&part.whole, part.index, 1)), index: 0 };
+        }
+    }
+
+    /// Bytes that it takes.
+    pub(crate) fn bytes(&self) -> usize {
         match self {
             Self::Bytes(bytes) => bytes.len(),
             Self::Part(part) => part.shape().iter().product::<usize>() * part.whole.dtype().size(),

@@ -120,10 +120,16 @@ pub struct MemoriaConfig {
     #[serde(default)]
     pub long_term_search: LongTermSearch,
     /// Above 0, [`LongTermSearch::Nearest`] and [`LongTermSearch::WalkAndNearest`] look only at the vectors in so many
-    /// cells of similar ones, those nearest to the query, once a row has some thousands of long-term engrams: the cost of
-    /// a search then grows with the square root of their number and less. A new engram is compared with codes of the
-    /// centres of all cells. An engram near the border of a cell may be missed. 0: all are looked at, and what is found
-    /// is exact. On a device all are, whatever this is.
+    /// cells of similar ones, those nearest to the query, once a row has 8,192 long-term engrams: the cost of a search
+    /// then grows with the square root of their number and less. A new engram is compared with codes of the centres of
+    /// all cells. An engram near the border of a cell may be missed: how many are depends on the vectors, and
+    /// `cargo bench --bench scale -- --searches cells` measures it. 0: all are looked at, and what is found is exact. On
+    /// a device all are, whatever this is.
+    ///
+    /// A cell has up to about 1,024 vectors. Cells are split as the memory grows and dissolved as it forgets. Which
+    /// vector lies in which is decided by what happened in the row and is part of a snapshot: a restored memory finds
+    /// what the saved one would have found. [`set_long_term_probes`](crate::Memoria::set_long_term_probes) changes how
+    /// many are looked at.
     #[serde(default)]
     pub long_term_probes: usize,
     /// Which engrams are connected.

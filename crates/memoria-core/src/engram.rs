@@ -43,6 +43,16 @@ pub struct EngramCounts {
 }
 
 impl EngramCounts {
+    /// Of some engrams.
+    pub(crate) fn of(engrams: &[Engram]) -> Self {
+        let count = |kind| engrams.iter().filter(|engram| engram.kind == kind).count();
+        Self {
+            working: count(EngramKind::Working),
+            short_term: count(EngramKind::ShortTerm),
+            long_term: count(EngramKind::LongTerm),
+        }
+    }
+
     /// Engrams of all kinds.
     pub fn total(&self) -> usize {
         self.working + self.short_term + self.long_term
@@ -59,6 +69,21 @@ pub struct Connection {
     /// The probability that `to` fires when the other does: the paper's edge weight, the count over
     /// the other's own fire count.
     pub weight: f32,
+}
+
+/// The connections of an engram that fired so often, by how often others fired with it: strongest first, of
+/// equal ones the smaller id.
+pub(crate) fn connections(
+    counts: impl IntoIterator<Item = (EngramId, u32)>,
+    fire_count: u32,
+) -> Vec<Connection> {
+    let connection = |(to, cofire_count)| {
+        let weight = weight(cofire_count, fire_count);
+        Connection { to, cofire_count, weight }
+    };
+    let mut connections: Vec<_> = counts.into_iter().map(connection).collect();
+    connections.sort_unstable_by_key(|c| (core::cmp::Reverse(c.cofire_count), c.to));
+    connections
 }
 
 /// The connection weight of the paper: 0 from an engram that never fired.

@@ -3,6 +3,8 @@ use std::path::{Path, PathBuf};
 use burn::backend::{DType, ExecutionError};
 
 use crate::{EngramId, Invariant, MemoriaConfig};
+#[cfg(doc)]
+use crate::{Memoria, MemoriaError::*, Recall, Restore, RowState, Snapshot, SnapshotInfo, State};
 
 /// What a [`Memoria`](crate::Memoria) refuses, and why.
 ///
@@ -53,15 +55,12 @@ use crate::{EngramId, Invariant, MemoriaConfig};
 /// | | a tensor of another float type, device or batch | [`WrongDType`], [`WrongDevice`], [`WrongDimension`] |
 /// | [`attached_rows`] | bytes, or tensors that differ in more than their first size | [`MixedAttachments`] |
 /// | [`attach`], [`attach_rows`], [`attachment`], [`remove_attachment`] | a row that does not exist | [`RowOutOfRange`] |
-/// | everything that reads from a device | a device that fails | [`Device`](Self::Device) |
+/// | everything that reads from a device | a device that fails | [`Device`] |
 ///
 /// Of counters and sizes: a fire count and a co-firing count stop at 2³² − 1. No row outlives the 2⁶³
 /// steps and reminds that are counted: at a nanosecond each they take 292 years, and a snapshot that
-/// claims more is [`Invalid`]. Lifespans are `f32`s: above 2²⁴ a step may take nothing away, and an engram
-/// with such a lifespan does not die.
+/// claims more is [`Invalid`].
 ///
-/// [`MemoriaConfig::validate`]: crate::MemoriaConfig::validate
-/// [`Memoria::new`]: crate::Memoria::new
 /// [`with_storage`]: crate::Memoria::with_storage
 /// [`with_memory_limit`]: crate::Memoria::with_memory_limit
 /// [`add_working_memory`]: crate::Memoria::add_working_memory
@@ -71,8 +70,6 @@ use crate::{EngramId, Invariant, MemoriaConfig};
 /// [`remind_for`]: crate::Memoria::remind_for
 /// [`adjust`]: crate::Memoria::adjust
 /// [`reset_rows`]: crate::Memoria::reset_rows
-/// [`State::row`]: crate::State::row
-/// [`RowState`]: crate::RowState
 /// [`split`]: crate::Memoria::split
 /// [`merge`]: crate::Memoria::merge
 /// [`replace_row`]: crate::Memoria::replace_row
@@ -80,51 +77,11 @@ use crate::{EngramId, Invariant, MemoriaConfig};
 /// [`snapshot`]: crate::Memoria::snapshot
 /// [`save`]: crate::Memoria::save
 /// [`load`]: crate::Memoria::load
-/// [`Snapshot::rows`]: crate::Snapshot::rows
-/// [`Snapshot::save`]: crate::Snapshot::save
-/// [`Snapshot::write`]: crate::Snapshot::write
-/// [`Restore`]: crate::Restore
-/// [`Restore::rows`]: crate::Restore::rows
 /// [`attach`]: crate::Memoria::attach
 /// [`attach_rows`]: crate::Memoria::attach_rows
 /// [`attached_rows`]: crate::Memoria::attached_rows
 /// [`attachment`]: crate::Memoria::attachment
 /// [`remove_attachment`]: crate::Memoria::remove_attachment
-/// [`SnapshotInfo`]: crate::SnapshotInfo
-/// [`Recall::ids`]: crate::Recall::ids
-/// [`Recall::working`]: crate::Recall::working
-/// [`InvalidConfig`]: Self::InvalidConfig
-/// [`WrongRank`]: Self::WrongRank
-/// [`EmptyDimension`]: Self::EmptyDimension
-/// [`WrongDimension`]: Self::WrongDimension
-/// [`WrongDType`]: Self::WrongDType
-/// [`WrongDevice`]: Self::WrongDevice
-/// [`NonFiniteData`]: Self::NonFiniteData
-/// [`NonFiniteQuery`]: Self::NonFiniteQuery
-/// [`NonFiniteHidden`]: Self::NonFiniteHidden
-/// [`NonFiniteMemory`]: Self::NonFiniteMemory
-/// [`NonFiniteAttention`]: Self::NonFiniteAttention
-/// [`NonFiniteGain`]: Self::NonFiniteGain
-/// [`WrongGainCount`]: Self::WrongGainCount
-/// [`NothingReminded`]: Self::NothingReminded
-/// [`StaleReminded`]: Self::StaleReminded
-/// [`RowOutOfRange`]: Self::RowOutOfRange
-/// [`RowTwice`]: Self::RowTwice
-/// [`NoSuchEngram`]: Self::NoSuchEngram
-/// [`PoolFull`]: Self::PoolFull
-/// [`IdsExhausted`]: Self::IdsExhausted
-/// [`OutOfMemory`]: Self::OutOfMemory
-/// [`OtherConfig`]: Self::OtherConfig
-/// [`NoRows`]: Self::NoRows
-/// [`OpenStep`]: Self::OpenStep
-/// [`AttachmentTooLarge`]: Self::AttachmentTooLarge
-/// [`MixedAttachments`]: Self::MixedAttachments
-/// [`Io`]: Self::Io
-/// [`UnknownFormat`]: Self::UnknownFormat
-/// [`NewerVersion`]: Self::NewerVersion
-/// [`Damaged`]: Self::Damaged
-/// [`Invalid`]: Self::Invalid
-/// [`UnsupportedDType`]: Self::UnsupportedDType
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MemoriaError {
@@ -523,6 +480,14 @@ pub enum MemoriaError {
 }
 
 impl MemoriaError {
+    /// That reading or writing failed.
+    pub(crate) fn io(
+        what: impl Into<String>,
+        source: impl Into<Box<dyn core::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self::Io { what: what.into(), source: source.into() }
+    }
+
     /// The same about a file.
     #[must_use]
     pub(crate) fn in_file(mut self, file: &Path) -> Self {
@@ -569,15 +534,12 @@ fn place(at: u64, end: Option<u64>) -> String {
 /// The fields that differ, with both values.
 fn differing(expected: &MemoriaConfig, got: &MemoriaConfig) -> String {
     // A line for each field.
-    let fields = |config| format!("{config:#?}").lines().map(String::from).collect::<Vec<_>>();
-    let pairs = fields(expected).into_iter().zip(fields(got));
-    let differing = pairs.filter(|(expected, got)| expected != got).map(|(expected, got)| {
-        let value = |line: &str| {
-            let (_, value) = line.split_once(": ").unwrap_or_default();
-            value.trim_end_matches(',').to_owned()
-        };
-        let name = expected.split(':').next().unwrap_or_default().trim().to_owned();
-        format!("`{name}` is {} in this one and {} in the other", value(&expected), value(&got))
+    let (expected, got) = (format!("{expected:#?}"), format!("{got:#?}"));
+    let pairs = expected.lines().zip(got.lines()).filter(|(expected, got)| expected != got);
+    let differing = pairs.filter_map(|(expected, got)| {
+        let (name, expected) = expected.trim().trim_end_matches(',').split_once(": ")?;
+        let (_, got) = got.trim_end_matches(',').split_once(": ")?;
+        Some(format!("`{name}` is {expected} in this one and {got} in the other"))
     });
     differing.collect::<Vec<_>>().join(", ")
 }

@@ -2,3 +2,4 @@
 
 pub(crate) mod checksummed;
 pub(crate) mod durable_file;
+pub(crate) mod varint;

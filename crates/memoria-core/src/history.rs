@@ -91,7 +91,6 @@ mod event;
 mod file;
 mod firing;
 mod inspect;
-mod json_lines;
 mod lives;
 mod moment;
 mod population;
@@ -103,10 +102,11 @@ mod summary;
 mod walk;
 
 use std::{
-    fs::File,
     io::{self, BufReader, Read, Write},
     path::Path,
 };
+
+use serde::Serialize;
 
 pub use event::HistoryEvent;
 pub use firing::Firing;
@@ -167,11 +167,8 @@ impl History {
     /// As [`from_bytes`](Self::from_bytes), and [`MemoriaError::Io`].
     pub fn load(path: impl AsRef<Path>) -> Result<Self, MemoriaError> {
         let path = path.as_ref();
-        let file = File::open(path).map_err(|error| MemoriaError::Io {
-            what: format!("opening {}", path.display()),
-            source: error.into(),
-        })?;
-        file::read(BufReader::new(file), true).map_err(|error| error.in_file(path))
+        let reader = BufReader::new(durable_file::open(path)?);
+        file::read(reader, true).map_err(|error| error.in_file(path))
     }
 
     /// Writes to anything, some 256 KiB at a time.
@@ -180,7 +177,7 @@ impl History {
     ///
     /// [`MemoriaError::Io`]. What was written until then is no history.
     pub fn write(&self, writer: impl Write) -> Result<(), MemoriaError> {
-        file::write(self, writer).map(drop).map_err(writing)
+        file::write(self, writer).map(drop)
     }
 
     /// Reads what [`write`](Self::write) wrote, up to its end.
@@ -219,7 +216,22 @@ impl History {
     ///
     /// [`MemoriaError::Io`].
     pub fn write_json_lines(&self, mut writer: impl Write) -> Result<(), MemoriaError> {
-        json_lines::write(self, &mut writer).map_err(writing)
+        /// An event with its row.
+        #[derive(Serialize)]
+        struct Line {
+            row: usize,
+            #[serde(flatten)]
+            event: HistoryEvent,
+        }
+        let failed = |error| MemoriaError::io("writing a history", error);
+        for (row, history) in self.rows.iter().enumerate() {
+            for event in history.events() {
+                let line = serde_json::to_writer(&mut writer, &Line { row, event });
+                line.map_err(io::Error::from).map_err(failed)?;
+                writer.write_all(b"\n").map_err(failed)?;
+            }
+        }
+        Ok(())
     }
 
     /// Writes [JSON Lines](Self::write_json_lines) to a file, with the care of [`save`](Self::save).
@@ -230,8 +242,4 @@ impl History {
     pub fn save_json_lines(&self, path: impl AsRef<Path>) -> Result<(), MemoriaError> {
         durable_file::write(path.as_ref(), "history", |writer| self.write_json_lines(writer))
     }
-}
-
-fn writing(error: io::Error) -> MemoriaError {
-    MemoriaError::Io { what: "writing a history".into(), source: error.into() }
 }

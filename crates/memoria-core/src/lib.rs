@@ -66,13 +66,6 @@
 //! [`remind_for`](Memoria::remind_for) a query apart from them, which is not stored. Whatever is drawn is drawn
 //! from the configured [`seed`](MemoriaConfig::seed); of equal scores and counts the smaller identity wins.
 //!
-//! With [`long_term_probes`](MemoriaConfig::long_term_probes) above 0 long-term vectors on the host lie in cells of up to
-//! about 1,024 similar ones, once a row has 8,192 of them, and a search looks at the cells that are nearest to the query. Cells
-//! are split as the memory grows and dissolved as it forgets. Which vector lies in which is decided by what happened in
-//! the row and is part of a snapshot: a restored memory finds what the saved one would have found. What is found of the
-//! exact nearest depends on the vectors; `cargo bench --bench scale -- --searches cells` measures it, and
-//! [`Memoria::set_long_term_probes`] changes how many cells are looked at.
-//!
 //! # Two planes
 //!
 //! Vectors lie in one store shared by all rows, [on the device or on the host](Storage); everything else

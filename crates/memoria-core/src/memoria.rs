@@ -23,7 +23,7 @@ use burn::backend::{
 
 use crate::{
     Costs, LifespanGain, MemoriaConfig, MemoriaError, MemoryUse, Recall, State, Storage,
-    attachment::RowAttachments,
+    attachment::{RowAttachments, Value},
     costs::Meter,
     row::Row,
     search::Found,
@@ -151,10 +151,11 @@ impl<B: Backend> Memoria<B> {
     pub fn memory_use(&self) -> MemoryUse {
         let store = self.store.as_ref();
         let rows = self.lanes.iter().map(Lane::bytes).sum::<usize>();
+        let attached = self.attachments.iter().flat_map(|row| row.values()).map(Value::bytes);
         MemoryUse {
             vectors: store.map_or(0, VectorStore::bytes) as u64,
             bookkeeping: (rows + store.map_or(0, VectorStore::bookkeeping_bytes)) as u64,
-            attachments: self.attachments.iter().map(RowAttachments::bytes).sum::<usize>() as u64,
+            attachments: attached.sum::<usize>() as u64,
         }
     }
 

@@ -12,7 +12,7 @@ mod traces;
 use std::collections::{BTreeSet, HashMap};
 
 use crate::{
-    Correlation, EngramId, EngramKind, LongTermSearch, MemoriaConfig, Pooling, Reached,
+    Correlation, Engram, EngramId, EngramKind, LongTermSearch, MemoriaConfig, Pooling, Reached,
     SearchStage, SearchTrace, ShortTermSearch, Stages, Wiring, search::draw::Draw,
 };
 
@@ -271,6 +271,23 @@ impl ReferenceRow {
         self.cofired.get(&(i, j)).copied().unwrap_or(0)
     }
 
+    /// The engrams as a memory tells of them.
+    pub(crate) fn told(&self) -> Vec<Engram> {
+        let told =
+            self.engrams.iter().map(|&ReferenceEngram { id, kind, lifespan, age, .. }| Engram {
+                id,
+                kind,
+                lifespan,
+                age,
+                fire_count: self.cofire_count(id, id),
+            });
+        told.collect()
+    }
+
+    pub(crate) fn engram_ids(&self) -> Vec<EngramId> {
+        self.engrams.iter().map(|engram| engram.id).collect()
+    }
+
     pub(crate) fn vector(&self, id: EngramId) -> &[f32] {
         &self.engrams.iter().find(|engram| engram.id == id).unwrap().vector
     }
@@ -313,10 +330,6 @@ impl ReferenceRow {
             .iter()
             .flat_map(|&id| query.iter().map(move |w| squared_distance(w, self.vector(id))));
         distances.fold(0.0, f64::max)
-    }
-
-    fn engram_ids(&self) -> Vec<EngramId> {
-        self.engrams.iter().map(|engram| engram.id).collect()
     }
 
     /// The mean of the correlations or the largest of them, for the Gaussian its logarithm.

@@ -2,7 +2,7 @@ use burn::backend::{Backend, tensor::FloatTensor};
 
 use crate::{
     Connection, Engram, EngramCounts, EngramId, MemoriaError,
-    engram::weight,
+    engram::{connections, weight},
     id::{Member, Slot},
     row::Row,
     step::Lane,
@@ -110,14 +110,8 @@ impl<B: Backend> RowState<'_, B> {
     ) -> Result<Vec<Connection>, MemoriaError> {
         let from = self.member(from)?;
         let fire_count = self.row.fire_count(from.entry);
-        let connection = |(to, cofire_count): (Member, u32)| Connection {
-            to: to.id,
-            cofire_count,
-            weight: weight(cofire_count, fire_count),
-        };
-        let counts = self.row.cofire_counts(from);
-        let mut connections: Vec<_> = counts.into_iter().map(connection).collect();
-        connections.sort_unstable_by_key(|c| (core::cmp::Reverse(c.cofire_count), c.to));
+        let counts = self.row.cofire_counts(from).into_iter().map(|(to, count)| (to.id, count));
+        let mut connections = connections(counts, fire_count);
         connections.truncate(limit);
         Ok(connections)
     }

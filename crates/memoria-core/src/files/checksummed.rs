@@ -15,6 +15,7 @@ use std::io::{self, Read, Write};
 
 use xxhash_rust::xxh3::Xxh3;
 
+use super::varint;
 use crate::MemoriaError;
 
 /// Most bytes in a block.
@@ -23,6 +24,9 @@ const BLOCK: usize = 1 << 18;
 const LENGTH: usize = size_of::<u32>();
 /// Bytes after it.
 const CHECKSUM: usize = size_of::<u64>();
+
+/// What is wrong with a stream that ends in the midst of a block.
+const CUT_OFF: &str = "it is cut off";
 
 /// What a stream holds.
 #[derive(Debug)]
@@ -37,6 +41,7 @@ pub(crate) struct Format {
 /// Writes a stream.
 pub(crate) struct ChecksummedWriter<W> {
     writer: W,
+    format: &'static Format,
     /// The block that is being filled, after the place of its length.
     block: Vec<u8>,
     checksum: Xxh3,
@@ -44,17 +49,22 @@ pub(crate) struct ChecksummedWriter<W> {
 
 impl<W: Write> ChecksummedWriter<W> {
     /// Writes the head of a stream of this version of the format.
-    pub(crate) fn begin(mut writer: W, format: &Format, version: u32) -> io::Result<Self> {
-        let mut checksum = Xxh3::new();
+    pub(crate) fn begin(
+        writer: W,
+        format: &'static Format,
+        version: u32,
+    ) -> Result<Self, MemoriaError> {
+        let block = vec![0; LENGTH];
+        let mut stream = Self { writer, format, block, checksum: Xxh3::new() };
         let mut head = format.magic.to_vec();
         head.extend(version.to_le_bytes());
-        checksum.update(&head);
-        writer.write_all(&head)?;
-        Ok(Self { writer, block: vec![0; LENGTH], checksum })
+        stream.checksum.update(&head);
+        stream.writer.write_all(&head).map_err(|error| stream.io(error))?;
+        Ok(stream)
     }
 
     #[inline]
-    pub(crate) fn put(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+    pub(crate) fn put(&mut self, mut bytes: &[u8]) -> Result<(), MemoriaError> {
         while !bytes.is_empty() {
             let room = LENGTH + BLOCK - self.block.len();
             let (fits, rest) = bytes.split_at(room.min(bytes.len()));
@@ -67,44 +77,40 @@ impl<W: Write> ChecksummedWriter<W> {
         Ok(())
     }
 
-    /// A number in base 128, the low digits first, every byte but the last with its high bit set.
-    pub(crate) fn put_number(&mut self, mut number: u64) -> io::Result<()> {
-        let (mut digits, mut len) = ([0; 10], 0);
-        loop {
-            digits[len] = (number & 0x7f) as u8;
-            number >>= 7;
-            if number == 0 {
-                return self.put(&digits[..=len]);
-            }
-            digits[len] |= 0x80;
-            len += 1;
-        }
+    pub(crate) fn put_number(&mut self, number: u64) -> Result<(), MemoriaError> {
+        let mut digits = [0; varint::LONGEST];
+        let len = varint::write(&mut digits, number);
+        self.put(&digits[..len])
     }
 
     /// Bytes after their length.
-    pub(crate) fn put_bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+    pub(crate) fn put_bytes(&mut self, bytes: &[u8]) -> Result<(), MemoriaError> {
         self.put_number(bytes.len() as u64)?;
         self.put(bytes)
     }
 
     /// Ends the stream and hands the writer back, flushed.
-    pub(crate) fn end(mut self) -> io::Result<W> {
+    pub(crate) fn end(mut self) -> Result<W, MemoriaError> {
         if self.block.len() > LENGTH {
             self.end_block()?;
         }
         self.end_block()?;
-        self.writer.flush()?;
+        self.writer.flush().map_err(|error| self.io(error))?;
         Ok(self.writer)
     }
 
-    fn end_block(&mut self) -> io::Result<()> {
+    fn end_block(&mut self) -> Result<(), MemoriaError> {
         let length = (self.block.len() - LENGTH) as u32;
         self.block[..LENGTH].copy_from_slice(&length.to_le_bytes());
         self.checksum.update(&self.block);
         self.block.extend(self.checksum.digest().to_le_bytes());
-        self.writer.write_all(&self.block)?;
+        self.writer.write_all(&self.block).map_err(|error| self.io(error))?;
         self.block.truncate(LENGTH);
         Ok(())
+    }
+
+    fn io(&self, error: io::Error) -> MemoriaError {
+        MemoriaError::io(format!("writing a {}", self.format.name), error)
     }
 }
 
@@ -112,7 +118,8 @@ impl<W: Write> ChecksummedWriter<W> {
 pub(crate) struct ChecksummedReader<R> {
     reader: R,
     format: &'static Format,
-    version: u32,
+    /// The version of the format that the stream is written in.
+    pub(crate) version: u32,
     /// The row that is being read, for messages.
     pub(crate) row: Option<usize>,
     block: Vec<u8>,
@@ -152,7 +159,7 @@ impl<R: Read> ChecksummedReader<R> {
         stream.offset += version.len() as u64;
         stream.version = u32::from_le_bytes(version);
         match stream.version {
-            0 => Err(stream.damaged("version 0 was never written")),
+            0 => Err(stream.damaged(None, "version 0 was never written")),
             found if found > format.version => {
                 let (name, supported) = (format.name, format.version);
                 Err(MemoriaError::NewerVersion { path: None, format: name, found, supported })
@@ -161,36 +168,23 @@ impl<R: Read> ChecksummedReader<R> {
         }
     }
 
-    /// The version of the format that the stream is written in.
-    pub(crate) fn version(&self) -> u32 {
-        self.version
-    }
-
-    /// Takes exactly as many bytes as there is room for.
-    pub(crate) fn get(&mut self, room: &mut [u8]) -> Result<(), MemoriaError> {
-        let mut filled = 0;
-        while filled < room.len() {
-            let bytes = self.some(room.len() - filled)?;
-            room[filled..filled + bytes.len()].copy_from_slice(bytes);
+    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], MemoriaError> {
+        let (mut array, mut filled) = ([0; N], 0);
+        while filled < N {
+            let bytes = self.some(N - filled)?;
+            array[filled..filled + bytes.len()].copy_from_slice(bytes);
             filled += bytes.len();
         }
-        Ok(())
+        Ok(array)
     }
 
-    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], MemoriaError> {
-        let mut bytes = [0; N];
-        self.get(&mut bytes)?;
-        Ok(bytes)
-    }
-
-    /// Appends bytes as they come.
-    pub(crate) fn append(&mut self, to: &mut Vec<u8>, mut len: usize) -> Result<(), MemoriaError> {
-        while len > 0 {
-            let bytes = self.some(len)?;
-            to.extend_from_slice(bytes);
-            len -= bytes.len();
+    /// So many bytes, for which memory is set aside as they come.
+    pub(crate) fn take(&mut self, len: usize) -> Result<Vec<u8>, MemoriaError> {
+        let mut bytes = Vec::with_capacity(len.min(BLOCK));
+        while bytes.len() < len {
+            bytes.extend_from_slice(self.some(len - bytes.len())?);
         }
-        Ok(())
+        Ok(bytes)
     }
 
     /// Passes over bytes.
@@ -203,21 +197,8 @@ impl<R: Read> ChecksummedReader<R> {
     }
 
     pub(crate) fn number(&mut self) -> Result<u64, MemoriaError> {
-        let mut number = 0u64;
-        for place in (0..).step_by(7) {
-            let [byte] = self.array()?;
-            let digit = u64::from(byte & 0x7f);
-            let is_last = byte & 0x80 == 0;
-            // The tenth byte has one bit to give; a zero at the end says nothing.
-            if (place == 63 && byte > 1) || (is_last && digit == 0 && place > 0) {
-                break;
-            }
-            number |= digit << place;
-            if is_last {
-                return Ok(number);
-            }
-        }
-        Err(self.invalid("a number is not written as numbers are"))
+        let number = varint::read(|| self.array().map(|[byte]| byte))?;
+        number.ok_or_else(|| self.invalid("a number is not written as numbers are"))
     }
 
     /// A number that counts things in memory.
@@ -245,17 +226,13 @@ impl<R: Read> ChecksummedReader<R> {
 
     /// Bytes after their length.
     pub(crate) fn bytes(&mut self, of: &str) -> Result<Vec<u8>, MemoriaError> {
-        let (len, mut bytes) = (self.count(of)?, Vec::new());
-        self.append(&mut bytes, len)?;
-        Ok(bytes)
+        let len = self.count(of)?;
+        self.take(len)
     }
 
     /// Ends the stream, of which nothing may be left, and hands the reader back.
     pub(crate) fn end(mut self) -> Result<R, MemoriaError> {
-        if self.taken == self.block.len() && !self.has_ended {
-            self.next_block()?;
-        }
-        if !self.has_ended {
+        if !self.is_at_end()? {
             return Err(self.invalid("there is more in it than it says"));
         }
         Ok(self.reader)
@@ -263,18 +240,12 @@ impl<R: Read> ChecksummedReader<R> {
 
     /// As [`end`](Self::end), where nothing may follow in the source either.
     pub(crate) fn end_of_source(self) -> Result<(), MemoriaError> {
-        let (format, offset) = (self.format.name, self.offset);
-        let mut reader = self.end()?;
-        let mut rest = [0];
-        match reader.read(&mut rest) {
+        let (format, at) = (self.format.name, self.offset);
+        let (path, end, found) = (None, None, "it goes on after its end".into());
+        match self.end()?.read(&mut [0]) {
             Ok(0) => Ok(()),
-            Ok(_) => {
-                let (path, end, found) = (None, None, "it goes on after its end".into());
-                Err(MemoriaError::Damaged { path, format, at: offset, end, found })
-            }
-            Err(error) => {
-                Err(MemoriaError::Io { what: format!("reading a {format}"), source: error.into() })
-            }
+            Ok(_) => Err(MemoriaError::Damaged { path, format, at, end, found }),
+            Err(error) => Err(MemoriaError::io(format!("reading a {format}"), error)),
         }
     }
 
@@ -286,17 +257,20 @@ impl<R: Read> ChecksummedReader<R> {
 
     /// The next bytes of the block, at most so many and at least one.
     fn some(&mut self, most: usize) -> Result<&[u8], MemoriaError> {
-        if self.taken == self.block.len() {
-            if !self.has_ended {
-                self.next_block()?;
-            }
-            if self.has_ended {
-                return Err(self.invalid("it ends too early"));
-            }
+        if self.is_at_end()? {
+            return Err(self.invalid("it ends too early"));
         }
         let from = self.taken;
         self.taken += most.min(self.block.len() - from);
         Ok(&self.block[from..self.taken])
+    }
+
+    /// Whether no byte is left; goes on to the next block if this one is used up.
+    fn is_at_end(&mut self) -> Result<bool, MemoriaError> {
+        if self.taken == self.block.len() && !self.has_ended {
+            self.next_block()?;
+        }
+        Ok(self.has_ended)
     }
 
     fn next_block(&mut self) -> Result<(), MemoriaError> {
@@ -304,14 +278,14 @@ impl<R: Read> ChecksummedReader<R> {
         let len = u32::from_le_bytes(length) as usize;
         if len > BLOCK {
             let found = format!("a block that is said to have {len} bytes; {BLOCK} are the most");
-            return Err(self.damaged(found));
+            return Err(self.damaged(None, found));
         }
         self.block.clear();
         self.taken = 0;
         let read = (&mut self.reader).take(len as u64).read_to_end(&mut self.block);
         read.map_err(|error| self.io(error))?;
         if self.block.len() < len {
-            return Err(self.cut_off());
+            return Err(self.damaged(None, CUT_OFF));
         }
         self.checksum.update(&length);
         self.checksum.update(&self.block);
@@ -319,7 +293,7 @@ impl<R: Read> ChecksummedReader<R> {
         if checksum != self.checksum.digest() {
             self.block.clear();
             let end = Some(self.offset + (LENGTH + len + CHECKSUM) as u64);
-            return Err(self.damaged_until(end, "it does not fit its checksum"));
+            return Err(self.damaged(end, "it does not fit its checksum"));
         }
         self.offset += (LENGTH + len + CHECKSUM) as u64;
         self.has_ended = len == 0;
@@ -330,28 +304,20 @@ impl<R: Read> ChecksummedReader<R> {
     fn fixed<const N: usize>(&mut self) -> Result<[u8; N], MemoriaError> {
         let mut bytes = [0; N];
         self.reader.read_exact(&mut bytes).map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => self.cut_off(),
+            io::ErrorKind::UnexpectedEof => self.damaged(None, CUT_OFF),
             _ => self.io(error),
         })?;
         Ok(bytes)
     }
 
-    fn cut_off(&self) -> MemoriaError {
-        self.damaged("it is cut off")
-    }
-
-    fn damaged(&self, found: impl Into<String>) -> MemoriaError {
-        self.damaged_until(None, found)
-    }
-
     /// An error about the next block, which ends there if it is there.
-    fn damaged_until(&self, end: Option<u64>, found: impl Into<String>) -> MemoriaError {
+    fn damaged(&self, end: Option<u64>, found: impl Into<String>) -> MemoriaError {
         let (format, at, found) = (self.format.name, self.offset, found.into());
         MemoriaError::Damaged { path: None, format, at, end, found }
     }
 
     fn io(&self, error: io::Error) -> MemoriaError {
-        MemoriaError::Io { what: format!("reading a {}", self.format.name), source: error.into() }
+        MemoriaError::io(format!("reading a {}", self.format.name), error)
     }
 }
 

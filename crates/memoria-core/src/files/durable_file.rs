@@ -10,6 +10,11 @@ use burn_pack::AtomicFile;
 
 use crate::MemoriaError;
 
+/// Opens a file to read it.
+pub(crate) fn open(path: &Path) -> Result<File, MemoriaError> {
+    File::open(path).map_err(|error| MemoriaError::io(format!("opening {}", path.display()), error))
+}
+
 /// Writes a file that takes the path's place once it is whole and on the disk; if that fails, what was
 /// there is untouched.
 ///
@@ -19,9 +24,8 @@ pub(crate) fn write(
     what: &str,
     write: impl FnOnce(&mut BufWriter<File>) -> Result<(), MemoriaError>,
 ) -> Result<(), MemoriaError> {
-    let failed = |source: Box<dyn core::error::Error + Send + Sync>| MemoriaError::Io {
-        what: format!("saving a {what} to {}", path.display()),
-        source,
+    let failed = |source: Box<dyn core::error::Error + Send + Sync>| {
+        MemoriaError::io(format!("saving a {what} to {}", path.display()), source)
     };
     let (scratch, file) = AtomicFile::create(path).map_err(|error| failed(error.into()))?;
     let mut writer = BufWriter::new(file);

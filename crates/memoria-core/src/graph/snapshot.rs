@@ -1,6 +1,6 @@
 //! A firing log in a snapshot.
 
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 
 use super::FiringLog;
 use crate::{
@@ -19,7 +19,7 @@ impl FiringLog {
         places: &[u32],
         records: &Records,
         to: &mut ChecksummedWriter<impl Write>,
-    ) -> io::Result<()> {
+    ) -> Result<(), MemoriaError> {
         let members =
             |index: u32| self.firings[index].members.iter().map(|entry| places[entry.index()]);
         let mut firings: Vec<u32> = self.firings.used().map(|(index, _)| index).collect();
@@ -131,7 +131,7 @@ fn put_places(
     places: impl Iterator<Item = u32>,
     mut least: u32,
     to: &mut ChecksummedWriter<impl Write>,
-) -> io::Result<()> {
+) -> Result<(), MemoriaError> {
     for place in places {
         to.put_number(u64::from(place - least))?;
         least = place + 1;

@@ -105,11 +105,11 @@ impl HistoryEvent {
             Event::Born { engrams, lifespan } => {
                 Self::Born { step, engrams: engrams.map(EngramId).collect(), lifespan }
             }
-            Event::Fired(fired) => Self::Fired {
+            Event::Fired(Fired { members, long_term, reminded }) => Self::Fired {
                 step,
-                working: fired.of_kind(EngramKind::Working).to_vec(),
-                short_term: fired.of_kind(EngramKind::ShortTerm).to_vec(),
-                long_term: fired.of_kind(EngramKind::LongTerm).to_vec(),
+                working: members[reminded..].to_vec(),
+                short_term: members[long_term..reminded].to_vec(),
+                long_term: members[..long_term].to_vec(),
             },
             Event::Searched(reached) => {
                 Self::Searched { step, trace: SearchTrace { reached: reached.to_vec() } }
@@ -151,15 +151,7 @@ pub(super) struct Fired<'w> {
     pub(super) reminded: usize,
 }
 
-impl<'w> Fired<'w> {
-    pub(super) fn of_kind(&self, kind: EngramKind) -> &'w [EngramId] {
-        match kind {
-            EngramKind::LongTerm => &self.members[..self.long_term],
-            EngramKind::ShortTerm => &self.members[self.long_term..self.reminded],
-            EngramKind::Working => &self.members[self.reminded..],
-        }
-    }
-
+impl Fired<'_> {
     /// The kind of the member at a place.
     pub(super) fn kind(&self, place: usize) -> EngramKind {
         match place {

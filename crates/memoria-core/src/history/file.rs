@@ -17,7 +17,7 @@ mod beginning;
 mod tests;
 
 use std::{
-    io::{self, Read, Write},
+    io::{Read, Write},
     sync::Arc,
 };
 
@@ -43,7 +43,7 @@ fn version(history: &History) -> u32 {
 }
 
 /// Writes a history; the records are not copied before.
-pub(super) fn write<W: Write>(history: &History, writer: W) -> io::Result<W> {
+pub(super) fn write<W: Write>(history: &History, writer: W) -> Result<W, MemoriaError> {
     let mut to = ChecksummedWriter::begin(writer, &FORMAT, version(history))?;
     to.put_number(history.rows.len() as u64)?;
     let mut bytes = Vec::new();
@@ -76,7 +76,7 @@ pub(super) fn read(reader: impl Read, is_all: bool) -> Result<History, MemoriaEr
         history.rows.push(row);
     }
     stream.row = None;
-    if version(&history) != stream.version() {
+    if version(&history) != stream.version {
         return Err(
             stream.invalid("traces of searches are what version 2 has, and version 1 has not")
         );
@@ -113,10 +113,10 @@ fn read_row(
         has_traces |= matches!(event, Event::Searched(_));
         replay.apply(&event)?;
         let is_step_over = matches!(event, Event::Ended);
-        let len = from.len() - walk.rest().len();
+        let len = from.len() - walk.rest.len();
         if is_step_over && len >= piece_bytes {
             pieces.push(Arc::new(Piece { at: from_at, bytes: from[..len].to_vec() }));
-            (from, from_at) = (walk.rest(), walk.cursor());
+            (from, from_at) = (walk.rest, walk.at);
         }
     }
     pieces.push(Arc::new(Piece { at: from_at, bytes: from.to_vec() }));
@@ -126,7 +126,7 @@ fn read_row(
     }
     replay.check_lifespans()?;
     let beginning = Arc::new(beginning);
-    Ok(RowHistory { beginning, pieces, end: walk.cursor(), has_traces })
+    Ok(RowHistory { beginning, pieces, end: walk.at, has_traces })
 }
 
 /// The living engrams at the end of a sound record, in order of id. Passes over what it needs not decode: saving

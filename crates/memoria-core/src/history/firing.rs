@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    EngramId, EngramKind,
+    EngramId, EngramKind, MemoriaError,
     history::{event::Event, row_history::RowHistory, walk::Walk},
 };
 
@@ -18,41 +18,42 @@ pub struct Firing {
     pub lifespan_gain: f32,
 }
 
-/// See [`RowHistory::firings_of`].
-pub(super) fn firings_of(history: &RowHistory, step: u64) -> Vec<Firing> {
-    let mut walk = Walk::from_step(history, step);
-    let mut firings: Vec<Firing> = Vec::new();
-    // Where those of the last remind begin.
-    let mut last = 0;
-    while let Some((of_step, event)) = walk.next_sound() {
-        if of_step > step {
-            break;
-        }
-        if of_step < step {
-            continue;
-        }
-        match event {
-            Event::Fired(fired) => {
-                last = firings.len();
-                let firing = |(place, &engram)| Firing {
-                    step,
-                    engram,
-                    kind: fired.kind(place),
-                    lifespan_gain: 0.0,
-                };
-                firings.extend(fired.members.iter().enumerate().map(firing));
-            }
-            Event::Gained(gains) => {
-                // Both in order of id.
-                let fired = &mut firings[last..];
-                for &(engram, gain) in gains {
-                    if let Ok(at) = fired.binary_search_by_key(&engram, |firing| firing.engram) {
-                        fired[at].lifespan_gain = gain;
+impl RowHistory {
+    /// The engrams that fired in a step, each with what it gained by it; one that fired in several reminds
+    /// of the step is there several times. Reads no more than some 64 KiB before it.
+    ///
+    /// # Errors
+    ///
+    /// [`MemoriaError::NoSuchStep`]; the step that has not ended yet is allowed.
+    pub fn firings_of(&self, step: u64) -> Result<Vec<Firing>, MemoriaError> {
+        self.check_step(step, Some(self.end.step))?;
+        let mut walk = Walk::from_step(self, step);
+        let mut firings: Vec<Firing> = Vec::new();
+        // Where those of the last remind begin.
+        let mut last = 0;
+        while let Some((of_step, event)) = walk.next_sound()
+            && of_step == step
+        {
+            match event {
+                Event::Fired(fired) => {
+                    last = firings.len();
+                    firings.extend(fired.members.iter().enumerate().map(|(place, &engram)| {
+                        Firing { step, engram, kind: fired.kind(place), lifespan_gain: 0.0 }
+                    }));
+                }
+                Event::Gained(gains) => {
+                    // Both in order of id.
+                    let fired = &mut firings[last..];
+                    for &(engram, gain) in gains {
+                        if let Ok(at) = fired.binary_search_by_key(&engram, |firing| firing.engram)
+                        {
+                            fired[at].lifespan_gain = gain;
+                        }
                     }
                 }
+                _ => {}
             }
-            _ => {}
         }
+        Ok(firings)
     }
-    firings
 }

@@ -3,13 +3,13 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Engram, EngramId, EngramKind,
+    Engram, EngramId, EngramKind, MemoriaError,
     bookkeeping::lifespan::Lifespan,
     history::{
         event::Event,
         firing::Firing,
         lives::{Death, DeathCause, Life, duration},
-        row_history::RowHistory,
+        row_history::{Beginning, RowHistory},
         walk::Walk,
     },
 };
@@ -61,86 +61,88 @@ impl EngramHistory {
     }
 }
 
-/// See [`RowHistory::inspect`].
-pub(super) fn inspect(history: &RowHistory, id: EngramId) -> Option<EngramHistory> {
-    let mut walk = Walk::from_birth(history, id);
-    let (mut now, recorded_from) = match beginning(history, id) {
-        Some(engram) => (engram, history.beginning.at.step),
-        None => birth(&mut walk, id)?,
-    };
-    let mut lifespan = Lifespan::new(now.lifespan, recorded_from);
-    let born = recorded_from - now.age;
-    let mut told = EngramHistory {
-        life: Life { engram: id, born, death: None, duration: 0 },
-        recorded_from,
-        initial_lifespan: now.lifespan,
-        became_short_term: None,
-        became_long_term: None,
-        firings: Vec::new(),
-        states: Vec::new(),
-        companions: Vec::new(),
-    };
-    let mut companions = companions_before(history, id);
-    // The firing of which the gain is not known yet.
-    let mut last_firing = None;
-    while told.life.death.is_none()
-        && let Some((step, event)) = walk.next_sound()
-    {
-        let contains = |engrams: &[EngramId]| engrams.binary_search(&id).is_ok();
-        match event {
-            Event::Born { .. } | Event::Searched(_) => {}
-            Event::Fired(fired) => {
-                last_firing = None;
-                let Ok(place) = fired.members.binary_search(&id) else { continue };
-                last_firing = Some(told.firings.len());
-                let kind = fired.kind(place);
-                told.firings.push(Firing { step, engram: id, kind, lifespan_gain: 0.0 });
-                now.fire_count = now.fire_count.saturating_add(1);
-                for &with in fired.members.iter().filter(|&&with| with != id) {
-                    meet(&mut companions, with, 1, step);
+impl RowHistory {
+    /// The life of one engram: when it fired and with which others, what it gained, how it ended. Reads the
+    /// record from its birth to its death.
+    ///
+    /// # Errors
+    ///
+    /// [`MemoriaError::NotInHistory`].
+    pub fn inspect(&self, id: EngramId) -> Result<EngramHistory, MemoriaError> {
+        let Beginning { at, engrams, .. } = &*self.beginning;
+        let mut walk = Walk::from_birth(self, id);
+        let (mut now, recorded_from) = match engrams.binary_search_by_key(&id, |engram| engram.id) {
+            Ok(index) => (engrams[index], at.step),
+            Err(_) => birth(&mut walk, id).ok_or(MemoriaError::NotInHistory { engram: id })?,
+        };
+        let mut lifespan = Lifespan::new(now.lifespan, recorded_from);
+        let born = recorded_from - now.age;
+        let mut told = EngramHistory {
+            life: Life { engram: id, born, death: None, duration: 0 },
+            recorded_from,
+            initial_lifespan: now.lifespan,
+            became_short_term: None,
+            became_long_term: None,
+            firings: Vec::new(),
+            states: Vec::new(),
+            companions: Vec::new(),
+        };
+        let mut companions = HashMap::new();
+        self.beginning.fired_together(|members, count| {
+            meet(&mut companions, id, members, count, at.step);
+        });
+        // The firing of which the gain is not known yet.
+        let mut last_firing = None;
+        while told.life.death.is_none()
+            && let Some((step, event)) = walk.next_sound()
+        {
+            let contains = |engrams: &[EngramId]| engrams.binary_search(&id).is_ok();
+            match event {
+                Event::Fired(fired) => {
+                    last_firing = None;
+                    let Ok(place) = fired.members.binary_search(&id) else { continue };
+                    last_firing = Some(told.firings.len());
+                    let kind = fired.kind(place);
+                    told.firings.push(Firing { step, engram: id, kind, lifespan_gain: 0.0 });
+                    now.fire_count = now.fire_count.saturating_add(1);
+                    meet(&mut companions, id, fired.members, 1, step);
                 }
-            }
-            Event::Gained(gains) => {
-                if let Ok(place) = gains.binary_search_by_key(&id, |gain| gain.0) {
-                    let gain = gains[place].1;
-                    lifespan.extend(gain, step);
-                    if let Some(at) = last_firing {
-                        told.firings[at].lifespan_gain = gain;
+                Event::Gained(gains) => {
+                    if let Ok(place) = gains.binary_search_by_key(&id, |gain| gain.0) {
+                        let gain = gains[place].1;
+                        lifespan.extend(gain, step);
+                        if let Some(at) = last_firing {
+                            told.firings[at].lifespan_gain = gain;
+                        }
                     }
                 }
-            }
-            Event::Promoted { to, engrams } if contains(engrams) => {
-                now.kind = to;
-                match to {
-                    EngramKind::LongTerm => told.became_long_term = Some(step),
-                    _ => told.became_short_term = Some(step),
+                Event::Promoted { to, engrams } if contains(engrams) => {
+                    now.kind = to;
+                    match to {
+                        EngramKind::LongTerm => told.became_long_term = Some(step),
+                        _ => told.became_short_term = Some(step),
+                    }
                 }
-            }
-            Event::Died(engrams) if contains(engrams) => {
-                told.life.death = Some(Death { step, cause: DeathCause::Forgotten });
-            }
-            Event::Reset(engrams) if contains(engrams) => {
-                told.life.death = Some(Death { step, cause: DeathCause::Reset });
-            }
-            Event::Promoted { .. } | Event::Died(_) | Event::Reset(_) => {}
-            Event::Ended => {
-                last_firing = None;
-                now.age += 1;
-                now.lifespan = lifespan.at(step + 1);
-                told.states.push(now);
+                Event::Died(engrams) if contains(engrams) => {
+                    told.life.death = Some(Death { step, cause: DeathCause::Forgotten });
+                }
+                Event::Reset(engrams) if contains(engrams) => {
+                    told.life.death = Some(Death { step, cause: DeathCause::Reset });
+                }
+                Event::Ended => {
+                    last_firing = None;
+                    now.age += 1;
+                    now.lifespan = lifespan.at(step + 1);
+                    told.states.push(now);
+                }
+                _ => {}
             }
         }
+        told.life.duration = duration(born, told.life.death, self.end.step);
+        told.companions = companions.into_values().collect();
+        told.companions.sort_unstable_by_key(|c| (core::cmp::Reverse(c.cofire_count), c.engram));
+        Ok(told)
     }
-    told.life.duration = duration(born, told.life.death, history.end.step);
-    told.companions = companions.into_values().collect();
-    told.companions.sort_unstable_by_key(|c| (core::cmp::Reverse(c.cofire_count), c.engram));
-    Some(told)
-}
-
-fn beginning(history: &RowHistory, id: EngramId) -> Option<Engram> {
-    let engrams = &history.beginning.engrams;
-    let at = engrams.binary_search_by_key(&id, |engram| engram.id).ok()?;
-    Some(engrams[at])
 }
 
 /// Goes on to the birth of an engram; how it was then, and the step.
@@ -159,23 +161,21 @@ fn birth(walk: &mut Walk<'_>, id: EngramId) -> Option<(Engram, u64)> {
     None
 }
 
-fn companions_before(history: &RowHistory, id: EngramId) -> HashMap<EngramId, Companion> {
-    let mut companions = HashMap::new();
-    let (beginning, step) = (&history.beginning, history.beginning.at.step);
-    for members in beginning.firings.iter().filter(|members| members.binary_search(&id).is_ok()) {
-        for &with in members.iter().filter(|&&with| with != id) {
-            meet(&mut companions, with, 1, step);
-        }
+/// Counts the others of some engrams that fired together, in order of id, if `id` is one of them.
+fn meet(
+    companions: &mut HashMap<EngramId, Companion>,
+    id: EngramId,
+    members: &[EngramId],
+    count: u32,
+    step: u64,
+) {
+    if members.binary_search(&id).is_err() {
+        return;
     }
-    for &(a, b, count) in beginning.ties.iter().filter(|tie| tie.0 == id || tie.1 == id) {
-        meet(&mut companions, if a == id { b } else { a }, count, step);
+    for &engram in members.iter().filter(|&&member| member != id) {
+        let new = Companion { engram, cofire_count: 0, first: step, last: step };
+        let companion = companions.entry(engram).or_insert(new);
+        companion.cofire_count = companion.cofire_count.saturating_add(count);
+        companion.last = step;
     }
-    companions
-}
-
-fn meet(companions: &mut HashMap<EngramId, Companion>, engram: EngramId, count: u32, step: u64) {
-    let new = Companion { engram, cofire_count: 0, first: step, last: step };
-    let companion = companions.entry(engram).or_insert(new);
-    companion.cofire_count = companion.cofire_count.saturating_add(count);
-    companion.last = step;
 }

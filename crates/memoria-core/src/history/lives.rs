@@ -50,34 +50,36 @@ pub enum DeathCause {
     Reset,
 }
 
-/// See [`RowHistory::lives`].
-pub(super) fn lives(history: &RowHistory) -> Vec<Life> {
-    let beginning = &history.beginning;
-    let begun = |engram, born| Life { engram, born, death: None, duration: 0 };
-    let engrams = beginning.engrams.iter();
-    let mut lives: Vec<Life> =
-        engrams.map(|engram| begun(engram.id, beginning.at.step - engram.age)).collect();
-    let mut walk = Walk::new(history);
-    while let Some((step, event)) = walk.next_sound() {
-        let (ended, cause) = match event {
-            Event::Born { engrams, .. } => {
-                lives.extend(engrams.map(|id| begun(EngramId(id), step)));
-                continue;
-            }
-            Event::Died(engrams) => (engrams, DeathCause::Forgotten),
-            Event::Reset(engrams) => (engrams, DeathCause::Reset),
-            _ => continue,
-        };
-        for id in ended {
-            if let Ok(at) = lives.binary_search_by_key(id, |life| life.engram) {
-                lives[at].death = Some(Death { step, cause });
+impl RowHistory {
+    /// The steps that every engram lived, in order of id: those that lived when the recording
+    /// began, and all that were made since.
+    pub fn lives(&self) -> Vec<Life> {
+        let begun = |engram, born| Life { engram, born, death: None, duration: 0 };
+        let start = self.beginning.at.step;
+        let engrams = self.beginning.engrams.iter();
+        let mut lives: Vec<Life> = engrams.map(|e| begun(e.id, start - e.age)).collect();
+        let mut walk = Walk::new(self);
+        while let Some((step, event)) = walk.next_sound() {
+            let (ended, cause) = match event {
+                Event::Born { engrams, .. } => {
+                    lives.extend(engrams.map(|id| begun(EngramId(id), step)));
+                    continue;
+                }
+                Event::Died(engrams) => (engrams, DeathCause::Forgotten),
+                Event::Reset(engrams) => (engrams, DeathCause::Reset),
+                _ => continue,
+            };
+            for id in ended {
+                if let Ok(at) = lives.binary_search_by_key(id, |life| life.engram) {
+                    lives[at].death = Some(Death { step, cause });
+                }
             }
         }
+        for life in &mut lives {
+            life.duration = duration(life.born, life.death, self.end.step);
+        }
+        lives
     }
-    for life in &mut lives {
-        life.duration = duration(life.born, life.death, history.end.step);
-    }
-    lives
 }
 
 /// Steps that an engram lived to the end of, by the end of the record at step `now`.

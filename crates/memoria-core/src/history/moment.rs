@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Connection, Engram, EngramCounts, EngramId, EngramKind, MemoriaError,
-    engram::weight,
+    engram::{connections, weight},
     history::{replay::Replay, row_history::RowHistory},
 };
 
@@ -33,8 +33,9 @@ pub struct Moment<'a> {
 }
 
 impl<'a> Moment<'a> {
-    pub(super) fn new(history: &'a RowHistory, replay: Replay, until: u64) -> Self {
-        Self { history, until, engrams: replay.engrams().collect() }
+    /// Before step `until`.
+    pub(super) fn new(history: &'a RowHistory, until: u64) -> Self {
+        Self { history, until, engrams: Replay::until(history, until).engrams().collect() }
     }
 
     /// The living engrams, in order of id.
@@ -55,11 +56,7 @@ impl<'a> Moment<'a> {
 
     /// How many engrams there were of each kind.
     pub fn counts(&self) -> EngramCounts {
-        EngramCounts {
-            working: self.of_kind(EngramKind::Working).count(),
-            short_term: self.of_kind(EngramKind::ShortTerm).count(),
-            long_term: self.of_kind(EngramKind::LongTerm).count(),
-        }
+        EngramCounts::of(&self.engrams)
     }
 
     /// How often two engrams had fired together; for one engram twice, how often it had fired.
@@ -91,17 +88,7 @@ impl<'a> Moment<'a> {
     /// [`MemoriaError::NotInHistory`] if it did not live.
     pub fn outgoing(&self, from: EngramId) -> Result<Vec<Connection>, MemoriaError> {
         let fire_count = self.living(from)?.fire_count;
-        let counts = self.counts_of(from);
-        let mut connections: Vec<Connection> = counts
-            .into_iter()
-            .map(|(to, count)| Connection {
-                to,
-                cofire_count: count,
-                weight: weight(count, fire_count),
-            })
-            .collect();
-        connections.sort_unstable_by_key(|c| (core::cmp::Reverse(c.cofire_count), c.to));
-        Ok(connections)
+        Ok(connections(self.counts_of(from), fire_count))
     }
 
     /// The connections of others that lived to an engram, in order of their ids. Reads the record from
@@ -112,11 +99,8 @@ impl<'a> Moment<'a> {
     /// [`MemoriaError::NotInHistory`] if it did not live.
     pub fn incoming(&self, to: EngramId) -> Result<Vec<Edge>, MemoriaError> {
         self.living(to)?;
-        let mut edges = Vec::new();
-        for (from, cofire_count) in self.counts_of(to) {
-            let weight = weight(cofire_count, self.living(from)?.fire_count);
-            edges.push(Edge { from, to, cofire_count, weight });
-        }
+        let counts = self.counts_of(to).into_iter();
+        let mut edges: Vec<Edge> = counts.map(|(from, count)| self.edge(from, to, count)).collect();
         edges.sort_unstable_by_key(|edge| edge.from);
         Ok(edges)
     }
@@ -136,11 +120,12 @@ impl<'a> Moment<'a> {
                 }
             }
         });
-        let edge = |((from, to), cofire_count)| {
-            let fire_count = self.engram(from).map_or(0, |engram| engram.fire_count);
-            Edge { from, to, cofire_count, weight: weight(cofire_count, fire_count) }
-        };
-        counts.into_iter().map(edge).collect()
+        counts.into_iter().map(|((from, to), count)| self.edge(from, to, count)).collect()
+    }
+
+    fn edge(&self, from: EngramId, to: EngramId, cofire_count: u32) -> Edge {
+        let fire_count = self.engram(from).map_or(0, |engram| engram.fire_count);
+        Edge { from, to, cofire_count, weight: weight(cofire_count, fire_count) }
     }
 
     fn counts_of(&self, id: EngramId) -> HashMap<EngramId, u32> {

@@ -16,7 +16,7 @@
 
 use core::ops::Range;
 
-use crate::{EngramId, Reached, SearchStage};
+use crate::{EngramId, Reached, SearchStage, files::varint};
 
 const BORN: u8 = 1;
 const FIRED: u8 = 2;
@@ -60,22 +60,22 @@ pub(super) type Fault = &'static str;
 impl<'a> Record<'a> {
     /// Decodes the first record and moves on to the next.
     pub(super) fn read(bytes: &mut &'a [u8]) -> Result<Self, Fault> {
-        match take(bytes, 1)?[0] {
-            BORN => {
+        match array(bytes)? {
+            [BORN] => {
                 let (first, count) = (EngramId(varint(bytes)?), varint(bytes)?);
                 if count == 0 || first.0.checked_add(count).is_none() {
                     return Err("ids that do not exist");
                 }
                 Ok(Self::Born { first, count, lifespan: float(bytes)? })
             }
-            FIRED => Ok(Self::Fired { reminded: Ids::read(bytes)? }),
-            ADJUSTED => Ok(Self::Adjusted {
+            [FIRED] => Ok(Self::Fired { reminded: Ids::read(bytes)? }),
+            [ADJUSTED] => Ok(Self::Adjusted {
                 gains: Gains::read(bytes)?,
                 promoted: Ids::read(bytes)?,
                 died: Ids::read(bytes)?,
             }),
-            RESET => Ok(Self::Reset { emptied: Ids::read(bytes)? }),
-            SEARCHED => Ok(Self::Searched { trace: Trace::find(bytes)? }),
+            [RESET] => Ok(Self::Reset { emptied: Ids::read(bytes)? }),
+            [SEARCHED] => Ok(Self::Searched { trace: Trace::find(bytes)? }),
             _ => Err("a record of no known kind"),
         }
     }
@@ -83,13 +83,13 @@ impl<'a> Record<'a> {
 
 impl<'a> Gains<'a> {
     fn read(bytes: &mut &'a [u8]) -> Result<Self, Fault> {
-        match take(bytes, 1)?[0] {
-            NO_GAINS => Ok(Self::None),
-            GAINS_OF_LAST_FIRING => {
+        match array(bytes)? {
+            [NO_GAINS] => Ok(Self::None),
+            [GAINS_OF_LAST_FIRING] => {
                 let count = varint(bytes)?;
                 Ok(Self::OfLastFiring(Floats::read(bytes, count)?))
             }
-            GAINS_BY_ID => {
+            [GAINS_BY_ID] => {
                 let ids = Ids::read(bytes)?;
                 Ok(Self::ById(ids, Floats::read(bytes, ids.count)?))
             }
@@ -141,7 +141,7 @@ impl<'a> Trace<'a> {
 }
 
 fn reached(id: EngramId, bytes: &mut &[u8]) -> Result<Reached, Fault> {
-    let byte = take(bytes, 1)?[0];
+    let [byte] = array(bytes)?;
     let stage = STAGES.get(usize::from(byte & !(HAS_SCORE | HAS_VIA)));
     let mut stage = *stage.ok_or("a stage of no known kind")?;
     if let SearchStage::Walk { step } = &mut stage {
@@ -150,8 +150,7 @@ fn reached(id: EngramId, bytes: &mut &[u8]) -> Result<Reached, Fault> {
     }
     let mut score = None;
     if byte & HAS_SCORE != 0 {
-        let eight = take(bytes, 8)?;
-        score = eight.first_chunk().map(|&eight| f64::from_le_bytes(eight));
+        score = Some(f64::from_le_bytes(array(bytes)?));
     }
     let mut via = None;
     if byte & HAS_VIA != 0 {
@@ -238,59 +237,39 @@ pub(super) fn take<'a>(bytes: &mut &'a [u8], len: usize) -> Result<&'a [u8], Fau
     Ok(taken)
 }
 
+pub(super) fn array<const N: usize>(bytes: &mut &[u8]) -> Result<[u8; N], Fault> {
+    let (array, rest) = bytes.split_first_chunk().ok_or("an end where more must follow")?;
+    *bytes = rest;
+    Ok(*array)
+}
+
 pub(super) fn varint(bytes: &mut &[u8]) -> Result<u64, Fault> {
-    let mut number = 0;
-    for (place, &byte) in bytes.iter().enumerate().take(10) {
-        let bits = u64::from(byte & 0x7f);
-        // The tenth byte has one bit to give; a zero at the end says nothing.
-        if (place == 9 && bits > 1) || (place > 0 && byte == 0) {
-            break;
-        }
-        number |= bits << (7 * place);
-        if byte < 0x80 {
-            *bytes = &bytes[place + 1..];
-            return Ok(number);
-        }
-    }
-    Err("a number that is not written as numbers are")
+    let wrong = "a number that is not written as numbers are";
+    let mut rest = bytes.iter();
+    let number = varint::read(|| rest.next().copied().ok_or(wrong))?.ok_or(wrong)?;
+    *bytes = rest.as_slice();
+    Ok(number)
 }
 
 pub(super) fn float(bytes: &mut &[u8]) -> Result<f32, Fault> {
-    let four = take(bytes, 4)?;
-    Ok(f32::from_le_bytes([four[0], four[1], four[2], four[3]]))
+    Ok(f32::from_le_bytes(array(bytes)?))
 }
 
 pub(super) fn put_varint(out: &mut Vec<u8>, number: u64) {
-    let mut room = [0; LONGEST];
-    let len = write_varint(&mut room, number);
+    let mut room = [0; varint::LONGEST];
+    let len = varint::write(&mut room, number);
     out.extend_from_slice(&room[..len]);
-}
-
-/// Most bytes of a number.
-const LONGEST: usize = 10;
-
-/// Writes a number where there is room for it; its length.
-#[inline]
-fn write_varint(room: &mut [u8], mut number: u64) -> usize {
-    let mut len = 0;
-    while number >= 0x80 {
-        room[len] = number as u8 | 0x80;
-        number >>= 7;
-        len += 1;
-    }
-    room[len] = number as u8;
-    len + 1
 }
 
 /// Writes ids that ascend.
 pub(super) fn put_ids(out: &mut Vec<u8>, ids: impl ExactSizeIterator<Item = EngramId>) {
     // Room for all at once: this is done in every step.
     let mut end = out.len();
-    out.resize(end + LONGEST * (ids.len() + 1), 0);
-    end += write_varint(&mut out[end..], ids.len() as u64);
+    out.resize(end + varint::LONGEST * (ids.len() + 1), 0);
+    end += varint::write(&mut out[end..], ids.len() as u64);
     let mut next = 0;
     for EngramId(id) in ids {
-        end += write_varint(&mut out[end..], id - next);
+        end += varint::write(&mut out[end..], id - next);
         next = id + 1;
     }
     out.truncate(end);
@@ -349,9 +328,9 @@ pub(super) fn put_searched(out: &mut Vec<u8>, reached: &[Reached]) {
     for Reached { score, stage, via, .. } in reached {
         let kind = core::mem::discriminant(stage);
         let code = STAGES.iter().position(|stage| core::mem::discriminant(stage) == kind);
-        let flags = [(score.is_some(), HAS_SCORE), (via.is_some(), HAS_VIA)];
-        let flags = flags.iter().filter(|flag| flag.0).map(|flag| flag.1).sum::<u8>();
-        out.push(code.unwrap_or(STAGES.len()) as u8 | flags);
+        let score_flag = if score.is_some() { HAS_SCORE } else { 0 };
+        let via_flag = if via.is_some() { HAS_VIA } else { 0 };
+        out.push(code.unwrap_or(STAGES.len()) as u8 | score_flag | via_flag);
         if let SearchStage::Walk { step } = stage {
             put_varint(out, *step as u64);
         }

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Writes the history of a row while it happens.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Recorder {
     beginning: Arc<Beginning>,
     /// Bytes after which a piece ends with the step.
@@ -31,18 +31,8 @@ pub(crate) struct Recorder {
 impl Recorder {
     /// A record from here on, in pieces that end with the step after so many bytes.
     pub(crate) fn new(beginning: Beginning, piece_bytes: usize) -> Self {
-        let at = beginning.at;
-        Self {
-            beginning: Arc::new(beginning),
-            piece_bytes,
-            pieces: Vec::new(),
-            last: Piece { at, bytes: Vec::new() },
-            end: at,
-            has_traces: false,
-            fired: Vec::new(),
-            gains: Vec::new(),
-            promoted: Vec::new(),
-        }
+        let (end, last) = (beginning.at, Piece { at: beginning.at, bytes: Vec::new() });
+        Self { beginning: Arc::new(beginning), piece_bytes, last, end, ..Self::default() }
     }
 
     /// What was recorded up to now.

@@ -2,10 +2,7 @@ use std::sync::Arc;
 
 use crate::{
     Engram, EngramId, MemoriaError,
-    history::{
-        EngramHistory, Firing, HistoryEvent, Life, Moment, StepSummary, event::Event, firing,
-        inspect, lives, replay::Replay, summary, walk::Walk,
-    },
+    history::{HistoryEvent, Moment, event::Event, walk::Walk},
 };
 
 /// Bytes after which a piece of a record ends with the step.
@@ -13,9 +10,8 @@ pub(crate) const PIECE_BYTES: usize = 1 << 16;
 
 /// What happened in one row, from the moment its recording began.
 ///
-/// A record of what changed, a few bytes per engram and change, which every look reads anew: from the
-/// beginning where nothing else is said. Steps are numbered by [`adjust`](crate::Memoria::adjust)
-/// calls, from 0: what happens before the first one and in it happens in step 0.
+/// A record of what changed, which every look reads anew: from the beginning where nothing else is said.
+/// [Steps](crate::history#steps) are numbered from 0.
 #[derive(Clone, Debug)]
 pub struct RowHistory {
     pub(super) beginning: Arc<Beginning>,
@@ -49,7 +45,7 @@ pub(crate) struct Cursor {
 }
 
 /// Some of the record, from the beginning of a step to the end of another.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Piece {
     pub(super) at: Cursor,
     pub(super) bytes: Vec<u8>,
@@ -60,6 +56,12 @@ impl Beginning {
         let firings =
             self.firings.iter().map(|members| size_of_val(members) + size_of_val(&members[..]));
         size_of_val(&self.engrams[..]) + firings.sum::<usize>() + size_of_val(&self.ties[..])
+    }
+
+    /// Calls `each` with engrams that had fired together, in order of id, and how often they had.
+    pub(super) fn fired_together(&self, mut each: impl FnMut(&[EngramId], u32)) {
+        self.firings.iter().for_each(|members| each(members, 1));
+        self.ties.iter().for_each(|&(a, b, count)| each(&[a, b], count));
     }
 }
 
@@ -93,41 +95,8 @@ impl RowHistory {
     ///
     /// [`MemoriaError::NoSuchStep`]; the step that has not ended yet is allowed.
     pub fn events_of(&self, step: u64) -> Result<Vec<HistoryEvent>, MemoriaError> {
-        self.check_step(step, self.end.step)?;
-        let from = events(Walk::from_step(self, step)).skip_while(|event| event.step() < step);
-        Ok(from.take_while(|event| event.step() == step).collect())
-    }
-
-    /// The engrams that fired in a step, each with what it gained by it; one that fired in several reminds
-    /// of the step is there several times. Reads no more than some 64 KiB before it.
-    ///
-    /// # Errors
-    ///
-    /// [`MemoriaError::NoSuchStep`]; the step that has not ended yet is allowed.
-    pub fn firings_of(&self, step: u64) -> Result<Vec<Firing>, MemoriaError> {
-        self.check_step(step, self.end.step)?;
-        Ok(firing::firings_of(self, step))
-    }
-
-    /// The steps that every engram lived, in order of id: those that lived when the recording
-    /// began, and all that were made since.
-    pub fn lives(&self) -> Vec<Life> {
-        lives::lives(self)
-    }
-
-    /// The life of one engram: when it fired and with which others, what it gained, how it ended. Reads the
-    /// record from its birth to its death.
-    ///
-    /// # Errors
-    ///
-    /// [`MemoriaError::NotInHistory`].
-    pub fn inspect(&self, id: EngramId) -> Result<EngramHistory, MemoriaError> {
-        inspect::inspect(self, id).ok_or(MemoriaError::NotInHistory { engram: id })
-    }
-
-    /// A summary of each step, in order.
-    pub fn summaries(&self) -> impl Iterator<Item = StepSummary> {
-        summary::Summaries::new(self)
+        self.check_step(step, Some(self.end.step))?;
+        Ok(events(Walk::from_step(self, step)).take_while(|event| event.step() == step).collect())
     }
 
     /// The row as it was at the end of a step. Reads the record up to there.
@@ -136,26 +105,20 @@ impl RowHistory {
     ///
     /// [`MemoriaError::NoSuchStep`].
     pub fn at(&self, step: u64) -> Result<Moment<'_>, MemoriaError> {
-        let steps = self.steps();
-        if steps.is_empty() {
-            let (first, last) = (steps.start, None);
-            return Err(MemoriaError::NoSuchStep { got: step, first, last });
-        }
-        self.check_step(step, steps.end - 1)?;
-        Ok(Moment::new(self, Replay::until(self, step + 1), step + 1))
+        self.check_step(step, self.steps().last())?;
+        Ok(Moment::new(self, step + 1))
     }
 
     /// The row as it is at the end of the record, in the midst of a step perhaps.
     pub fn now(&self) -> Moment<'_> {
-        Moment::new(self, Replay::until(self, u64::MAX), u64::MAX)
+        Moment::new(self, u64::MAX)
     }
 
-    fn check_step(&self, got: u64, last: u64) -> Result<(), MemoriaError> {
+    /// Refuses steps before the beginning and after the `last`.
+    pub(super) fn check_step(&self, got: u64, last: Option<u64>) -> Result<(), MemoriaError> {
         let first = self.beginning.at.step;
-        if (first..=last).contains(&got) {
-            return Ok(());
-        }
-        Err(MemoriaError::NoSuchStep { got, first, last: Some(last) })
+        let is_there = last.is_some_and(|last| (first..=last).contains(&got));
+        if is_there { Ok(()) } else { Err(MemoriaError::NoSuchStep { got, first, last }) }
     }
 
     /// Calls `each` with the members of every firing before step `until`, in order of id, from the
@@ -167,14 +130,12 @@ impl RowHistory {
         mut each: impl FnMut(&[EngramId], u32),
     ) {
         if since.0 < self.beginning.at.next_id {
-            self.beginning.firings.iter().for_each(|members| each(members, 1));
-            self.beginning.ties.iter().for_each(|&(a, b, count)| each(&[a, b], count));
+            self.beginning.fired_together(&mut each);
         }
         let mut walk = Walk::from_birth(self, since);
-        while let Some((step, event)) = walk.next_sound() {
-            if step >= until {
-                break;
-            }
+        while let Some((step, event)) = walk.next_sound()
+            && step < until
+        {
             if let Event::Fired(fired) = event {
                 each(fired.members, 1);
             }

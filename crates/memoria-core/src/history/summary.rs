@@ -34,78 +34,59 @@ pub struct StepSummary {
     pub alive: EngramCounts,
 }
 
-/// See [`RowHistory::summaries`].
-pub(super) struct Summaries<'a> {
-    walk: Walk<'a>,
-    alive: EngramCounts,
-    long_term_below: u64,
-}
-
-impl<'a> Summaries<'a> {
-    pub(super) fn new(history: &'a RowHistory) -> Self {
-        let mut alive = EngramCounts::default();
-        for engram in &history.beginning.engrams {
-            match engram.kind {
-                EngramKind::Working => alive.working += 1,
-                EngramKind::ShortTerm => alive.short_term += 1,
-                EngramKind::LongTerm => alive.long_term += 1,
-            }
-        }
-        let long_term_below = history.beginning.at.long_term_below;
-        Self { walk: Walk::new(history), alive, long_term_below }
-    }
-}
-
-impl Iterator for Summaries<'_> {
-    type Item = StepSummary;
-
-    fn next(&mut self) -> Option<StepSummary> {
-        let Self { walk, alive, long_term_below } = self;
+impl RowHistory {
+    /// A summary of each step, in order.
+    pub fn summaries(&self) -> impl Iterator<Item = StepSummary> {
+        let mut walk = Walk::new(self);
+        let mut alive = EngramCounts::of(&self.beginning.engrams);
+        let mut long_term_below = self.beginning.at.long_term_below;
         let mut summary = StepSummary::default();
-        loop {
-            let (step, event) = walk.next_sound()?;
-            match event {
-                Event::Born { engrams, .. } => {
-                    let count = (engrams.end - engrams.start) as usize;
-                    summary.born += count;
-                    alive.working += count;
-                }
-                Event::Fired(fired) => {
-                    summary.reminds += 1;
-                    summary.reminded += fired.reminded;
-                    summary.fired += fired.members.len();
-                }
-                Event::Searched(_) => {}
-                Event::Gained(gains) => {
-                    summary.lifespan_gain =
-                        gains.iter().fold(0.0, |sum, gain| sum + f64::from(gain.1));
-                }
-                Event::Promoted { to: EngramKind::LongTerm, engrams } => {
-                    summary.became_long_term = engrams.len();
-                    alive.short_term -= engrams.len();
-                    alive.long_term += engrams.len();
-                    *long_term_below = engrams.last().map_or(*long_term_below, |last| last.0 + 1);
-                }
-                Event::Promoted { engrams, .. } => {
-                    summary.became_short_term = engrams.len();
-                    alive.short_term += core::mem::take(&mut alive.working);
-                }
-                Event::Died(engrams) => {
-                    summary.forgotten = engrams.len();
-                    let long_term = engrams.partition_point(|id| id.0 < *long_term_below);
-                    alive.long_term -= long_term;
-                    alive.short_term -= engrams.len() - long_term;
-                }
-                Event::Reset(engrams) => {
-                    summary.resets += 1;
-                    summary.emptied += engrams.len();
-                    *alive = EngramCounts::default();
-                }
-                Event::Ended => {
-                    (summary.step, summary.alive) = (step, *alive);
-                    return Some(summary);
+        core::iter::from_fn(move || {
+            loop {
+                let (step, event) = walk.next_sound()?;
+                match event {
+                    Event::Born { engrams, .. } => {
+                        let count = (engrams.end - engrams.start) as usize;
+                        summary.born += count;
+                        alive.working += count;
+                    }
+                    Event::Fired(fired) => {
+                        summary.reminds += 1;
+                        summary.reminded += fired.reminded;
+                        summary.fired += fired.members.len();
+                    }
+                    Event::Searched(_) => {}
+                    Event::Gained(gains) => {
+                        let gains = gains.iter().map(|gain| f64::from(gain.1));
+                        summary.lifespan_gain = gains.fold(0.0, |sum, gain| sum + gain);
+                    }
+                    Event::Promoted { to: EngramKind::LongTerm, engrams } => {
+                        summary.became_long_term = engrams.len();
+                        alive.short_term -= engrams.len();
+                        alive.long_term += engrams.len();
+                        long_term_below = engrams.last().map_or(long_term_below, |last| last.0 + 1);
+                    }
+                    Event::Promoted { engrams, .. } => {
+                        summary.became_short_term = engrams.len();
+                        alive.short_term += core::mem::take(&mut alive.working);
+                    }
+                    Event::Died(engrams) => {
+                        summary.forgotten = engrams.len();
+                        let long_term = engrams.partition_point(|id| id.0 < long_term_below);
+                        alive.long_term -= long_term;
+                        alive.short_term -= engrams.len() - long_term;
+                    }
+                    Event::Reset(engrams) => {
+                        summary.resets += 1;
+                        summary.emptied += engrams.len();
+                        alive = EngramCounts::default();
+                    }
+                    Event::Ended => {
+                        (summary.step, summary.alive) = (step, alive);
+                        return Some(core::mem::take(&mut summary));
+                    }
                 }
             }
-        }
+        })
     }
 }

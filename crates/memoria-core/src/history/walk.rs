@@ -11,11 +11,12 @@ use crate::{
 };
 
 /// Goes through a record, event by event.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Walk<'a> {
-    /// Where it stands, the events that are pending aside.
-    at: Cursor,
-    rest: &'a [u8],
+    /// Where it stands, the events that are pending aside. After [`Event::Ended`] it is at the beginning of a step.
+    pub(super) at: Cursor,
+    /// Bytes that were not read yet.
+    pub(super) rest: &'a [u8],
     pieces: slice::Iter<'a, Arc<Piece>>,
     /// The working engrams, in order of id, but for those of the last event.
     working: Vec<EngramId>,
@@ -25,23 +26,25 @@ pub(super) struct Walk<'a> {
     reminded: Option<usize>,
     reached: Vec<Reached>,
     /// What is left to be told of the end of a step.
-    pending: Pending,
+    pending: slice::Iter<'static, Part>,
     gains: Vec<(EngramId, f32)>,
     promoted: Vec<EngramId>,
     /// Engrams that died, or that a reset took.
     gone: Vec<EngramId>,
 }
 
-/// The next event of the end of a step.
+/// What a record of the end of a step tells of.
 #[derive(Clone, Copy, Debug)]
-enum Pending {
-    Nothing,
-    Gained,
-    BecameShortTerm,
-    BecameLongTerm,
-    Died,
-    Ended,
+enum Part {
+    Gains,
+    ShortTerm,
+    LongTerm,
+    Deaths,
+    End,
 }
+
+/// In order of time.
+const PARTS: [Part; 5] = [Part::Gains, Part::ShortTerm, Part::LongTerm, Part::Deaths, Part::End];
 
 impl<'a> Walk<'a> {
     /// From the beginning.
@@ -49,10 +52,12 @@ impl<'a> Walk<'a> {
         Self::from_piece(history, 0)
     }
 
-    /// From some place that is not after the step.
+    /// From the beginning of a step.
     pub(super) fn from_step(history: &'a RowHistory, step: u64) -> Self {
         let after = history.pieces.partition_point(|piece| piece.at.step <= step);
-        Self::from_piece(history, after.saturating_sub(1))
+        let mut walk = Self::from_piece(history, after.saturating_sub(1));
+        while walk.at.step < step && walk.next_sound().is_some() {}
+        walk
     }
 
     /// From some place that is not after the engram was made.
@@ -62,8 +67,8 @@ impl<'a> Walk<'a> {
     }
 
     /// Through bytes that follow a beginning and were not checked yet.
-    pub(super) fn through(beginning: &Beginning, bytes: &'a [u8]) -> Self {
-        Self { rest: bytes, ..Self::at(beginning.at, working(beginning)) }
+    pub(super) fn through(beginning: &Beginning, rest: &'a [u8]) -> Self {
+        Self { at: beginning.at, rest, working: working(beginning), ..Self::default() }
     }
 
     fn from_piece(history: &'a RowHistory, index: usize) -> Self {
@@ -71,24 +76,7 @@ impl<'a> Walk<'a> {
         // A piece begins with a step, where no engram is working; but for the first one.
         let working = if index == 0 { working(&history.beginning) } else { Vec::new() };
         let at = history.pieces.get(index).map_or(history.beginning.at, |piece| piece.at);
-        Self { pieces, ..Self::at(at, working) }
-    }
-
-    fn at(at: Cursor, working: Vec<EngramId>) -> Self {
-        Self {
-            at,
-            rest: &[],
-            pieces: [].iter(),
-            working,
-            born: 0..0,
-            members: Vec::new(),
-            reminded: None,
-            reached: Vec::new(),
-            pending: Pending::Nothing,
-            gains: Vec::new(),
-            promoted: Vec::new(),
-            gone: Vec::new(),
-        }
+        Self { at, pieces, working, ..Self::default() }
     }
 
     /// The next event and its step; what is wrong with the record otherwise. Lists are sound, in order of id.
@@ -96,7 +84,7 @@ impl<'a> Walk<'a> {
         let step = self.at.step;
         // Only now, as a record that was not checked yet may tell of more than there can be.
         self.working.extend(core::mem::take(&mut self.born).map(EngramId));
-        if matches!(self.pending, Pending::Nothing) {
+        if self.pending.len() == 0 {
             while self.rest.is_empty() {
                 let Some(piece) = self.pieces.next() else { return Ok(None) };
                 self.rest = &piece.bytes;
@@ -108,38 +96,28 @@ impl<'a> Walk<'a> {
             self.read_gains(&gains)?;
             read_ids(promoted, &mut self.promoted)?;
             read_ids(died, &mut self.gone)?;
-            self.pending = Pending::Gained;
+            self.pending = PARTS.iter();
         }
         // The parts that no engram had are left out.
-        if let Pending::Gained = self.pending {
-            self.pending = Pending::BecameShortTerm;
-            if !self.gains.is_empty() {
-                return Ok(Some((step, Event::Gained(&self.gains))));
+        let part = self.pending.find(|part| match part {
+            Part::Gains => !self.gains.is_empty(),
+            Part::ShortTerm => !self.working.is_empty(),
+            Part::LongTerm => !self.promoted.is_empty(),
+            Part::Deaths => !self.gone.is_empty(),
+            Part::End => true,
+        });
+        let (short_term, long_term) = (EngramKind::ShortTerm, EngramKind::LongTerm);
+        let event = match part.unwrap_or(&Part::End) {
+            Part::Gains => Event::Gained(&self.gains),
+            Part::ShortTerm => Event::Promoted { to: short_term, engrams: &self.working },
+            Part::LongTerm => Event::Promoted { to: long_term, engrams: &self.promoted },
+            Part::Deaths => Event::Died(&self.gone),
+            Part::End => {
+                self.end_step()?;
+                Event::Ended
             }
-        }
-        if let Pending::BecameShortTerm = self.pending {
-            self.pending = Pending::BecameLongTerm;
-            if !self.working.is_empty() {
-                let (to, engrams) = (EngramKind::ShortTerm, &self.working[..]);
-                return Ok(Some((step, Event::Promoted { to, engrams })));
-            }
-        }
-        if let Pending::BecameLongTerm = self.pending {
-            self.pending = Pending::Died;
-            if !self.promoted.is_empty() {
-                let (to, engrams) = (EngramKind::LongTerm, &self.promoted[..]);
-                return Ok(Some((step, Event::Promoted { to, engrams })));
-            }
-        }
-        if let Pending::Died = self.pending {
-            self.pending = Pending::Ended;
-            if !self.gone.is_empty() {
-                return Ok(Some((step, Event::Died(&self.gone))));
-            }
-        }
-        self.pending = Pending::Nothing;
-        self.end_step()?;
-        Ok(Some((step, Event::Ended)))
+        };
+        Ok(Some((step, event)))
     }
 
     /// The event of a record that is not the end of a step.
@@ -209,16 +187,6 @@ impl<'a> Walk<'a> {
         let next = self.next();
         debug_assert!(next.is_ok(), "{next:?}");
         next.ok().flatten()
-    }
-
-    /// Where it stands. After [`Event::Ended`] it is at the beginning of a step.
-    pub(super) fn cursor(&self) -> Cursor {
-        self.at
-    }
-
-    /// Bytes that were not read yet.
-    pub(super) fn rest(&self) -> &'a [u8] {
-        self.rest
     }
 }
 

@@ -37,7 +37,7 @@ impl<B: Backend> Memoria<B> {
                 Value::of_one(B::float_detach(tensor))
             }
         };
-        self.attachments[row].0.insert(Arc::from(name), value);
+        self.attachments[row].insert(Arc::from(name), value);
         Ok(())
     }
 
@@ -64,7 +64,7 @@ impl<B: Backend> Memoria<B> {
         for (index, row) in self.attachments.iter_mut().enumerate() {
             if !absent.contains(&index) {
                 let whole = whole.clone();
-                row.0.insert(name.clone(), Value::Part(Part { whole, index }));
+                row.insert(name.clone(), Value::Part(Part { whole, index }));
             }
         }
         Ok(())
@@ -81,7 +81,7 @@ impl<B: Backend> Memoria<B> {
         name: &str,
     ) -> Result<Option<Attachment<B>>, MemoriaError> {
         self.check_row(row)?;
-        Ok(self.attachments[row].0.get(name).map(Value::attachment))
+        Ok(self.attachments[row].get(name).map(Value::attachment))
     }
 
     /// The names under which something is attached to a row, in order.
@@ -91,7 +91,7 @@ impl<B: Backend> Memoria<B> {
     /// [`MemoriaError::RowOutOfRange`].
     pub fn attachment_names(&self, row: usize) -> Result<impl Iterator<Item = &str>, MemoriaError> {
         self.check_row(row)?;
-        Ok(self.attachments[row].0.keys().map(|name| &**name))
+        Ok(self.attachments[row].keys().map(|name| &**name))
     }
 
     /// The tensors that are attached to the rows under a name, in one; `None` if no row has one.
@@ -108,7 +108,7 @@ impl<B: Backend> Memoria<B> {
         let mut parts: Vec<Option<&Part<B>>> = Vec::with_capacity(self.batch());
         let mut sizes: Option<Vec<usize>> = None;
         for (index, row) in self.attachments.iter().enumerate() {
-            let part = match row.0.get(name) {
+            let part = match row.get(name) {
                 None => None,
                 Some(Value::Bytes(_)) => return Err(mixed(index)),
                 Some(Value::Part(part)) => Some(part),
@@ -131,7 +131,7 @@ impl<B: Backend> Memoria<B> {
     /// [`MemoriaError::RowOutOfRange`].
     pub fn remove_attachment(&mut self, row: usize, name: &str) -> Result<(), MemoriaError> {
         self.check_row(row)?;
-        self.attachments[row].0.remove(name);
+        self.attachments[row].remove(name);
         Ok(())
     }
 

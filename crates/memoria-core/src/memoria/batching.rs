@@ -5,7 +5,7 @@ use burn::backend::Backend;
 use super::{Memoria, Step};
 use crate::{
     MemoriaError,
-    attachment::RowAttachments,
+    attachment::{RowAttachments, Value},
     costs::Meter,
     id::{Entry, Slot},
     row::Row,
@@ -50,7 +50,7 @@ impl<B: Backend> Memoria<B> {
         }
         taken.lanes = take(&mut self.lanes, rows);
         taken.attachments = take(&mut self.attachments, rows);
-        taken.attachments.iter_mut().for_each(RowAttachments::own);
+        taken.attachments.iter_mut().flat_map(|row| row.values_mut()).for_each(Value::own);
         Ok(taken)
     }
 
@@ -119,7 +119,7 @@ impl<B: Backend> Memoria<B> {
         out_moves.into_iter().for_each(|moved| store.release(moved.apply(leaving)));
         core::mem::swap(leaving, coming);
         core::mem::swap(&mut self.attachments[row], &mut other.attachments[0]);
-        other.attachments[0].own();
+        other.attachments[0].values_mut().for_each(Value::own);
         let either = self.records_history || other.records_history;
         self.record_if_either_did(either);
         other.record_if_either_did(either);

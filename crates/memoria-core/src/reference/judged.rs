@@ -7,8 +7,8 @@ use super::{
     recorded::{self, Chronicle},
 };
 use crate::{
-    EngramId, EngramKind, LifespanGain, Memoria, MemoriaConfig, MemoriaError, Reached, Recall,
-    Restore, RowState, Stages, Storage, Wiring,
+    Engram, EngramCounts, EngramId, LifespanGain, Memoria, MemoriaConfig, MemoriaError, Reached,
+    Recall, Restore, RowState, Stages, Storage, Wiring,
     graph::GraphLimits,
     store::{CellLimits, read},
 };
@@ -21,11 +21,8 @@ pub(crate) enum GainKind {
     Device,
 }
 
-/// Single precision could rank otherwise than double: what follows cannot be judged.
-#[derive(Debug)]
-pub(crate) struct Undecided;
-
-/// Every operation goes to both; what they return is compared at once.
+/// Every operation goes to both; what they return is compared at once. `None` if single precision could rank
+/// otherwise than double: what follows cannot be judged.
 pub(crate) struct Judged {
     pub(crate) memory: Memoria<Flex>,
     limits: (GraphLimits, CellLimits),
@@ -78,10 +75,8 @@ impl Judged {
         let Some(chronicles) = &self.chronicles else { return };
         let mut look = self.memory.clone();
         let history = look.history().unwrap();
-        for (row, chronicle) in history.rows().zip(chronicles) {
+        for ((row, chronicle), expected) in history.rows().zip(chronicles).zip(&self.rows) {
             chronicle.check(row);
-        }
-        for (row, expected) in history.rows().zip(&self.rows) {
             recorded::check_moment(&row.now(), expected);
         }
         recorded::check_bytes(&history);
@@ -98,21 +93,20 @@ impl Judged {
         }
     }
 
-    pub(crate) fn remind(&mut self) -> Result<(), Undecided> {
+    pub(crate) fn remind(&mut self) -> Option<()> {
         self.remind_of(None)
     }
 
     /// Reminds with a query of `width` vectors, made of `numbers` over and over.
-    pub(crate) fn remind_for(&mut self, width: usize, numbers: &[f32]) -> Result<(), Undecided> {
+    pub(crate) fn remind_for(&mut self, width: usize, numbers: &[f32]) -> Option<()> {
         self.remind_of(Some(self.vectors(width, numbers)))
     }
 
-    fn remind_of(&mut self, query: Option<Vec<Vec<Vec<f32>>>>) -> Result<(), Undecided> {
+    fn remind_of(&mut self, query: Option<Vec<Vec<Vec<f32>>>>) -> Option<()> {
         let mut rows = self.rows.clone();
         let of_row = |row: usize| query.as_ref().map(|query| &query[row][..]);
-        let expected: Option<Vec<_>> =
-            rows.iter_mut().enumerate().map(|(row, r)| r.remind(of_row(row))).collect();
-        let expected = expected.ok_or(Undecided)?;
+        let expected = rows.iter_mut().enumerate().map(|(row, r)| r.remind(of_row(row)));
+        let expected = expected.collect::<Option<Vec<_>>>()?;
         self.rows = rows;
         let got = match &query {
             None => self.memory.remind(),
@@ -124,17 +118,16 @@ impl Judged {
             chronicle.reminded(row);
         }
         (self.last, self.is_open) = (Some(got), true);
-        Ok(())
+        Some(())
     }
 
-    pub(crate) fn peek(&mut self, width: usize, numbers: &[f32]) -> Result<(), Undecided> {
+    pub(crate) fn peek(&mut self, width: usize, numbers: &[f32]) -> Option<()> {
         let vectors = self.vectors(width, numbers);
-        let expected: Option<Vec<_>> =
-            self.rows.iter().zip(&vectors).map(|(row, vectors)| row.search(vectors)).collect();
-        let expected = expected.ok_or(Undecided)?;
+        let expected = self.rows.iter().zip(&vectors).map(|(row, vectors)| row.search(vectors));
+        let expected = expected.collect::<Option<Vec<_>>>()?;
         let got = self.memory.peek(self.tensor(&vectors)).unwrap();
         self.check_reminded(&got, &expected);
-        Ok(())
+        Some(())
     }
 
     /// Adjusts with gains taken from `numbers` over and over. Padding gains NaN, which is ignored.
@@ -164,10 +157,8 @@ impl Judged {
         result.unwrap();
         self.is_open = false;
         for (index, row) in self.rows.iter_mut().enumerate() {
-            let gains: &[f32] = match (kind, gains.get(index)) {
-                (GainKind::Zero, _) | (_, None) => &[],
-                (_, Some(gains)) => gains,
-            };
+            let gains = gains.get(index).filter(|_| !matches!(kind, GainKind::Zero));
+            let gains = gains.map_or(&[][..], |gains| gains);
             let reminded = row.reminded.clone();
             row.adjust(gains);
             if self.memory.batch() > 0
@@ -175,13 +166,6 @@ impl Judged {
             {
                 chronicles[index].adjusted(reminded.into_iter().zip(gains.iter().copied()), row);
             }
-        }
-        let capacity = self.memory.config().stm_capacity;
-        let mut look = self.memory.clone();
-        let state = look.state().unwrap();
-        for row in 0..state.batch() {
-            let counts = state.row(row).unwrap().counts();
-            assert!(counts.short_term <= capacity && counts.working == 0, "{counts:?}");
         }
     }
 
@@ -339,32 +323,24 @@ impl Judged {
         assert_eq!(got.padding(), padding);
         assert_eq!(got.data().is_some(), width > 0);
         if let Some(data) = got.data().cloned() {
-            assert_eq!(
-                read::<Flex>(vec![data], true).unwrap()[0].iter::<f64>().collect::<Vec<_>>(),
-                numbers
-            );
+            assert_eq!(numbers_of(data), numbers);
         }
     }
 }
 
 fn check_row(state: &RowState<'_, Flex>, row: &ReferenceRow, is_random: bool) {
-    let ids: Vec<EngramId> = state.engrams().map(|engram| engram.id).collect();
-    assert_eq!(ids, row.engrams.iter().map(|engram| engram.id).collect::<Vec<_>>());
+    let (engrams, expected): (Vec<_>, _) = (state.engrams().collect(), row.told());
+    assert!(recorded::alike(&engrams, &expected), "{engrams:?} is not {expected:?}");
+    let ids = row.engram_ids();
     assert!(ids.is_sorted_by(|a, b| a < b));
-    for (got, expected) in state.engrams().zip(&row.engrams) {
-        let id = got.id;
-        assert_eq!(got.kind, expected.kind, "kind of {id}");
-        let lifespans = (got.lifespan.to_bits(), expected.lifespan.to_bits());
-        assert_eq!(lifespans.0, lifespans.1, "{} and {}", got.lifespan, expected.lifespan);
-        assert!(got.lifespan > 0.0, "{id} should be dead");
-        assert_eq!(got.age, expected.age, "age of {id}");
-        assert_eq!(got.fire_count, row.cofire_count(id, id), "fire count of {id}");
+    for &Engram { id, lifespan, fire_count, .. } in &engrams {
+        assert!(lifespan > 0.0, "{id} should be dead");
         let mut connected = Vec::new();
         for &other in &ids {
             let count = state.cofire_count(id, other).unwrap();
             assert_eq!(count, row.cofire_count(id, other), "{id} with {other}");
             assert_eq!(count, state.cofire_count(other, id).unwrap());
-            assert!(count <= got.fire_count || is_random, "{id} with {other}");
+            assert!(count <= fire_count || is_random, "{id} with {other}");
             if other != id && count > 0 {
                 connected.push((other, count));
             }
@@ -374,16 +350,16 @@ fn check_row(state: &RowState<'_, Flex>, row: &ReferenceRow, is_random: bool) {
         let strongest: Vec<_> = strongest.iter().map(|c| (c.to, c.cofire_count)).collect();
         assert_eq!(strongest, connected, "connections of {id}");
     }
-    let counts = state.counts();
-    assert_eq!(counts.working, row.ids(EngramKind::Working).len());
-    assert_eq!(counts.short_term, row.ids(EngramKind::ShortTerm).len());
-    assert_eq!(counts.long_term, row.ids(EngramKind::LongTerm).len());
+    assert_eq!(state.counts(), EngramCounts::of(&expected));
     let vectors = state.vectors(&ids).unwrap();
     assert_eq!(vectors.is_some(), !ids.is_empty());
     if let Some(vectors) = vectors {
         let expected: Vec<f64> =
             row.engrams.iter().flat_map(|e| &e.vector).map(|&x| f64::from(x)).collect();
-        let got = read::<Flex>(vec![vectors], true).unwrap();
-        assert_eq!(got[0].iter::<f64>().collect::<Vec<_>>(), expected);
+        assert_eq!(numbers_of(vectors), expected);
     }
+}
+
+fn numbers_of(tensor: FloatTensor<Flex>) -> Vec<f64> {
+    read::<Flex>(vec![tensor], true).unwrap()[0].iter().collect()
 }

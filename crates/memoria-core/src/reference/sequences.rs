@@ -2,7 +2,7 @@
 
 use proptest::{collection::vec, prelude::*, sample::select};
 
-use super::judged::{GainKind, Judged, Undecided};
+use super::judged::{GainKind, Judged};
 use crate::{
     Correlation, LongTermSearch, MemoriaConfig, Pooling, ShortTermSearch, Storage, Wiring,
 };
@@ -44,11 +44,7 @@ impl Numbers {
     }
 }
 
-pub(super) fn perform(
-    judged: &mut Judged,
-    numbers: Numbers,
-    op: &Operation,
-) -> Result<(), Undecided> {
+pub(super) fn perform(judged: &mut Judged, numbers: Numbers, op: &Operation) -> Option<()> {
     match op {
         Operation::Add(width, raw) => judged.add(*width, &numbers.of(raw)),
         Operation::Remind => judged.remind()?,
@@ -66,7 +62,7 @@ pub(super) fn perform(
         Operation::Save => judged.save(),
         Operation::Regroup(rows) => judged.regroup(rows),
     }
-    Ok(())
+    Some(())
 }
 
 /// Runs operations until one of them cannot be judged; how many were.
@@ -78,7 +74,7 @@ fn judge(
 ) -> usize {
     let mut judged = Judged::stored(config, rows, dim, storage).with_small_limits(is_small);
     for (index, operation) in operations.iter().enumerate() {
-        if perform(&mut judged, numbers, operation).is_err() {
+        if perform(&mut judged, numbers, operation).is_none() {
             return index;
         }
         judged.check_state();
@@ -160,10 +156,11 @@ fn policies() -> impl Strategy<Value = (ShortTermSearch, LongTermSearch, Wiring,
     ]
 }
 
-/// Configuration, kind of numbers, rows, dimension.
-fn setting() -> impl Strategy<Value = (MemoriaConfig, Numbers, usize, usize)> {
+/// Configuration, kind of numbers, rows, dimension; and what is done.
+pub(super) fn setting_and_operations()
+-> impl Strategy<Value = ((MemoriaConfig, Numbers, usize, usize), Vec<Operation>)> {
     let reals = || select(vec![Numbers::Reals(2.0), Numbers::Reals(60.0)]);
-    config().prop_flat_map(move |config| {
+    let setting = config().prop_flat_map(move |config| {
         let numbers = match config.correlation {
             // The mean of integers has no rounding, that of exponentials has.
             Correlation::Gaussian => reals().boxed(),
@@ -172,16 +169,8 @@ fn setting() -> impl Strategy<Value = (MemoriaConfig, Numbers, usize, usize)> {
             }
         };
         (Just(config), numbers, 1..5usize, 1..4usize)
-    })
-}
-
-/// Configuration, kind of numbers, rows, dimension; and what is done.
-pub(super) fn setting_and_operations()
--> impl Strategy<Value = ((MemoriaConfig, Numbers, usize, usize), Vec<Operation>)> {
-    setting().prop_flat_map(|setting| {
-        let operations = vec(operation(setting.2), 1..30);
-        (Just(setting), operations)
-    })
+    });
+    setting.prop_flat_map(|setting| (Just(setting), vec(operation(setting.2), 1..30)))
 }
 
 proptest! {
@@ -218,7 +207,7 @@ proptest! {
         let numbers = Numbers::Integers.of(&raw);
         for (step, &width) in widths.iter().enumerate() {
             judged.add(width, &numbers[step * 3..]);
-            prop_assert!(judged.remind().is_ok(), "integers are always decided");
+            prop_assert!(judged.remind().is_some(), "integers are always decided");
             let kind = if step % 3 == 0 { GainKind::Host } else { GainKind::Device };
             judged.adjust(kind, &gains[step..]);
             if step % 10 == 9 {

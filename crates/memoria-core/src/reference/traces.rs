@@ -62,7 +62,7 @@ fn recorded(mut trace: Value, margin: f64) -> Option<Value> {
 fn picture(row: &ReferenceRow, stages: &Stages) -> Value {
     let mut picture = serde_json::to_value(stages).unwrap();
     let letter = |kind| if kind == EngramKind::LongTerm { 'L' } else { 'S' };
-    let ids: Vec<EngramId> = row.engrams.iter().map(|engram| engram.id).collect();
+    let ids = row.engram_ids();
     let fired: Vec<u32> = ids.iter().map(|&id| row.cofire_count(id, id)).collect();
     let pairs = ids.iter().flat_map(|&i| ids.iter().map(move |&j| (i, j)));
     let sum: u64 = pairs.map(|(i, j)| u64::from(row.cofire_count(i, j))).sum();

@@ -1,6 +1,6 @@
 //! A row as snapshots have it.
 
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 
 use super::Row;
 use crate::{
@@ -21,7 +21,10 @@ const MOST_ENGRAMS: usize = i32::MAX as usize;
 
 impl Row {
     /// Writes the row, and returns the slots of its vectors, which are to follow.
-    pub(crate) fn write(&self, to: &mut ChecksummedWriter<impl Write>) -> io::Result<Vec<Slot>> {
+    pub(crate) fn write(
+        &self,
+        to: &mut ChecksummedWriter<impl Write>,
+    ) -> Result<Vec<Slot>, MemoriaError> {
         let mut living: Vec<Member> = self.living().collect();
         living.sort_unstable();
         for counter in [self.next_id, self.steps, self.reminds] {
@@ -115,7 +118,10 @@ impl Row {
     }
 
     /// Writes the cells that the row's long-term vectors lie in.
-    pub(crate) fn write_cells(&self, to: &mut ChecksummedWriter<impl Write>) -> io::Result<()> {
+    pub(crate) fn write_cells(
+        &self,
+        to: &mut ChecksummedWriter<impl Write>,
+    ) -> Result<(), MemoriaError> {
         Cells::write(self.cells.as_deref(), to)
     }
 

@@ -24,32 +24,32 @@ pub(super) fn write<B: Backend>(
     rows: &[&RowAttachments<B>],
     store: Option<&VectorStore<B>>,
     to: &mut ChecksummedWriter<impl Write>,
-    io: impl Fn(std::io::Error) -> MemoriaError,
 ) -> Result<(), MemoriaError> {
-    let names: BTreeSet<&Arc<str>> = rows.iter().flat_map(|row| row.0.keys()).collect();
-    to.put_number(names.len() as u64).map_err(&io)?;
+    let names: BTreeSet<&Arc<str>> = rows.iter().flat_map(|row| row.keys()).collect();
+    to.put_number(names.len() as u64)?;
     for name in names {
-        to.put_bytes(name.as_bytes()).map_err(&io)?;
+        to.put_bytes(name.as_bytes())?;
         let values =
-            || rows.iter().enumerate().filter_map(|(index, row)| Some((index, row.0.get(name)?)));
-        to.put_number(values().count() as u64).map_err(&io)?;
+            || rows.iter().enumerate().filter_map(|(index, row)| Some((index, row.get(name)?)));
+        to.put_number(values().count() as u64)?;
         let mut least = 0;
         // What was read last, as the next row may be a part of it.
         let mut whole: Option<(Arc<_>, burn_pack::Bytes)> = None;
         for (index, value) in values() {
-            to.put_number((index - least) as u64).map_err(&io)?;
+            to.put_number((index - least) as u64)?;
             least = index + 1;
             let Part { whole: tensor, index } = match value {
                 Value::Bytes(bytes) => {
-                    to.put(&[BYTES]).and_then(|()| to.put_bytes(bytes)).map_err(&io)?;
+                    to.put(&[BYTES])?;
+                    to.put_bytes(bytes)?;
                     continue;
                 }
                 Value::Part(part) => part,
             };
             let shape = tensor.shape();
-            to.put(&[TENSOR, (shape.num_dims() - 1) as u8]).map_err(&io)?;
+            to.put(&[TENSOR, (shape.num_dims() - 1) as u8])?;
             for &size in &shape.as_slice()[1..] {
-                to.put_number(size as u64).map_err(&io)?;
+                to.put_number(size as u64)?;
             }
             let (_, data) = match whole.take().filter(|(last, _)| Arc::ptr_eq(last, tensor)) {
                 Some(last) => whole.insert(last),
@@ -60,7 +60,7 @@ pub(super) fn write<B: Backend>(
                 }
             };
             let len = data.len() / shape[0];
-            to.put(&data[index * len..(index + 1) * len]).map_err(&io)?;
+            to.put(&data[index * len..(index + 1) * len])?;
         }
     }
     Ok(())
@@ -97,7 +97,7 @@ pub(super) fn read<B: Backend>(
                 [BYTES] => {
                     let bytes = from.bytes("bytes of an attachment")?;
                     if let Some((_, wanted)) = wanted {
-                        wanted.0.insert(name.clone(), Value::Bytes(bytes.into()));
+                        wanted.insert(name.clone(), Value::Bytes(bytes.into()));
                     }
                 }
                 [TENSOR] => {
@@ -106,14 +106,12 @@ pub(super) fn read<B: Backend>(
                     match wanted {
                         None => from.skip(len as u64)?,
                         Some((row, wanted)) => {
-                            let mut bytes = Vec::new();
-                            from.append(&mut bytes, len)?;
-                            let data = tensor_data(bytes, shape, dtype);
+                            let data = tensor_data(from.take(len)?, shape, dtype);
                             let tensor = tensor(data, store).ok_or_else(|| {
                                 let (name, dtype) = (name.to_string(), store.dtype());
                                 MemoriaError::AttachmentTooLarge { name, row, dtype }
                             })?;
-                            wanted.0.insert(name.clone(), Value::of_one(tensor));
+                            wanted.insert(name.clone(), Value::of_one(tensor));
                         }
                     }
                 }
@@ -127,20 +125,18 @@ pub(super) fn read<B: Backend>(
 }
 
 /// Numbers where a store has its vectors, in their float type; `None` if they do not fit it.
-fn tensor<B: Backend>(data: TensorData, store: &VectorStore<B>) -> Option<FloatTensor<B>> {
+fn tensor<B: Backend>(mut data: TensorData, store: &VectorStore<B>) -> Option<FloatTensor<B>> {
     let dtype = store.dtype();
-    let mut fits = true;
-    let data = if data.dtype() == dtype {
-        data
-    } else {
-        let converted = data.clone().convert_dtype(dtype);
-        let pairs = data.iter::<f64>().zip(converted.iter::<f64>());
-        fits = !pairs.into_iter().any(|(saved, now)| saved.is_finite() && !now.is_finite());
-        converted
-    };
+    if data.dtype() != dtype {
+        let saved = data.clone();
+        data = data.convert_dtype(dtype);
+        let mut pairs = saved.iter::<f64>().zip(data.iter::<f64>());
+        if pairs.any(|(saved, now)| saved.is_finite() && !now.is_finite()) {
+            return None;
+        }
+    }
     let tensor = B::float_from_data(data, store.device());
-    let tensor = if tensor.dtype() == dtype { tensor } else { B::float_cast(tensor, dtype.into()) };
-    fits.then_some(tensor)
+    Some(if tensor.dtype() == dtype { tensor } else { B::float_cast(tensor, dtype.into()) })
 }
 
 /// The shape of a tensor, no larger than can be counted in bytes.
@@ -157,10 +153,8 @@ fn shape(
     for _ in 0..rank {
         let size = from.count("a size of an attached tensor")?;
         let product = bytes.checked_mul(size).filter(|&n| 0 < n && n <= isize::MAX as usize);
-        let Some(product) = product else {
-            return Err(from.invalid(format!("an attached tensor of size {size}")));
-        };
-        bytes = product;
+        let wrong = || from.invalid(format!("an attached tensor of size {size}"));
+        bytes = product.ok_or_else(wrong)?;
         shape.push(size);
     }
     Ok(shape)

@@ -1,7 +1,6 @@
 use std::{
     collections::BTreeMap,
-    fs::File,
-    io::{self, Read, Write},
+    io::{Read, Write},
     path::Path,
 };
 
@@ -10,8 +9,15 @@ use burn::backend::DType;
 use super::{FORMAT, settings};
 use crate::{
     MemoriaConfig, MemoriaError, Storage,
-    files::checksummed::{ChecksummedReader, ChecksummedWriter},
+    files::{
+        checksummed::{ChecksummedReader, ChecksummedWriter},
+        durable_file::open,
+    },
 };
+
+/// By the bytes that stand for them.
+const STORAGES: [Storage; 3] = [Storage::Auto, Storage::Device, Storage::Host];
+const DTYPES: [DType; 5] = [DType::F32, DType::F64, DType::Flex32, DType::F16, DType::BF16];
 
 /// What a snapshot tells of itself before any engram.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,9 +62,9 @@ impl SnapshotInfo {
         Self::take_from(&mut ChecksummedReader::begin(reader, &FORMAT)?)
     }
 
-    pub(super) fn write(&self, to: &mut ChecksummedWriter<impl Write>) -> io::Result<()> {
+    pub(super) fn write(&self, to: &mut ChecksummedWriter<impl Write>) -> Result<(), MemoriaError> {
         settings::write(&self.config, to)?;
-        to.put(&[storage_code(self.storage)])?;
+        to.put(&[code(&STORAGES, self.storage)])?;
         to.put_number(self.attributes.len() as u64)?;
         for (name, value) in &self.attributes {
             to.put_bytes(name.as_bytes())?;
@@ -67,25 +73,19 @@ impl SnapshotInfo {
         to.put_number(self.rows as u64)?;
         if let (Some(dim), Some(dtype)) = (self.dim, self.dtype) {
             to.put_number(dim as u64)?;
-            to.put(&[dtype_code(dtype)])?;
+            to.put(&[code(&DTYPES, dtype)])?;
             to.put_number(self.engrams)?;
         }
         Ok(())
     }
 
     pub(super) fn take_from(from: &mut ChecksummedReader<impl Read>) -> Result<Self, MemoriaError> {
-        let config = match from.version() {
+        let config = match from.version {
             1 => settings::read_version_1(from)?,
             _ => settings::read(from)?,
         };
         config.validate().map_err(|error| from.invalid(error.to_string()))?;
-        let [storage] = from.array()?;
-        let storage = match storage {
-            0 => Storage::Auto,
-            1 => Storage::Device,
-            2 => Storage::Host,
-            code => return Err(from.invalid(format!("storage {code} is unknown"))),
-        };
+        let storage = known(&STORAGES, "storage", from)?;
         let attributes = attributes(from)?;
         let rows = from.count("rows")?;
         let (mut dim, mut dtype, mut engrams) = (None, None, 0);
@@ -95,23 +95,12 @@ impl SnapshotInfo {
                 return Err(from.invalid(format!("a hidden dimension of {size}")));
             }
             dim = Some(size);
-            let [code] = from.array()?;
-            let known = dtype_of(code);
-            dtype =
-                Some(known.ok_or_else(|| from.invalid(format!("float type {code} is unknown")))?);
+            dtype = Some(known(&DTYPES, "float type", from)?);
             engrams = from.number()?;
         }
-        let version = from.version();
+        let version = from.version;
         Ok(Self { version, config, storage, rows, dim, dtype, engrams, attributes })
     }
-}
-
-/// Opens a file to read it.
-pub(super) fn open(path: &Path) -> Result<File, MemoriaError> {
-    File::open(path).map_err(|error| MemoriaError::Io {
-        what: format!("opening {}", path.display()),
-        source: error.into(),
-    })
 }
 
 fn attributes(
@@ -129,25 +118,18 @@ fn attributes(
     Ok(attributes)
 }
 
-fn storage_code(storage: Storage) -> u8 {
-    match storage {
-        Storage::Auto => 0,
-        Storage::Device => 1,
-        Storage::Host => 2,
-    }
+/// The byte that stands for a value: its place among the known ones.
+fn code<T: PartialEq>(known: &[T], value: T) -> u8 {
+    known.iter().position(|known| *known == value).unwrap_or(0) as u8
 }
 
-fn dtype_code(dtype: DType) -> u8 {
-    match dtype {
-        DType::F64 => 1,
-        DType::Flex32 => 2,
-        DType::F16 => 3,
-        DType::BF16 => 4,
-        _ => 0,
-    }
-}
-
-fn dtype_of(code: u8) -> Option<DType> {
-    let known = [DType::F32, DType::F64, DType::Flex32, DType::F16, DType::BF16];
-    known.into_iter().find(|&dtype| dtype_code(dtype) == code)
+/// The value that the next byte stands for.
+fn known<T: Copy>(
+    known: &[T],
+    what: &str,
+    from: &mut ChecksummedReader<impl Read>,
+) -> Result<T, MemoriaError> {
+    let [code] = from.array()?;
+    let value = known.get(usize::from(code)).copied();
+    value.ok_or_else(|| from.invalid(format!("{what} {code} is unknown")))
 }

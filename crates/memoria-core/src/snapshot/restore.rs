@@ -2,11 +2,11 @@ use std::{collections::HashMap, io::Read, path::Path};
 
 use burn::backend::{Backend, DType, TensorData, tensor::Device};
 
-use super::{FORMAT, SnapshotInfo, attachments, head::open, tensor_data, write::check_rows};
+use super::{FORMAT, SnapshotInfo, attachments, tensor_data, write::check_rows};
 use crate::{
     Memoria, MemoriaError, Storage,
     attachment::RowAttachments,
-    files::checksummed::ChecksummedReader,
+    files::{checksummed::ChecksummedReader, durable_file::open},
     id::{Entry, Slot},
     memoria::check_new_rows,
     row::Row,
@@ -141,7 +141,7 @@ impl<B: Backend> Restore<B> {
         }
         let rows = read_rows(&mut from, &info, place, store.as_mut())?;
         let mut attached = vec![RowAttachments::default(); rows.len()];
-        if from.version() > 1 {
+        if from.version > 1 {
             attachments::read(&mut from, &info, &mut attached, place, store.as_ref())?;
         }
         let storage = self.storage.unwrap_or(info.storage);
@@ -273,12 +273,10 @@ fn read_vectors<B: Backend>(
 ) -> Result<(), MemoriaError> {
     let (dim, engrams) = (store.dim(), row.counts().total());
     let at_once = store.slots_at_once();
-    let mut bytes = Vec::new();
     for first in (0..engrams).step_by(at_once) {
         let count = at_once.min(engrams - first);
-        bytes.clear();
-        from.append(&mut bytes, count * dim * dtype.size())?;
-        let saved = tensor_data(bytes.clone(), [count, dim], dtype);
+        let bytes = from.take(count * dim * dtype.size())?;
+        let saved = tensor_data(bytes, [count, dim], dtype);
         let refuse = |data: &TensorData| {
             let norms = store.host_squared_norms(data);
             let largest = largest_squared_norm(data.dtype());

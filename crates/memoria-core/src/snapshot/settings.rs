@@ -2,10 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    io::{self, Read, Write},
+    io::{Read, Write},
 };
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::{
     Correlation, MemoriaConfig, MemoriaError,
@@ -23,7 +23,7 @@ type Settings = BTreeMap<String, Value>;
 pub(super) fn write(
     config: &MemoriaConfig,
     to: &mut ChecksummedWriter<impl Write>,
-) -> io::Result<()> {
+) -> Result<(), MemoriaError> {
     let mut settings = settings(config)?;
     let plain = self::settings(&plain())?;
     settings.retain(|name, value| plain.get(name) != Some(value));
@@ -52,14 +52,9 @@ pub(super) fn write(
     Ok(())
 }
 
-/// Reads what [`write`] wrote, in one way only. A setting that is not there has its default, so that new
-/// settings need no new version; one that this version does not know is refused.
+/// Reads what [`write`] wrote, in one way only.
 pub(super) fn read(from: &mut ChecksummedReader<impl Read>) -> Result<MemoriaConfig, MemoriaError> {
-    let internal = |error: io::Error| MemoriaError::Io {
-        what: "reading a configuration".into(),
-        source: error.into(),
-    };
-    let mut settings = settings(&plain()).map_err(internal)?;
+    let mut settings = settings(&plain())?;
     let mut last = String::new();
     for _ in 0..from.count("settings")? {
         let name = from.text("the name of a setting")?;
@@ -85,8 +80,7 @@ pub(super) fn read(from: &mut ChecksummedReader<impl Read>) -> Result<MemoriaCon
         };
         last = name;
     }
-    let settings: Map<String, Value> = settings.into_iter().collect();
-    let config = serde_json::from_value(Value::Object(settings));
+    let config = serde_json::from_value(Value::Object(settings.into_iter().collect()));
     config.map_err(|error| from.invalid(format!("its configuration: {error}")))
 }
 
@@ -116,16 +110,17 @@ fn plain() -> MemoriaConfig {
     MemoriaConfig::new(0, 0, 0, 0.0, 0)
 }
 
-fn settings(config: &MemoriaConfig) -> io::Result<Settings> {
-    match serde_json::to_value(config)? {
-        Value::Object(fields) => Ok(fields.into_iter().collect()),
+fn settings(config: &MemoriaConfig) -> Result<Settings, MemoriaError> {
+    match serde_json::to_value(config) {
+        Ok(Value::Object(fields)) => Ok(fields.into_iter().collect()),
         _ => Err(unknown("MemoriaConfig")),
     }
 }
 
 /// A setting of a kind that [`write`] does not write: a mistake in this crate, which a test finds.
-fn unknown(name: &str) -> io::Error {
-    io::Error::other(format!("`{name}` is of a kind that snapshots do not have"))
+fn unknown(name: &str) -> MemoriaError {
+    let error = format!("`{name}` is of a kind that snapshots do not have");
+    MemoriaError::io("writing a configuration", error)
 }
 
 #[cfg(test)]

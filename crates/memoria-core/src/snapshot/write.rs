@@ -142,27 +142,23 @@ impl<'a, B: Backend> Snapshot<'a, B> {
     }
 
     fn write_to<W: Write>(&self, writer: W) -> Result<W, MemoriaError> {
-        let io = |error: std::io::Error| MemoriaError::Io {
-            what: "writing a snapshot".into(),
-            source: error.into(),
-        };
-        let mut to = ChecksummedWriter::begin(writer, &FORMAT, FORMAT.version).map_err(io)?;
-        self.info().write(&mut to).map_err(io)?;
+        let mut to = ChecksummedWriter::begin(writer, &FORMAT, FORMAT.version)?;
+        self.info().write(&mut to)?;
         for &row in &self.rows {
             let row: &Row = self.memory.row(row);
-            let slots = row.write(&mut to).map_err(io)?;
+            let slots = row.write(&mut to)?;
             if self.memory.config().keeps_cells() {
-                row.write_cells(&mut to).map_err(io)?;
+                row.write_cells(&mut to)?;
             }
             let Some(store) = self.memory.store() else { continue };
             for slots in slots.chunks(store.slots_at_once()) {
                 let data = store.vectors(slots)?;
-                to.put(&little_endian(data)).map_err(io)?;
+                to.put(&little_endian(data))?;
             }
         }
         let rows = self.rows.iter().map(|&row| self.memory.attachments_of(row));
-        attachments::write(&rows.collect::<Vec<_>>(), self.memory.store(), &mut to, io)?;
-        to.end().map_err(io)
+        attachments::write(&rows.collect::<Vec<_>>(), self.memory.store(), &mut to)?;
+        to.end()
     }
 }
 

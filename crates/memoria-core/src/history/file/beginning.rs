@@ -3,7 +3,7 @@
 use crate::{
     Engram, EngramId, EngramKind,
     history::{
-        record::{Fault, Ids, float, put_ids, put_varint, take, varint},
+        record::{Fault, Ids, array, float, put_ids, put_varint, varint},
         row_history::{Beginning, Cursor},
     },
 };
@@ -51,10 +51,10 @@ pub(super) fn read_beginning(rest: &mut &[u8]) -> Result<Beginning, Fault> {
         return Err("a list of ids that is broken");
     }
     for id in ids.iter() {
-        let kind = match take(rest, 1)?[0] {
-            0 => EngramKind::Working,
-            1 => EngramKind::ShortTerm,
-            2 => EngramKind::LongTerm,
+        let kind = match array(rest)? {
+            [0] => EngramKind::Working,
+            [1] => EngramKind::ShortTerm,
+            [2] => EngramKind::LongTerm,
             _ => return Err("an engram of no known kind"),
         };
         let (lifespan, age, fire_count) = (float(rest)?, varint(rest)?, varint(rest)?);

@@ -1,6 +1,6 @@
 //! Cells as snapshots have them: their centres, and in which of them a position is.
 
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 
 use super::{Cell, Cells, Chunk, Place};
 use crate::{
@@ -13,7 +13,7 @@ impl Cells {
     pub(crate) fn write(
         cells: Option<&Self>,
         to: &mut ChecksummedWriter<impl Write>,
-    ) -> io::Result<()> {
+    ) -> Result<(), MemoriaError> {
         let Some(cells) = cells else { return to.put_number(0) };
         to.put_number(cells.cells.len() as u64)?;
         to.put_number(cells.dim as u64)?;
