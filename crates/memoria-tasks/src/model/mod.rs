@@ -13,6 +13,8 @@ mod drawing;
 mod gpt2;
 mod run_model;
 mod spec;
+#[cfg(test)]
+mod support;
 
 pub use bounded::{BoundedConfig, Eviction};
 pub use classifier::Classifier;

@@ -9,7 +9,8 @@ use super::*;
 use crate::{
     config::{MemoryConfig, RunConfig, Sizes, TaskName},
     data::{Document, Question, Segment},
-    runs::{Experiment, Outcome, Results, SavedRun, Test},
+    model::support::{difference, experiment, finished, write_tokenizer},
+    runs::{Experiment, Results, SavedRun, Test},
 };
 
 /// Three classes, and words 3 to 8.
@@ -39,10 +40,6 @@ fn logits(classifier: &Classifier, documents: &[Document]) -> Vec<Vec<f32>> {
     let logits = classifier.logits(&batch, &mut classifier.memory().unwrap()).unwrap();
     let numbers: Vec<f32> = logits.into_data().try_to_vec().unwrap();
     numbers.chunks(3).map(<[f32]>::to_vec).collect()
-}
-
-fn difference(a: &[f32], b: &[f32]) -> f32 {
-    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
 }
 
 #[rstest]
@@ -126,14 +123,7 @@ fn checkpoint(positions: usize) -> TempDir {
     let config = EncoderConfig::new(EncoderKind::Roberta, WORDS.len(), 16, 3, 2, 32, positions);
     let model = config.init(&Device::flex()).unwrap();
     model.save_pretrained(&config, folder.path()).unwrap();
-    let vocabulary: serde_json::Map<String, serde_json::Value> =
-        (0..).zip(WORDS).map(|(id, word)| (word.to_owned(), serde_json::Value::from(id))).collect();
-    let tokenizer = serde_json::json!({
-        "version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": null,
-        "pre_tokenizer": {"type": "Whitespace"}, "post_processor": null, "decoder": null,
-        "model": {"type": "WordLevel", "vocab": vocabulary, "unk_token": "<unk>"},
-    });
-    fs::write(folder.path().join("tokenizer.json"), tokenizer.to_string()).unwrap();
+    write_tokenizer(folder.path(), &WORDS);
     folder
 }
 
@@ -165,26 +155,6 @@ fn run_config(corpus: &Path, values: &[&str]) -> RunConfig {
     .map(|&value| value.to_owned())
     .collect();
     RunConfig::read(TaskName::Classify, Some(Path::new("classify-bert")), &values).unwrap().quick()
-}
-
-fn experiment(config: RunConfig, output: &Path) -> Experiment {
-    Experiment {
-        config,
-        contexts: vec![ContextName::Memoria, ContextName::Paper, ContextName::None],
-        seeds: vec![0],
-        device: Device::flex(),
-        output: output.to_owned(),
-        resume: false,
-        jobs: 1,
-        command: "memoria train classify".into(),
-    }
-}
-
-fn finished(experiment: &Experiment) -> Results {
-    match experiment.run(&Interrupter::new()).unwrap() {
-        Outcome::Finished(results) => results,
-        Outcome::Interrupted => panic!("not interrupted"),
-    }
 }
 
 /// Trained, tested, tested again, gone on with: of its own sizes and from a checkpoint.

@@ -9,8 +9,11 @@ use crate::{
     config::{MemoryConfig, RunConfig, Sizes, TaskName},
     data::{Document, Question, Segment},
     generation::Writer,
-    model::ModelKind,
-    runs::{Experiment, Outcome, Results, SavedRun, Test},
+    model::{
+        ModelKind,
+        support::{difference, experiment, finished, write_tokenizer},
+    },
+    runs::{Results, SavedRun, Test},
 };
 
 const LENGTH: usize = 4;
@@ -48,10 +51,6 @@ fn logits(model: &LanguageModel, documents: &[Document]) -> Vec<Vec<f32>> {
     let logits = model.logits(&batch, &mut model.memory().unwrap()).unwrap();
     let numbers: Vec<f32> = logits.into_data().try_to_vec().unwrap();
     numbers.chunks(9).map(<[f32]>::to_vec).collect()
-}
-
-fn difference(a: &[f32], b: &[f32]) -> f32 {
-    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
 }
 
 #[rstest]
@@ -136,12 +135,7 @@ fn checkpoint() -> TempDir {
     let config = Gpt2Config::new(6, 8, 16, 2, 2);
     let model = config.init(&Device::flex()).unwrap();
     model.save_pretrained(&config, folder.path()).unwrap();
-    let tokenizer = serde_json::json!({
-        "version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": null,
-        "pre_tokenizer": {"type": "Whitespace"}, "post_processor": null, "decoder": null,
-        "model": {"type": "WordLevel", "vocab": {"sea": 0, "and": 1, "sand": 2, "<unk>": 3}, "unk_token": "<unk>"},
-    });
-    fs::write(folder.path().join("tokenizer.json"), tokenizer.to_string()).unwrap();
+    write_tokenizer(folder.path(), &["sea", "and", "sand", "<unk>"]);
     folder
 }
 
@@ -160,19 +154,6 @@ fn run_config(text: &Path, values: &[&str]) -> RunConfig {
     .map(|&value| value.to_owned())
     .collect();
     RunConfig::read(TaskName::Lm, None, &values).unwrap().quick()
-}
-
-fn experiment(config: RunConfig, output: &Path) -> Experiment {
-    Experiment {
-        config,
-        contexts: vec![ContextName::Memoria, ContextName::Paper, ContextName::None],
-        seeds: vec![0],
-        device: Device::flex(),
-        output: output.to_owned(),
-        resume: false,
-        jobs: 1,
-        command: "memoria train lm".into(),
-    }
 }
 
 /// By run and mode.
@@ -194,9 +175,7 @@ fn it_models_text(#[values(false, true)] from_a_checkpoint: bool) {
     let weights = format!("model.weights={}", checkpoint.path().display());
     let values = if from_a_checkpoint { vec![weights.as_str()] } else { vec![] };
     let experiment = experiment(run_config(&text, &values), &folder.path().join("run"));
-    let Outcome::Finished(results) = experiment.run(&Interrupter::new()).unwrap() else {
-        panic!("not interrupted")
-    };
+    let results = finished(&experiment);
     assert_eq!(bits(&results).len(), 3 + 3 + 1);
     assert_eq!(bits(&experiment.evaluate().unwrap()), bits(&results));
     let run = SavedRun::open(&folder.path().join("run/memoria-0")).unwrap();
