@@ -52,17 +52,11 @@ pub(crate) struct FiringLog {
     firings: Firings,
     participations: Participations,
     pending: Pending,
-    limits: GraphLimits,
+    pub(crate) limits: GraphLimits,
     workspace: GraphWorkspace,
 }
 
 impl FiringLog {
-    /// Works with other limits than [the users'](GraphLimits::default) from now on.
-    #[cfg(test)]
-    pub(crate) fn set_limits(&mut self, limits: GraphLimits) {
-        self.limits = limits;
-    }
-
     /// Makes room for a table of `len` entries.
     pub(crate) fn grow(&mut self, len: usize) {
         self.participations.grow(len);

@@ -274,7 +274,7 @@ impl Row {
     /// Sets the limits of the firing log and of cells.
     #[cfg(test)]
     pub(crate) fn set_limits(&mut self, graph: crate::graph::GraphLimits, cells: CellLimits) {
-        self.log.set_limits(graph);
+        self.log.limits = graph;
         self.cell_limits = cells;
     }
 

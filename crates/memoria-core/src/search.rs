@@ -30,7 +30,7 @@ pub use found::Stages;
 pub use trace::{Reached, SearchStage, SearchTrace};
 pub(crate) use workspace::SearchWorkspace;
 
-use crate::{MemoriaConfig, id::Member, row::Row, store::Pruned};
+use crate::{MemoriaConfig, id::Member, row::Row};
 
 /// The search of one row on its way.
 #[derive(Debug)]
@@ -63,25 +63,15 @@ pub(crate) enum Ask {
     Nearest(usize),
 }
 
-/// What is known of the candidates.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Answer<'a> {
+/// What the workspace tells of the candidates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
     /// Nothing: it was not asked.
     Nothing,
     /// Their scores.
-    Scores(&'a [f64]),
+    Scores,
     /// Which are certainly chosen, and the scores of those that may be.
-    Pruned(&'a Pruned),
-}
-
-impl<'a> Answer<'a> {
-    /// The scores of all candidates, if they are known.
-    fn scores(self) -> Option<&'a [f64]> {
-        match self {
-            Self::Scores(scores) => Some(scores),
-            Self::Nothing | Self::Pruned(_) => None,
-        }
-    }
+    Pruned,
 }
 
 impl Search {
@@ -118,7 +108,7 @@ impl Search {
         &mut self,
         row: &mut Row,
         workspace: &mut SearchWorkspace,
-        answer: Answer<'_>,
+        answer: Answer,
         config: &MemoriaConfig,
     ) {
         let Self { stage, ask, is_traced, found } = self;
@@ -128,7 +118,7 @@ impl Search {
                 (Stage::LongTerm, long_term::find(row, workspace, config, *is_traced, found))
             }
             Stage::LongTerm => {
-                long_term::choose(workspace, answer.scores(), config, found);
+                long_term::choose(workspace, answer, config, found);
                 found.conclude(&workspace.chosen, row.working());
                 if *is_traced && !found.reminded().is_empty() {
                     workspace.candidates.list(row, found.reminded().iter().copied());
@@ -138,8 +128,7 @@ impl Search {
                 }
             }
             Stage::Trace => {
-                let scores = answer.scores().unwrap_or_default();
-                trace::note(row, found, workspace, scores, config);
+                trace::note(row, found, workspace, config);
                 (Stage::Done, None)
             }
             Stage::Done => (Stage::Done, None),

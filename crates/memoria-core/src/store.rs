@@ -94,12 +94,7 @@ impl<B: Backend> VectorStore<B> {
 
     /// Takes slots and makes room for their vectors. If there is none, everything stays as it was.
     pub(crate) fn take(&mut self, count: usize) -> Result<Vec<Slot>, MemoriaError> {
-        let needed = self.slots.needed(count)?;
-        self.check_memory(needed)?;
-        match &mut self.vectors {
-            Vectors::Device(vectors) => vectors.reserve(needed),
-            Vectors::Host(vectors) => vectors.reserve(needed)?,
-        }
+        self.make_room(count, DeviceVectors::reserve)?;
         Ok(self.slots.take(count))
     }
 
@@ -115,13 +110,7 @@ impl<B: Backend> VectorStore<B> {
 
     /// Sets memory aside for so many engrams in all, and on a device for no more.
     pub(crate) fn reserve(&mut self, engrams: usize) -> Result<(), MemoriaError> {
-        let needed = self.slots.needed(engrams)?;
-        self.check_memory(needed)?;
-        match &mut self.vectors {
-            Vectors::Device(vectors) => vectors.reserve_exact(needed),
-            Vectors::Host(vectors) => vectors.reserve(needed)?,
-        }
-        Ok(())
+        self.make_room(engrams, DeviceVectors::reserve_exact)
     }
 
     /// An empty store for the same vectors.
@@ -136,15 +125,30 @@ impl<B: Backend> VectorStore<B> {
             let (dimension, expected, got) = ("hidden", self.dim, other.dim);
             return Err(MemoriaError::WrongDimension { tensor, dimension, expected, got });
         }
-        if self.dtype != other.dtype {
-            let (expected, got) = (self.dtype, other.dtype);
-            return Err(MemoriaError::WrongDType { tensor, expected, got });
+        self.check_dtype(tensor, other.dtype)?;
+        self.check_device(tensor, &other.device)
+    }
+
+    /// Refuses another float type than that of the vectors.
+    pub(crate) fn check_dtype(&self, tensor: &'static str, got: DType) -> Result<(), MemoriaError> {
+        let expected = self.dtype;
+        if got == expected {
+            return Ok(());
         }
-        if self.device != other.device {
-            let (expected, got) = (format!("{:?}", self.device), format!("{:?}", other.device));
-            return Err(MemoriaError::WrongDevice { tensor, expected, got });
+        Err(MemoriaError::WrongDType { tensor, expected, got })
+    }
+
+    /// Refuses another device.
+    pub(crate) fn check_device(
+        &self,
+        tensor: &'static str,
+        device: &Device<B>,
+    ) -> Result<(), MemoriaError> {
+        if *device == self.device {
+            return Ok(());
         }
-        Ok(())
+        let (expected, got) = (format!("{:?}", self.device), format!("{device:?}"));
+        Err(MemoriaError::WrongDevice { tensor, expected, got })
     }
 
     /// How many slots there are to a piece of vectors that is worth handling at once.

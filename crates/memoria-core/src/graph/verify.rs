@@ -187,7 +187,7 @@ mod tests {
     /// and then two by two with four newer ones.
     fn lived() -> (FiringLog, Records, Vec<Member>) {
         let (mut log, mut records) = (FiringLog::default(), Records::default());
-        log.set_limits(GraphLimits::SMALL);
+        log.limits = GraphLimits::SMALL;
         let mut living = Vec::new();
         for id in (0..11).map(EngramId) {
             let place = if id.0 < 3 { Place::long_term(id.0 as usize) } else { Place::SHORT_TERM };

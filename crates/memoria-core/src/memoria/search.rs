@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use burn::backend::{Backend, TensorData, tensor::FloatTensor};
 
-use super::{Memoria, rows::for_each};
+use super::Memoria;
 use crate::{
     Costs, MemoriaError, Recall,
     costs::Meter,
     id::Slot,
     search::{Found, Search},
-    step::{Absent, Due, Lane, RowSearch, Scoring, check_query_norms, fire, width},
+    step::{Absent, Due, Lane, RowSearch, Scoring, check_squared_norms, fire, width},
     store::{Metric, Query, VectorStore, are_worth_quantizing, squared_norms},
+    threads::{share, share_if},
 };
 
 /// What all rows are compared with, and what comes of it.
@@ -105,14 +106,12 @@ impl<B: Backend> Memoria<B> {
             let mut search = RowSearch::new(query, search);
             search.ask(lane, store, scoring);
             meter.was_data();
-            search.go_on(lane, &config);
-            while !search.is_done() {
+            while !search.go_on(lane, &config) {
                 if search.asks() {
                     meter.was_control();
                     search.ask(lane, store, scoring);
                     meter.was_data();
                 }
-                search.go_on(lane, &config);
             }
             // What follows is no work on vectors either, and is looked at the time after.
             let found = search.into_found();
@@ -127,7 +126,7 @@ impl<B: Backend> Memoria<B> {
         let mut found = Vec::with_capacity(self.lanes.len());
         let mut left = Vec::new();
         if is_shared {
-            let searched = for_each(self.lanes.iter_mut().enumerate(), true, |(index, lane)| {
+            let searched = share(self.lanes.iter_mut().enumerate(), |(index, lane)| {
                 let (mut left, mut meter) = (Vec::new(), Meter::started());
                 let found = run(lane, index, &mut left, &mut meter);
                 meter.was_control();
@@ -188,7 +187,7 @@ impl<B: Backend> Memoria<B> {
         if asked.fires {
             let is_shared = self.is_shared();
             let rows = self.lanes.iter_mut().zip(&found).enumerate();
-            for_each(rows, is_shared, |(index, (lane, found))| {
+            share_if(is_shared, rows, |(index, (lane, found))| {
                 if !asked.absent.contains(index) {
                     fire(&mut lane.row, found, &config);
                 }
@@ -205,10 +204,7 @@ impl<B: Backend> Memoria<B> {
         let mut asked = Vec::new();
         // Devices order their work by the thread it comes from.
         for (lane, search) in self.lanes.iter_mut().zip(searches) {
-            if let Some(search) = search {
-                search.ask(lane, store, scoring);
-                asked.extend(search.to_read());
-            }
+            asked.extend(search.as_mut().and_then(|search| search.ask(lane, store, scoring)));
         }
         self.meter.was_data();
         asked
@@ -222,10 +218,8 @@ impl<B: Backend> Memoria<B> {
         let rows = self.lanes.iter_mut().zip(searches);
         let mut rows: Vec<_> = rows.filter_map(|(lane, s)| Some((lane, s.as_mut()?))).collect();
         rows.iter_mut().for_each(|(lane, search)| search.take_read(lane, &mut scores));
-        let are_done = for_each(rows.into_iter(), is_shared, |(lane, search)| {
-            search.go_on(lane, &config);
-            search.is_done()
-        });
+        let go_on = |(lane, search): (&mut Lane, &mut RowSearch<B>)| search.go_on(lane, &config);
+        let are_done = share_if(is_shared, rows.into_iter(), go_on);
         self.meter.was_control();
         are_done.contains(&false)
     }
@@ -270,8 +264,13 @@ impl<B: Backend> Memoria<B> {
         let matters = |row: usize| {
             !asked.absent.contains(row) && (!asked.fires || !self.next_working(row).is_empty())
         };
+        let refused = |row, position, squared_norm| MemoriaError::NonFiniteQuery {
+            row,
+            position,
+            squared_norm,
+        };
         let (rows, dtype) = (self.lanes.len(), store.dtype());
-        let checked = check_query_norms(squared_norms, rows, dtype, matters);
+        let checked = check_squared_norms(squared_norms, rows, dtype, matters, refused);
         if checked.is_err() {
             self.settle_with(read)?;
         }

@@ -133,9 +133,9 @@ impl Row {
         Ok(())
     }
 
-    /// Tells where the vector of an engram lies.
-    pub(crate) fn set_slot(&mut self, entry: Entry, slot: Slot) {
-        self.records.get_mut(entry).slot = slot;
+    /// Tells where the vector of an engram lies; where it was before.
+    pub(crate) fn set_slot(&mut self, entry: Entry, slot: Slot) -> Slot {
+        core::mem::replace(&mut self.records.get_mut(entry).slot, slot)
     }
 
     /// The order of long-term memory, each engram once.

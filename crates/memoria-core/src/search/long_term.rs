@@ -1,6 +1,6 @@
 //! Which long-term engrams a row is reminded of.
 
-use super::{Ask, Found, SearchWorkspace, draw::Draw, walk::walk};
+use super::{Answer, Ask, Found, SearchWorkspace, draw::Draw, walk::walk};
 use crate::{LongTermSearch, MemoriaConfig, row::Row};
 
 /// Walks, if that is how to search, and lists the candidates; what has to be known of them. If nothing has to
@@ -52,20 +52,20 @@ fn nearest(row: &Row, workspace: &mut SearchWorkspace, wanted: usize) -> Option<
 /// Adds the long-term engrams that the row is reminded of to what was found.
 pub(super) fn choose(
     workspace: &mut SearchWorkspace,
-    scores: Option<&[f64]>,
+    answer: Answer,
     config: &MemoriaConfig,
     found: &mut Found,
 ) {
-    let SearchWorkspace { candidates, ranking, others, .. } = workspace;
+    let SearchWorkspace { candidates, scores, ranking, others, .. } = workspace;
     let wanted = config.num_final_ltms;
-    let Some(scores) = scores else {
+    if answer == Answer::Nothing {
         return match config.long_term_search {
             _ if wanted == 0 => {}
             LongTermSearch::Walk => found.remind_of_visited(),
             LongTermSearch::None => {}
             _ => found.remind_of_ltms(candidates.members()),
         };
-    };
+    }
     let scored = candidates.members().iter().copied().zip(scores.iter().copied());
     if config.long_term_search != LongTermSearch::WalkAndNearest {
         return found.remind_of_ltms(ranking.best(scored, wanted));

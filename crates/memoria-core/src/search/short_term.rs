@@ -26,21 +26,21 @@ pub(super) fn list(
 pub(super) fn choose(
     row: &Row,
     workspace: &mut SearchWorkspace,
-    answer: Answer<'_>,
+    answer: Answer,
     config: &MemoriaConfig,
 ) {
-    let SearchWorkspace { candidates, chosen, ranking, .. } = workspace;
+    let SearchWorkspace { candidates, scores, pruned, chosen, ranking, .. } = workspace;
     let wanted = config.num_reminded_stm;
     let lives = candidates.lives(row);
     let living = || candidates.members().iter().copied().filter(lives);
     chosen.clear();
     match (config.short_term_search, answer) {
-        (ShortTermSearch::Nearest, Answer::Scores(scores)) => {
+        (ShortTermSearch::Nearest, Answer::Scores) => {
             let scored = candidates.members().iter().copied().zip(scores.iter().copied());
             let scored = scored.filter(|(member, _)| lives(member));
             chosen.extend_from_slice(ranking.best(scored, wanted));
         }
-        (ShortTermSearch::Nearest, Answer::Pruned(pruned)) => {
+        (ShortTermSearch::Nearest, Answer::Pruned) => {
             let member = |place: u32| candidates.members()[place as usize];
             let undecided = pruned.undecided.iter().map(|&(at, score)| (member(at), score));
             chosen.extend(pruned.chosen.iter().map(|&at| member(at)));

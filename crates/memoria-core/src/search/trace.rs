@@ -70,15 +70,14 @@ pub(crate) struct Arrival {
     pub(super) step: usize,
 }
 
-/// Adds the trace to what was found; `scores` are its scores.
+/// Adds the trace to what was found, which the workspace has the scores of.
 pub(super) fn note(
     row: &Row,
     found: &mut Found,
     workspace: &mut SearchWorkspace,
-    scores: &[f64],
     config: &MemoriaConfig,
 ) {
-    let arrivals = &mut workspace.arrivals;
+    let SearchWorkspace { scores, arrivals, .. } = workspace;
     // An engram is visited in one step only, but several may reach it there.
     arrivals.sort_unstable_by_key(|Arrival { connection, .. }| (connection.to, connection.from));
     arrivals.dedup_by_key(|arrival| arrival.connection.to);
@@ -101,6 +100,6 @@ pub(super) fn note(
         };
         Reached { id: member.id, score: Some(score), stage, via }
     };
-    let reached = found.reminded().iter().zip(scores).enumerate().map(reached).collect();
+    let reached = found.reminded().iter().zip(&*scores).enumerate().map(reached).collect();
     found.trace = Some(SearchTrace { reached });
 }

@@ -5,11 +5,11 @@ mod quantized;
 mod vectors;
 
 use burn::{
-    backend::{DType, Shape, TensorData},
+    backend::{Backend, DType, Shape, TensorData},
     tensor::{bf16, f16},
 };
 
-use super::{number::Number, scoring::Metric};
+use super::{Metric, Query, VectorStore, number::Number};
 use crate::{EngramId, MemoriaError, Pooling, id::Slot};
 pub(crate) use long_term::{CellLimits, Cells, LongTermCodes, LongTermList};
 pub(crate) use quantized::{Pruned, QuantizedVectors, are_worth_quantizing};
@@ -55,7 +55,7 @@ impl WideVectors {
 
 /// What candidates are compared with.
 #[derive(Clone, Debug)]
-pub(super) struct HostQuery {
+pub(crate) struct HostQuery {
     vectors: WideVectors,
     comparison: Comparison,
 }
@@ -128,77 +128,6 @@ impl HostVectors {
         })
     }
 
-    /// Appends the scores of candidates to `scores`.
-    pub(super) fn scores(
-        &self,
-        query: &HostQuery,
-        candidates: &[Slot],
-        may_share: bool,
-        scores: &mut Vec<f64>,
-    ) {
-        for_any!(self, vectors => vectors.scores(query, candidates, may_share, scores));
-    }
-
-    /// See [`VectorStore::prune_and_rescore`](super::VectorStore::prune_and_rescore); appends to `pruned`.
-    pub(super) fn prune_and_rescore(
-        &self,
-        query: &HostQuery,
-        (candidates, k): (&[Slot], usize),
-        members: impl Iterator<Item = (EngramId, Slot)>,
-        quantized: &mut QuantizedVectors,
-        may_share: bool,
-        pruned: &mut Pruned,
-    ) {
-        for_any!(self, vectors => {
-            if query.comparison == Comparison::Single && quantized::pays(candidates.len(), k) {
-                quantized.keep(vectors, query, members);
-                quantized.prune_and_rescore(vectors, query, (candidates, k), may_share, pruned);
-            } else {
-                let mut scores = Vec::new();
-                vectors.scores(query, candidates, may_share, &mut scores);
-                pruned.undecided.extend((0..).zip(scores));
-            }
-        })
-    }
-
-    /// See [`VectorStore::long_term_candidates`](super::VectorStore::long_term_candidates).
-    pub(super) fn long_term_candidates(
-        &self,
-        query: &HostQuery,
-        list: &LongTermList<'_, impl Fn(usize) -> Slot + Sync>,
-        k: usize,
-        codes: &mut LongTermCodes,
-        may_share: bool,
-    ) -> Vec<u32> {
-        for_any!(self, vectors => codes.candidates(vectors, query, list, k, may_share))
-    }
-
-    /// See [`VectorStore::cell_candidates`](super::VectorStore::cell_candidates).
-    pub(super) fn cell_candidates(
-        &self,
-        query: &HostQuery,
-        cells: &mut Cells,
-        slot: impl Fn(usize) -> Slot,
-        of: (usize, usize),
-        may_share: bool,
-    ) -> Vec<u32> {
-        for_any!(self, vectors => cells.candidates(vectors, query, slot, of, may_share))
-    }
-
-    /// See [`VectorStore::follow_cells`](super::VectorStore::follow_cells).
-    pub(super) fn follow_cells(
-        &self,
-        cells: Option<Box<Cells>>,
-        list: &LongTermList<'_, impl Fn(usize) -> Slot + Sync>,
-        limits: CellLimits,
-        may_share: bool,
-    ) -> Option<Box<Cells>> {
-        for_any!(self, vectors => match cells {
-            None => Cells::of(vectors, list, limits).map(Box::new),
-            Some(mut cells) => cells.follow(vectors, &list.slot, limits, may_share).then_some(cells),
-        })
-    }
-
     /// Vectors one after the other, zeros where there is no slot, in a tensor of this shape.
     pub(super) fn gather(
         &self,
@@ -217,6 +146,110 @@ impl HostVectors {
     /// Bytes that so many slots would take.
     pub(super) fn bytes_of(&self, slots: usize) -> usize {
         for_any!(self, vectors => vectors.bytes_of(slots))
+    }
+}
+
+impl<B: Backend> VectorStore<B> {
+    /// As [`scores`](Self::scores), of a store on the host; the scores take the place of what is in
+    /// `scores`. Several threads of the host take part only if they `may_share` the work.
+    pub(crate) fn host_scores(
+        &self,
+        query: &Query<B>,
+        candidates: &[Slot],
+        may_share: bool,
+        scores: &mut Vec<f64>,
+    ) {
+        let (vectors, query) = self.on_host(query);
+        scores.clear();
+        for_any!(vectors, vectors => vectors.scores(query, candidates, may_share, scores));
+    }
+
+    /// Tells which candidates are among the `k` with the highest scores, fewer than there are, as far as the
+    /// quantized vectors of the row tell; the scores of the others are computed.
+    ///
+    /// `members` are the engrams with quantized vectors that are worth keeping, in order of id: the candidates,
+    /// and then others. Costs a look at the candidates' codes, and at the vectors of those that are undecided or
+    /// new.
+    pub(crate) fn prune_and_rescore(
+        &self,
+        query: &Query<B>,
+        (candidates, k): (&[Slot], usize),
+        members: impl Iterator<Item = (EngramId, Slot)>,
+        quantized: &mut QuantizedVectors,
+        may_share: bool,
+        pruned: &mut Pruned,
+    ) {
+        let (vectors, query) = self.on_host(query);
+        pruned.clear();
+        for_any!(vectors, vectors => {
+            if query.comparison == Comparison::Single && quantized::pays(candidates.len(), k) {
+                quantized.keep(vectors, query, members);
+                quantized.prune_and_rescore(vectors, query, (candidates, k), may_share, pruned);
+            } else {
+                let mut scores = Vec::new();
+                vectors.scores(query, candidates, may_share, &mut scores);
+                pruned.undecided.extend((0..).zip(scores));
+            }
+        })
+    }
+
+    /// Positions of a row's list of long-term engrams, ascending: the `k` with the highest scores, and of
+    /// engrams with equal ones those with the smallest ids, are among them, with few others.
+    ///
+    /// Costs a look at every code, and making those of the engrams that are new in the list.
+    pub(crate) fn long_term_candidates(
+        &self,
+        query: &Query<B>,
+        list: &LongTermList<'_, impl Fn(usize) -> Slot + Sync>,
+        k: usize,
+        codes: &mut LongTermCodes,
+        may_share: bool,
+    ) -> Vec<u32> {
+        let (vectors, query) = self.on_host(query);
+        for_any!(vectors, vectors => codes.candidates(vectors, query, list, k, may_share))
+    }
+
+    /// As [`long_term_candidates`](Self::long_term_candidates), but only among the vectors of the cells nearest to
+    /// the query, so many as the second number of `of` tells, and those in no cell.
+    ///
+    /// Costs a look at the centres of all cells and at every code of those cells.
+    pub(crate) fn cell_candidates(
+        &self,
+        query: &Query<B>,
+        list: &LongTermList<'_, impl Fn(usize) -> Slot>,
+        of: (usize, usize),
+        cells: &mut Cells,
+        may_share: bool,
+    ) -> Vec<u32> {
+        let (vectors, query) = self.on_host(query);
+        for_any!(vectors, vectors => {
+            cells.candidates(query, &|at| vectors.get((list.slot)(at)), of, may_share)
+        })
+    }
+
+    /// The cells of a row's long-term vectors, brought up to date; none of few vectors, or on a device.
+    pub(crate) fn follow_cells(
+        &self,
+        cells: Option<Box<Cells>>,
+        list: &LongTermList<'_, impl Fn(usize) -> Slot + Sync>,
+        limits: CellLimits,
+        may_share: bool,
+    ) -> Option<Box<Cells>> {
+        let super::Vectors::Host(vectors) = &self.vectors else { return None };
+        for_any!(vectors, vectors => {
+            let vector = |at| vectors.get((list.slot)(at));
+            match cells {
+                None => Cells::of(vectors.dim, list.len, &vector, limits).map(Box::new),
+                Some(mut cells) => cells.follow(&vector, limits, may_share).then_some(cells),
+            }
+        })
+    }
+
+    fn on_host<'a>(&'a self, query: &'a Query<B>) -> (&'a HostVectors, &'a HostQuery) {
+        match (&self.vectors, query) {
+            (super::Vectors::Host(vectors), Query::Host(query)) => (vectors, query),
+            _ => unreachable!("a query is made by the store that answers it, on the host"),
+        }
     }
 }
 

@@ -1,6 +1,9 @@
 //! Vectors on their way into the store and out of it.
 
-use burn::backend::{Backend, Shape, TensorData, TensorMetadata, tensor::FloatTensor};
+use burn::backend::{
+    Backend, DType, Shape, TensorData, TensorMetadata,
+    tensor::{Device, FloatTensor},
+};
 
 use super::{VectorStore, Vectors, host::HostVectors, read, squared_norms};
 use crate::{MemoriaError, id::Slot};
@@ -83,11 +86,7 @@ impl<B: Backend> VectorStore<B> {
                 vectors.write(slots, &data, f64::INFINITY, false);
             }
             Vectors::Device(vectors) => {
-                let tensor = B::float_from_data(data, &self.device);
-                let is_alike = tensor.dtype() == self.dtype;
-                let tensor =
-                    if is_alike { tensor } else { B::float_cast(tensor, self.dtype.into()) };
-                vectors.write(slots, tensor);
+                vectors.write(slots, tensor::<B>(data, self.dtype, &self.device));
             }
         }
     }
@@ -124,14 +123,16 @@ impl<B: Backend> VectorStore<B> {
             }
             Vectors::Host(vectors) => {
                 let data = vectors.gather(slots, shape, may_share);
-                let tensor = B::float_from_data(data, &self.device);
-                if tensor.dtype() == self.dtype {
-                    return tensor;
-                }
-                B::float_cast(tensor, self.dtype.into())
+                tensor::<B>(data, self.dtype, &self.device)
             }
         }
     }
+}
+
+/// A tensor of this float type, which not every device has by itself.
+fn tensor<B: Backend>(data: TensorData, dtype: DType, device: &Device<B>) -> FloatTensor<B> {
+    let tensor = B::float_from_data(data, device);
+    if tensor.dtype() == dtype { tensor } else { B::float_cast(tensor, dtype.into()) }
 }
 
 /// The slots, none of which is padding.
