@@ -45,6 +45,10 @@ impl<T> ChunkedVec<T> {
         self.chunks.get(index / CHUNK)?.get(index % CHUNK)
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.chunks.iter().flatten()
+    }
+
     /// Bytes set aside.
     pub(crate) fn bytes(&self) -> usize {
         let items: usize = self.chunks.iter().map(Vec::capacity).sum();

@@ -11,8 +11,7 @@ impl FiringLog {
     /// Counts from firings that were flushed: for each pair of living engrams once, in order of id.
     pub(crate) fn ties(&self, records: &Records) -> Vec<(EngramId, EngramId, u32)> {
         let mut ties = Vec::new();
-        let hubs = &self.participations.hubs;
-        for hub in (0..hubs.len()).map(|at| &hubs[at]) {
+        for hub in self.participations.hubs.iter() {
             let here = records.get(hub.entry).id;
             let with = hub.ties(records).filter(|(with, _)| here < with.id);
             ties.extend(with.map(|(with, count)| (here, with.id, count)));

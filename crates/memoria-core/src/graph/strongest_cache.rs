@@ -11,11 +11,7 @@ use crate::{
 };
 
 /// What connections are ranked by: the greater is the stronger, of equal counts that to the smaller id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Rank {
-    count: u32,
-    id: Reverse<EngramId>,
-}
+type Rank = (u32, Reverse<EngramId>);
 
 /// A kept connection, in 16 bytes.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +31,7 @@ impl Kept {
     }
 
     fn rank(&self) -> Rank {
-        Rank { count: self.count, id: Reverse(self.id) }
+        (self.count, Reverse(self.id))
     }
 }
 
@@ -144,8 +140,7 @@ impl StrongestCache {
 
     /// Whether a connection of this count might rank higher than all that are not kept.
     fn may_outrank(&self, to: Member, count: u32) -> bool {
-        let rank = Rank { count, id: Reverse(to.id) };
-        self.others.is_none_or(|others| rank > others)
+        self.others.is_none_or(|others| (count, Reverse(to.id)) > others)
     }
 
     fn prune_if_full(&mut self, records: &Records) {

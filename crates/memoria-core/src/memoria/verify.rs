@@ -54,22 +54,18 @@ impl<B: Backend> Memoria<B> {
 
     fn verify_batch(&self) -> Result<(), Finding> {
         let batch = self.lanes.len();
-        ensure(self.store.is_some() == (batch > 0), Invariant::Batch, || {
-            format!("{batch} rows; vectors? {}", self.store.is_some())
-        })?;
-        ensure(self.attachments.len() == batch, Invariant::Batch, || {
-            format!("attachments of {} rows for {batch}", self.attachments.len())
-        })?;
+        let found = format_args!("{batch} rows; vectors? {}", self.store.is_some());
+        ensure(self.store.is_some() == (batch > 0), Invariant::Batch, found)?;
+        let found = format_args!("attachments of {} rows for {batch}", self.attachments.len());
+        ensure(self.attachments.len() == batch, Invariant::Batch, found)?;
         for incoming in &self.incoming {
             let fits = incoming.batch() == batch && incoming.is_whole();
-            ensure(fits, Invariant::Batch, || {
-                format!("{} incoming rows for {batch}", incoming.batch())
-            })?;
+            let found = format_args!("{} incoming rows for {batch}", incoming.batch());
+            ensure(fits, Invariant::Batch, found)?;
         }
         if let Step::Reminded(open) | Step::Adjusted(open, _) = &self.step {
-            ensure(open.rows().len() == batch, Invariant::Batch, || {
-                format!("{} open rows for {batch}", open.rows().len())
-            })?;
+            let found = format_args!("{} open rows for {batch}", open.rows().len());
+            ensure(open.rows().len() == batch, Invariant::Batch, found)?;
         }
         Ok(())
     }
@@ -81,8 +77,7 @@ impl<B: Backend> Memoria<B> {
             let fits = reminded.len() <= open.width()
                 && reminded.is_sorted_by(|a, b| a < b)
                 && reminded.iter().all(|&member| row.lives(member) && is_old(member.id));
-            let found = || format!("{reminded:?}");
-            let open = ensure(fits, Invariant::OpenStep, found);
+            let open = ensure(fits, Invariant::OpenStep, format_args!("{reminded:?}"));
             open.map_err(|finding| broken(Some(index), finding))?;
         }
         Ok(())
@@ -99,7 +94,7 @@ fn verify_vectors<B: Backend>(
         let data = store.vectors(slots)?;
         for norm in store.host_squared_norms(&data) {
             let is_finite = (0.0..largest_squared_norm(store.dtype())).contains(&norm);
-            let found = || format!("one has a squared norm of {norm}");
+            let found = format_args!("one has a squared norm of {norm}");
             let verified = ensure(is_finite, Invariant::Vector, found);
             verified.map_err(|finding| broken(Some(row), finding))?;
         }

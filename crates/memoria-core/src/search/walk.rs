@@ -66,12 +66,10 @@ fn go(
 ) {
     reached.clear();
     let SearchWorkspace { visited, arrivals, .. } = workspace;
-    if is_traced {
-        row.strongest_connections(walkers, visited, |connection| {
-            reached.push(connection.to);
+    row.strongest_connections(walkers, visited, |connection| {
+        reached.push(connection.to);
+        if is_traced {
             arrivals.push(Arrival { connection, step });
-        });
-    } else {
-        row.strongest_connections(walkers, visited, |connection| reached.push(connection.to));
-    }
+        }
+    });
 }

@@ -29,7 +29,7 @@ impl Lane {
     pub(crate) fn verify(&self, config: &MemoriaConfig) -> Result<(), Finding> {
         self.row.verify(config)?;
         let is_clear = self.workspace.is_clear();
-        ensure(is_clear, Invariant::Scratch, || "marks are left".into())
+        ensure(is_clear, Invariant::Scratch, format_args!("marks are left"))
     }
 
     /// Bytes set aside.

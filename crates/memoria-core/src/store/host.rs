@@ -142,11 +142,6 @@ impl HostVectors {
     pub(super) fn bytes(&self) -> usize {
         for_any!(self, vectors => vectors.bytes())
     }
-
-    /// Bytes that so many slots would take.
-    pub(super) fn bytes_of(&self, slots: usize) -> usize {
-        for_any!(self, vectors => vectors.bytes_of(slots))
-    }
 }
 
 impl<B: Backend> VectorStore<B> {

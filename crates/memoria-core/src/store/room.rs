@@ -2,8 +2,8 @@
 
 use burn::backend::Backend;
 
-use super::{DeviceVectors, VectorStore, Vectors};
-use crate::{MemoriaError, store::available_memory};
+use super::{DeviceVectors, VectorStore, Vectors, available_memory, vector_bytes};
+use crate::MemoriaError;
 
 /// Growth is compared with the memory available whenever it passes a multiple of this.
 const LOOKED_AT_EVERY: usize = 1 << 26;
@@ -27,13 +27,11 @@ impl<B: Backend> VectorStore<B> {
     /// Refuses to grow to so many slots if there is no memory for them.
     fn check_memory(&self, slots: usize) -> Result<(), MemoriaError> {
         let held = self.bytes();
-        let (requested, is_here) = match &self.vectors {
-            Vectors::Host(vectors) => (vectors.bytes_of(slots), true),
-            Vectors::Device(vectors) => {
-                let requested = vectors.bytes_of(vectors.slots_for(slots));
-                (requested, self.computes_here)
-            }
+        let (slots, is_here) = match &self.vectors {
+            Vectors::Host(_) => (slots, true),
+            Vectors::Device(vectors) => (vectors.slots_for(slots), self.computes_here),
         };
+        let requested = slots.saturating_mul(vector_bytes(self.dim, self.dtype));
         if requested <= held {
             return Ok(());
         }

@@ -36,9 +36,7 @@ impl<B: Backend> VectorStore<B> {
         metric: Metric,
     ) -> Query<B> {
         match &self.vectors {
-            Vectors::Device(vectors) => {
-                Query::Device(vectors.select((0..count).map(|index| Some(slot(index)))), metric)
-            }
+            Vectors::Device(vectors) => Query::Device(vectors.select((0..count).map(slot)), metric),
             Vectors::Host(vectors) => Query::Host(vectors.query(count, slot, metric)),
         }
     }

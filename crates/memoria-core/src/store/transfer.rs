@@ -5,7 +5,7 @@ use burn::backend::{
     tensor::{Device, FloatTensor},
 };
 
-use super::{VectorStore, Vectors, host::HostVectors, read, squared_norms};
+use super::{VectorStore, Vectors, device::PADDING, host::HostVectors, read, squared_norms};
 use crate::{MemoriaError, id::Slot};
 
 impl<B: Backend> VectorStore<B> {
@@ -109,7 +109,7 @@ impl<B: Backend> VectorStore<B> {
     ) -> Result<(), MemoriaError> {
         match (&self.vectors, &mut to.vectors) {
             (Vectors::Device(from), Vectors::Device(to)) => {
-                to.write(new, from.select(slots.iter().map(|&slot| Some(slot))));
+                to.write(new, from.select(slots.iter().copied()));
             }
             _ => to.put(new, self.vectors(slots)?),
         }
@@ -119,7 +119,8 @@ impl<B: Backend> VectorStore<B> {
     fn vectors_in(&self, slots: &[Option<Slot>], shape: Shape, may_share: bool) -> FloatTensor<B> {
         match &self.vectors {
             Vectors::Device(vectors) => {
-                B::float_reshape(vectors.select(slots.iter().copied()), shape)
+                let slots = slots.iter().map(|slot| slot.unwrap_or(PADDING));
+                B::float_reshape(vectors.select(slots), shape)
             }
             Vectors::Host(vectors) => {
                 let data = vectors.gather(slots, shape, may_share);

@@ -141,8 +141,8 @@ impl<N: Number> Vectors<N> {
     }
 
     fn out_of_memory(&self, slots: usize) -> MemoriaError {
-        let available = self.bytes() as u64;
-        MemoriaError::OutOfMemory { requested: self.bytes_of(slots) as u64, available }
+        let requested = slots.saturating_mul(vector_bytes(self.dim, N::dtype())) as u64;
+        MemoriaError::OutOfMemory { requested, available: self.bytes() as u64 }
     }
 
     pub(super) fn squared_norms(&self, numbers: &[N]) -> Vec<f64> {
@@ -239,10 +239,6 @@ impl<N: Number> Vectors<N> {
 
     pub(super) fn bytes(&self) -> usize {
         self.pieces.iter().map(|piece| piece.capacity() * size_of::<N>()).sum()
-    }
-
-    pub(super) fn bytes_of(&self, slots: usize) -> usize {
-        slots.saturating_mul(vector_bytes(self.dim, N::dtype()))
     }
 }
 
