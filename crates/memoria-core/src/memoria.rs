@@ -25,7 +25,8 @@ use crate::{
     attachment::RowAttachments,
     costs::Meter,
     row::Row,
-    step::{Absent, Incoming, Lane, OpenStep},
+    search::Lane,
+    step::{Absent, Incoming, OpenStep},
     store::VectorStore,
     threads::are_worth_sharing,
 };

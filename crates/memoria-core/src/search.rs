@@ -17,6 +17,7 @@
 mod candidates;
 pub(crate) mod draw;
 mod found;
+mod lane;
 mod long_term;
 pub(crate) mod ranking;
 mod short_term;
@@ -27,10 +28,11 @@ mod workspace;
 pub(crate) use candidates::Candidates;
 pub(crate) use found::Found;
 pub use found::Stages;
+pub(crate) use lane::Lane;
 pub use trace::{Reached, SearchStage, SearchTrace};
 pub(crate) use workspace::SearchWorkspace;
 
-use crate::{MemoriaConfig, id::Member, row::Row};
+use crate::{MemoriaConfig, id::Member};
 
 /// The search of one row on its way.
 #[derive(Debug)]
@@ -78,13 +80,12 @@ impl Search {
     /// Lists the short-term engrams that are candidates. If an adjustment of the row `is_due`, those that it
     /// will have after it; some of them may die in it.
     pub(crate) fn begin(
-        row: &Row,
-        workspace: &mut SearchWorkspace,
+        lane: &mut Lane,
         config: &MemoriaConfig,
         is_traced: bool,
         is_due: bool,
     ) -> Self {
-        let ask = short_term::list(row, &mut workspace.candidates, config, is_due);
+        let ask = short_term::list(lane, config, is_due);
         Self { stage: Stage::ShortTerm, ask, is_traced, found: Found::default() }
     }
 
@@ -104,31 +105,26 @@ impl Search {
     }
 
     /// Goes through the next stage, with what it asked for.
-    pub(crate) fn answer(
-        &mut self,
-        row: &mut Row,
-        workspace: &mut SearchWorkspace,
-        answer: Answer,
-        config: &MemoriaConfig,
-    ) {
+    pub(crate) fn answer(&mut self, lane: &mut Lane, answer: Answer, config: &MemoriaConfig) {
         let Self { stage, ask, is_traced, found } = self;
         (*stage, *ask) = match *stage {
             Stage::ShortTerm => {
-                short_term::choose(row, workspace, answer, config);
-                (Stage::LongTerm, long_term::find(row, workspace, config, *is_traced, found))
+                short_term::choose(lane, answer, config);
+                (Stage::LongTerm, long_term::find(lane, config, *is_traced, found))
             }
             Stage::LongTerm => {
-                long_term::choose(workspace, answer, config, found);
-                found.conclude(&workspace.chosen, row.working());
+                long_term::choose(lane, answer, config, found);
+                found.conclude(&lane.workspace.chosen, lane.row.working());
                 if *is_traced && !found.reminded().is_empty() {
-                    workspace.candidates.list(row, found.reminded().iter().copied());
+                    let reminded = found.reminded().iter().copied();
+                    lane.workspace.candidates.list(&lane.row, reminded);
                     (Stage::Trace, Some(Ask::Candidates))
                 } else {
                     (Stage::Done, None)
                 }
             }
             Stage::Trace => {
-                trace::note(row, found, workspace, config);
+                trace::note(lane, config, found);
                 (Stage::Done, None)
             }
             Stage::Done => (Stage::Done, None),

@@ -16,7 +16,6 @@ mod absent;
 mod due;
 mod fire;
 mod incoming;
-mod lane;
 mod open;
 mod row_search;
 
@@ -25,6 +24,5 @@ pub(crate) use due::{Due, check_gains, close, forgive};
 pub(crate) use fire::fire;
 pub use incoming::check_hidden_norms;
 pub(crate) use incoming::{Incoming, check_squared_norms, largest_squared_norm};
-pub(crate) use lane::Lane;
 pub(crate) use open::{OpenStep, width};
 pub(crate) use row_search::{RowSearch, Scoring};

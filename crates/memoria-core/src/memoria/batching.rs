@@ -8,8 +8,8 @@ use crate::{
     attachment::RowAttachments,
     id::{Entry, Slot},
     row::Row,
+    search::Lane,
     snapshot::check_rows,
-    step::Lane,
     store::VectorStore,
 };
 

@@ -4,9 +4,7 @@ use burn::backend::{Backend, DType, TensorMetadata, tensor::FloatTensor};
 
 use super::Memoria;
 use crate::{
-    LifespanGain, MemoriaError, Recall,
-    step::{Absent, Lane},
-    store::available_memory,
+    LifespanGain, MemoriaError, Recall, search::Lane, step::Absent, store::available_memory,
 };
 
 /// What takes more bytes than this is compared with the memory available.

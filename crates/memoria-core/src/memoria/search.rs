@@ -9,8 +9,8 @@ use crate::{
     Costs, MemoriaError, Recall,
     costs::Meter,
     id::Slot,
-    search::{Found, Search},
-    step::{Absent, Due, Lane, RowSearch, Scoring, check_squared_norms, fire, width},
+    search::{Found, Lane, Search},
+    step::{Absent, Due, RowSearch, Scoring, check_squared_norms, fire, width},
     store::{Metric, Query, VectorStore, are_worth_quantizing, squared_norms},
     threads::{share, share_if},
 };
@@ -90,16 +90,15 @@ impl<B: Backend> Memoria<B> {
         };
         let run = |lane: &mut Lane, index: usize, left: &mut Vec<Slot>, meter: &mut Meter| {
             due.settle(&mut lane.row, index, &config, left);
-            let Lane { row, workspace } = &mut *lane;
-            let search = Search::begin(row, workspace, &config, is_traced, false);
+            let search = Search::begin(lane, &config, is_traced, false);
             meter.was_control();
-            let working = row.working();
+            let working = lane.working();
             let query = match &asked.query {
                 _ if asked.absent.contains(index) => return Found::default(),
                 _ if asked.fires && working.is_empty() => return Found::default(),
                 Some(query) => query.of_row(store, vectors, index, config.metric()),
                 None => {
-                    let slot = |index: usize| row.slot(working[index].entry);
+                    let slot = |index: usize| lane.slot(working[index].entry);
                     store.query(working.len(), slot, config.metric())
                 }
             };
@@ -154,9 +153,7 @@ impl<B: Backend> Memoria<B> {
         let queries = self.queries(asked);
         let (config, is_traced, step) = (self.config, self.traces_searches, &self.step);
         let begin = |((index, lane), query): ((usize, &mut Lane), Option<Query<B>>)| {
-            let Lane { row, workspace } = lane;
-            let is_due = step.adjusts(index);
-            let search = Search::begin(row, workspace, &config, is_traced, is_due);
+            let search = Search::begin(lane, &config, is_traced, step.adjusts(index));
             query.map(|query| RowSearch::new(query, search))
         };
         let rows = self.lanes.iter_mut().enumerate();

@@ -2,10 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Found, SearchWorkspace};
+use super::{Found, Lane, SearchWorkspace};
 use crate::{
     EngramId, LongTermSearch, MemoriaConfig, engram::weight, graph::Connection, id::Member,
-    row::Row,
 };
 
 /// How one row's search came to what the row is reminded of.
@@ -71,13 +70,8 @@ pub(crate) struct Arrival {
 }
 
 /// Adds the trace to what was found, which the workspace has the scores of.
-pub(super) fn note(
-    row: &Row,
-    found: &mut Found,
-    workspace: &mut SearchWorkspace,
-    config: &MemoriaConfig,
-) {
-    let SearchWorkspace { scores, arrivals, .. } = workspace;
+pub(super) fn note(lane: &mut Lane, config: &MemoriaConfig, found: &mut Found) {
+    let Lane { row, workspace: SearchWorkspace { scores, arrivals, .. } } = lane;
     // An engram is visited in one step only, but several may reach it there.
     arrivals.sort_unstable_by_key(|Arrival { connection, .. }| (connection.to, connection.from));
     arrivals.dedup_by_key(|arrival| arrival.connection.to);

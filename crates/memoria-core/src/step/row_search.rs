@@ -2,10 +2,9 @@
 
 use burn::backend::{Backend, TensorData, tensor::FloatTensor};
 
-use super::Lane;
 use crate::{
     MemoriaConfig,
-    search::{Answer, Ask, Found, Search, SearchWorkspace},
+    search::{Answer, Ask, Found, Lane, Search, SearchWorkspace},
     store::{LongTermCodes, Query, VectorStore},
 };
 
@@ -125,7 +124,7 @@ impl<B: Backend> RowSearch<B> {
     /// Goes through the next stage. Whether everything is found then.
     pub(crate) fn go_on(&mut self, lane: &mut Lane, config: &MemoriaConfig) -> bool {
         let answer = core::mem::replace(&mut self.answer, Answer::Nothing);
-        self.search.answer(&mut lane.row, &mut lane.workspace, answer, config);
+        self.search.answer(lane, answer, config);
         self.search.is_done()
     }
 

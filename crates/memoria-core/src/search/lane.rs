@@ -1,10 +1,11 @@
 use core::ops::{Deref, DerefMut};
 
+use super::SearchWorkspace;
 use crate::{
     MemoriaConfig,
+    id::Slot,
     invariant::{Finding, Invariant, ensure},
     row::Row,
-    search::SearchWorkspace,
 };
 
 /// A row with what its searches work with, which stay together wherever the row goes.
@@ -20,7 +21,7 @@ impl Lane {
     }
 
     /// Empties the row. Codes of vectors that are gone are not kept.
-    pub(crate) fn clear(&mut self) -> Vec<crate::id::Slot> {
+    pub(crate) fn clear(&mut self) -> Vec<Slot> {
         self.workspace = SearchWorkspace::default();
         self.row.clear()
     }
