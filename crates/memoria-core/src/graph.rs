@@ -18,7 +18,6 @@
 mod firings;
 mod flush;
 mod forgetting;
-mod history;
 mod hub;
 mod limits;
 mod participation;
@@ -33,6 +32,7 @@ mod verify;
 mod workspace;
 
 use crate::{
+    EngramId,
     bookkeeping::{counters::Counts, records::Records},
     id::{Entry, Member},
 };
@@ -94,6 +94,23 @@ impl FiringLog {
         let (fewer, other) = if of_a.len() <= of_b.len() { (of_a, b) } else { (of_b, a) };
         let with_other = |&&firing: &&u32| self.firings[firing].members.contains(&other.entry);
         tied.saturating_add(fewer.iter().filter(with_other).count() as u32)
+    }
+
+    /// The firings that are in the log: their living members, in order of id.
+    pub(crate) fn firings(&self) -> impl Iterator<Item = &[Entry]> {
+        self.firings.used().map(|(_, firing)| &firing.members[..])
+    }
+
+    /// Counts from firings that were flushed: for each pair of living engrams once, in order of id.
+    pub(crate) fn ties(&self, records: &Records) -> Vec<(EngramId, EngramId, u32)> {
+        let mut ties = Vec::new();
+        for hub in self.participations.hubs.iter() {
+            let here = records.get(hub.entry).id;
+            let with = hub.ties(records).filter(|(with, _)| here < with.id);
+            ties.extend(with.map(|(with, count)| (here, with.id, count)));
+        }
+        ties.sort_unstable();
+        ties
     }
 
     /// Adds a firing, which may make hubs of its members; its index.
@@ -164,7 +181,6 @@ impl FiringLog {
         (self.workspace.marked, self.workspace.noted) = (fired, noted);
     }
 
-    /// Bytes set aside.
     pub(crate) fn bytes(&self) -> usize {
         self.firings.bytes()
             + self.participations.bytes()

@@ -278,7 +278,6 @@ impl Row {
         self.cell_limits = cells;
     }
 
-    /// Bytes set aside.
     pub(crate) fn bytes(&self) -> usize {
         let members = self.working.capacity() + self.short_term.capacity();
         (members + self.passing.0.capacity() + self.passing.1.capacity()) * size_of::<Member>()

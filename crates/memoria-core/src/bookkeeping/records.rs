@@ -157,7 +157,6 @@ impl Records {
         }
     }
 
-    /// Bytes set aside.
     pub(crate) fn bytes(&self) -> usize {
         self.table.bytes() + self.vacant.capacity() * size_of::<Entry>()
     }

@@ -74,7 +74,6 @@ impl Firings {
         (0..).zip(self.table.iter()).filter(|(_, firing)| !firing.members.is_empty())
     }
 
-    /// Bytes set aside.
     pub(super) fn bytes(&self) -> usize {
         let members: usize = self.table.iter().map(|firing| firing.members.capacity()).sum();
         members * size_of::<Entry>()

@@ -149,7 +149,6 @@ impl Participations {
         }
     }
 
-    /// Bytes set aside.
     pub(super) fn bytes(&self) -> usize {
         let hubs: usize = self.hubs.iter().map(Hub::bytes).sum();
         self.by_entry.bytes() + self.lists.bytes() + self.hubs.bytes() + hubs

@@ -163,7 +163,6 @@ impl SmallListArena {
         Err("a slot is neither taken nor vacant".into())
     }
 
-    /// Bytes set aside.
     pub(crate) fn bytes(&self) -> usize {
         let in_chunks = |slots: &Slots| slots.chunks.iter().map(Vec::capacity).sum::<usize>();
         let numbers = |slots: &Slots| in_chunks(slots) + slots.vacant.capacity();

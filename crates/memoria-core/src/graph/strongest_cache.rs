@@ -192,7 +192,6 @@ impl StrongestCache {
         }
     }
 
-    /// Bytes set aside.
     pub(super) fn bytes(&self) -> usize {
         self.kept.capacity() * size_of::<Kept>()
     }

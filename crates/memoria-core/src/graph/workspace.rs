@@ -32,7 +32,6 @@ impl GraphWorkspace {
         self.counts.is_clear() && self.marked.is_clear() && self.noted.is_clear()
     }
 
-    /// Bytes set aside.
     pub(super) fn bytes(&self) -> usize {
         self.counts.bytes()
             + self.tally.bytes()

@@ -8,7 +8,7 @@ use crate::{
     attachment::RowAttachments,
     id::Slot,
     row::Row,
-    step::{Due, Incoming, OpenStep, check_gains, check_hidden_norms, close, forgive},
+    step::{Due, OpenStep, check_gains, check_hidden_norms, close, forgive},
     store::{VectorStore, read},
     threads::share_if,
 };
@@ -97,7 +97,8 @@ impl<B: Backend> Memoria<B> {
                     Some(store) if open.forgives => {
                         forgive(&open, &mut gains);
                         let gains = gains.into_iter().map(|gain| gain as f32).collect();
-                        let gains = TensorData::new::<f32, _>(gains, [open.batch(), open.width()]);
+                        let gains =
+                            TensorData::new::<f32, _>(gains, [open.rows().len(), open.width()]);
                         Step::Adjusted(open, B::float_from_data(gains, store.device()))
                     }
                     _ => Step::Reminded(open),
@@ -170,7 +171,7 @@ impl<B: Backend> Memoria<B> {
     fn withdraw(&mut self) {
         self.watched = None;
         if let Some(store) = &mut self.store {
-            store.release(self.incoming.drain(..).flat_map(Incoming::into_slots));
+            self.incoming.drain(..).for_each(|incoming| store.release(incoming.held()));
         }
     }
 }

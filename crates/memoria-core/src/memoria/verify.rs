@@ -44,7 +44,7 @@ impl<B: Backend> Memoria<B> {
         let Some(store) = &self.store else { return Ok(()) };
         let of_rows = self.lanes.iter().flat_map(|row| row.slots());
         let waiting = self.incoming.iter().flat_map(Incoming::held);
-        let slots = store.verify(of_rows.chain(waiting.copied()));
+        let slots = store.verify(of_rows.chain(waiting));
         slots.map_err(|found| broken(None, Finding::new(Invariant::Slot, found)))?;
         if let Step::Reminded(open) | Step::Adjusted(open, _) = &self.step {
             self.verify_open(open)?;
@@ -112,8 +112,9 @@ mod tests {
     use super::*;
     use crate::{
         EngramId, LifespanGain, MemoriaConfig, Storage,
+        bookkeeping::marks::Marks,
         id::{Entry, Member},
-        search::{Found, SearchWorkspace},
+        search::Found,
     };
     use std::sync::Arc;
 
@@ -148,6 +149,12 @@ mod tests {
         }
     }
 
+    fn reminding_of(member: Member) -> Found {
+        let mut found = Found::default();
+        found.conclude(&[member], &[]);
+        found
+    }
+
     #[rstest]
     #[case::no_rows(Invariant::Batch, |memory: &mut Memoria<Flex>| memory.lanes.clear())]
     #[case::a_row_too_many(Invariant::Batch, |memory: &mut Memoria<Flex>| memory.lanes.push(Default::default()))]
@@ -156,7 +163,7 @@ mod tests {
     #[case::open(Invariant::Batch, |memory: &mut Memoria<Flex>| { open(memory).pop(); })]
     #[case::kind(Invariant::Capacity, |memory: &mut Memoria<Flex>| memory.config.stm_capacity = 1)]
     #[case::marks(Invariant::Scratch, |memory: &mut Memoria<Flex>| {
-        memory.lanes[1].workspace = SearchWorkspace::unclear();
+        memory.lanes[1].workspace.visited = Marks::unclear();
     })]
     #[case::slots(Invariant::Slot, |memory: &mut Memoria<Flex>| { memory.incoming.clear(); })]
     #[case::given_back(Invariant::Slot, |memory: &mut Memoria<Flex>| {
@@ -165,11 +172,11 @@ mod tests {
     })]
     #[case::dead(Invariant::OpenStep, |memory: &mut Memoria<Flex>| {
         let dead = Member { id: EngramId(77), entry: Entry(0) };
-        open(memory)[0] = Found::reminding_of(vec![dead]);
+        open(memory)[0] = reminding_of(dead);
     })]
     #[case::working(Invariant::OpenStep, |memory: &mut Memoria<Flex>| {
         let working = memory.lanes[0].working()[0];
-        open(memory)[0] = Found::reminding_of(vec![working]);
+        open(memory)[0] = reminding_of(working);
     })]
     fn what_is_broken_is_named(
         #[values(Storage::Host, Storage::Device)] storage: Storage,

@@ -33,7 +33,6 @@ impl Lane {
         ensure(is_clear, Invariant::Scratch, format_args!("marks are left"))
     }
 
-    /// Bytes set aside.
     pub(crate) fn bytes(&self) -> usize {
         size_of::<Self>() + self.row.bytes() + self.workspace.bytes()
     }

@@ -28,9 +28,7 @@ pub(super) fn find(
         LongTermSearch::Nearest => nearest(lane, wanted),
         LongTermSearch::Random => {
             let Lane { row, workspace } = lane;
-            let len = row.long_term_len();
-            let drawn = Draw::LongTerm.positions(config.seed, row.reminds(), len, wanted);
-            let drawn = drawn.into_iter().map(|position| row.long_term_at(position));
+            let drawn = Draw::LongTerm.long_term(row, config.seed, row.reminds(), wanted);
             workspace.candidates.list_sorted(row, drawn);
             None
         }

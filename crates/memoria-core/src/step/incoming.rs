@@ -49,8 +49,8 @@ impl<B: Backend> Incoming<B> {
     }
 
     /// The slots of all rows.
-    pub(crate) fn held(&self) -> impl Iterator<Item = &Slot> {
-        (0..self.batch()).flat_map(|row| self.of_row(row))
+    pub(crate) fn held(&self) -> impl Iterator<Item = Slot> {
+        (0..self.batch()).flat_map(|row| self.of_row(row)).copied()
     }
 
     /// Takes the slots of a row, if it still has them.
@@ -58,10 +58,6 @@ impl<B: Backend> Incoming<B> {
         let slots = self.of_row(row).to_vec();
         self.has_slots[row] = false;
         slots
-    }
-
-    pub(crate) fn into_slots(self) -> Vec<Slot> {
-        self.held().copied().collect()
     }
 
     /// Writes what has been read if the store waits for it, and refuses vectors that are not finite, or
@@ -73,7 +69,9 @@ impl<B: Backend> Incoming<B> {
         may_share: bool,
     ) -> Result<(), MemoriaError> {
         let limit = squared_norm_limit(store.dtype());
-        match store.write_read(self.slots(), read, limit, may_share) {
+        let slots = self.slots.iter().enumerate();
+        let slots = slots.map(|(at, &slot)| self.has_slots[at / self.count].then_some(slot));
+        match store.write_read(slots, read, limit, may_share) {
             Some(true) => Ok(()),
             _ => {
                 let (norms, rows) = (store.squared_norms(read), self.batch());
@@ -86,12 +84,6 @@ impl<B: Backend> Incoming<B> {
                 check_squared_norms(&norms, rows, store.dtype(), still_there, refused)
             }
         }
-    }
-
-    /// The slot of every vector, in their order.
-    fn slots(&self) -> impl Iterator<Item = Option<Slot>> {
-        let slots = self.slots.iter().enumerate();
-        slots.map(|(at, &slot)| self.has_slots[at / self.count].then_some(slot))
     }
 
     /// Uses up the identities that a row was given, unless it was given none.

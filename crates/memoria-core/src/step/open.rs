@@ -24,11 +24,6 @@ impl OpenStep {
         self.absent.contains(row)
     }
 
-    /// Number of rows.
-    pub(crate) fn batch(&self) -> usize {
-        self.found.len()
-    }
-
     /// The second dimension of its gains: what it was when the rows were reminded.
     pub(crate) fn width(&self) -> usize {
         self.width

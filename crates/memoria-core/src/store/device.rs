@@ -140,7 +140,6 @@ impl<B: Backend> DeviceVectors<B> {
         B::float_reshape(scores, Shape::new([candidates.len()]))
     }
 
-    /// Bytes set aside.
     pub(super) fn bytes(&self) -> usize {
         self.slots.saturating_mul(vector_bytes(self.dim, self.dtype))
     }

@@ -138,7 +138,6 @@ impl HostVectors {
         for_any!(self, vectors => TensorData::new(vectors.gather(slots, may_share), shape))
     }
 
-    /// Bytes set aside.
     pub(super) fn bytes(&self) -> usize {
         for_any!(self, vectors => vectors.bytes())
     }

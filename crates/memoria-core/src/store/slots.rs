@@ -59,7 +59,6 @@ impl Slots {
         }
     }
 
-    /// Bytes set aside.
     pub(super) fn bytes(&self) -> usize {
         self.vacant.capacity() * size_of::<Slot>()
     }

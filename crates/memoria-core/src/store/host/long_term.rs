@@ -63,7 +63,6 @@ pub(crate) struct LongTermList<'a, S> {
 pub(crate) struct LongTermCodes {
     /// All but the last are full.
     chunks: Vec<Chunk>,
-    dim: usize,
     limits: CodeLimits,
 }
 
@@ -108,19 +107,17 @@ impl LongTermCodes {
         list: &LongTermList<'_, impl Fn(usize) -> Slot + Sync>,
         may_share: bool,
     ) {
-        let (held, most) = (self.len(), self.limits.chunk);
-        let changed = list.changed.filter(|_| self.dim == vectors.dim && held > 0);
-        let Some(changed) = changed else {
-            self.dim = vectors.dim;
+        let (held, most, dim) = (self.len(), self.limits.chunk, vectors.dim);
+        let Some(changed) = list.changed.filter(|_| held > 0) else {
             let firsts = (0..list.len).step_by(most);
             let chunk = |first| {
                 let mut chunk = Chunk::default();
-                chunk.code_all(self.dim, list.len.min(first + most) - first, |at| {
+                chunk.code_all(dim, list.len.min(first + most) - first, |at| {
                     vectors.get((list.slot)(first + at))
                 });
                 chunk
             };
-            let numbers = list.len.saturating_mul(self.dim);
+            let numbers = list.len.saturating_mul(dim);
             self.chunks = share_if(may_share && is_worth_sharing(numbers), firsts, chunk);
             return;
         };
@@ -128,7 +125,7 @@ impl LongTermCodes {
             self.chunks.truncate(list.len.div_ceil(most));
             let before = self.chunks.len().saturating_sub(1) * most;
             if let Some(last) = self.chunks.last_mut() {
-                last.resize(list.len - before, self.dim);
+                last.resize(list.len - before, dim);
             }
         }
         let mut changed: Vec<usize> = changed.iter().map(|&position| position as usize).collect();
@@ -141,7 +138,7 @@ impl LongTermCodes {
                 self.chunks.push(Chunk::default());
             }
             self.chunks[first / most]
-                .code(self.dim, position - first, |at| vectors.get((list.slot)(first + at)));
+                .code(dim, position - first, |at| vectors.get((list.slot)(first + at)));
         }
     }
 
@@ -160,7 +157,6 @@ impl LongTermCodes {
         self.chunks.len().saturating_sub(1) * self.limits.chunk + last
     }
 
-    /// Bytes set aside.
     pub(crate) fn bytes(&self) -> usize {
         let chunks = self.chunks.iter().map(Chunk::bytes).sum::<usize>();
         chunks + self.chunks.capacity() * size_of::<Chunk>()

@@ -446,7 +446,6 @@ impl Cells {
         self.cells.len()
     }
 
-    /// Bytes set aside.
     pub(crate) fn bytes(&self) -> usize {
         let of_cell =
             |cell: &Cell| cell.positions.capacity() * size_of::<u32>() + cell.codes.bytes();
