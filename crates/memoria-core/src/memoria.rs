@@ -471,7 +471,7 @@ impl<B: Backend> Memoria<B> {
         rows: Vec<Row>,
         attachments: Vec<RowAttachments<B>>,
     ) -> Result<Self, MemoriaError> {
-        let lanes = rows.into_iter().map(Lane::new).collect();
+        let lanes = rows.into_iter().map(|row| Lane { row, ..Lane::default() }).collect();
         Ok(Self { storage, memory_limit, store, lanes, attachments, ..Self::new(config)? })
     }
 

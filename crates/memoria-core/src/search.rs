@@ -32,16 +32,16 @@ pub(crate) use lane::Lane;
 pub use trace::{Reached, SearchStage, SearchTrace};
 pub(crate) use workspace::SearchWorkspace;
 
-use crate::{MemoriaConfig, id::Member};
+use crate::MemoriaConfig;
 
 /// The search of one row on its way.
 #[derive(Debug)]
 pub(crate) struct Search {
     stage: Stage,
     /// What the stage asks.
-    ask: Option<Ask>,
+    pub(crate) ask: Option<Ask>,
     is_traced: bool,
-    found: Found,
+    pub(crate) found: Found,
 }
 
 /// The stage that comes next.
@@ -89,23 +89,13 @@ impl Search {
         Self { stage: Stage::ShortTerm, ask, is_traced, found: Found::default() }
     }
 
-    /// Whether everything is found.
-    pub(crate) fn is_done(&self) -> bool {
-        self.stage == Stage::Done
-    }
-
-    /// What the next stage asks, if it does.
-    pub(crate) fn ask(&self) -> Option<Ask> {
-        self.ask
-    }
-
-    /// What a walk has visited, in order of id.
-    pub(crate) fn visited(&self) -> &[Member] {
-        self.found.visited()
-    }
-
-    /// Goes through the next stage, with what it asked for.
-    pub(crate) fn answer(&mut self, lane: &mut Lane, answer: Answer, config: &MemoriaConfig) {
+    /// Goes through the next stage, with what it asked for. Whether everything is found then.
+    pub(crate) fn answer(
+        &mut self,
+        lane: &mut Lane,
+        answer: Answer,
+        config: &MemoriaConfig,
+    ) -> bool {
         let Self { stage, ask, is_traced, found } = self;
         (*stage, *ask) = match *stage {
             Stage::ShortTerm => {
@@ -129,10 +119,6 @@ impl Search {
             }
             Stage::Done => (Stage::Done, None),
         };
-    }
-
-    /// What was found.
-    pub(crate) fn into_found(self) -> Found {
-        self.found
+        *stage == Stage::Done
     }
 }

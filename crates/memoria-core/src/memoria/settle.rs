@@ -85,7 +85,12 @@ impl<B: Backend> Memoria<B> {
             (Step::Adjusted(..), Some((gains, incoming))) => (Some(gains), incoming),
             _ => (None, read),
         };
-        self.write_incoming(incoming).inspect_err(|_| self.withdraw())?;
+        let is_shared = self.is_shared();
+        if let Some(store) = &mut self.store {
+            let mut written = self.incoming.iter().zip(incoming);
+            let written = written.try_for_each(|(new, read)| new.write(store, read, is_shared));
+            written.inspect_err(|_| self.withdraw())?;
+        }
         self.meter.was_data();
         let mut closing = None;
         if let Some(gains) = gains
@@ -159,13 +164,6 @@ impl<B: Backend> Memoria<B> {
             let rows = self.lanes.iter_mut().enumerate();
             rows.for_each(|(index, row)| incoming.skip_ids(row, index));
         }
-    }
-
-    fn write_incoming(&mut self, read: &[TensorData]) -> Result<(), MemoriaError> {
-        let is_shared = self.is_shared();
-        let Some(store) = &mut self.store else { return Ok(()) };
-        let mut incoming = self.incoming.iter().zip(read);
-        incoming.try_for_each(|(incoming, read)| incoming.write(store, read, is_shared))
     }
 
     fn withdraw(&mut self) {

@@ -8,7 +8,6 @@ use crate::{
     id::Slot,
     invariant::{Finding, ensure},
     step::{Incoming, OpenStep, largest_squared_norm},
-    store::VectorStore,
 };
 
 impl<B: Backend> Memoria<B> {
@@ -27,9 +26,16 @@ impl<B: Backend> Memoria<B> {
     pub fn verify(&self) -> Result<(), MemoriaError> {
         self.verify_bookkeeping()?;
         let Some(store) = &self.store else { return Ok(()) };
+        let finite = 0.0..largest_squared_norm(store.dtype());
         for (index, row) in self.lanes.iter().enumerate() {
             let slots: Vec<Slot> = row.slots().collect();
-            verify_vectors(store, &slots, index)?;
+            for slots in slots.chunks(store.slots_at_once()) {
+                for norm in store.host_squared_norms(&store.vectors(slots)?) {
+                    let found = format_args!("one has a squared norm of {norm}");
+                    let verified = ensure(finite.contains(&norm), Invariant::Vector, found);
+                    verified.map_err(|finding| broken(Some(index), finding))?;
+                }
+            }
         }
         Ok(())
     }
@@ -82,24 +88,6 @@ impl<B: Backend> Memoria<B> {
         }
         Ok(())
     }
-}
-
-/// Checks that vectors are finite, with finite distances.
-fn verify_vectors<B: Backend>(
-    store: &VectorStore<B>,
-    slots: &[Slot],
-    row: usize,
-) -> Result<(), MemoriaError> {
-    for slots in slots.chunks(store.slots_at_once()) {
-        let data = store.vectors(slots)?;
-        for norm in store.host_squared_norms(&data) {
-            let is_finite = (0.0..largest_squared_norm(store.dtype())).contains(&norm);
-            let found = format_args!("one has a squared norm of {norm}");
-            let verified = ensure(is_finite, Invariant::Vector, found);
-            verified.map_err(|finding| broken(Some(row), finding))?;
-        }
-    }
-    Ok(())
 }
 
 fn broken(row: Option<usize>, finding: Finding) -> MemoriaError {

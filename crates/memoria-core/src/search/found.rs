@@ -83,7 +83,7 @@ impl Found {
     }
 
     /// What a walk visited, where it started included.
-    pub(super) fn visited(&self) -> &[Member] {
+    pub(crate) fn visited(&self) -> &[Member] {
         &self.members[self.initial_end..self.visited_end]
     }
 

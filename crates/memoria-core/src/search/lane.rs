@@ -16,10 +16,6 @@ pub(crate) struct Lane {
 }
 
 impl Lane {
-    pub(crate) fn new(row: Row) -> Self {
-        Self { row, workspace: SearchWorkspace::default() }
-    }
-
     /// Empties the row. Codes of vectors that are gone are not kept.
     pub(crate) fn clear(&mut self) -> Vec<Slot> {
         self.workspace = SearchWorkspace::default();

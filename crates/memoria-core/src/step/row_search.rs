@@ -35,7 +35,7 @@ impl<B: Backend> RowSearch<B> {
 
     /// Whether the next stage wants to know anything.
     pub(crate) fn asks(&self) -> bool {
-        self.search.ask().is_some()
+        self.search.ask.is_some()
     }
 
     /// Asks the store what the next stage wants to know, if anything. On a device: the scores, which have to be
@@ -46,7 +46,7 @@ impl<B: Backend> RowSearch<B> {
         store: &VectorStore<B>,
         scoring: Scoring,
     ) -> Option<FloatTensor<B>> {
-        let ask = self.search.ask()?;
+        let ask = self.search.ask?;
         if let Ask::Nearest(wanted) = ask {
             self.list_nearest(lane, store, wanted, scoring);
         }
@@ -85,7 +85,7 @@ impl<B: Backend> RowSearch<B> {
     ) {
         let Lane { row, workspace } = lane;
         let SearchWorkspace { candidates, long_term_codes: codes, .. } = workspace;
-        let visited = self.search.visited().iter().copied();
+        let visited = self.search.found.visited().iter().copied();
         let (of, is_shared) = ((wanted, scoring.probes), scoring.is_shared);
         if let Some(nearest) = row.cell_candidates(store, &self.query, of, is_shared) {
             *codes = LongTermCodes::default();
@@ -124,12 +124,11 @@ impl<B: Backend> RowSearch<B> {
     /// Goes through the next stage. Whether everything is found then.
     pub(crate) fn go_on(&mut self, lane: &mut Lane, config: &MemoriaConfig) -> bool {
         let answer = core::mem::replace(&mut self.answer, Answer::Nothing);
-        self.search.answer(lane, answer, config);
-        self.search.is_done()
+        self.search.answer(lane, answer, config)
     }
 
     /// What was found.
     pub(crate) fn into_found(self) -> Found {
-        self.search.into_found()
+        self.search.found
     }
 }

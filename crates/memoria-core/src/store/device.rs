@@ -67,7 +67,8 @@ impl<B: Backend> DeviceVectors<B> {
 
     /// Writes vectors `[slots, dim]`.
     pub(super) fn write(&mut self, slots: &[Slot], vectors: FloatTensor<B>) {
-        let (indices, store) = (self.indices(slots), self.take());
+        let indices = self.indices(slots);
+        let store = self.vectors.take().expect("the store is there between writes");
         let written = B::float_select_assign(store, 0, indices, vectors, IndexingUpdateOp::Assign);
         self.vectors = Some(written);
     }
@@ -142,10 +143,6 @@ impl<B: Backend> DeviceVectors<B> {
 
     pub(super) fn bytes(&self) -> usize {
         self.slots.saturating_mul(vector_bytes(self.dim, self.dtype))
-    }
-
-    fn take(&mut self) -> FloatTensor<B> {
-        self.vectors.take().expect("the store is there between writes")
     }
 
     fn indices(&self, slots: &[Slot]) -> IntTensor<B> {

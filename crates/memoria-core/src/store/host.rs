@@ -70,6 +70,7 @@ enum Comparison {
     Several(Pooling),
 }
 
+/// What [`Vectors`] do, of whichever float type they are; those that are given lie one after the other in `data`.
 impl HostVectors {
     pub(super) fn new(dim: usize, dtype: DType) -> Self {
         match dtype {
@@ -80,18 +81,14 @@ impl HostVectors {
         }
     }
 
-    /// Sets memory aside for so many slots in all.
     pub(super) fn reserve(&mut self, slots: usize) -> Result<(), MemoriaError> {
         for_any!(self, vectors => vectors.reserve(slots))
     }
 
-    /// Squared norms of vectors, one after the other in `data`.
     pub(super) fn squared_norms(&self, data: &TensorData) -> Vec<f64> {
         for_any!(self, vectors => vectors.squared_norms(&numbers_of(data)))
     }
 
-    /// Writes vectors, one after the other in `data`; those without a slot are passed over. Returns
-    /// whether the squared norms of all that were written are below `limit`.
     pub(super) fn write(
         &mut self,
         slots: impl Iterator<Item = Option<Slot>>,
@@ -102,7 +99,6 @@ impl HostVectors {
         for_any!(self, vectors => vectors.write(slots, &numbers_of(data), limit, may_share))
     }
 
-    /// The query for `count` vectors; `slot` gives the slot of each by its index.
     pub(super) fn query(
         &self,
         count: usize,
@@ -114,7 +110,6 @@ impl HostVectors {
         })
     }
 
-    /// The query for vectors one after the other in `data`, of which `range` are meant.
     pub(super) fn query_of(
         &self,
         data: &TensorData,
@@ -128,7 +123,6 @@ impl HostVectors {
         })
     }
 
-    /// Vectors one after the other, zeros where there is no slot, in a tensor of this shape.
     pub(super) fn gather(
         &self,
         slots: &[Option<Slot>],

@@ -80,7 +80,12 @@ impl LongTermCodes {
         if self.are_worth_keeping(list.len, vectors.dim) {
             self.follow(vectors, list, may_share);
             if list.len >= k.saturating_mul(TIMES_THE_WANTED) {
-                return self.compare::<N>(query, k, may_share);
+                let numbers = N::Wide::of_vectors(&query.vectors);
+                let mut buffer = Vec::new();
+                let single = single(numbers, &mut buffer);
+                let firsts = (0..).step_by(self.limits.chunk);
+                let chunks = firsts.zip(&self.chunks).collect();
+                return nearest((numbers, single), query.comparison, chunks, k, may_share);
             }
         } else {
             self.chunks = Vec::new();
@@ -140,16 +145,6 @@ impl LongTermCodes {
             self.chunks[first / most]
                 .code(dim, position - first, |at| vectors.get((list.slot)(first + at)));
         }
-    }
-
-    /// The positions that may be among the `k` nearest to a query.
-    fn compare<N: Number>(&self, query: &HostQuery, k: usize, may_share: bool) -> Vec<u32> {
-        let numbers = N::Wide::of_vectors(&query.vectors);
-        let mut buffer = Vec::new();
-        let single = single(numbers, &mut buffer);
-        let firsts = (0..).step_by(self.limits.chunk);
-        let chunks = firsts.zip(&self.chunks).collect();
-        nearest((numbers, single), query.comparison, chunks, k, may_share)
     }
 
     fn len(&self) -> usize {
