@@ -389,12 +389,9 @@ impl<B: Backend> Memoria<B> {
         reminded: &Recall<B>,
         gain: LifespanGain<B>,
     ) -> Result<(), MemoriaError> {
-        match &self.step {
-            Step::Begun | Step::Adjusted(..) => return Err(MemoriaError::NothingReminded),
-            Step::Reminded(open) if Some(open.ticket) != reminded.ticket => {
-                return Err(MemoriaError::StaleReminded);
-            }
-            Step::Reminded(_) => {}
+        let Step::Reminded(open) = &self.step else { return Err(MemoriaError::NothingReminded) };
+        if Some(open.ticket) != reminded.ticket {
+            return Err(MemoriaError::StaleReminded);
         }
         self.check_gain(reminded, &gain)?;
         if !self.incoming.is_empty() {

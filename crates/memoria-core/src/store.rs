@@ -22,10 +22,10 @@ pub(crate) use available_memory::available_memory;
 pub use available_memory::available_memory_of;
 use device::DeviceVectors;
 pub(crate) use device::squared_norms;
-use host::HostVectors;
 pub(crate) use host::{
     CellLimits, Cells, LongTermCodes, LongTermList, Pruned, QuantizedVectors, are_worth_quantizing,
 };
+use host::{HostVectors, for_any};
 pub(crate) use reading::read;
 pub(crate) use scoring::{Metric, Query};
 use slots::Slots;
@@ -160,7 +160,7 @@ impl<B: Backend> VectorStore<B> {
     pub(crate) fn bytes(&self) -> usize {
         match &self.vectors {
             Vectors::Device(vectors) => vectors.bytes(),
-            Vectors::Host(vectors) => vectors.bytes(),
+            Vectors::Host(vectors) => for_any!(vectors, vectors => vectors.bytes()),
         }
     }
 

@@ -9,8 +9,8 @@ use burn::{
     tensor::{bf16, f16},
 };
 
-use super::{Metric, Query, VectorStore, number::Number};
-use crate::{EngramId, MemoriaError, Pooling, id::Slot};
+use super::{Query, VectorStore, number::Number};
+use crate::{EngramId, Pooling, id::Slot};
 pub(crate) use long_term::{CellLimits, Cells, LongTermCodes, LongTermList};
 pub(crate) use quantized::{Pruned, QuantizedVectors, are_worth_quantizing};
 use vectors::Vectors;
@@ -28,13 +28,14 @@ pub(super) enum HostVectors {
 macro_rules! for_any {
     ($any:expr, $vectors:ident => $result:expr) => {
         match $any {
-            HostVectors::F16($vectors) => $result,
-            HostVectors::BF16($vectors) => $result,
-            HostVectors::F32($vectors) => $result,
-            HostVectors::F64($vectors) => $result,
+            $crate::store::HostVectors::F16($vectors) => $result,
+            $crate::store::HostVectors::BF16($vectors) => $result,
+            $crate::store::HostVectors::F32($vectors) => $result,
+            $crate::store::HostVectors::F64($vectors) => $result,
         }
     };
 }
+pub(super) use for_any;
 
 /// Vectors one after the other, in the precision that is computed in.
 #[derive(Clone, Debug)]
@@ -81,10 +82,6 @@ impl HostVectors {
         }
     }
 
-    pub(super) fn reserve(&mut self, slots: usize) -> Result<(), MemoriaError> {
-        for_any!(self, vectors => vectors.reserve(slots))
-    }
-
     pub(super) fn squared_norms(&self, data: &TensorData) -> Vec<f64> {
         for_any!(self, vectors => vectors.squared_norms(&numbers_of(data)))
     }
@@ -99,30 +96,6 @@ impl HostVectors {
         for_any!(self, vectors => vectors.write(slots, &numbers_of(data), limit, may_share))
     }
 
-    pub(super) fn query(
-        &self,
-        count: usize,
-        slot: impl Fn(usize) -> Slot,
-        metric: Metric,
-    ) -> HostQuery {
-        for_any!(self, vectors => {
-            vectors.query(count, |index| vectors.get(slot(index)), metric)
-        })
-    }
-
-    pub(super) fn query_of(
-        &self,
-        data: &TensorData,
-        range: core::ops::Range<usize>,
-        metric: Metric,
-    ) -> HostQuery {
-        for_any!(self, vectors => {
-            let (numbers, dim) = (numbers_of(data), vectors.dim);
-            let vector = |index| &numbers[(range.start + index) * dim..][..dim];
-            vectors.query(range.len(), vector, metric)
-        })
-    }
-
     pub(super) fn gather(
         &self,
         slots: &[Option<Slot>],
@@ -130,10 +103,6 @@ impl HostVectors {
         may_share: bool,
     ) -> TensorData {
         for_any!(self, vectors => TensorData::new(vectors.gather(slots, may_share), shape))
-    }
-
-    pub(super) fn bytes(&self) -> usize {
-        for_any!(self, vectors => vectors.bytes())
     }
 }
 
@@ -242,7 +211,7 @@ impl<B: Backend> VectorStore<B> {
 }
 
 /// The numbers of `data` in the type that is stored, converted only if they have another.
-fn numbers_of<N: Number>(data: &TensorData) -> std::borrow::Cow<'_, [N]> {
+pub(super) fn numbers_of<N: Number>(data: &TensorData) -> std::borrow::Cow<'_, [N]> {
     match data.as_slice::<N>() {
         Ok(numbers) => numbers.into(),
         Err(_) => data.iter::<N>().collect(),

@@ -2,7 +2,7 @@
 
 use burn::backend::Backend;
 
-use super::{DeviceVectors, VectorStore, Vectors, available_memory, vector_bytes};
+use super::{DeviceVectors, VectorStore, Vectors, available_memory, host::for_any, vector_bytes};
 use crate::MemoriaError;
 
 /// Growth is compared with the memory available whenever it passes a multiple of this.
@@ -19,7 +19,7 @@ impl<B: Backend> VectorStore<B> {
         self.check_memory(needed)?;
         match &mut self.vectors {
             Vectors::Device(vectors) => grow(vectors, needed),
-            Vectors::Host(vectors) => vectors.reserve(needed)?,
+            Vectors::Host(vectors) => for_any!(vectors, vectors => vectors.reserve(needed)?),
         }
         Ok(())
     }

@@ -2,7 +2,10 @@
 
 use burn::backend::{Backend, Slice, TensorData, tensor::FloatTensor};
 
-use super::{VectorStore, Vectors, host::HostQuery};
+use super::{
+    VectorStore, Vectors,
+    host::{HostQuery, for_any, numbers_of},
+};
 use crate::{Correlation, Pooling, id::Slot};
 
 /// How scores are computed.
@@ -37,7 +40,9 @@ impl<B: Backend> VectorStore<B> {
     ) -> Query<B> {
         match &self.vectors {
             Vectors::Device(vectors) => Query::Device(vectors.select((0..count).map(slot)), metric),
-            Vectors::Host(vectors) => Query::Host(vectors.query(count, slot, metric)),
+            Vectors::Host(vectors) => for_any!(vectors, vectors => {
+                Query::Host(vectors.query(count, |index| vectors.get(slot(index)), metric))
+            }),
         }
     }
 
@@ -50,7 +55,11 @@ impl<B: Backend> VectorStore<B> {
         metric: Metric,
     ) -> Query<B> {
         match (&self.vectors, read) {
-            (Vectors::Host(host), Some(read)) => Query::Host(host.query_of(read, range, metric)),
+            (Vectors::Host(vectors), Some(read)) => for_any!(vectors, vectors => {
+                let numbers = numbers_of(read);
+                let vector = |index| &numbers[(range.start + index) * self.dim..][..self.dim];
+                Query::Host(vectors.query(range.len(), vector, metric))
+            }),
             _ => {
                 let place = [Slice::from(range), Slice::from(0..self.dim)];
                 Query::Device(B::float_slice(vectors.clone(), &place), metric)

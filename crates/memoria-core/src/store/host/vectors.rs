@@ -38,7 +38,7 @@ impl<N: Number> Vectors<N> {
         Self { pieces: Vec::new(), dim, zero: Vec::new(), shift: slots.ilog2() }
     }
 
-    pub(super) fn get(&self, slot: Slot) -> &[N] {
+    pub(in crate::store) fn get(&self, slot: Slot) -> &[N] {
         let (piece, place) = locate(slot, self.dim, self.shift);
         &self.pieces[piece][place..place + self.dim]
     }
@@ -121,7 +121,7 @@ impl<N: Number> Vectors<N> {
     }
 
     /// Sets memory aside for so many slots in all.
-    pub(super) fn reserve(&mut self, slots: usize) -> Result<(), MemoriaError> {
+    pub(in crate::store) fn reserve(&mut self, slots: usize) -> Result<(), MemoriaError> {
         let full = self.dim << self.shift;
         let wanted = slots.saturating_mul(self.dim);
         while self.pieces.len().saturating_mul(full) < wanted {
@@ -214,7 +214,7 @@ impl<N: Number> Vectors<N> {
     }
 
     /// The query for `count` vectors, at least one, each told by its number.
-    pub(super) fn query<'a>(
+    pub(in crate::store) fn query<'a>(
         &self,
         count: usize,
         vector: impl Fn(usize) -> &'a [N],
@@ -232,7 +232,7 @@ impl<N: Number> Vectors<N> {
         HostQuery { vectors: N::Wide::into_vectors(numbers), comparison }
     }
 
-    pub(super) fn bytes(&self) -> usize {
+    pub(in crate::store) fn bytes(&self) -> usize {
         self.pieces.iter().map(|piece| piece.capacity() * size_of::<N>()).sum()
     }
 }
