@@ -57,7 +57,6 @@ pub(crate) struct FiringLog {
 }
 
 impl FiringLog {
-    /// Makes room for a table of `len` entries.
     pub(crate) fn grow(&mut self, len: usize) {
         self.participations.grow(len);
     }

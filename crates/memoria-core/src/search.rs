@@ -40,6 +40,7 @@ pub(crate) struct Search {
     stage: Stage,
     /// What the stage asks.
     pub(crate) ask: Option<Ask>,
+    pub(crate) answer: Answer,
     is_traced: bool,
     pub(crate) found: Found,
 }
@@ -86,17 +87,14 @@ impl Search {
         is_due: bool,
     ) -> Self {
         let ask = short_term::list(lane, config, is_due);
-        Self { stage: Stage::ShortTerm, ask, is_traced, found: Found::default() }
+        let (stage, answer, found) = (Stage::ShortTerm, Answer::Nothing, Found::default());
+        Self { stage, ask, answer, is_traced, found }
     }
 
-    /// Goes through the next stage, with what it asked for. Whether everything is found then.
-    pub(crate) fn answer(
-        &mut self,
-        lane: &mut Lane,
-        answer: Answer,
-        config: &MemoriaConfig,
-    ) -> bool {
-        let Self { stage, ask, is_traced, found } = self;
+    /// Goes through the next stage, with the answer to what it asked. Whether everything is found then.
+    pub(crate) fn go_on(&mut self, lane: &mut Lane, config: &MemoriaConfig) -> bool {
+        let Self { stage, ask, answer, is_traced, found } = self;
+        let answer = core::mem::replace(answer, Answer::Nothing);
         (*stage, *ask) = match *stage {
             Stage::ShortTerm => {
                 short_term::choose(lane, answer, config);

@@ -42,7 +42,6 @@ pub(crate) struct VectorStore<B: Backend> {
     dim: usize,
     dtype: DType,
     device: Device<B>,
-    /// Whether tensors of the device lie in the host's memory.
     computes_here: bool,
     /// In bytes.
     limit: Option<u64>,
@@ -98,12 +97,11 @@ impl<B: Backend> VectorStore<B> {
         Ok(self.slots.take(count))
     }
 
-    /// Makes slots available again.
     pub(crate) fn release(&mut self, slots: impl IntoIterator<Item = Slot>) {
         self.slots.release(slots);
     }
 
-    /// Checks that the slots `taken`, which are all there are, are taken once.
+    /// See [`Slots::verify`].
     pub(crate) fn verify(&self, taken: impl Iterator<Item = Slot>) -> Result<(), String> {
         self.slots.verify(taken)
     }

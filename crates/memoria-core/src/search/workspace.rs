@@ -28,7 +28,6 @@ pub(crate) struct SearchWorkspace {
 }
 
 impl SearchWorkspace {
-    /// Whether nothing is marked but what is remembered to be cleared.
     pub(crate) fn is_clear(&self) -> bool {
         self.visited.is_clear()
     }

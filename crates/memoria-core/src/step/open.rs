@@ -29,7 +29,6 @@ impl OpenStep {
         self.width
     }
 
-    /// What a row is reminded of.
     pub(crate) fn row(&self, row: usize) -> &[Member] {
         self.found[row].reminded()
     }

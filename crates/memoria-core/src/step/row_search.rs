@@ -12,8 +12,6 @@ use crate::{
 pub(crate) struct RowSearch<B: Backend> {
     query: Query<B>,
     search: Search,
-    /// To what the next stage asks.
-    answer: Answer,
 }
 
 /// How scores are computed on the host.
@@ -30,7 +28,7 @@ pub(crate) struct Scoring {
 impl<B: Backend> RowSearch<B> {
     /// A search that has listed its first candidates.
     pub(crate) fn new(query: Query<B>, search: Search) -> Self {
-        Self { query, search, answer: Answer::Nothing }
+        Self { query, search }
     }
 
     /// Whether the next stage wants to know anything.
@@ -56,7 +54,7 @@ impl<B: Backend> RowSearch<B> {
         if !store.is_on_host() {
             return Some(store.scores(&self.query, slots));
         }
-        self.answer = match ask {
+        self.search.answer = match ask {
             Ask::ShortTerm(wanted) if scoring.by_codes => {
                 // The working engrams will be candidates, and the query was just made of them.
                 let working =
@@ -117,17 +115,15 @@ impl<B: Backend> RowSearch<B> {
         {
             lane.workspace.scores.clear();
             lane.workspace.scores.extend(scores.iter::<f64>());
-            self.answer = Answer::Scores;
+            self.search.answer = Answer::Scores;
         }
     }
 
     /// Goes through the next stage. Whether everything is found then.
     pub(crate) fn go_on(&mut self, lane: &mut Lane, config: &MemoriaConfig) -> bool {
-        let answer = core::mem::replace(&mut self.answer, Answer::Nothing);
-        self.search.answer(lane, answer, config)
+        self.search.go_on(lane, config)
     }
 
-    /// What was found.
     pub(crate) fn into_found(self) -> Found {
         self.search.found
     }

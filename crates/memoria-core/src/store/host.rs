@@ -45,7 +45,6 @@ pub(super) enum WideVectors {
 }
 
 impl WideVectors {
-    /// Bytes set aside.
     fn bytes(&self) -> usize {
         match self {
             Self::Single(numbers) => numbers.capacity() * size_of::<f32>(),

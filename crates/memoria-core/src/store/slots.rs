@@ -40,6 +40,7 @@ impl Slots {
         slots
     }
 
+    /// Makes slots available again.
     pub(super) fn release(&mut self, slots: impl IntoIterator<Item = Slot>) {
         self.vacant.extend(slots);
     }
