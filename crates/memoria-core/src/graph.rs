@@ -153,16 +153,13 @@ impl FiringLog {
         if hubs_left == 0 {
             return;
         }
-        let (mut fired, mut noted) = (
-            core::mem::take(&mut self.workspace.marked),
-            core::mem::take(&mut self.workspace.noted),
-        );
+        let mut fired = core::mem::take(&mut self.workspace.marked);
+        let mut noted = core::mem::take(&mut self.workspace.noted);
         fired.clear();
-        let partners = &members[..long_term];
-        partners.iter().for_each(|member| {
+        for member in &members[..long_term] {
             fired.insert(member.entry);
-        });
-        let partners = Partners { members: partners, marks: &fired };
+        }
+        let partners = Partners { members: &members[..long_term], marks: &fired };
         for &here in members {
             if hubs_left == 0 {
                 break;

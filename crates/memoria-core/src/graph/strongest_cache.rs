@@ -58,15 +58,6 @@ pub(super) struct Partners<'a> {
     pub(super) marks: &'a Marks,
 }
 
-/// What is known of the strongest connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Answer {
-    /// This is it, with its count; `None` if there is no connection left.
-    Known(Option<(Member, u32)>),
-    /// One that is not kept may be stronger.
-    Unknown,
-}
-
 impl StrongestCache {
     /// Keeps the strongest of all connections, more than were `visited`.
     pub(super) fn of(
@@ -84,8 +75,13 @@ impl StrongestCache {
         cache
     }
 
-    /// The strongest connection to a living engram that was not visited.
-    pub(super) fn unvisited(&self, visited: &Marks, records: &Records) -> Answer {
+    /// The strongest connection to a living engram that was not visited, if there is any left, with its count; `None`
+    /// if one that is not kept may be stronger.
+    pub(super) fn unvisited(
+        &self,
+        visited: &Marks,
+        records: &Records,
+    ) -> Option<Option<(Member, u32)>> {
         let mut best: Option<Kept> = None;
         for connection in &self.kept {
             if best.is_none_or(|best| connection.rank() > best.rank())
@@ -98,9 +94,9 @@ impl StrongestCache {
         if let Some(others) = self.others
             && best.is_none_or(|best| best.rank() <= others)
         {
-            return Answer::Unknown;
+            return None;
         }
-        Answer::Known(best.map(|best| (best.to(), best.count)))
+        Some(best.map(|best| (best.to(), best.count)))
     }
 
     /// Takes in that the hub fired once more with these long-term engrams, of which it may be one.
