@@ -10,12 +10,13 @@ use wide::{i16x8, i32x4};
 
 use super::{
     HostQuery, WideVectors,
-    vectors::{Vectors, extend, is_worth_sharing},
+    vectors::{SCORED_AT_ONCE, Vectors, is_worth_sharing},
 };
 use crate::{
     EngramId,
     id::Slot,
     store::number::{Number, Wide},
+    threads::share,
 };
 use estimate::{Estimate, Verdict, decide};
 
@@ -201,10 +202,15 @@ impl QuantizedVectors {
             let codes = &numbers[coded.place as usize * stride..][..stride];
             Estimate::new(dim, [coded.norm, norm], dot(codes, query))
         };
-        let is_shared = may_share && is_worth_sharing(count * dim);
-        extend(&mut self.estimates, &self.coded[..count], is_shared, |some, estimates| {
-            estimates.extend(some.iter().map(estimate));
-        });
+        let coded = &self.coded[..count];
+        if may_share && is_worth_sharing(count * dim) {
+            let parts = share(coded.chunks(SCORED_AT_ONCE), |some| {
+                some.iter().map(estimate).collect::<Vec<Estimate>>()
+            });
+            self.estimates.extend(parts.into_iter().flatten());
+        } else {
+            self.estimates.extend(coded.iter().map(estimate));
+        }
     }
 }
 

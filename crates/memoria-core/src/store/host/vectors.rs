@@ -19,7 +19,7 @@ const PIECE_BYTES: usize = 1 << 20;
 /// A part of the work on a large memory that has fewer numbers than this is not worth sharing.
 const PART_SHARED_ABOVE: usize = 1 << 16;
 /// Candidates that a thread scores before it looks for more.
-const SCORED_AT_ONCE: usize = 16 * ABREAST;
+pub(super) const SCORED_AT_ONCE: usize = 16 * ABREAST;
 
 /// Vectors by slot, in pieces that never move.
 #[derive(Clone, Debug)]
@@ -164,10 +164,16 @@ impl<N: Number> Vectors<N> {
         scores: &mut Vec<f64>,
     ) {
         let (query, comparison) = (N::Wide::of_vectors(&query.vectors), query.comparison);
-        let is_shared = may_share && is_worth_sharing(candidates.len() * query.len());
-        extend(scores, candidates, is_shared, |some, scores| {
-            self.scores_of(query, comparison, some, scores);
+        scores.reserve(candidates.len());
+        if !may_share || !is_worth_sharing(candidates.len() * query.len()) {
+            return self.scores_of(query, comparison, candidates, scores);
+        }
+        let parts = share(candidates.chunks(SCORED_AT_ONCE), |some| {
+            let mut scores = Vec::with_capacity(some.len());
+            self.scores_of(query, comparison, some, &mut scores);
+            scores
         });
+        scores.extend(parts.into_iter().flatten());
     }
 
     fn scores_of(
@@ -269,26 +275,6 @@ pub(super) fn centre<'a, N: Number>(
 ) -> Vec<f32> {
     let single = |number: f64| Some(number as f32).filter(|number| number.is_finite());
     mean(count, dim, vector).into_iter().map(|number| single(number).unwrap_or(0.0)).collect()
-}
-
-/// Appends to `all` what `each` makes of some items, one of each; several threads take some after the other if the
-/// work `is_shared`.
-pub(super) fn extend<I: Sync, T: Send>(
-    all: &mut Vec<T>,
-    items: &[I],
-    is_shared: bool,
-    each: impl Fn(&[I], &mut Vec<T>) + Sync,
-) {
-    all.reserve(items.len());
-    if !is_shared {
-        return each(items, all);
-    }
-    let parts = share(items.chunks(SCORED_AT_ONCE), |some| {
-        let mut part = Vec::with_capacity(some.len());
-        each(some, &mut part);
-        part
-    });
-    all.extend(parts.into_iter().flatten());
 }
 
 /// Whether a part of the work on a large memory is worth sharing.

@@ -153,7 +153,11 @@ impl Code for i16 {
 
 /// Codes one vector; there is room for it padded.
 pub(super) fn encode<W: Wide, C: Code>(vector: &[W], centre: &[f32], codes: &mut [C]) -> Coded {
-    let (squared_norm, largest) = differences(vector, centre)
+    let differences = || {
+        let pairs = vector.iter().zip(centre);
+        pairs.map(|(&number, &centre)| number.into() - f64::from(centre))
+    };
+    let (squared_norm, largest) = differences()
         .fold((0.0, 0.0), |(sum, largest): (f64, f64), x| (sum + x * x, largest.max(x.abs())));
     codes.fill(C::of(0.0).0);
     if squared_norm > LARGEST_SQUARED_NORM || squared_norm.is_nan() {
@@ -167,19 +171,13 @@ pub(super) fn encode<W: Wide, C: Code>(vector: &[W], centre: &[f32], codes: &mut
     let scale = C::scale(squared_norm.sqrt(), largest) as f32;
     let factor = 1.0 / f64::from(scale);
     let mut rest = 0.0;
-    for (code, x) in codes.iter_mut().zip(differences(vector, centre)) {
+    for (code, x) in codes.iter_mut().zip(differences()) {
         let whole;
         (*code, whole) = C::of(nearest_whole(x * factor));
         let left = x - whole * f64::from(scale);
         rest += left * left;
     }
     Coded { squared_norm: squared, scale, rounded: upwards(rest.sqrt()) }
-}
-
-/// The numbers of v − c.
-#[inline(always)]
-fn differences<W: Wide>(vector: &[W], centre: &[f32]) -> impl Iterator<Item = f64> {
-    vector.iter().zip(centre).map(|(&number, &centre)| number.into() - f64::from(centre))
 }
 
 /// The nearest whole number to one far below 2⁵¹. Without SSE4.1 the standard library's is a call for each.
@@ -214,7 +212,9 @@ impl CodedQuery {
     /// Codes a vector of a query in place of the one before.
     pub(super) fn encode<W: Wide>(&mut self, query: &[W], centre: &[f32]) {
         let dim = query.len() as f64;
-        let squared_norm: f64 = differences(query, centre).map(|x| x * x).sum();
+        let differences =
+            || query.iter().zip(centre).map(|(&number, &centre)| number.into() - f64::from(centre));
+        let squared_norm: f64 = differences().map(|x| x * x).sum();
         let norm = squared_norm.sqrt();
         self.squared_norm = (squared_norm <= LARGEST_SQUARED_NORM).then_some(squared_norm as f32);
         self.codes.clear();
@@ -226,7 +226,7 @@ impl CodedQuery {
             let largest = 0.9 * 2f64.powi(31) / (255.0 * dim.sqrt()) - dim.sqrt();
             let factor = QUERY_NORM.min(largest) / norm;
             rest = 0.0;
-            for (code, x) in self.codes.iter_mut().zip(differences(query, centre)) {
+            for (code, x) in self.codes.iter_mut().zip(differences()) {
                 let whole = nearest_whole(x * factor);
                 let left = x - whole / factor;
                 rest += left * left;
