@@ -18,7 +18,6 @@
 mod firings;
 mod flush;
 mod forgetting;
-mod history;
 mod hub;
 mod limits;
 mod participation;
@@ -33,6 +32,7 @@ mod verify;
 mod workspace;
 
 use crate::{
+    EngramId,
     bookkeeping::{counters::Counts, records::Records},
     id::{Entry, Member},
 };
@@ -52,18 +52,11 @@ pub(crate) struct FiringLog {
     firings: Firings,
     participations: Participations,
     pending: Pending,
-    limits: GraphLimits,
+    pub(crate) limits: GraphLimits,
     workspace: GraphWorkspace,
 }
 
 impl FiringLog {
-    /// Works with other limits than [the users'](GraphLimits::default) from now on.
-    #[cfg(test)]
-    pub(crate) fn set_limits(&mut self, limits: GraphLimits) {
-        self.limits = limits;
-    }
-
-    /// Makes room for a table of `len` entries.
     pub(crate) fn grow(&mut self, len: usize) {
         self.participations.grow(len);
     }
@@ -100,6 +93,23 @@ impl FiringLog {
         let (fewer, other) = if of_a.len() <= of_b.len() { (of_a, b) } else { (of_b, a) };
         let with_other = |&&firing: &&u32| self.firings[firing].members.contains(&other.entry);
         tied.saturating_add(fewer.iter().filter(with_other).count() as u32)
+    }
+
+    /// The firings that are in the log: their living members, in order of id.
+    pub(crate) fn firings(&self) -> impl Iterator<Item = &[Entry]> {
+        self.firings.used().map(|(_, firing)| &firing.members[..])
+    }
+
+    /// Counts from firings that were flushed: for each pair of living engrams once, in order of id.
+    pub(crate) fn ties(&self, records: &Records) -> Vec<(EngramId, EngramId, u32)> {
+        let mut ties = Vec::new();
+        for hub in self.participations.hubs.iter() {
+            let here = records.get(hub.entry).id;
+            let with = hub.ties(records).filter(|(with, _)| here < with.id);
+            ties.extend(with.map(|(with, count)| (here, with.id, count)));
+        }
+        ties.sort_unstable();
+        ties
     }
 
     /// Adds a firing, which may make hubs of its members; its index.
@@ -143,16 +153,13 @@ impl FiringLog {
         if hubs_left == 0 {
             return;
         }
-        let (mut fired, mut noted) = (
-            core::mem::take(&mut self.workspace.marked),
-            core::mem::take(&mut self.workspace.noted),
-        );
+        let mut fired = core::mem::take(&mut self.workspace.marked);
+        let mut noted = core::mem::take(&mut self.workspace.noted);
         fired.clear();
-        let partners = &members[..long_term];
-        partners.iter().for_each(|member| {
+        for member in &members[..long_term] {
             fired.insert(member.entry);
-        });
-        let partners = Partners { members: partners, marks: &fired };
+        }
+        let partners = Partners { members: &members[..long_term], marks: &fired };
         for &here in members {
             if hubs_left == 0 {
                 break;
@@ -170,7 +177,6 @@ impl FiringLog {
         (self.workspace.marked, self.workspace.noted) = (fired, noted);
     }
 
-    /// Bytes set aside.
     pub(crate) fn bytes(&self) -> usize {
         self.firings.bytes()
             + self.participations.bytes()

@@ -100,7 +100,12 @@ impl Finding {
 pub(crate) fn ensure(
     holds: bool,
     invariant: Invariant,
-    found: impl FnOnce() -> String,
+    found: fmt::Arguments<'_>,
 ) -> Result<(), Finding> {
-    if holds { Ok(()) } else { Err(Finding::new(invariant, found())) }
+    if holds { Ok(()) } else { Err(Finding::new(invariant, found.to_string())) }
+}
+
+/// Marks an index, for a check that each comes once; whether there is such an index and it was not marked before.
+pub(crate) fn mark_once(marks: &mut [bool], index: usize) -> bool {
+    marks.get_mut(index).is_some_and(|mark| !core::mem::replace(mark, true))
 }

@@ -6,7 +6,6 @@ mod failing_devices;
 mod history;
 #[cfg(test)]
 mod probing;
-mod rows;
 mod search;
 mod settle;
 mod verify;
@@ -26,8 +25,8 @@ use crate::{
     attachment::{RowAttachments, Value},
     costs::Meter,
     row::Row,
-    search::Found,
-    step::{Absent, Incoming, Lane, OpenStep},
+    search::Lane,
+    step::{Absent, Incoming, OpenStep},
     store::VectorStore,
     threads::are_worth_sharing,
 };
@@ -86,7 +85,11 @@ impl<B: Backend> Memoria<B> {
     /// [`MemoriaError::InvalidConfig`].
     pub fn new(config: MemoriaConfig) -> Result<Self, MemoriaError> {
         config.validate()?;
-        Ok(Self {
+        Ok(Self::without_rows(config))
+    }
+
+    fn without_rows(config: MemoriaConfig) -> Self {
+        Self {
             config,
             storage: Storage::Auto,
             memory_limit: None,
@@ -99,7 +102,7 @@ impl<B: Backend> Memoria<B> {
             meter: Meter::started(),
             records_history: false,
             traces_searches: false,
-        })
+        }
     }
 
     /// Chooses where the vectors are kept, for a memory that has none yet.
@@ -290,10 +293,13 @@ impl<B: Backend> Memoria<B> {
         query: Option<GivenQuery<B>>,
         absent: &[usize],
     ) -> Result<Recall<B>, MemoriaError> {
+        static TICKETS: AtomicU64 = AtomicU64::new(0);
         let absent = Absent::among(self.lanes.len(), absent)?;
         let asked = Asked { query, fires: true, absent };
-        let found = self.search(&asked)?;
-        Ok(self.opened(found, asked.absent))
+        let found = Arc::new(self.search(&asked)?);
+        let ticket = TICKETS.fetch_add(1, Ordering::Relaxed);
+        self.step = Step::Reminded(OpenStep::new(ticket, found.clone(), asked.absent));
+        Ok(self.recalled(found, Some(ticket)))
     }
 
     /// Notes from now on [why a row is reminded](crate::SearchTrace) of each engram, or no longer;
@@ -324,15 +330,6 @@ impl<B: Backend> Memoria<B> {
     fn is_shared(&self) -> bool {
         let engrams: usize = self.lanes.iter().map(|lane| lane.counts().total()).sum();
         are_worth_sharing(engrams * self.store.as_ref().map_or(0, VectorStore::dim))
-    }
-
-    /// Opens the step of what was searched and has fired: the next thing to come is its adjustment.
-    fn opened(&mut self, found: Vec<Found>, absent: Absent) -> Recall<B> {
-        static TICKETS: AtomicU64 = AtomicU64::new(0);
-        let ticket = TICKETS.fetch_add(1, Ordering::Relaxed);
-        let found = Arc::new(found);
-        self.step = Step::Reminded(OpenStep::new(ticket, found.clone(), absent));
-        self.recalled(found, Some(ticket))
     }
 
     /// What [`remind`](Self::remind) would find for the working memories `query`
@@ -393,12 +390,9 @@ impl<B: Backend> Memoria<B> {
         reminded: &Recall<B>,
         gain: LifespanGain<B>,
     ) -> Result<(), MemoriaError> {
-        match &self.step {
-            Step::Begun | Step::Adjusted(..) => return Err(MemoriaError::NothingReminded),
-            Step::Reminded(open) if Some(open.ticket) != reminded.ticket => {
-                return Err(MemoriaError::StaleReminded);
-            }
-            Step::Reminded(_) => {}
+        let Step::Reminded(open) = &self.step else { return Err(MemoriaError::NothingReminded) };
+        if Some(open.ticket) != reminded.ticket {
+            return Err(MemoriaError::StaleReminded);
         }
         self.check_gain(reminded, &gain)?;
         if !self.incoming.is_empty() {
@@ -460,10 +454,7 @@ impl<B: Backend> Memoria<B> {
     ///
     /// [`MemoriaError::RowOutOfRange`].
     pub fn reset_rows(&mut self, rows: &[usize]) -> Result<(), MemoriaError> {
-        let batch = self.lanes.len();
-        if let Some(&got) = rows.iter().find(|&&row| row >= batch) {
-            return Err(MemoriaError::RowOutOfRange { got, rows: batch });
-        }
+        rows.iter().try_for_each(|&row| self.check_row(row))?;
         self.end_recorded_step();
         self.empty(rows);
         Ok(())
@@ -478,7 +469,7 @@ impl<B: Backend> Memoria<B> {
         rows: Vec<Row>,
         attachments: Vec<RowAttachments<B>>,
     ) -> Result<Self, MemoriaError> {
-        let lanes = rows.into_iter().map(Lane::new).collect();
+        let lanes = rows.into_iter().map(|row| Lane { row, ..Lane::default() }).collect();
         Ok(Self { storage, memory_limit, store, lanes, attachments, ..Self::new(config)? })
     }
 

@@ -175,7 +175,6 @@ impl Row {
         self.steps
     }
 
-    /// How often the row was reminded.
     pub(crate) fn reminds(&self) -> u64 {
         self.reminds
     }
@@ -196,7 +195,6 @@ impl Row {
         self.short_term.iter().chain(&self.working).copied().skip(leaving)
     }
 
-    /// How many engrams are long-term.
     pub(crate) fn long_term_len(&self) -> usize {
         self.long_term.len()
     }
@@ -228,8 +226,7 @@ impl Row {
         }
     }
 
-    /// Tells the strongest connections of some engrams, none of them long-term unless visited, to long-term
-    /// engrams that were not visited; in the order of `from`, for those that have any.
+    /// See [`FiringLog::strongest_connections`].
     pub(crate) fn strongest_connections(
         &mut self,
         from: &[Member],
@@ -246,7 +243,6 @@ impl Row {
         first.map_or(EngramId(self.next_id), |member| member.id)
     }
 
-    /// How often two different engrams fired together.
     pub(crate) fn cofire_count(&self, a: Member, b: Member) -> u32 {
         self.log.pair(a, b)
     }
@@ -271,14 +267,12 @@ impl Row {
         self.records.engram(entry, self.steps)
     }
 
-    /// Sets the limits of the firing log and of cells.
     #[cfg(test)]
     pub(crate) fn set_limits(&mut self, graph: crate::graph::GraphLimits, cells: CellLimits) {
-        self.log.set_limits(graph);
+        self.log.limits = graph;
         self.cell_limits = cells;
     }
 
-    /// Bytes set aside.
     pub(crate) fn bytes(&self) -> usize {
         let members = self.working.capacity() + self.short_term.capacity();
         (members + self.passing.0.capacity() + self.passing.1.capacity()) * size_of::<Member>()

@@ -17,6 +17,7 @@
 mod candidates;
 pub(crate) mod draw;
 mod found;
+mod lane;
 mod long_term;
 pub(crate) mod ranking;
 mod short_term;
@@ -27,19 +28,21 @@ mod workspace;
 pub(crate) use candidates::Candidates;
 pub(crate) use found::Found;
 pub use found::Stages;
+pub(crate) use lane::Lane;
 pub use trace::{Reached, SearchStage, SearchTrace};
 pub(crate) use workspace::SearchWorkspace;
 
-use crate::{MemoriaConfig, id::Member, row::Row, store::Pruned};
+use crate::MemoriaConfig;
 
 /// The search of one row on its way.
 #[derive(Debug)]
 pub(crate) struct Search {
     stage: Stage,
     /// What the stage asks.
-    ask: Option<Ask>,
+    pub(crate) ask: Option<Ask>,
+    pub(crate) answer: Answer,
     is_traced: bool,
-    found: Found,
+    pub(crate) found: Found,
 }
 
 /// The stage that comes next.
@@ -63,91 +66,57 @@ pub(crate) enum Ask {
     Nearest(usize),
 }
 
-/// What is known of the candidates.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Answer<'a> {
+/// What the workspace tells of the candidates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
     /// Nothing: it was not asked.
     Nothing,
     /// Their scores.
-    Scores(&'a [f64]),
+    Scores,
     /// Which are certainly chosen, and the scores of those that may be.
-    Pruned(&'a Pruned),
-}
-
-impl<'a> Answer<'a> {
-    /// The scores of all candidates, if they are known.
-    fn scores(self) -> Option<&'a [f64]> {
-        match self {
-            Self::Scores(scores) => Some(scores),
-            Self::Nothing | Self::Pruned(_) => None,
-        }
-    }
+    Pruned,
 }
 
 impl Search {
     /// Lists the short-term engrams that are candidates. If an adjustment of the row `is_due`, those that it
     /// will have after it; some of them may die in it.
     pub(crate) fn begin(
-        row: &Row,
-        workspace: &mut SearchWorkspace,
+        lane: &mut Lane,
         config: &MemoriaConfig,
         is_traced: bool,
         is_due: bool,
     ) -> Self {
-        let ask = short_term::list(row, &mut workspace.candidates, config, is_due);
-        Self { stage: Stage::ShortTerm, ask, is_traced, found: Found::default() }
+        let ask = short_term::list(lane, config, is_due);
+        let (stage, answer, found) = (Stage::ShortTerm, Answer::Nothing, Found::default());
+        Self { stage, ask, answer, is_traced, found }
     }
 
-    /// Whether everything is found.
-    pub(crate) fn is_done(&self) -> bool {
-        self.stage == Stage::Done
-    }
-
-    /// What the next stage asks, if it does.
-    pub(crate) fn ask(&self) -> Option<Ask> {
-        self.ask
-    }
-
-    /// What a walk has visited, in order of id.
-    pub(crate) fn visited(&self) -> &[Member] {
-        self.found.visited()
-    }
-
-    /// Goes through the next stage, with what it asked for.
-    pub(crate) fn answer(
-        &mut self,
-        row: &mut Row,
-        workspace: &mut SearchWorkspace,
-        answer: Answer<'_>,
-        config: &MemoriaConfig,
-    ) {
-        let Self { stage, ask, is_traced, found } = self;
+    /// Goes through the next stage, with the answer to what it asked. Whether everything is found then.
+    pub(crate) fn go_on(&mut self, lane: &mut Lane, config: &MemoriaConfig) -> bool {
+        let Self { stage, ask, answer, is_traced, found } = self;
+        let answer = core::mem::replace(answer, Answer::Nothing);
         (*stage, *ask) = match *stage {
             Stage::ShortTerm => {
-                short_term::choose(row, workspace, answer, config);
-                (Stage::LongTerm, long_term::find(row, workspace, config, *is_traced, found))
+                short_term::choose(lane, answer, config);
+                (Stage::LongTerm, long_term::find(lane, config, *is_traced, found))
             }
             Stage::LongTerm => {
-                long_term::choose(workspace, answer.scores(), config, found);
-                found.conclude(&workspace.chosen, row.working());
+                long_term::choose(lane, answer, config, found);
+                found.conclude(&lane.workspace.chosen, lane.row.working());
                 if *is_traced && !found.reminded().is_empty() {
-                    workspace.candidates.list(row, found.reminded().iter().copied());
+                    let reminded = found.reminded().iter().copied();
+                    lane.workspace.candidates.list(&lane.row, reminded);
                     (Stage::Trace, Some(Ask::Candidates))
                 } else {
                     (Stage::Done, None)
                 }
             }
             Stage::Trace => {
-                let scores = answer.scores().unwrap_or_default();
-                trace::note(row, found, workspace, scores, config);
+                trace::note(lane, config, found);
                 (Stage::Done, None)
             }
             Stage::Done => (Stage::Done, None),
         };
-    }
-
-    /// What was found.
-    pub(crate) fn into_found(self) -> Found {
-        self.found
+        *stage == Stage::Done
     }
 }

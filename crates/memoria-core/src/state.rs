@@ -5,7 +5,7 @@ use crate::{
     engram::{connections, weight},
     id::{Member, Slot},
     row::Row,
-    step::Lane,
+    search::Lane,
     store::VectorStore,
 };
 

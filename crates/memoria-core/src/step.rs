@@ -9,14 +9,13 @@
 //!
 //! On the host a row goes through all of them before the next row begins. The answers of a device are worth
 //! waiting for only together. So on a device the shortlists of all rows are made first, the gains and norms
-//! are read with their scores, and then the rows are closed, and so on: [`Pending`](row_search::Pending) says
-//! of each row what it waits for.
+//! are read with their scores, and then the rows are closed, and so on: [`ask`](RowSearch::ask) gives of each
+//! row what it waits for.
 
 mod absent;
 mod due;
 mod fire;
 mod incoming;
-mod lane;
 mod open;
 mod row_search;
 
@@ -24,7 +23,6 @@ pub(crate) use absent::Absent;
 pub(crate) use due::{Due, check_gains, close, forgive};
 pub(crate) use fire::fire;
 pub use incoming::check_hidden_norms;
-pub(crate) use incoming::{Incoming, check_query_norms, largest_squared_norm};
-pub(crate) use lane::Lane;
+pub(crate) use incoming::{Incoming, check_squared_norms, largest_squared_norm};
 pub(crate) use open::{OpenStep, width};
 pub(crate) use row_search::{RowSearch, Scoring};

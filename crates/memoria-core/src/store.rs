@@ -22,10 +22,10 @@ pub(crate) use available_memory::available_memory;
 pub use available_memory::available_memory_of;
 use device::DeviceVectors;
 pub(crate) use device::squared_norms;
-use host::HostVectors;
 pub(crate) use host::{
     CellLimits, Cells, LongTermCodes, LongTermList, Pruned, QuantizedVectors, are_worth_quantizing,
 };
+use host::{HostVectors, for_any};
 pub(crate) use reading::read;
 pub(crate) use scoring::{Metric, Query};
 use slots::Slots;
@@ -42,7 +42,6 @@ pub(crate) struct VectorStore<B: Backend> {
     dim: usize,
     dtype: DType,
     device: Device<B>,
-    /// Whether tensors of the device lie in the host's memory.
     computes_here: bool,
     /// In bytes.
     limit: Option<u64>,
@@ -94,34 +93,22 @@ impl<B: Backend> VectorStore<B> {
 
     /// Takes slots and makes room for their vectors. If there is none, everything stays as it was.
     pub(crate) fn take(&mut self, count: usize) -> Result<Vec<Slot>, MemoriaError> {
-        let needed = self.slots.needed(count)?;
-        self.check_memory(needed)?;
-        match &mut self.vectors {
-            Vectors::Device(vectors) => vectors.reserve(needed),
-            Vectors::Host(vectors) => vectors.reserve(needed)?,
-        }
+        self.make_room(count, DeviceVectors::reserve)?;
         Ok(self.slots.take(count))
     }
 
-    /// Makes slots available again.
     pub(crate) fn release(&mut self, slots: impl IntoIterator<Item = Slot>) {
         self.slots.release(slots);
     }
 
-    /// Checks that the slots `taken`, which are all there are, are taken once.
+    /// See [`Slots::verify`].
     pub(crate) fn verify(&self, taken: impl Iterator<Item = Slot>) -> Result<(), String> {
         self.slots.verify(taken)
     }
 
     /// Sets memory aside for so many engrams in all, and on a device for no more.
     pub(crate) fn reserve(&mut self, engrams: usize) -> Result<(), MemoriaError> {
-        let needed = self.slots.needed(engrams)?;
-        self.check_memory(needed)?;
-        match &mut self.vectors {
-            Vectors::Device(vectors) => vectors.reserve_exact(needed),
-            Vectors::Host(vectors) => vectors.reserve(needed)?,
-        }
-        Ok(())
+        self.make_room(engrams, DeviceVectors::reserve_exact)
     }
 
     /// An empty store for the same vectors.
@@ -136,15 +123,30 @@ impl<B: Backend> VectorStore<B> {
             let (dimension, expected, got) = ("hidden", self.dim, other.dim);
             return Err(MemoriaError::WrongDimension { tensor, dimension, expected, got });
         }
-        if self.dtype != other.dtype {
-            let (expected, got) = (self.dtype, other.dtype);
-            return Err(MemoriaError::WrongDType { tensor, expected, got });
+        self.check_dtype(tensor, other.dtype)?;
+        self.check_device(tensor, &other.device)
+    }
+
+    /// Refuses another float type than that of the vectors.
+    pub(crate) fn check_dtype(&self, tensor: &'static str, got: DType) -> Result<(), MemoriaError> {
+        let expected = self.dtype;
+        if got == expected {
+            return Ok(());
         }
-        if self.device != other.device {
-            let (expected, got) = (format!("{:?}", self.device), format!("{:?}", other.device));
-            return Err(MemoriaError::WrongDevice { tensor, expected, got });
+        Err(MemoriaError::WrongDType { tensor, expected, got })
+    }
+
+    /// Refuses another device.
+    pub(crate) fn check_device(
+        &self,
+        tensor: &'static str,
+        device: &Device<B>,
+    ) -> Result<(), MemoriaError> {
+        if *device == self.device {
+            return Ok(());
         }
-        Ok(())
+        let (expected, got) = (format!("{:?}", self.device), format!("{device:?}"));
+        Err(MemoriaError::WrongDevice { tensor, expected, got })
     }
 
     /// How many slots there are to a piece of vectors that is worth handling at once.
@@ -156,7 +158,7 @@ impl<B: Backend> VectorStore<B> {
     pub(crate) fn bytes(&self) -> usize {
         match &self.vectors {
             Vectors::Device(vectors) => vectors.bytes(),
-            Vectors::Host(vectors) => vectors.bytes(),
+            Vectors::Host(vectors) => for_any!(vectors, vectors => vectors.bytes()),
         }
     }
 

@@ -47,6 +47,15 @@ pub(crate) fn share<T: Send, R: Send>(
     done.into_iter().map(|(_, result)| result).collect()
 }
 
+/// [`share`]s the work, or does it in the calling thread.
+pub(crate) fn share_if<T: Send, R: Send>(
+    is_shared: bool,
+    items: impl ExactSizeIterator<Item = T> + Send,
+    each: impl Fn(T) -> R + Sync,
+) -> Vec<R> {
+    if is_shared { share(items, each) } else { items.map(each).collect() }
+}
+
 /// A panic while the lock is held is passed on by the threads' scope: what it left is not seen.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

@@ -79,7 +79,6 @@ impl Calendar {
         near.chain(far).flat_map(|(step, entries)| entries.iter().map(move |&entry| (step, entry)))
     }
 
-    /// Bytes set aside.
     pub(crate) fn bytes(&self) -> usize {
         let days = self.near.iter().chain(self.far.values()).chain(&self.spare);
         days.map(Vec::capacity).sum::<usize>() * size_of::<Entry>()

@@ -37,7 +37,6 @@ impl Changes {
         self.positions = None;
     }
 
-    /// Bytes set aside.
     pub(crate) fn bytes(&self) -> usize {
         self.positions.as_ref().map_or(0, |positions| positions.capacity() * size_of::<u32>())
     }

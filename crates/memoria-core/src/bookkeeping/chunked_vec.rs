@@ -45,7 +45,10 @@ impl<T> ChunkedVec<T> {
         self.chunks.get(index / CHUNK)?.get(index % CHUNK)
     }
 
-    /// Bytes set aside.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.chunks.iter().flatten()
+    }
+
     pub(crate) fn bytes(&self) -> usize {
         let items: usize = self.chunks.iter().map(Vec::capacity).sum();
         items * size_of::<T>() + self.chunks.capacity() * size_of::<Vec<T>>()

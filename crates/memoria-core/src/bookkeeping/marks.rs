@@ -1,26 +1,31 @@
 //! Marks on engrams, cleared in the time they were used for.
 
-use crate::{bookkeeping::bit_set::BitSet, id::Entry};
+use crate::id::Entry;
 
-/// A set of engrams with a list of what is to be cleared.
+/// A set of engrams, one bit each, with a list of what is to be cleared.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Marks {
-    marked: BitSet,
+    words: Vec<u64>,
     entries: Vec<Entry>,
 }
 
 impl Marks {
     pub(crate) fn clear(&mut self) {
         for entry in self.entries.drain(..) {
-            self.marked.remove(entry);
+            self.words[entry.index() / 64] &= !bit(entry);
         }
     }
 
     /// Marks an engram; whether it was not marked before.
     #[inline]
     pub(crate) fn insert(&mut self, entry: Entry) -> bool {
-        let is_new = self.marked.insert(entry);
+        let word = entry.index() / 64;
+        if self.words.len() <= word {
+            self.words.resize(word + 1, 0);
+        }
+        let is_new = self.words[word] & bit(entry) == 0;
         if is_new {
+            self.words[word] |= bit(entry);
             self.entries.push(entry);
         }
         is_new
@@ -28,20 +33,19 @@ impl Marks {
 
     #[inline]
     pub(crate) fn contains(&self, entry: Entry) -> bool {
-        self.marked.contains(entry)
+        self.words.get(entry.index() / 64).is_some_and(|word| word & bit(entry) != 0)
     }
 
     /// Whether nothing is marked but what is remembered to be cleared.
     pub(crate) fn is_clear(&self) -> bool {
-        self.marked.len() == self.entries.len()
+        let marked: u32 = self.words.iter().map(|word| word.count_ones()).sum();
+        marked as usize == self.entries.len()
     }
 
     /// A set with a mark that will not be cleared.
     #[cfg(test)]
     pub(crate) fn unclear() -> Self {
-        let mut marks = Self::default();
-        marks.marked.insert(Entry(3));
-        marks
+        Self { words: vec![bit(Entry(3))], entries: Vec::new() }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -49,6 +53,11 @@ impl Marks {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.marked.bytes() + self.entries.capacity() * size_of::<Entry>()
+        self.words.capacity() * size_of::<u64>() + self.entries.capacity() * size_of::<Entry>()
     }
+}
+
+/// The bit of an engram in its word.
+fn bit(entry: Entry) -> u64 {
+    1 << (entry.index() % 64)
 }

@@ -4,9 +4,9 @@ use core::num::NonZeroU32;
 
 use crate::{
     Engram, EngramId, EngramKind,
-    bookkeeping::chunked_vec::ChunkedVec,
-    bookkeeping::lifespan::Lifespan,
+    bookkeeping::{chunked_vec::ChunkedVec, lifespan::Lifespan},
     id::{Entry, Member, Slot},
+    invariant::mark_once,
 };
 
 /// An engram, but for its vector and its connections.
@@ -75,16 +75,12 @@ impl Records {
     }
 
     pub(crate) fn add(&mut self, record: Record) -> Entry {
-        match self.vacant.pop() {
-            Some(entry) => {
-                self.table[entry.index()] = record;
-                entry
-            }
-            None => {
-                self.table.push(record);
-                Entry((self.table.len() - 1) as u32)
-            }
-        }
+        let Some(entry) = self.vacant.pop() else {
+            self.table.push(record);
+            return Entry((self.table.len() - 1) as u32);
+        };
+        self.table[entry.index()] = record;
+        entry
     }
 
     /// Frees an entry; the place that its engram had.
@@ -150,9 +146,8 @@ impl Records {
     pub(crate) fn verify(&self) -> Result<(), String> {
         let mut is_free = vec![false; self.table.len()];
         for &entry in &self.vacant {
-            match is_free.get_mut(entry.index()) {
-                Some(is_free @ false) => *is_free = true,
-                _ => return Err(format!("{entry:?} is free twice or does not exist")),
+            if !mark_once(&mut is_free, entry.index()) {
+                return Err(format!("{entry:?} is free twice or does not exist"));
             }
         }
         let is_vacant = |entry: usize| self.table[entry].place == Place::VACANT;
@@ -162,7 +157,6 @@ impl Records {
         }
     }
 
-    /// Bytes set aside.
     pub(crate) fn bytes(&self) -> usize {
         self.table.bytes() + self.vacant.capacity() * size_of::<Entry>()
     }

@@ -71,13 +71,11 @@ impl Firings {
 
     /// All firings that are used, with their indices.
     pub(super) fn used(&self) -> impl Iterator<Item = (u32, &Firing)> {
-        let all = (0..self.len()).map(|index| (index, &self[index]));
-        all.filter(|(_, firing)| !firing.members.is_empty())
+        (0..).zip(self.table.iter()).filter(|(_, firing)| !firing.members.is_empty())
     }
 
-    /// Bytes set aside.
     pub(super) fn bytes(&self) -> usize {
-        let members: usize = (0..self.len()).map(|index| self[index].members.capacity()).sum();
+        let members: usize = self.table.iter().map(|firing| firing.members.capacity()).sum();
         members * size_of::<Entry>()
             + self.unused.capacity() * size_of::<u32>()
             + self.table.bytes()

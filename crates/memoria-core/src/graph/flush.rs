@@ -28,7 +28,6 @@ impl Pending {
         self.next_check = self.next_check.min(checked_after(self.waiting.len()));
     }
 
-    /// Bytes set aside.
     pub(super) fn bytes(&self) -> usize {
         (self.waiting.capacity() + self.flushing.capacity()) * size_of::<u32>()
     }

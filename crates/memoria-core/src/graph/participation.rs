@@ -149,9 +149,8 @@ impl Participations {
         }
     }
 
-    /// Bytes set aside.
     pub(super) fn bytes(&self) -> usize {
-        let hubs: usize = (0..self.hubs.len()).map(|at| self.hubs[at].bytes()).sum();
+        let hubs: usize = self.hubs.iter().map(Hub::bytes).sum();
         self.by_entry.bytes() + self.lists.bytes() + self.hubs.bytes() + hubs
     }
 }

@@ -2,6 +2,8 @@
 
 use core::{num::NonZeroU8, slice};
 
+use crate::invariant::mark_once;
+
 /// The lengths that are allocated.
 const SIZES: [usize; 5] = [2, 4, 6, 8, 12];
 /// For each length above 1, which of the sizes it fits in.
@@ -151,18 +153,16 @@ impl SmallListArena {
             vacant.flat_map(|(class, slots)| slots.vacant.iter().map(move |&at| (class, at)));
         let used = lists.filter_map(|list| list.class().map(|class| (class, list.at)));
         for (class, at) in vacant.chain(used) {
-            match taken[class].get_mut(at as usize) {
-                Some(taken @ false) => *taken = true,
-                _ => return Err(format!("slot {at} of {} is taken twice", SIZES[class])),
+            if !mark_once(&mut taken[class], at as usize) {
+                return Err(format!("slot {at} of {} is taken twice", SIZES[class]));
             }
         }
-        match taken.iter().flatten().all(|&taken| taken) {
-            true => Ok(()),
-            false => Err("a slot is neither taken nor vacant".into()),
+        if taken.iter().flatten().all(|&taken| taken) {
+            return Ok(());
         }
+        Err("a slot is neither taken nor vacant".into())
     }
 
-    /// Bytes set aside.
     pub(crate) fn bytes(&self) -> usize {
         let in_chunks = |slots: &Slots| slots.chunks.iter().map(Vec::capacity).sum::<usize>();
         let numbers = |slots: &Slots| in_chunks(slots) + slots.vacant.capacity();

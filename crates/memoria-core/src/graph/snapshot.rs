@@ -27,7 +27,8 @@ impl FiringLog {
         to.put_number(firings.len() as u64)?;
         for index in firings {
             to.put_number(members(index).len() as u64)?;
-            put_places(members(index), 0, to)?;
+            let mut least = 0;
+            members(index).try_for_each(|place| put_place(place, &mut least, to))?;
         }
 
         let later = |here: Member| {
@@ -44,15 +45,13 @@ impl FiringLog {
             ties.clear();
             ties.extend(later(here).map(|(with, count)| (places[with.entry.index()], count)));
             ties.sort_unstable();
-            to.put_number(u64::from(place - least))?;
+            put_place(place, &mut least, to)?;
             to.put_number(ties.len() as u64)?;
             let mut least_with = place + 1;
             for &(with, count) in &ties {
-                to.put_number(u64::from(with - least_with))?;
+                put_place(with, &mut least_with, to)?;
                 to.put_number(u64::from(count))?;
-                least_with = with + 1;
             }
-            least = place + 1;
         }
         Ok(())
     }
@@ -78,9 +77,8 @@ impl FiringLog {
             members.clear();
             let mut least = 0;
             for _ in 0..count {
-                let place = take_place(least, records.len(), from)?;
+                let place = take_place(&mut least, records.len(), from)?;
                 members.push(records.member(Entry(place)));
-                least = place + 1;
             }
             let of_long_term = members.partition_point(|member| member.entry.index() < long_term);
             log.add(&members, of_long_term);
@@ -101,16 +99,14 @@ impl FiringLog {
     ) -> Result<(), MemoriaError> {
         let mut least = 0;
         for _ in 0..from.count("engrams with ties")? {
-            let here = take_place(least, records.len(), from)?;
-            least = here + 1;
+            let here = take_place(&mut least, records.len(), from)?;
             let mut least_with = here + 1;
             let ties = from.count("ties")?;
             if ties == 0 {
                 return Err(from.invalid("no ties where there should be some"));
             }
             for _ in 0..ties {
-                let with = take_place(least_with, records.len(), from)?;
-                least_with = with + 1;
+                let with = take_place(&mut least_with, records.len(), from)?;
                 let count = from.number()?;
                 let Some(count) = u32::try_from(count).ok().filter(|&count| count > 0) else {
                     return Err(from.invalid(format!("a tie of {count}")));
@@ -126,28 +122,27 @@ impl FiringLog {
     }
 }
 
-/// Writes places in ascending order, each less what it must be at least.
-fn put_places(
-    places: impl Iterator<Item = u32>,
-    mut least: u32,
+/// Writes one of several places in ascending order, less the `least` that it can be.
+fn put_place(
+    place: u32,
+    least: &mut u32,
     to: &mut ChecksummedWriter<impl Write>,
 ) -> Result<(), MemoriaError> {
-    for place in places {
-        to.put_number(u64::from(place - least))?;
-        least = place + 1;
-    }
-    Ok(())
+    let above = u64::from(place - *least);
+    *least = place + 1;
+    to.put_number(above)
 }
 
-/// Reads a place that is at least `least` and below `len`.
+/// Reads what [`put_place`] wrote; the place is below `len`.
 fn take_place(
-    least: u32,
+    least: &mut u32,
     len: usize,
     from: &mut ChecksummedReader<impl Read>,
 ) -> Result<u32, MemoriaError> {
-    let place = from.number()?.checked_add(u64::from(least));
-    match place.filter(|&place| place < len as u64) {
-        Some(place) => Ok(place as u32),
-        None => Err(from.invalid(format!("a member beyond the last of {len} engrams"))),
-    }
+    let place = from.number()?.checked_add(u64::from(*least));
+    let Some(place) = place.filter(|&place| place < len as u64) else {
+        return Err(from.invalid(format!("a member beyond the last of {len} engrams")));
+    };
+    *least = place as u32 + 1;
+    Ok(place as u32)
 }

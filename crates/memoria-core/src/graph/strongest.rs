@@ -3,10 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use super::{
-    FiringLog,
-    firings::Firings,
-    participation::Participation,
-    strongest_cache::{Answer, StrongestCache},
+    FiringLog, firings::Firings, participation::Participation, strongest_cache::StrongestCache,
 };
 use crate::{
     EngramId,
@@ -60,19 +57,15 @@ impl FiringLog {
                 Participation::Hub(at) => {
                     let hub = &mut participations.hubs[*at as usize];
                     hub.last_asked = participations.searches;
-                    match hub.strongest.as_ref().map(|kept| kept.unvisited(visited, records)) {
-                        Some(Answer::Known(known)) => known,
-                        _ => {
-                            made += 1;
-                            hub.count_long_term(firings, youngest, records, counts);
-                            let kept = StrongestCache::of(counts, visited.len(), limits, records);
-                            let Answer::Known(known) = kept.unvisited(visited, records) else {
-                                unreachable!("more are kept than were visited");
-                            };
-                            hub.strongest = Some(kept);
-                            known
-                        }
-                    }
+                    let kept = hub.strongest.as_ref();
+                    kept.and_then(|kept| kept.unvisited(visited, records)).unwrap_or_else(|| {
+                        made += 1;
+                        hub.count_long_term(firings, youngest, records, counts);
+                        let kept = StrongestCache::of(counts, visited.len(), limits, records);
+                        let known = kept.unvisited(visited, records);
+                        hub.strongest = Some(kept);
+                        known.expect("more are kept than were visited")
+                    })
                 }
             };
             if let Some((to, count)) = strongest {

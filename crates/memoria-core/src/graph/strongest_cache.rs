@@ -11,11 +11,7 @@ use crate::{
 };
 
 /// What connections are ranked by: the greater is the stronger, of equal counts that to the smaller id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Rank {
-    count: u32,
-    id: Reverse<EngramId>,
-}
+type Rank = (u32, Reverse<EngramId>);
 
 /// A kept connection, in 16 bytes.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +31,7 @@ impl Kept {
     }
 
     fn rank(&self) -> Rank {
-        Rank { count: self.count, id: Reverse(self.id) }
+        (self.count, Reverse(self.id))
     }
 }
 
@@ -62,15 +58,6 @@ pub(super) struct Partners<'a> {
     pub(super) marks: &'a Marks,
 }
 
-/// What is known of the strongest connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Answer {
-    /// This is it, with its count; `None` if there is no connection left.
-    Known(Option<(Member, u32)>),
-    /// One that is not kept may be stronger.
-    Unknown,
-}
-
 impl StrongestCache {
     /// Keeps the strongest of all connections, more than were `visited`.
     pub(super) fn of(
@@ -88,8 +75,13 @@ impl StrongestCache {
         cache
     }
 
-    /// The strongest connection to a living engram that was not visited.
-    pub(super) fn unvisited(&self, visited: &Marks, records: &Records) -> Answer {
+    /// The strongest connection to a living engram that was not visited, if there is any left, with its count; `None`
+    /// if one that is not kept may be stronger.
+    pub(super) fn unvisited(
+        &self,
+        visited: &Marks,
+        records: &Records,
+    ) -> Option<Option<(Member, u32)>> {
         let mut best: Option<Kept> = None;
         for connection in &self.kept {
             if best.is_none_or(|best| connection.rank() > best.rank())
@@ -102,9 +94,9 @@ impl StrongestCache {
         if let Some(others) = self.others
             && best.is_none_or(|best| best.rank() <= others)
         {
-            return Answer::Unknown;
+            return None;
         }
-        Answer::Known(best.map(|best| (best.to(), best.count)))
+        Some(best.map(|best| (best.to(), best.count)))
     }
 
     /// Takes in that the hub fired once more with these long-term engrams, of which it may be one.
@@ -144,8 +136,7 @@ impl StrongestCache {
 
     /// Whether a connection of this count might rank higher than all that are not kept.
     fn may_outrank(&self, to: Member, count: u32) -> bool {
-        let rank = Rank { count, id: Reverse(to.id) };
-        self.others.is_none_or(|others| rank > others)
+        self.others.is_none_or(|others| (count, Reverse(to.id)) > others)
     }
 
     fn prune_if_full(&mut self, records: &Records) {
@@ -197,7 +188,6 @@ impl StrongestCache {
         }
     }
 
-    /// Bytes set aside.
     pub(super) fn bytes(&self) -> usize {
         self.kept.capacity() * size_of::<Kept>()
     }

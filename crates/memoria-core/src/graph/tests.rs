@@ -31,7 +31,7 @@ struct Judged {
 impl Judged {
     fn with_limits(limits: GraphLimits) -> Self {
         let mut judged = Self::default();
-        judged.log.set_limits(limits);
+        judged.log.limits = limits;
         judged
     }
 

@@ -4,7 +4,7 @@ use super::{FiringLog, participation::Participation};
 use crate::{
     bookkeeping::{counters::Counts, records::Records},
     id::{Entry, Member},
-    invariant::{Finding, Invariant, ensure},
+    invariant::{Finding, Invariant, ensure, mark_once},
 };
 
 impl FiringLog {
@@ -21,15 +21,13 @@ impl FiringLog {
         let first_short_term = living.get(long_term).map(|member| member.id);
         let is_long_term = |member: Member| first_short_term.is_none_or(|id| member.id < id);
         let participations = self.participations.by_entry.len();
-        ensure(participations == records.len(), Invariant::FiringList, || {
-            format!("{participations} lists for {} entries", records.len())
-        })?;
+        let found = format_args!("{participations} lists for {} entries", records.len());
+        ensure(participations == records.len(), Invariant::FiringList, found)?;
         self.verify_firings(is_long_term, records)?;
         self.verify_hubs(living, records)?;
         self.verify_lists(living, records)?;
-        ensure(self.workspace.is_clear(), Invariant::Scratch, || {
-            "marks or counts are left in the firing log".into()
-        })?;
+        let found = format_args!("marks or counts are left in the firing log");
+        ensure(self.workspace.is_clear(), Invariant::Scratch, found)?;
         let mut counts = Counts::default();
         for &here in living {
             let most = at_most.unwrap_or(records.get(here.entry).fire_count.into());
@@ -40,9 +38,11 @@ impl FiringLog {
             // Every firing of the log, and every one that a tie comes from, was one of its own. Counts stop at
             // their end.
             let counted = (logged + tied).min(u32::MAX.into());
-            ensure(counted <= most, Invariant::CofireCount, || {
-                format!("engram {} fired {most} times, with others {logged} + {tied}", here.id)
-            })?;
+            let found = format_args!(
+                "engram {} fired {most} times, with others {logged} + {tied}",
+                here.id
+            );
+            ensure(counted <= most, Invariant::CofireCount, found)?;
             if let Some(strongest) = hub.and_then(|hub| hub.strongest.as_ref()) {
                 self.count(here.entry, records, &mut counts);
                 let checked = strongest.verify(&counts, records, is_long_term);
@@ -61,16 +61,15 @@ impl FiringLog {
     ) -> Result<(), Finding> {
         let mut unused = vec![false; self.firings.len() as usize];
         for &index in &self.firings.unused {
-            let is_free = unused.get(index as usize) == Some(&false)
-                && self.firings[index].members.is_empty();
-            ensure(is_free, Invariant::Firing, || format!("firing {index} is said to be unused"))?;
-            unused[index as usize] = true;
+            let is_free =
+                mark_once(&mut unused, index as usize) && self.firings[index].members.is_empty();
+            let found = format_args!("firing {index} is said to be unused");
+            ensure(is_free, Invariant::Firing, found)?;
         }
         let mut pending = vec![false; unused.len()];
         for index in self.pending.firings() {
-            let is_new = pending.get(index as usize) == Some(&false);
-            ensure(is_new, Invariant::Firing, || format!("firing {index} is pending twice"))?;
-            pending[index as usize] = true;
+            let is_new = mark_once(&mut pending, index as usize);
+            ensure(is_new, Invariant::Firing, format_args!("firing {index} is pending twice"))?;
         }
         for index in (0..self.firings.len()).filter(|&index| !unused[index as usize]) {
             let firing = &self.firings[index];
@@ -78,26 +77,27 @@ impl FiringLog {
                 entry.index() < records.len() && records.lives(records.member(entry))
             };
             let all_live = firing.members.len() >= 2 && firing.members.iter().all(lives);
-            ensure(all_live, Invariant::Firing, || {
-                format!("firing {index} has dead members or fewer than two")
-            })?;
+            let found = format_args!("firing {index} has dead members or fewer than two");
+            ensure(all_live, Invariant::Firing, found)?;
             let members = || firing.members.iter().map(|&entry| records.member(entry));
-            ensure(members().is_sorted_by(|a, b| a < b), Invariant::Firing, || {
-                format!("the members of firing {index} are not in order")
-            })?;
+            let found = format_args!("the members of firing {index} are not in order");
+            ensure(members().is_sorted_by(|a, b| a < b), Invariant::Firing, found)?;
             let long_term = members().filter(|&member| is_long_term(member)).count();
-            ensure(long_term == firing.long_term as usize, Invariant::Firing, || {
-                format!("firing {index}: {} of {long_term} long-term members", firing.long_term)
-            })?;
+            let found = format_args!(
+                "firing {index}: {} of {long_term} long-term members",
+                firing.long_term
+            );
+            ensure(long_term == firing.long_term as usize, Invariant::Firing, found)?;
             let is_hub = |member: &Member| self.participations.is_hub(member.entry);
             let few = members().filter(|member| !is_hub(member)).count();
-            ensure(few == firing.few as usize, Invariant::Firing, || {
-                format!("firing {index}: {} of {few} members that are no hubs", firing.few)
-            })?;
+            let found =
+                format_args!("firing {index}: {} of {few} members that are no hubs", firing.few);
+            ensure(few == firing.few as usize, Invariant::Firing, found)?;
             let is_pending = pending[index as usize];
-            ensure((few == 0) == is_pending, Invariant::Firing, || {
-                format!("firing {index} with {few} members that are no hubs: pending? {is_pending}")
-            })?;
+            let found = format_args!(
+                "firing {index} with {few} members that are no hubs: pending? {is_pending}"
+            );
+            ensure((few == 0) == is_pending, Invariant::Firing, found)?;
         }
         Ok(())
     }
@@ -119,9 +119,8 @@ impl FiringLog {
             let fits = firings.len() == memberships[member.entry.index()]
                 && firings.is_sorted_by(|a, b| a < b)
                 && firings.iter().all(is_member);
-            ensure(fits, Invariant::FiringList, || {
-                format!("engram {} lists {} firings", member.id, firings.len())
-            })?;
+            let found = format_args!("engram {} lists {} firings", member.id, firings.len());
+            ensure(fits, Invariant::FiringList, found)?;
         }
         let entries = (0..records.len() as u32).map(Entry);
         let is_dead = |&entry: &Entry| !records.lives(records.member(entry));
@@ -129,7 +128,8 @@ impl FiringLog {
             self.participations.is_hub(entry) || !self.participations.firings(entry).is_empty()
         };
         let dead = entries.clone().filter(is_dead).find(listing);
-        ensure(dead.is_none(), Invariant::FiringList, || format!("{dead:?} lists firings, dead"))?;
+        let found = format_args!("{dead:?} lists firings, dead");
+        ensure(dead.is_none(), Invariant::FiringList, found)?;
         let lists = entries.filter_map(|entry| match self.participations.by_entry[entry.index()] {
             Participation::Few(list) => Some(list),
             Participation::Hub(_) => None,
@@ -147,23 +147,20 @@ impl FiringLog {
                 continue;
             };
             let is_its_own =
-                is_taken.get(at as usize) == Some(&false) && hubs[at as usize].entry == here.entry;
-            ensure(is_its_own, Invariant::Tie, || {
-                format!("engram {} is not hub {at} of {}", here.id, hubs.len())
-            })?;
-            is_taken[at as usize] = true;
+                mark_once(&mut is_taken, at as usize) && hubs[at as usize].entry == here.entry;
+            let found = format_args!("engram {} is not hub {at} of {}", here.id, hubs.len());
+            ensure(is_its_own, Invariant::Tie, found)?;
         }
-        ensure(is_taken.iter().all(|&taken| taken), Invariant::Tie, || "a dead hub".into())?;
-        for hub in (0..hubs.len()).map(|at| &hubs[at]) {
+        ensure(is_taken.iter().all(|&taken| taken), Invariant::Tie, format_args!("a dead hub"))?;
+        for hub in hubs.iter() {
             let here = records.member(hub.entry);
-            ensure(hub.ties_are_in_order(), Invariant::Tie, || {
-                format!("those of engram {} are not in order", here.id)
-            })?;
+            let found = format_args!("those of engram {} are not in order", here.id);
+            ensure(hub.ties_are_in_order(), Invariant::Tie, found)?;
             for (with, count) in hub.ties(records) {
                 let other = self.participations.hub(with.entry).map(|other| other.tie(here));
-                ensure(with != here && count > 0 && other == Some(count), Invariant::Tie, || {
-                    format!("engram {} with {}: {count} and {other:?}", here.id, with.id)
-                })?;
+                let found =
+                    format_args!("engram {} with {}: {count} and {other:?}", here.id, with.id);
+                ensure(with != here && count > 0 && other == Some(count), Invariant::Tie, found)?;
             }
         }
         Ok(())
@@ -187,7 +184,7 @@ mod tests {
     /// and then two by two with four newer ones.
     fn lived() -> (FiringLog, Records, Vec<Member>) {
         let (mut log, mut records) = (FiringLog::default(), Records::default());
-        log.set_limits(GraphLimits::SMALL);
+        log.limits = GraphLimits::SMALL;
         let mut living = Vec::new();
         for id in (0..11).map(EngramId) {
             let place = if id.0 < 3 { Place::long_term(id.0 as usize) } else { Place::SHORT_TERM };

@@ -27,12 +27,10 @@ pub(super) struct GraphWorkspace {
 }
 
 impl GraphWorkspace {
-    /// Whether nothing is counted or marked but what is remembered to be cleared.
     pub(super) fn is_clear(&self) -> bool {
         self.counts.is_clear() && self.marked.is_clear() && self.noted.is_clear()
     }
 
-    /// Bytes set aside.
     pub(super) fn bytes(&self) -> usize {
         self.counts.bytes()
             + self.tally.bytes()

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use burn::backend::{Backend, TensorMetadata, tensor::FloatTensor};
 
-use super::Memoria;
+use super::{Memoria, checks::check_sizes};
 use crate::{
     AttachedRows, Attachment, MemoriaError,
     attachment::{MAX_RANK, Part, Value, stack},
@@ -55,11 +55,7 @@ impl<B: Backend> Memoria<B> {
     ) -> Result<(), MemoriaError> {
         absent.iter().try_for_each(|&row| self.check_row(row))?;
         self.check_attached(&data, 2, "[batch, …], 2 to 9 dimensions")?;
-        let (expected, got) = (self.batch(), data.shape()[0]);
-        if expected != got {
-            let (tensor, dimension) = (TENSOR, "batch");
-            return Err(MemoriaError::WrongDimension { tensor, dimension, expected, got });
-        }
+        check_sizes(TENSOR, [("batch", self.batch(), data.shape()[0])])?;
         let (name, whole): (Arc<str>, _) = (Arc::from(name), Arc::new(B::float_detach(data)));
         for (index, row) in self.attachments.iter_mut().enumerate() {
             if !absent.contains(&index) {
@@ -108,18 +104,17 @@ impl<B: Backend> Memoria<B> {
         let mut parts: Vec<Option<&Part<B>>> = Vec::with_capacity(self.batch());
         let mut sizes: Option<Vec<usize>> = None;
         for (index, row) in self.attachments.iter().enumerate() {
-            let part = match row.get(name) {
+            parts.push(match row.get(name) {
                 None => None,
                 Some(Value::Bytes(_)) => return Err(mixed(index)),
-                Some(Value::Part(part)) => Some(part),
-            };
-            if let Some(part) = part {
-                let rest = part.shape().split_off(1);
-                if sizes.get_or_insert_with(|| rest.clone()) != &rest {
-                    return Err(mixed(index));
+                Some(Value::Part(part)) => {
+                    let rest = part.shape().split_off(1);
+                    if sizes.get_or_insert_with(|| rest.clone()) != &rest {
+                        return Err(mixed(index));
+                    }
+                    Some(part)
                 }
-            }
-            parts.push(part);
+            });
         }
         Ok(stack(&parts))
     }
@@ -135,11 +130,6 @@ impl<B: Backend> Memoria<B> {
         Ok(())
     }
 
-    fn check_row(&self, got: usize) -> Result<(), MemoriaError> {
-        let rows = self.batch();
-        if got < rows { Ok(()) } else { Err(MemoriaError::RowOutOfRange { got, rows }) }
-    }
-
     /// Refuses a tensor of fewer than `least` dimensions, or of so many more than a row's can have.
     fn check_attached(
         &self,
@@ -152,8 +142,8 @@ impl<B: Backend> Memoria<B> {
             return Err(MemoriaError::WrongRank { tensor: TENSOR, expected, got });
         }
         if got.contains(&0) {
-            let dimension = "inner";
-            return Err(MemoriaError::EmptyDimension { tensor: TENSOR, dimension, got });
+            let (tensor, dimension) = (TENSOR, "inner");
+            return Err(MemoriaError::EmptyDimension { tensor, dimension, got });
         }
         self.check_like_memory(TENSOR, tensor)
     }

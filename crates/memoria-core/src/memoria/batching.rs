@@ -2,15 +2,14 @@
 
 use burn::backend::Backend;
 
-use super::{Memoria, Step};
+use super::{Memoria, checks::check_sizes};
 use crate::{
     MemoriaError,
     attachment::{RowAttachments, Value},
-    costs::Meter,
     id::{Entry, Slot},
     row::Row,
+    search::Lane,
     snapshot::check_rows,
-    step::Lane,
     store::VectorStore,
 };
 
@@ -33,7 +32,13 @@ impl<B: Backend> Memoria<B> {
     pub fn split(&mut self, rows: &[usize]) -> Result<Self, MemoriaError> {
         check_rows(rows, self.lanes.len())?;
         self.settle_between_steps("a split")?;
-        let mut taken = self.without_rows();
+        let mut taken = Self {
+            storage: self.storage,
+            memory_limit: self.memory_limit,
+            records_history: self.records_history,
+            traces_searches: self.traces_searches,
+            ..Self::without_rows(self.config)
+        };
         let Some(store) = self.store.as_mut().filter(|_| !rows.is_empty()) else {
             return Ok(taken);
         };
@@ -44,7 +49,7 @@ impl<B: Backend> Memoria<B> {
             let leaving: Vec<&Row> = rows.iter().map(|&row| &self.lanes[row].row).collect();
             let moves = copy_vectors(&leaving, store, &mut target)?;
             for (&row, moved) in rows.iter().zip(moves) {
-                store.release(moved.apply(&mut self.lanes[row]));
+                store.release(apply(moved, &mut self.lanes[row]));
             }
             taken.store = Some(target);
         }
@@ -77,7 +82,7 @@ impl<B: Backend> Memoria<B> {
         let moves = copy_vectors(&coming, from, store)?;
         self.store = fresh.or_else(|| self.store.take());
         for (row, moved) in other.lanes.iter_mut().zip(moves) {
-            moved.apply(row);
+            apply(moved, row).for_each(drop);
         }
         self.lanes.append(&mut other.lanes);
         self.attachments.append(&mut other.attachments);
@@ -97,26 +102,22 @@ impl<B: Backend> Memoria<B> {
     /// one row; as [`merge`](Self::merge).
     pub fn replace_row(&mut self, row: usize, other: &mut Self) -> Result<(), MemoriaError> {
         check_rows(&[row], self.lanes.len())?;
-        if other.lanes.len() != 1 {
-            let (tensor, dimension) = ("the memory to replace a row with", "batch");
-            let (expected, got) = (1, other.lanes.len());
-            return Err(MemoriaError::WrongDimension { tensor, dimension, expected, got });
-        }
+        check_sizes("the memory to replace a row with", [("batch", 1, other.lanes.len())])?;
         self.settle_with_other("the replacement of a row", other)?;
         let (Some(store), Some(other_pool)) = (&mut self.store, &mut other.store) else {
             return Ok(());
         };
         let (leaving, coming) = (&mut self.lanes[row], &mut other.lanes[0]);
-        let in_moves = copy_vectors(&[&*coming], other_pool, store)?;
+        let in_moves = copy_vectors(&[&*coming], other_pool, store)?.concat();
         let out_moves = match copy_vectors(&[&*leaving], store, other_pool) {
-            Ok(moves) => moves,
+            Ok(moves) => moves.concat(),
             Err(error) => {
-                store.release(in_moves.into_iter().flat_map(Moved::into_new));
+                store.release(in_moves.into_iter().map(|(_, new)| new));
                 return Err(error);
             }
         };
-        in_moves.into_iter().for_each(|moved| other_pool.release(moved.apply(coming)));
-        out_moves.into_iter().for_each(|moved| store.release(moved.apply(leaving)));
+        other_pool.release(apply(in_moves, coming));
+        store.release(apply(out_moves, leaving));
         core::mem::swap(leaving, coming);
         core::mem::swap(&mut self.attachments[row], &mut other.attachments[0]);
         other.attachments[0].values_mut().for_each(Value::own);
@@ -158,24 +159,6 @@ impl<B: Backend> Memoria<B> {
         }
     }
 
-    /// A memory like this one without rows.
-    fn without_rows(&self) -> Self {
-        Self {
-            config: self.config,
-            storage: self.storage,
-            memory_limit: self.memory_limit,
-            store: None,
-            lanes: Vec::new(),
-            attachments: Vec::new(),
-            incoming: Vec::new(),
-            watched: None,
-            step: Step::Begun,
-            meter: Meter::started(),
-            records_history: self.records_history,
-            traces_searches: self.traces_searches,
-        }
-    }
-
     /// Settles two memories that rows are to go between, if they fit.
     fn settle_with_other(
         &mut self,
@@ -202,28 +185,15 @@ fn take<T>(from: &mut Vec<T>, places: &[usize]) -> Vec<T> {
     taken
 }
 
-/// Where the vectors of a row have been copied to.
-struct Moved {
-    /// By engram, the old slot and the new one.
-    slots: Vec<(Entry, Slot, Slot)>,
+/// Where the vectors of a row have been copied to, by engram.
+type Moved = Vec<(Entry, Slot)>;
+
+/// Tells the row where its vectors are now; the slots that it leaves.
+fn apply(moved: Moved, row: &mut Row) -> impl Iterator<Item = Slot> {
+    moved.into_iter().map(|(entry, new)| row.set_slot(entry, new))
 }
 
-impl Moved {
-    /// Tells the row, and returns the slots it leaves.
-    fn apply(self, row: &mut Row) -> Vec<Slot> {
-        let apply = |(entry, old, new)| {
-            row.set_slot(entry, new);
-            old
-        };
-        self.slots.into_iter().map(apply).collect()
-    }
-
-    fn into_new(self) -> impl Iterator<Item = Slot> {
-        self.slots.into_iter().map(|(_, _, new)| new)
-    }
-}
-
-/// Copies the vectors of rows into another store. If that fails, both pools are as before.
+/// Copies the vectors of rows into another store. If that fails, both stores are as before.
 fn copy_vectors<B: Backend>(
     rows: &[&Row],
     from: &VectorStore<B>,
@@ -239,12 +209,7 @@ fn copy_vectors<B: Backend>(
         return Err(error);
     }
     let mut new = new.into_iter();
-    let moved = |row: &&Row| Moved {
-        slots: row
-            .living()
-            .zip(new.by_ref())
-            .map(|(member, new)| (member.entry, row.slot(member.entry), new))
-            .collect(),
-    };
+    let moved =
+        |row: &&Row| row.living().map(|member| member.entry).zip(new.by_ref()).collect::<Moved>();
     Ok(rows.iter().map(moved).collect())
 }

@@ -4,9 +4,7 @@ use burn::backend::{Backend, DType, TensorMetadata, tensor::FloatTensor};
 
 use super::Memoria;
 use crate::{
-    LifespanGain, MemoriaError, Recall,
-    step::{Absent, Lane},
-    store::available_memory,
+    LifespanGain, MemoriaError, Recall, search::Lane, step::Absent, store::available_memory,
 };
 
 /// What takes more bytes than this is compared with the memory available.
@@ -31,12 +29,8 @@ impl<B: Backend> Memoria<B> {
             }
         }
         if let Some(store) = &self.store {
-            let fixed = [("batch", self.lanes.len(), batch), ("hidden", store.dim(), dim)];
-            for (dimension, expected, got) in fixed {
-                if expected != got {
-                    return Err(MemoriaError::WrongDimension { tensor, dimension, expected, got });
-                }
-            }
+            let sizes = [("batch", self.lanes.len(), batch), ("hidden", store.dim(), dim)];
+            check_sizes(tensor, sizes)?;
             self.check_like_memory(tensor, data)?;
         }
         self.check_batch(batch)?;
@@ -66,26 +60,15 @@ impl<B: Backend> Memoria<B> {
         tensor: &'static str,
         data: &FloatTensor<B>,
     ) -> Result<(), MemoriaError> {
-        if let Some(expected) = self.dtype().filter(|&dtype| dtype != data.dtype()) {
-            let got = data.dtype();
-            return Err(MemoriaError::WrongDType { tensor, expected, got });
-        }
-        self.check_device(tensor, data)
+        let Some(store) = &self.store else { return Ok(()) };
+        store.check_dtype(tensor, data.dtype())?;
+        store.check_device(tensor, &data.device())
     }
 
-    fn check_device(
-        &self,
-        tensor: &'static str,
-        data: &FloatTensor<B>,
-    ) -> Result<(), MemoriaError> {
-        match &self.store {
-            Some(store) if *store.device() != data.device() => Err(MemoriaError::WrongDevice {
-                tensor,
-                expected: format!("{:?}", store.device()),
-                got: format!("{:?}", data.device()),
-            }),
-            _ => Ok(()),
-        }
+    /// Refuses a row that there is not.
+    pub(super) fn check_row(&self, got: usize) -> Result<(), MemoriaError> {
+        let rows = self.lanes.len();
+        if got < rows { Ok(()) } else { Err(MemoriaError::RowOutOfRange { got, rows }) }
     }
 
     pub(super) fn check_gain(
@@ -103,22 +86,26 @@ impl<B: Backend> Memoria<B> {
                     let (expected, got) = ("[batch, reminded]", shape.to_vec());
                     return Err(MemoriaError::WrongRank { tensor, expected, got });
                 };
-                let fixed =
+                let sizes =
                     [("batch", reminded.batch(), batch), ("reminded", reminded.width(), width)];
-                for (dimension, expected, got) in fixed {
-                    if expected != got {
-                        return Err(MemoriaError::WrongDimension {
-                            tensor,
-                            dimension,
-                            expected,
-                            got,
-                        });
-                    }
-                }
-                self.check_device(tensor, gains)
+                check_sizes(tensor, sizes)?;
+                self.store.iter().try_for_each(|s| s.check_device(tensor, &gains.device()))
             }
         }
     }
+}
+
+/// Refuses sizes of dimensions, the second numbers, that are not as expected.
+pub(super) fn check_sizes<const N: usize>(
+    tensor: &'static str,
+    sizes: [(&'static str, usize, usize); N],
+) -> Result<(), MemoriaError> {
+    for (dimension, expected, got) in sizes {
+        if expected != got {
+            return Err(MemoriaError::WrongDimension { tensor, dimension, expected, got });
+        }
+    }
+    Ok(())
 }
 
 fn check_host_gain<B: Backend>(

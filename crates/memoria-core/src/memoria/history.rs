@@ -91,19 +91,15 @@ impl<B: Backend> Memoria<B> {
     }
 
     fn end_adjusted_step(&mut self) {
-        let Step::Adjusted(_, gains) = &self.step else { return };
+        let Step::Adjusted(open, gains) = &self.step else { return };
         self.meter.begin();
         let Ok(read) = read::<B>(vec![gains.clone()], self.computes_here()) else { return };
         self.meter.waited();
-        let Step::Adjusted(open, gains) = core::mem::replace(&mut self.step, Step::Begun) else {
-            return;
-        };
         let read: Vec<f64> = read.iter().flat_map(|data| data.iter::<f64>()).collect();
-        if check_gains(&open, &read).is_err() {
-            self.step = Step::Adjusted(open, gains);
-            return;
+        if check_gains(open, &read).is_ok()
+            && let Step::Adjusted(open, _) = core::mem::replace(&mut self.step, Step::Begun)
+        {
+            self.close(&open, |row, place| read[row * open.width() + place] as f32);
         }
-        let width = open.width();
-        self.close(&open, |row, place| read[row * width + place] as f32);
     }
 }

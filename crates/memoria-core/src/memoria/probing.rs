@@ -1,6 +1,6 @@
 //! Rows with long-term vectors in cells: what is found depends on nothing but what happened in the row.
 
-use burn::backend::{Flex, TensorData, ops::FloatTensorOps, tensor::FloatTensor};
+use burn::backend::{Backend, Flex, TensorData, ops::FloatTensorOps, tensor::FloatTensor};
 use proptest::prelude::*;
 
 use super::Memoria;
@@ -8,6 +8,13 @@ use crate::{
     EngramId, LifespanGain, LongTermSearch, MemoriaConfig, Pooling, Recall, Restore, Storage,
     graph::GraphLimits, store::CellLimits,
 };
+
+impl<B: Backend> Memoria<B> {
+    /// Sets the limits of the rows that there are: of their firing logs, and of cells of long-term vectors.
+    pub(crate) fn set_limits(&mut self, graph: GraphLimits, cells: CellLimits) {
+        self.lanes.iter_mut().for_each(|lane| lane.set_limits(graph, cells));
+    }
+}
 
 const ROWS: usize = 2;
 const DIM: usize = 3;

@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use burn::backend::{Backend, TensorData, tensor::FloatTensor};
 
-use super::{Memoria, rows::for_each};
+use super::Memoria;
 use crate::{
     Costs, MemoriaError, Recall,
     costs::Meter,
     id::Slot,
-    search::{Found, Search},
-    step::{Absent, Due, Lane, RowSearch, Scoring, check_query_norms, fire, width},
+    search::{Found, Lane, Search},
+    step::{Absent, Due, RowSearch, Scoring, check_squared_norms, fire, width},
     store::{Metric, Query, VectorStore, are_worth_quantizing, squared_norms},
+    threads::{share, share_if},
 };
 
 /// What all rows are compared with, and what comes of it.
@@ -89,30 +90,27 @@ impl<B: Backend> Memoria<B> {
         };
         let run = |lane: &mut Lane, index: usize, left: &mut Vec<Slot>, meter: &mut Meter| {
             due.settle(&mut lane.row, index, &config, left);
-            let Lane { row, workspace } = &mut *lane;
-            let search = Search::begin(row, workspace, &config, is_traced, false);
+            let search = Search::begin(lane, &config, is_traced, false);
             meter.was_control();
-            let working = row.working();
+            let working = lane.working();
             let query = match &asked.query {
                 _ if asked.absent.contains(index) => return Found::default(),
                 _ if asked.fires && working.is_empty() => return Found::default(),
                 Some(query) => query.of_row(store, vectors, index, config.metric()),
                 None => {
-                    let slot = |index: usize| row.slot(working[index].entry);
+                    let slot = |index: usize| lane.slot(working[index].entry);
                     store.query(working.len(), slot, config.metric())
                 }
             };
             let mut search = RowSearch::new(query, search);
             search.ask(lane, store, scoring);
             meter.was_data();
-            search.go_on(lane, &config);
-            while !search.is_done() {
+            while !search.go_on(lane, &config) {
                 if search.asks() {
                     meter.was_control();
                     search.ask(lane, store, scoring);
                     meter.was_data();
                 }
-                search.go_on(lane, &config);
             }
             // What follows is no work on vectors either, and is looked at the time after.
             let found = search.into_found();
@@ -127,7 +125,7 @@ impl<B: Backend> Memoria<B> {
         let mut found = Vec::with_capacity(self.lanes.len());
         let mut left = Vec::new();
         if is_shared {
-            let searched = for_each(self.lanes.iter_mut().enumerate(), true, |(index, lane)| {
+            let searched = share(self.lanes.iter_mut().enumerate(), |(index, lane)| {
                 let (mut left, mut meter) = (Vec::new(), Meter::started());
                 let found = run(lane, index, &mut left, &mut meter);
                 meter.was_control();
@@ -155,9 +153,7 @@ impl<B: Backend> Memoria<B> {
         let queries = self.queries(asked);
         let (config, is_traced, step) = (self.config, self.traces_searches, &self.step);
         let begin = |((index, lane), query): ((usize, &mut Lane), Option<Query<B>>)| {
-            let Lane { row, workspace } = lane;
-            let is_due = step.adjusts(index);
-            let search = Search::begin(row, workspace, &config, is_traced, is_due);
+            let search = Search::begin(lane, &config, is_traced, step.adjusts(index));
             query.map(|query| RowSearch::new(query, search))
         };
         let rows = self.lanes.iter_mut().enumerate();
@@ -188,7 +184,7 @@ impl<B: Backend> Memoria<B> {
         if asked.fires {
             let is_shared = self.is_shared();
             let rows = self.lanes.iter_mut().zip(&found).enumerate();
-            for_each(rows, is_shared, |(index, (lane, found))| {
+            share_if(is_shared, rows, |(index, (lane, found))| {
                 if !asked.absent.contains(index) {
                     fire(&mut lane.row, found, &config);
                 }
@@ -205,10 +201,7 @@ impl<B: Backend> Memoria<B> {
         let mut asked = Vec::new();
         // Devices order their work by the thread it comes from.
         for (lane, search) in self.lanes.iter_mut().zip(searches) {
-            if let Some(search) = search {
-                search.ask(lane, store, scoring);
-                asked.extend(search.to_read());
-            }
+            asked.extend(search.as_mut().and_then(|search| search.ask(lane, store, scoring)));
         }
         self.meter.was_data();
         asked
@@ -222,10 +215,8 @@ impl<B: Backend> Memoria<B> {
         let rows = self.lanes.iter_mut().zip(searches);
         let mut rows: Vec<_> = rows.filter_map(|(lane, s)| Some((lane, s.as_mut()?))).collect();
         rows.iter_mut().for_each(|(lane, search)| search.take_read(lane, &mut scores));
-        let are_done = for_each(rows.into_iter(), is_shared, |(lane, search)| {
-            search.go_on(lane, &config);
-            search.is_done()
-        });
+        let go_on = |(lane, search): (&mut Lane, &mut RowSearch<B>)| search.go_on(lane, &config);
+        let are_done = share_if(is_shared, rows.into_iter(), go_on);
         self.meter.was_control();
         are_done.contains(&false)
     }
@@ -270,8 +261,13 @@ impl<B: Backend> Memoria<B> {
         let matters = |row: usize| {
             !asked.absent.contains(row) && (!asked.fires || !self.next_working(row).is_empty())
         };
+        let refused = |row, position, squared_norm| MemoriaError::NonFiniteQuery {
+            row,
+            position,
+            squared_norm,
+        };
         let (rows, dtype) = (self.lanes.len(), store.dtype());
-        let checked = check_query_norms(squared_norms, rows, dtype, matters);
+        let checked = check_squared_norms(squared_norms, rows, dtype, matters, refused);
         if checked.is_err() {
             self.settle_with(read)?;
         }

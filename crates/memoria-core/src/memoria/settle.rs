@@ -2,13 +2,15 @@
 
 use burn::backend::{Backend, TensorData, tensor::FloatTensor};
 
-use super::{Memoria, Step, rows::for_each_row};
+use super::{Memoria, Step};
 use crate::{
     MemoriaError,
     attachment::RowAttachments,
     id::Slot,
-    step::{Due, Incoming, Lane, OpenStep, check_gains, check_hidden_norms, close, forgive},
+    row::Row,
+    step::{Due, OpenStep, check_gains, check_hidden_norms, close, forgive},
     store::{VectorStore, read},
+    threads::share_if,
 };
 
 impl<B: Backend> Memoria<B> {
@@ -23,10 +25,7 @@ impl<B: Backend> Memoria<B> {
         }
         let read = read::<B>(tensors, self.computes_here());
         self.meter.waited();
-        if read.is_err() {
-            self.withdraw();
-        }
-        read
+        read.inspect_err(|_| self.withdraw())
     }
 
     /// Whether tensors of the memory's device lie in the host's memory.
@@ -64,17 +63,8 @@ impl<B: Backend> Memoria<B> {
 
     /// Settles with what [`unsettled`](Self::unsettled) asked for.
     pub(super) fn settle_with(&mut self, read: &[TensorData]) -> Result<(), MemoriaError> {
-        let due = self.due(read)?;
-        let config = self.config;
-        let settle = |lane: &mut Lane, index| {
-            let mut left = Vec::new();
-            due.settle(&mut lane.row, index, &config, &mut left);
-            left
-        };
-        let is_shared = self.is_shared();
-        let left = for_each_row(&mut self.lanes, is_shared, settle);
-        self.release(left.into_iter().flatten());
-        self.meter.was_control();
+        let (due, config) = (self.due(read)?, self.config);
+        self.for_each_row(|row, index, left| due.settle(row, index, &config, left));
         Ok(())
     }
 
@@ -83,10 +73,9 @@ impl<B: Backend> Memoria<B> {
     pub(super) fn due(&mut self, read: &[TensorData]) -> Result<Due<B>, MemoriaError> {
         let read = match (&self.watched, read.split_first()) {
             (Some(_), Some((watched, read))) => {
-                if let Err(error) = self.check_watched(watched) {
-                    self.withdraw();
-                    return Err(error);
-                }
+                let norms: Vec<f64> = watched.iter().collect();
+                let checked = check_hidden_norms(&norms, self.lanes.len(), watched.dtype());
+                checked.inspect_err(|_| self.withdraw())?;
                 self.watched = None;
                 read
             }
@@ -96,9 +85,11 @@ impl<B: Backend> Memoria<B> {
             (Step::Adjusted(..), Some((gains, incoming))) => (Some(gains), incoming),
             _ => (None, read),
         };
-        if let Err(error) = self.write_incoming(incoming) {
-            self.withdraw();
-            return Err(error);
+        let is_shared = self.is_shared();
+        if let Some(store) = &mut self.store {
+            let mut written = self.incoming.iter().zip(incoming);
+            let written = written.try_for_each(|(new, read)| new.write(store, read, is_shared));
+            written.inspect_err(|_| self.withdraw())?;
         }
         self.meter.was_data();
         let mut closing = None;
@@ -111,7 +102,8 @@ impl<B: Backend> Memoria<B> {
                     Some(store) if open.forgives => {
                         forgive(&open, &mut gains);
                         let gains = gains.into_iter().map(|gain| gain as f32).collect();
-                        let gains = TensorData::new::<f32, _>(gains, [open.batch(), open.width()]);
+                        let gains =
+                            TensorData::new::<f32, _>(gains, [open.rows().len(), open.width()]);
                         Step::Adjusted(open, B::float_from_data(gains, store.device()))
                     }
                     _ => Step::Reminded(open),
@@ -128,14 +120,20 @@ impl<B: Backend> Memoria<B> {
     pub(super) fn close(&mut self, open: &OpenStep, gain: impl Fn(usize, usize) -> f32 + Sync) {
         self.meter.begin();
         let config = self.config;
-        let is_shared = self.is_shared();
-        let left = for_each_row(&mut self.lanes, is_shared, |lane, index| {
-            let mut left = Vec::new();
-            if open.is_absent(index) {
-                return left;
+        self.for_each_row(|row, index, left| {
+            if !open.is_absent(index) {
+                close(row, open.row(index), |place| gain(index, place), &config, left);
             }
-            let gain = |place| gain(index, place);
-            close(&mut lane.row, open.row(index), gain, &config, &mut left);
+        });
+    }
+
+    /// Calls `each` with every row, its index and a list for the slots that its dead leave. Rows share nothing, so
+    /// that which thread computes them, and in which order, makes no difference.
+    fn for_each_row(&mut self, each: impl Fn(&mut Row, usize, &mut Vec<Slot>) + Sync) {
+        let is_shared = self.is_shared();
+        let left = share_if(is_shared, self.lanes.iter_mut().enumerate(), |(index, lane)| {
+            let mut left = Vec::new();
+            each(&mut lane.row, index, &mut left);
             left
         });
         self.release(left.into_iter().flatten());
@@ -168,23 +166,10 @@ impl<B: Backend> Memoria<B> {
         }
     }
 
-    fn write_incoming(&mut self, read: &[TensorData]) -> Result<(), MemoriaError> {
-        let is_shared = self.is_shared();
-        let Some(store) = &mut self.store else { return Ok(()) };
-        let mut incoming = self.incoming.iter().zip(read);
-        incoming.try_for_each(|(incoming, read)| incoming.write(store, read, is_shared))
-    }
-
-    /// Refuses hidden states that are not finite.
-    fn check_watched(&self, read: &TensorData) -> Result<(), MemoriaError> {
-        let norms: Vec<f64> = read.iter().collect();
-        check_hidden_norms(&norms, self.lanes.len(), read.dtype())
-    }
-
     fn withdraw(&mut self) {
         self.watched = None;
         if let Some(store) = &mut self.store {
-            store.release(self.incoming.drain(..).flat_map(Incoming::into_slots));
+            self.incoming.drain(..).for_each(|incoming| store.release(incoming.held()));
         }
     }
 }

@@ -8,7 +8,6 @@ use crate::{
     id::Slot,
     invariant::{Finding, ensure},
     step::{Incoming, OpenStep, largest_squared_norm},
-    store::VectorStore,
 };
 
 impl<B: Backend> Memoria<B> {
@@ -27,9 +26,16 @@ impl<B: Backend> Memoria<B> {
     pub fn verify(&self) -> Result<(), MemoriaError> {
         self.verify_bookkeeping()?;
         let Some(store) = &self.store else { return Ok(()) };
+        let finite = 0.0..largest_squared_norm(store.dtype());
         for (index, row) in self.lanes.iter().enumerate() {
             let slots: Vec<Slot> = row.slots().collect();
-            verify_vectors(store, &slots, index)?;
+            for slots in slots.chunks(store.slots_at_once()) {
+                for norm in store.host_squared_norms(&store.vectors(slots)?) {
+                    let found = format_args!("one has a squared norm of {norm}");
+                    let verified = ensure(finite.contains(&norm), Invariant::Vector, found);
+                    verified.map_err(|finding| broken(Some(index), finding))?;
+                }
+            }
         }
         Ok(())
     }
@@ -44,7 +50,7 @@ impl<B: Backend> Memoria<B> {
         let Some(store) = &self.store else { return Ok(()) };
         let of_rows = self.lanes.iter().flat_map(|row| row.slots());
         let waiting = self.incoming.iter().flat_map(Incoming::held);
-        let slots = store.verify(of_rows.chain(waiting.copied()));
+        let slots = store.verify(of_rows.chain(waiting));
         slots.map_err(|found| broken(None, Finding::new(Invariant::Slot, found)))?;
         if let Step::Reminded(open) | Step::Adjusted(open, _) = &self.step {
             self.verify_open(open)?;
@@ -54,22 +60,18 @@ impl<B: Backend> Memoria<B> {
 
     fn verify_batch(&self) -> Result<(), Finding> {
         let batch = self.lanes.len();
-        ensure(self.store.is_some() == (batch > 0), Invariant::Batch, || {
-            format!("{batch} rows; vectors? {}", self.store.is_some())
-        })?;
-        ensure(self.attachments.len() == batch, Invariant::Batch, || {
-            format!("attachments of {} rows for {batch}", self.attachments.len())
-        })?;
+        let found = format_args!("{batch} rows; vectors? {}", self.store.is_some());
+        ensure(self.store.is_some() == (batch > 0), Invariant::Batch, found)?;
+        let found = format_args!("attachments of {} rows for {batch}", self.attachments.len());
+        ensure(self.attachments.len() == batch, Invariant::Batch, found)?;
         for incoming in &self.incoming {
             let fits = incoming.batch() == batch && incoming.is_whole();
-            ensure(fits, Invariant::Batch, || {
-                format!("{} incoming rows for {batch}", incoming.batch())
-            })?;
+            let found = format_args!("{} incoming rows for {batch}", incoming.batch());
+            ensure(fits, Invariant::Batch, found)?;
         }
         if let Step::Reminded(open) | Step::Adjusted(open, _) = &self.step {
-            ensure(open.rows().len() == batch, Invariant::Batch, || {
-                format!("{} open rows for {batch}", open.rows().len())
-            })?;
+            let found = format_args!("{} open rows for {batch}", open.rows().len());
+            ensure(open.rows().len() == batch, Invariant::Batch, found)?;
         }
         Ok(())
     }
@@ -81,30 +83,11 @@ impl<B: Backend> Memoria<B> {
             let fits = reminded.len() <= open.width()
                 && reminded.is_sorted_by(|a, b| a < b)
                 && reminded.iter().all(|&member| row.lives(member) && is_old(member.id));
-            let found = || format!("{reminded:?}");
-            let open = ensure(fits, Invariant::OpenStep, found);
+            let open = ensure(fits, Invariant::OpenStep, format_args!("{reminded:?}"));
             open.map_err(|finding| broken(Some(index), finding))?;
         }
         Ok(())
     }
-}
-
-/// Checks that vectors are finite, with finite distances.
-fn verify_vectors<B: Backend>(
-    store: &VectorStore<B>,
-    slots: &[Slot],
-    row: usize,
-) -> Result<(), MemoriaError> {
-    for slots in slots.chunks(store.slots_at_once()) {
-        let data = store.vectors(slots)?;
-        for norm in store.host_squared_norms(&data) {
-            let is_finite = (0.0..largest_squared_norm(store.dtype())).contains(&norm);
-            let found = || format!("one has a squared norm of {norm}");
-            let verified = ensure(is_finite, Invariant::Vector, found);
-            verified.map_err(|finding| broken(Some(row), finding))?;
-        }
-    }
-    Ok(())
 }
 
 fn broken(row: Option<usize>, finding: Finding) -> MemoriaError {
@@ -117,8 +100,9 @@ mod tests {
     use super::*;
     use crate::{
         EngramId, LifespanGain, MemoriaConfig, Storage,
+        bookkeeping::marks::Marks,
         id::{Entry, Member},
-        search::{Found, SearchWorkspace},
+        search::Found,
     };
     use std::sync::Arc;
 
@@ -153,6 +137,12 @@ mod tests {
         }
     }
 
+    fn reminding_of(member: Member) -> Found {
+        let mut found = Found::default();
+        found.conclude(&[member], &[]);
+        found
+    }
+
     #[rstest]
     #[case::no_rows(Invariant::Batch, |memory: &mut Memoria<Flex>| memory.lanes.clear())]
     #[case::a_row_too_many(Invariant::Batch, |memory: &mut Memoria<Flex>| memory.lanes.push(Default::default()))]
@@ -161,7 +151,7 @@ mod tests {
     #[case::open(Invariant::Batch, |memory: &mut Memoria<Flex>| { open(memory).pop(); })]
     #[case::kind(Invariant::Capacity, |memory: &mut Memoria<Flex>| memory.config.stm_capacity = 1)]
     #[case::marks(Invariant::Scratch, |memory: &mut Memoria<Flex>| {
-        memory.lanes[1].workspace = SearchWorkspace::unclear();
+        memory.lanes[1].workspace.visited = Marks::unclear();
     })]
     #[case::slots(Invariant::Slot, |memory: &mut Memoria<Flex>| { memory.incoming.clear(); })]
     #[case::given_back(Invariant::Slot, |memory: &mut Memoria<Flex>| {
@@ -170,11 +160,11 @@ mod tests {
     })]
     #[case::dead(Invariant::OpenStep, |memory: &mut Memoria<Flex>| {
         let dead = Member { id: EngramId(77), entry: Entry(0) };
-        open(memory)[0] = Found::reminding_of(vec![dead]);
+        open(memory)[0] = reminding_of(dead);
     })]
     #[case::working(Invariant::OpenStep, |memory: &mut Memoria<Flex>| {
         let working = memory.lanes[0].working()[0];
-        open(memory)[0] = Found::reminding_of(vec![working]);
+        open(memory)[0] = reminding_of(working);
     })]
     fn what_is_broken_is_named(
         #[values(Storage::Host, Storage::Device)] storage: Storage,

@@ -4,7 +4,7 @@ use burn::backend::Backend;
 
 use super::Row;
 use crate::{
-    id::Member,
+    id::{Member, Slot},
     store::{LongTermList, Query, VectorStore},
 };
 
@@ -23,8 +23,8 @@ impl Row {
             self.drop_cells();
         }
         let mut cells = self.cells.take()?;
-        let slot = |position| self.slot(self.long_term_at(position).entry);
-        let positions = store.cell_candidates(query, &mut cells, slot, of, may_share);
+        let list = &self.long_term_list();
+        let positions = store.cell_candidates(query, list, of, &mut cells, may_share);
         self.cells = Some(cells);
         Some(positions.into_iter().map(|at| self.long_term_at(at as usize)).collect())
     }
@@ -43,11 +43,16 @@ impl Row {
     /// Makes cells, or brings them up to date.
     pub(crate) fn follow_cells<B: Backend>(&mut self, store: &VectorStore<B>, may_share: bool) {
         let cells = self.cells.take();
-        let list = LongTermList {
-            len: self.long_term_len(),
-            slot: |position| self.slot(self.long_term_at(position).entry),
-            changed: None,
-        };
-        self.cells = store.follow_cells(cells, &list, self.cell_limits, may_share);
+        let list = &self.long_term_list();
+        self.cells = store.follow_cells(cells, list, self.cell_limits, may_share);
+    }
+
+    /// The list of long-term engrams as the store looks at it.
+    pub(crate) fn long_term_list(&self) -> LongTermList<'_, impl Fn(usize) -> Slot + Sync + Copy> {
+        LongTermList {
+            len: self.long_term.len(),
+            slot: |position| self.slot(self.long_term[position]),
+            changed: self.long_term_changes.positions(),
+        }
     }
 }

@@ -5,8 +5,10 @@ use std::io::{Read, Write};
 use super::Row;
 use crate::{
     EngramId, MemoriaError,
-    bookkeeping::lifespan::Lifespan,
-    bookkeeping::records::{Place, Record},
+    bookkeeping::{
+        lifespan::Lifespan,
+        records::{Place, Record},
+    },
     files::checksummed::{ChecksummedReader, ChecksummedWriter},
     graph::FiringLog,
     id::{Entry, Member, Slot},
@@ -45,8 +47,8 @@ impl Row {
             (least_id, age_before) = (record.id.0 + 1, Some(age));
             places[member.entry.index()] = place as u32;
         }
-        for position in 0..self.long_term.len() {
-            to.put_number(u64::from(places[self.long_term[position].index()]))?;
+        for entry in self.long_term.iter() {
+            to.put_number(u64::from(places[entry.index()]))?;
         }
         self.log.write(&living, &places, &self.records, to)?;
         Ok(living.iter().map(|member| self.slot(member.entry)).collect())
@@ -68,7 +70,7 @@ impl Row {
         };
         let mut row = Self { next_id, steps, reminds, ..Self::default() };
         let (mut least_id, mut age_before) = (Some(0), None);
-        for place in 0..engrams {
+        for at in 0..engrams {
             let id = from.number()?;
             let id = least_id.and_then(|least: u64| least.checked_add(id));
             let Some(id) = id.filter(|&id| id < next_id) else {
@@ -86,25 +88,17 @@ impl Row {
             let Ok(fire_count) = u32::try_from(from.number()?) else {
                 return Err(from.invalid(format!("engram {id} fired more often than is counted")));
             };
-            let kind = match place {
-                _ if place < long_term => Place::VACANT,
-                _ if place < long_term + short_term => Place::SHORT_TERM,
+            let place = match at {
+                _ if at < long_term => Place::VACANT,
+                _ if at < long_term + short_term => Place::SHORT_TERM,
                 _ => Place::WORKING,
             };
-            let id = EngramId(id);
-            let lifespan = Lifespan::new(value, steps);
+            let (id, lifespan) = (EngramId(id), Lifespan::new(value, steps));
             let (appointment, slot) = (None, Slot(0));
-            let entry = row.records.add(Record {
-                id,
-                born,
-                lifespan,
-                appointment,
-                slot,
-                fire_count,
-                place: kind,
-            });
+            let record = Record { id, born, lifespan, appointment, slot, fire_count, place };
+            let entry = row.records.add(record);
             row.keep_appointment(entry);
-            match kind {
+            match place {
                 Place::SHORT_TERM => row.short_term.push_back(Member { id, entry }),
                 Place::WORKING => row.working.push(Member { id, entry }),
                 // Its place is still to come.
@@ -139,9 +133,9 @@ impl Row {
         Ok(())
     }
 
-    /// Tells where the vector of an engram lies.
-    pub(crate) fn set_slot(&mut self, entry: Entry, slot: Slot) {
-        self.records.get_mut(entry).slot = slot;
+    /// Tells where the vector of an engram lies; where it was before.
+    pub(crate) fn set_slot(&mut self, entry: Entry, slot: Slot) -> Slot {
+        core::mem::replace(&mut self.records.get_mut(entry).slot, slot)
     }
 
     /// The order of long-term memory, each engram once.
@@ -152,10 +146,10 @@ impl Row {
     ) -> Result<(), MemoriaError> {
         for position in 0..len {
             let place = from.count("a place in long-term memory")?;
-            if place >= len || self.records.get(Entry(place as u32)).place != Place::VACANT {
+            let entry = Entry(place as u32);
+            if place >= len || self.records.get(entry).place != Place::VACANT {
                 return Err(from.invalid(format!("place {place} is long-term twice or not at all")));
             }
-            let entry = Entry(place as u32);
             self.records.get_mut(entry).place = Place::long_term(position);
             self.long_term.push(entry);
         }

@@ -21,16 +21,18 @@ impl Row {
         living.sort_unstable();
         self.verify_identities(&living)?;
         self.verify_kinds(&living)?;
-        ensure(self.short_term.len() <= stm_capacity, Invariant::Capacity, || {
-            format!("{} short-term engrams, {stm_capacity} allowed", self.short_term.len())
-        })?;
+        let found =
+            format_args!("{} short-term engrams, {stm_capacity} allowed", self.short_term.len());
+        ensure(self.short_term.len() <= stm_capacity, Invariant::Capacity, found)?;
         self.verify_times(&living)?;
         self.verify_appointments(&living)?;
         for member in &living {
             let fired = self.fire_count(member.entry);
-            ensure(u64::from(fired) <= self.reminds, Invariant::FireCount, || {
-                format!("engram {} fired {fired} times in {} reminds", member.id, self.reminds)
-            })?;
+            let found = format_args!(
+                "engram {} fired {fired} times in {} reminds",
+                member.id, self.reminds
+            );
+            ensure(u64::from(fired) <= self.reminds, Invariant::FireCount, found)?;
         }
         if let Some(cells) = &self.cells {
             let verified = cells.verify(self.long_term.len());
@@ -48,70 +50,64 @@ impl Row {
 
     fn verify_identities(&self, living: &[Member]) -> Result<(), Finding> {
         let twice = living.windows(2).find(|pair| pair[0].id == pair[1].id);
-        ensure(twice.is_none(), Invariant::Identity, || format!("{twice:?} share one"))?;
+        ensure(twice.is_none(), Invariant::Identity, format_args!("{twice:?} share one"))?;
         let last = living.last().map(|member| member.id);
-        ensure(last.is_none_or(|id| id.0 < self.next_id), Invariant::Identity, || {
-            format!("{last:?} lives, but {} is the next to be given out", self.next_id)
-        })
+        let found =
+            format_args!("{last:?} lives, but {} is the next to be given out", self.next_id);
+        ensure(last.is_none_or(|id| id.0 < self.next_id), Invariant::Identity, found)
     }
 
     /// That the living, in order of id, are long-term, then short-term, then working, and that all three
     /// memories know so.
     fn verify_kinds(&self, living: &[Member]) -> Result<(), Finding> {
         let counts = self.counts();
-        ensure(counts.total() == living.len(), Invariant::Kind, || {
-            format!("{counts:?} for {} living engrams", living.len())
-        })?;
+        let found = format_args!("{counts:?} for {} living engrams", living.len());
+        ensure(counts.total() == living.len(), Invariant::Kind, found)?;
         let (long_term, others) = living.split_at(counts.long_term);
         let place = |member: &Member| self.records.get(member.entry).place;
         let out_of_place = long_term.iter().find(|member| {
             let listed = place(member).position().and_then(|at| self.long_term.get(at));
             listed != Some(&member.entry)
         });
-        ensure(out_of_place.is_none(), Invariant::Kind, || {
-            format!("{out_of_place:?} is not listed where its place in long-term memory is")
-        })?;
+        let found =
+            format_args!("{out_of_place:?} is not listed where its place in long-term memory is");
+        ensure(out_of_place.is_none(), Invariant::Kind, found)?;
         let listed = self.short_term.iter().chain(&self.working);
-        ensure(listed.copied().eq(others.iter().copied()), Invariant::Kind, || {
-            "short-term and working memory are not the youngest engrams in order".into()
-        })?;
+        let found =
+            format_args!("short-term and working memory are not the youngest engrams in order");
+        ensure(listed.copied().eq(others.iter().copied()), Invariant::Kind, found)?;
         let short_term = self.short_term.iter().map(|member| (member, Place::SHORT_TERM));
         let working = self.working.iter().map(|member| (member, Place::WORKING));
         let mislabelled =
             short_term.chain(working).find(|&(member, expected)| place(member) != expected);
-        ensure(mislabelled.is_none(), Invariant::Kind, || {
-            format!("{mislabelled:?} has another place on record")
-        })
+        let found = format_args!("{mislabelled:?} has another place on record");
+        ensure(mislabelled.is_none(), Invariant::Kind, found)
     }
 
     fn verify_times(&self, living: &[Member]) -> Result<(), Finding> {
         let record = |member: &Member| self.records.get(member.entry);
         let disordered =
             living.windows(2).find(|pair| record(&pair[0]).born > record(&pair[1]).born);
-        ensure(disordered.is_none(), Invariant::Age, || {
-            format!("{disordered:?}: the first is the younger one")
-        })?;
+        let found = format_args!("{disordered:?}: the first is the younger one");
+        ensure(disordered.is_none(), Invariant::Age, found)?;
         for member in living {
             let Record { born, lifespan, place, .. } = record(member);
             let (born, id) = (*born, member.id);
             let is_new = *place == Place::WORKING;
             let fits = if is_new { born == self.steps } else { born < self.steps };
-            ensure(fits, Invariant::Age, || {
-                format!("engram {id} was made in step {born} of {}", self.steps)
-            })?;
+            let found = format_args!("engram {id} was made in step {born} of {}", self.steps);
+            ensure(fits, Invariant::Age, found)?;
             let left = lifespan.at(self.steps);
-            ensure(left.is_finite() && left > 0.0, Invariant::Lifespan, || {
-                format!("engram {id} has {left} steps left")
-            })?;
+            let found = format_args!("engram {id} has {left} steps left");
+            ensure(left.is_finite() && left > 0.0, Invariant::Lifespan, found)?;
         }
         Ok(())
     }
 
     fn verify_appointments(&self, living: &[Member]) -> Result<(), Finding> {
         let first = self.calendar.appointments().map(|(step, _)| step).min();
-        ensure(first.is_none_or(|step| step > self.steps), Invariant::Appointment, || {
-            format!("one for step {first:?} is still there in step {}", self.steps)
-        })?;
+        let found = format_args!("one for step {first:?} is still there in step {}", self.steps);
+        ensure(first.is_none_or(|step| step > self.steps), Invariant::Appointment, found)?;
         let kept: HashSet<(u64, Entry)> = self.calendar.appointments().collect();
         for member in living {
             let record = self.records.get(member.entry);
@@ -119,9 +115,11 @@ impl Row {
             let step = record.appointment.map(|day: Day| self.steps + day.after(self.steps));
             let is_kept =
                 step.is_some_and(|step| step <= death && kept.contains(&(step, member.entry)));
-            ensure(is_kept, Invariant::Appointment, || {
-                format!("engram {} dies in step {death}, its appointment is {step:?}", member.id)
-            })?;
+            let found = format_args!(
+                "engram {} dies in step {death}, its appointment is {step:?}",
+                member.id
+            );
+            ensure(is_kept, Invariant::Appointment, found)?;
         }
         Ok(())
     }

@@ -59,7 +59,6 @@ impl Candidates {
         move |&member| all_live || row.lives(member)
     }
 
-    /// Bytes set aside.
     pub(super) fn bytes(&self) -> usize {
         self.members.capacity() * size_of::<Member>() + self.slots.capacity() * size_of::<Slot>()
     }

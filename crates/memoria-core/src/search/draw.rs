@@ -3,6 +3,8 @@
 use rand::seq::index;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
+use crate::{id::Member, row::Row};
+
 /// What is drawn. Each has a stream of its own, so that whether one is drawn changes no other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Draw {
@@ -27,6 +29,18 @@ impl Draw {
         // No row is reminded so often that the highest bits are needed.
         rng.set_stream((self as u64) << 60 ^ remind);
         index::sample(&mut rng, len, amount.min(len)).into_vec()
+    }
+
+    /// So many of a row's long-term engrams, drawn so.
+    pub(crate) fn long_term(
+        self,
+        row: &Row,
+        seed: u64,
+        remind: u64,
+        amount: usize,
+    ) -> impl Iterator<Item = Member> {
+        let drawn = self.positions(seed, remind, row.long_term_len(), amount);
+        drawn.into_iter().map(|position| row.long_term_at(position))
     }
 
     /// Keeps `amount` of these, drawn so, in their order.

@@ -51,7 +51,7 @@ impl Found {
     }
 
     /// Adds the short-term engrams that the row is reminded of, and the working ones: nothing comes after.
-    pub(super) fn conclude(&mut self, short_term: &[Member], working: &[Member]) {
+    pub(crate) fn conclude(&mut self, short_term: &[Member], working: &[Member]) {
         self.reminded_ltm_end = self.members.len();
         self.members.extend_from_slice(short_term);
         self.reminded_stm_end = self.members.len();
@@ -83,7 +83,7 @@ impl Found {
     }
 
     /// What a walk visited, where it started included.
-    pub(super) fn visited(&self) -> &[Member] {
+    pub(crate) fn visited(&self) -> &[Member] {
         &self.members[self.initial_end..self.visited_end]
     }
 
@@ -100,12 +100,5 @@ impl Found {
             reminded_ltm: ids(self.reminded_ltm()),
             reminded: ids(self.reminded()),
         }
-    }
-
-    /// One that reminds of these alone.
-    #[cfg(test)]
-    pub(crate) fn reminding_of(members: Vec<Member>) -> Self {
-        let end = members.len();
-        Self { members, reminded_ltm_end: end, reminded_stm_end: end, ..Self::default() }
     }
 }

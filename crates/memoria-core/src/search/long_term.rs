@@ -1,35 +1,34 @@
 //! Which long-term engrams a row is reminded of.
 
-use super::{Ask, Found, SearchWorkspace, draw::Draw, walk::walk};
-use crate::{LongTermSearch, MemoriaConfig, row::Row};
+use super::{Answer, Ask, Found, Lane, SearchWorkspace, draw::Draw, walk::walk};
+use crate::{LongTermSearch, MemoriaConfig};
 
 /// Walks, if that is how to search, and lists the candidates; what has to be known of them. If nothing has to
 /// be, all of them are reminded.
 pub(super) fn find(
-    row: &mut Row,
-    workspace: &mut SearchWorkspace,
+    lane: &mut Lane,
     config: &MemoriaConfig,
     is_traced: bool,
     found: &mut Found,
 ) -> Option<Ask> {
-    let (wanted, len) = (config.num_final_ltms, row.long_term_len());
+    let wanted = config.num_final_ltms;
     match config.long_term_search {
         LongTermSearch::Walk => {
-            *found = walk(row, workspace, config, is_traced);
+            *found = walk(lane, config, is_traced);
             if wanted == 0 || found.visited().len() <= wanted {
                 return None;
             }
-            workspace.candidates.list(row, found.visited().iter().copied());
+            lane.workspace.candidates.list(&lane.row, found.visited().iter().copied());
             Some(Ask::Candidates)
         }
         LongTermSearch::WalkAndNearest => {
-            *found = walk(row, workspace, config, is_traced);
-            nearest(row, workspace, wanted)
+            *found = walk(lane, config, is_traced);
+            nearest(lane, wanted)
         }
-        LongTermSearch::Nearest => nearest(row, workspace, wanted),
+        LongTermSearch::Nearest => nearest(lane, wanted),
         LongTermSearch::Random => {
-            let drawn = Draw::LongTerm.positions(config.seed, row.reminds(), len, wanted);
-            let drawn = drawn.into_iter().map(|position| row.long_term_at(position));
+            let Lane { row, workspace } = lane;
+            let drawn = Draw::LongTerm.long_term(row, config.seed, row.reminds(), wanted);
             workspace.candidates.list_sorted(row, drawn);
             None
         }
@@ -38,7 +37,8 @@ pub(super) fn find(
 }
 
 /// Lists all long-term engrams if that many are wanted.
-fn nearest(row: &Row, workspace: &mut SearchWorkspace, wanted: usize) -> Option<Ask> {
+fn nearest(lane: &mut Lane, wanted: usize) -> Option<Ask> {
+    let Lane { row, workspace } = lane;
     if wanted == 0 {
         return None;
     }
@@ -50,22 +50,17 @@ fn nearest(row: &Row, workspace: &mut SearchWorkspace, wanted: usize) -> Option<
 }
 
 /// Adds the long-term engrams that the row is reminded of to what was found.
-pub(super) fn choose(
-    workspace: &mut SearchWorkspace,
-    scores: Option<&[f64]>,
-    config: &MemoriaConfig,
-    found: &mut Found,
-) {
-    let SearchWorkspace { candidates, ranking, others, .. } = workspace;
+pub(super) fn choose(lane: &mut Lane, answer: Answer, config: &MemoriaConfig, found: &mut Found) {
+    let SearchWorkspace { candidates, scores, ranking, others, .. } = &mut lane.workspace;
     let wanted = config.num_final_ltms;
-    let Some(scores) = scores else {
+    if answer == Answer::Nothing {
         return match config.long_term_search {
             _ if wanted == 0 => {}
             LongTermSearch::Walk => found.remind_of_visited(),
             LongTermSearch::None => {}
             _ => found.remind_of_ltms(candidates.members()),
         };
-    };
+    }
     let scored = candidates.members().iter().copied().zip(scores.iter().copied());
     if config.long_term_search != LongTermSearch::WalkAndNearest {
         return found.remind_of_ltms(ranking.best(scored, wanted));

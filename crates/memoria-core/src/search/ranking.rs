@@ -53,7 +53,6 @@ impl Ranking {
         members
     }
 
-    /// Bytes set aside.
     pub(crate) fn bytes(&self) -> usize {
         self.members.capacity() * size_of::<Member>()
             + (self.ranks.capacity() + self.order.capacity()) * size_of::<u64>()

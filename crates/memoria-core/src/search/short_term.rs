@@ -1,16 +1,12 @@
 //! Which short-term engrams a row is reminded of.
 
-use super::{Answer, Ask, Candidates, SearchWorkspace, draw::Draw};
-use crate::{MemoriaConfig, ShortTermSearch, row::Row};
+use super::{Answer, Ask, Lane, SearchWorkspace, draw::Draw};
+use crate::{MemoriaConfig, ShortTermSearch};
 
 /// Lists the candidates; what has to be known of them. If an adjustment `is_due`, they are those that the row
 /// will have after it.
-pub(super) fn list(
-    row: &Row,
-    candidates: &mut Candidates,
-    config: &MemoriaConfig,
-    is_due: bool,
-) -> Option<Ask> {
+pub(super) fn list(lane: &mut Lane, config: &MemoriaConfig, is_due: bool) -> Option<Ask> {
+    let Lane { row, workspace: SearchWorkspace { candidates, .. } } = lane;
     let wanted = config.num_reminded_stm;
     match config.short_term_search {
         ShortTermSearch::None => candidates.list(row, core::iter::empty()),
@@ -23,24 +19,20 @@ pub(super) fn list(
 }
 
 /// Puts the candidates that the row is reminded of into `workspace.chosen`, in order of id.
-pub(super) fn choose(
-    row: &Row,
-    workspace: &mut SearchWorkspace,
-    answer: Answer<'_>,
-    config: &MemoriaConfig,
-) {
-    let SearchWorkspace { candidates, chosen, ranking, .. } = workspace;
+pub(super) fn choose(lane: &mut Lane, answer: Answer, config: &MemoriaConfig) {
+    let Lane { row, workspace } = lane;
+    let SearchWorkspace { candidates, scores, pruned, chosen, ranking, .. } = workspace;
     let wanted = config.num_reminded_stm;
     let lives = candidates.lives(row);
     let living = || candidates.members().iter().copied().filter(lives);
     chosen.clear();
     match (config.short_term_search, answer) {
-        (ShortTermSearch::Nearest, Answer::Scores(scores)) => {
+        (ShortTermSearch::Nearest, Answer::Scores) => {
             let scored = candidates.members().iter().copied().zip(scores.iter().copied());
             let scored = scored.filter(|(member, _)| lives(member));
             chosen.extend_from_slice(ranking.best(scored, wanted));
         }
-        (ShortTermSearch::Nearest, Answer::Pruned(pruned)) => {
+        (ShortTermSearch::Nearest, Answer::Pruned) => {
             let member = |place: u32| candidates.members()[place as usize];
             let undecided = pruned.undecided.iter().map(|&(at, score)| (member(at), score));
             chosen.extend(pruned.chosen.iter().map(|&at| member(at)));

@@ -2,10 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Found, SearchWorkspace};
+use super::{Found, Lane, SearchWorkspace};
 use crate::{
     EngramId, LongTermSearch, MemoriaConfig, engram::weight, graph::Connection, id::Member,
-    row::Row,
 };
 
 /// How one row's search came to what the row is reminded of.
@@ -70,15 +69,9 @@ pub(crate) struct Arrival {
     pub(super) step: usize,
 }
 
-/// Adds the trace to what was found; `scores` are its scores.
-pub(super) fn note(
-    row: &Row,
-    found: &mut Found,
-    workspace: &mut SearchWorkspace,
-    scores: &[f64],
-    config: &MemoriaConfig,
-) {
-    let arrivals = &mut workspace.arrivals;
+/// Adds the trace to what was found, which the workspace has the scores of.
+pub(super) fn note(lane: &mut Lane, config: &MemoriaConfig, found: &mut Found) {
+    let Lane { row, workspace: SearchWorkspace { scores, arrivals, .. } } = lane;
     // An engram is visited in one step only, but several may reach it there.
     arrivals.sort_unstable_by_key(|Arrival { connection, .. }| (connection.to, connection.from));
     arrivals.dedup_by_key(|arrival| arrival.connection.to);
@@ -101,6 +94,6 @@ pub(super) fn note(
         };
         Reached { id: member.id, score: Some(score), stage, via }
     };
-    let reached = found.reminded().iter().zip(scores).enumerate().map(reached).collect();
+    let reached = found.reminded().iter().zip(&*scores).enumerate().map(reached).collect();
     found.trace = Some(SearchTrace { reached });
 }

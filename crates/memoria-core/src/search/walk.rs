@@ -1,19 +1,15 @@
 //! The walk through long-term memory, from engram to engram along the strongest connections.
 
-use super::{Found, SearchWorkspace, draw::Draw, trace::Arrival};
-use crate::{MemoriaConfig, id::Member, row::Row};
+use super::{Found, Lane, SearchWorkspace, draw::Draw, trace::Arrival};
+use crate::{MemoriaConfig, id::Member};
 
 /// Walks from the short-term engrams that were chosen: to the long-term engram that fired with each of them
 /// most often, and from there, and from what is explored, `ltm_search_depth` steps on.
 ///
 /// Costs a look for the strongest connection per step and walker, or several walkers that took part in the
 /// same firings.
-pub(super) fn walk(
-    row: &mut Row,
-    workspace: &mut SearchWorkspace,
-    config: &MemoriaConfig,
-    is_traced: bool,
-) -> Found {
+pub(super) fn walk(lane: &mut Lane, config: &MemoriaConfig, is_traced: bool) -> Found {
+    let Lane { row, workspace } = lane;
     let (depth, explored) = (config.ltm_search_depth, config.ltm_exploration);
     let most = row.long_term_len();
     let start = workspace.chosen.len().saturating_add(explored).min(most);
@@ -25,11 +21,11 @@ pub(super) fn walk(
     workspace.arrivals.clear();
     let chosen = core::mem::take(&mut workspace.chosen);
     let mut reached = core::mem::take(&mut workspace.others);
-    go(row, workspace, &chosen, 0, is_traced, &mut reached);
+    go(lane, &chosen, 0, is_traced, &mut reached);
     members.extend_from_slice(&reached);
     if explored > 0 {
-        let drawn = Draw::Exploration.positions(config.seed, row.reminds(), most, explored);
-        members.extend(drawn.into_iter().map(|position| row.long_term_at(position)));
+        let remind = lane.reminds();
+        members.extend(Draw::Exploration.long_term(lane, config.seed, remind, explored));
     }
     members.sort_unstable();
     members.dedup();
@@ -37,7 +33,7 @@ pub(super) fn walk(
     let initial = members.len();
     members.extend_from_within(..);
     for walker in &members[initial..] {
-        workspace.visited.insert(walker.entry);
+        lane.workspace.visited.insert(walker.entry);
     }
     let mut walkers = initial..members.len();
     for step in 1..=depth {
@@ -45,33 +41,24 @@ pub(super) fn walk(
             break;
         }
         // All choose before any of them marks; walkers that meet become one.
-        go(row, workspace, &members[walkers.clone()], step, is_traced, &mut reached);
-        let is_new = |walker: &&Member| workspace.visited.insert(walker.entry);
+        go(lane, &members[walkers.clone()], step, is_traced, &mut reached);
+        let is_new = |walker: &&Member| lane.workspace.visited.insert(walker.entry);
         members.extend(reached.iter().filter(is_new));
         walkers = walkers.end..members.len();
     }
     members[initial..].sort_unstable();
-    (workspace.chosen, workspace.others) = (chosen, reached);
+    (lane.workspace.chosen, lane.workspace.others) = (chosen, reached);
     Found::walked(members, initial)
 }
 
 /// Where walkers get to in one step, in place of what is in `reached`.
-fn go(
-    row: &mut Row,
-    workspace: &mut SearchWorkspace,
-    walkers: &[Member],
-    step: usize,
-    is_traced: bool,
-    reached: &mut Vec<Member>,
-) {
+fn go(lane: &mut Lane, from: &[Member], step: usize, is_traced: bool, reached: &mut Vec<Member>) {
     reached.clear();
-    let SearchWorkspace { visited, arrivals, .. } = workspace;
-    if is_traced {
-        row.strongest_connections(walkers, visited, |connection| {
-            reached.push(connection.to);
+    let Lane { row, workspace: SearchWorkspace { visited, arrivals, .. } } = lane;
+    row.strongest_connections(from, visited, |connection| {
+        reached.push(connection.to);
+        if is_traced {
             arrivals.push(Arrival { connection, step });
-        });
-    } else {
-        row.strongest_connections(walkers, visited, |connection| reached.push(connection.to));
-    }
+        }
+    });
 }

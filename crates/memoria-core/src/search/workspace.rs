@@ -21,25 +21,17 @@ pub(crate) struct SearchWorkspace {
     pub(super) chosen: Vec<Member>,
     /// Long-term engrams at hand.
     pub(super) others: Vec<Member>,
-    pub(super) visited: Marks,
+    pub(crate) visited: Marks,
     /// How walkers came to where they are, if the search is traced.
     pub(super) arrivals: Vec<Arrival>,
     pub(super) ranking: Ranking,
 }
 
 impl SearchWorkspace {
-    /// Whether nothing is marked but what is remembered to be cleared.
     pub(crate) fn is_clear(&self) -> bool {
         self.visited.is_clear()
     }
 
-    /// One with a mark that will not be cleared.
-    #[cfg(test)]
-    pub(crate) fn unclear() -> Self {
-        Self { visited: Marks::unclear(), ..Self::default() }
-    }
-
-    /// Bytes set aside.
     pub(crate) fn bytes(&self) -> usize {
         self.candidates.bytes()
             + self.scores.capacity() * size_of::<f64>()

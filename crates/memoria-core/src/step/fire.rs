@@ -12,9 +12,7 @@ pub(crate) fn fire(row: &mut Row, found: &Found, config: &MemoriaConfig) {
     match config.wiring {
         Wiring::CoFiring => row.wire(found.firing(), ltms),
         Wiring::Random => {
-            let len = row.long_term_len();
-            let drawn = Draw::LongTermWiring.positions(config.seed, remind, len, ltms);
-            let drawn = drawn.into_iter().map(|position| row.long_term_at(position));
+            let drawn = Draw::LongTermWiring.long_term(row, config.seed, remind, ltms);
             let mut wired: Vec<_> = drawn.collect();
             wired.sort_unstable();
             let mut others: Vec<_> = row.short_term().collect();

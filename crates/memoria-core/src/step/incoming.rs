@@ -49,8 +49,8 @@ impl<B: Backend> Incoming<B> {
     }
 
     /// The slots of all rows.
-    pub(crate) fn held(&self) -> impl Iterator<Item = &Slot> {
-        (0..self.batch()).flat_map(|row| self.of_row(row))
+    pub(crate) fn held(&self) -> impl Iterator<Item = Slot> {
+        (0..self.batch()).flat_map(|row| self.of_row(row)).copied()
     }
 
     /// Takes the slots of a row, if it still has them.
@@ -58,10 +58,6 @@ impl<B: Backend> Incoming<B> {
         let slots = self.of_row(row).to_vec();
         self.has_slots[row] = false;
         slots
-    }
-
-    pub(crate) fn into_slots(self) -> Vec<Slot> {
-        self.held().copied().collect()
     }
 
     /// Writes what has been read if the store waits for it, and refuses vectors that are not finite, or
@@ -73,22 +69,21 @@ impl<B: Backend> Incoming<B> {
         may_share: bool,
     ) -> Result<(), MemoriaError> {
         let limit = squared_norm_limit(store.dtype());
-        match store.write_read(self.slots(), read, limit, may_share) {
-            Some(true) => Ok(()),
-            _ => self.check(store, read),
-        }
-    }
-
-    /// Refuses vectors that are not finite, or that would have distances that are not.
-    fn check(&self, store: &VectorStore<B>, read: &TensorData) -> Result<(), MemoriaError> {
-        let still_there = |row: usize| self.has_slots[row];
-        check_squared_norms(&store.squared_norms(read), self.batch(), store.dtype(), still_there)
-    }
-
-    /// The slot of every vector, in their order.
-    fn slots(&self) -> impl Iterator<Item = Option<Slot>> {
         let slots = self.slots.iter().enumerate();
-        slots.map(|(at, &slot)| self.has_slots[at / self.count].then_some(slot))
+        let slots = slots.map(|(at, &slot)| self.has_slots[at / self.count].then_some(slot));
+        match store.write_read(slots, read, limit, may_share) {
+            Some(true) => Ok(()),
+            _ => {
+                let (norms, rows) = (store.squared_norms(read), self.batch());
+                let still_there = |row: usize| self.has_slots[row];
+                let refused = |row, position, squared_norm| MemoriaError::NonFiniteData {
+                    row,
+                    position,
+                    squared_norm,
+                };
+                check_squared_norms(&norms, rows, store.dtype(), still_there, refused)
+            }
+        }
     }
 
     /// Uses up the identities that a row was given, unless it was given none.
@@ -115,13 +110,14 @@ fn largest_finite(dtype: DType) -> f64 {
     if dtype == DType::F64 { f64::MAX } else { f64::from(f32::MAX) }
 }
 
-/// Refuses vectors that are not finite, or that would have distances that are not. Each of `rows` has
-/// equally many vectors.
+/// Refuses vectors that are not finite, or that would have distances that are not, of rows that matter. Each of `rows`
+/// has equally many vectors. The error is made of the row, the position in it and the squared norm.
 pub(crate) fn check_squared_norms(
     squared_norms: &[f64],
     rows: usize,
     dtype: DType,
     matters: impl Fn(usize) -> bool,
+    refused: impl FnOnce(usize, usize, f64) -> MemoriaError,
 ) -> Result<(), MemoriaError> {
     let limit = squared_norm_limit(dtype);
     for (row, norms) in squared_norms.chunks(squared_norms.len() / rows).enumerate() {
@@ -130,26 +126,10 @@ pub(crate) fn check_squared_norms(
         }
         // NaN is in no range.
         if let Some(position) = norms.iter().position(|norm| !(0.0..limit).contains(norm)) {
-            let squared_norm = norms[position];
-            return Err(MemoriaError::NonFiniteData { row, position, squared_norm });
+            return Err(refused(row, position, norms[position]));
         }
     }
     Ok(())
-}
-
-/// As [`check_squared_norms`], of vectors that are only asked for.
-pub(crate) fn check_query_norms(
-    squared_norms: &[f64],
-    rows: usize,
-    dtype: DType,
-    matters: impl Fn(usize) -> bool,
-) -> Result<(), MemoriaError> {
-    check_squared_norms(squared_norms, rows, dtype, matters).map_err(|error| match error {
-        MemoriaError::NonFiniteData { row, position, squared_norm } => {
-            MemoriaError::NonFiniteQuery { row, position, squared_norm }
-        }
-        error => error,
-    })
 }
 
 /// As [`check_squared_norms`], of the hidden states of a segment, of which each of `rows` has as many. What is
@@ -163,12 +143,9 @@ pub fn check_hidden_norms(
     if squared_norms.is_empty() {
         return Ok(());
     }
-    check_squared_norms(squared_norms, rows, dtype, |_| true).map_err(|error| match error {
-        MemoriaError::NonFiniteData { row, position: place, squared_norm } => {
-            MemoriaError::NonFiniteHidden { row, place, squared_norm }
-        }
-        error => error,
-    })
+    let refused =
+        |row, place, squared_norm| MemoriaError::NonFiniteHidden { row, place, squared_norm };
+    check_squared_norms(squared_norms, rows, dtype, |_| true, refused)
 }
 
 /// Squared norms that are not below this are refused: a squared distance is at most four times the

@@ -24,17 +24,11 @@ impl OpenStep {
         self.absent.contains(row)
     }
 
-    /// Number of rows.
-    pub(crate) fn batch(&self) -> usize {
-        self.found.len()
-    }
-
     /// The second dimension of its gains: what it was when the rows were reminded.
     pub(crate) fn width(&self) -> usize {
         self.width
     }
 
-    /// What a row is reminded of.
     pub(crate) fn row(&self, row: usize) -> &[Member] {
         self.found[row].reminded()
     }

@@ -2,30 +2,16 @@
 
 use burn::backend::{Backend, TensorData, tensor::FloatTensor};
 
-use super::Lane;
 use crate::{
     MemoriaConfig,
-    search::{Answer, Ask, Found, Search, SearchWorkspace},
-    store::{LongTermCodes, LongTermList, Query, VectorStore},
+    search::{Answer, Ask, Found, Lane, Search, SearchWorkspace},
+    store::{LongTermCodes, Query, VectorStore},
 };
 
 /// The search of one row with its query.
 pub(crate) struct RowSearch<B: Backend> {
     query: Query<B>,
     search: Search,
-    pending: Pending<B>,
-}
-
-/// Scores that the next stage of a search has asked for.
-pub(crate) enum Pending<B: Backend> {
-    /// It asked for none.
-    Nothing,
-    /// They are in the workspace.
-    Here,
-    /// What codes tell of them is in the workspace.
-    Pruned,
-    /// They have to be read.
-    OnDevice(FloatTensor<B>),
 }
 
 /// How scores are computed on the host.
@@ -42,45 +28,48 @@ pub(crate) struct Scoring {
 impl<B: Backend> RowSearch<B> {
     /// A search that has listed its first candidates.
     pub(crate) fn new(query: Query<B>, search: Search) -> Self {
-        Self { query, search, pending: Pending::Nothing }
-    }
-
-    /// Whether everything is found.
-    pub(crate) fn is_done(&self) -> bool {
-        self.search.is_done()
+        Self { query, search }
     }
 
     /// Whether the next stage wants to know anything.
     pub(crate) fn asks(&self) -> bool {
-        self.search.ask().is_some()
+        self.search.ask.is_some()
     }
 
-    /// Asks the store what the next stage wants to know, if anything.
-    pub(crate) fn ask(&mut self, lane: &mut Lane, store: &VectorStore<B>, scoring: Scoring) {
-        let Some(ask) = self.search.ask() else { return };
+    /// Asks the store what the next stage wants to know, if anything. On a device: the scores, which have to be
+    /// [read](Self::take_read) before the search can go on.
+    pub(crate) fn ask(
+        &mut self,
+        lane: &mut Lane,
+        store: &VectorStore<B>,
+        scoring: Scoring,
+    ) -> Option<FloatTensor<B>> {
+        let ask = self.search.ask?;
         if let Ask::Nearest(wanted) = ask {
             self.list_nearest(lane, store, wanted, scoring);
         }
         let Lane { row, workspace } = lane;
         let SearchWorkspace { candidates, scores, pruned, quantized, .. } = workspace;
         let slots = candidates.slots();
-        self.pending = match ask {
-            _ if !store.is_on_host() => Pending::OnDevice(store.scores(&self.query, slots)),
+        if !store.is_on_host() {
+            return Some(store.scores(&self.query, slots));
+        }
+        self.search.answer = match ask {
             Ask::ShortTerm(wanted) if scoring.by_codes => {
                 // The working engrams will be candidates, and the query was just made of them.
                 let working =
                     row.working().iter().map(|member| (member.id, row.slot(member.entry)));
                 let members = candidates.with_slots().chain(working);
-                let of = (slots, wanted);
-                let is_shared = scoring.is_shared;
+                let (of, is_shared) = ((slots, wanted), scoring.is_shared);
                 store.prune_and_rescore(&self.query, of, members, quantized, is_shared, pruned);
-                Pending::Pruned
+                Answer::Pruned
             }
             _ => {
                 store.host_scores(&self.query, slots, scoring.is_shared, scores);
-                Pending::Here
+                Answer::Scores
             }
         };
+        None
     }
 
     /// Lists the nearest long-term engrams as candidates, with those that a walk visited, and some others: as
@@ -94,7 +83,7 @@ impl<B: Backend> RowSearch<B> {
     ) {
         let Lane { row, workspace } = lane;
         let SearchWorkspace { candidates, long_term_codes: codes, .. } = workspace;
-        let visited = self.search.visited().iter().copied();
+        let visited = self.search.found.visited().iter().copied();
         let (of, is_shared) = ((wanted, scoring.probes), scoring.is_shared);
         if let Some(nearest) = row.cell_candidates(store, &self.query, of, is_shared) {
             *codes = LongTermCodes::default();
@@ -104,11 +93,7 @@ impl<B: Backend> RowSearch<B> {
         if !store.is_on_host() {
             return candidates.list_sorted(row, row.long_term());
         }
-        let list = LongTermList {
-            len: row.long_term_len(),
-            slot: |position| row.slot(row.long_term_at(position).entry),
-            changed: row.long_term_changes.positions(),
-        };
+        let list = row.long_term_list();
         let nearest = store.long_term_candidates(&self.query, &list, wanted, codes, is_shared);
         let nearest = nearest.into_iter().map(|position| row.long_term_at(position as usize));
         candidates.list_sorted(row, nearest.chain(visited));
@@ -119,46 +104,27 @@ impl<B: Backend> RowSearch<B> {
         }
     }
 
-    /// What has to be read before the search can go on.
-    pub(crate) fn to_read(&self) -> Option<FloatTensor<B>> {
-        match &self.pending {
-            Pending::OnDevice(scores) => Some(scores.clone()),
-            Pending::Nothing | Pending::Here | Pending::Pruned => None,
-        }
-    }
-
-    /// Takes the scores if they had [to be read](Self::to_read).
+    /// Takes the scores that were [asked](Self::ask) for on a device.
     pub(crate) fn take_read(
         &mut self,
         lane: &mut Lane,
         read: &mut impl Iterator<Item = TensorData>,
     ) {
-        if let Pending::OnDevice(_) = self.pending
+        if self.asks()
             && let Some(scores) = read.next()
         {
             lane.workspace.scores.clear();
             lane.workspace.scores.extend(scores.iter::<f64>());
-            self.pending = Pending::Here;
+            self.search.answer = Answer::Scores;
         }
     }
 
-    /// Goes through the next stage.
-    pub(crate) fn go_on(&mut self, lane: &mut Lane, config: &MemoriaConfig) {
-        let Lane { row, workspace } = lane;
-        let scores = core::mem::take(&mut workspace.scores);
-        let pruned = core::mem::take(&mut workspace.pruned);
-        let answer = match self.pending {
-            Pending::Here => Answer::Scores(&scores),
-            Pending::Pruned => Answer::Pruned(&pruned),
-            Pending::Nothing | Pending::OnDevice(_) => Answer::Nothing,
-        };
-        self.search.answer(row, workspace, answer, config);
-        (workspace.scores, workspace.pruned) = (scores, pruned);
-        self.pending = Pending::Nothing;
+    /// Goes through the next stage. Whether everything is found then.
+    pub(crate) fn go_on(&mut self, lane: &mut Lane, config: &MemoriaConfig) -> bool {
+        self.search.go_on(lane, config)
     }
 
-    /// What was found.
     pub(crate) fn into_found(self) -> Found {
-        self.search.into_found()
+        self.search.found
     }
 }

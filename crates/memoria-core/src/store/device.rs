@@ -10,7 +10,7 @@ use super::{scoring::Metric, vector_bytes};
 use crate::{Pooling, id::Slot};
 
 /// Stays zero: padding is gathered from it.
-const PADDING: Slot = Slot(0);
+pub(super) const PADDING: Slot = Slot(0);
 /// The first tensor has room for so many vectors, if they take no more than so many bytes.
 const INITIAL_SLOTS: usize = 64;
 const INITIAL_BYTES: usize = 1 << 16;
@@ -67,14 +67,15 @@ impl<B: Backend> DeviceVectors<B> {
 
     /// Writes vectors `[slots, dim]`.
     pub(super) fn write(&mut self, slots: &[Slot], vectors: FloatTensor<B>) {
-        let (indices, store) = (self.indices(slots), self.take());
+        let indices = self.indices(slots);
+        let store = self.vectors.take().expect("the store is there between writes");
         let written = B::float_select_assign(store, 0, indices, vectors, IndexingUpdateOp::Assign);
         self.vectors = Some(written);
     }
 
-    /// Vectors `[slots, dim]`, zeros where there is no slot; at least one.
-    pub(super) fn select(&self, slots: impl Iterator<Item = Option<Slot>>) -> FloatTensor<B> {
-        let slots: Vec<Slot> = slots.map(|slot| slot.unwrap_or(PADDING)).collect();
+    /// Vectors `[slots, dim]`; at least one.
+    pub(super) fn select(&self, slots: impl Iterator<Item = Slot>) -> FloatTensor<B> {
+        let slots: Vec<Slot> = slots.collect();
         let vectors = self.vectors.clone().expect("the store is there between writes");
         B::float_select(vectors, 0, self.indices(&slots))
     }
@@ -120,39 +121,28 @@ impl<B: Backend> DeviceVectors<B> {
     ) -> FloatTensor<B> {
         let working = widen::<B>(working);
         let mean = B::float_mean_dim(working.clone(), 0);
-        let candidates_there = candidates.iter().map(|&slot| Some(slot));
-        let away = B::float_sub(widen::<B>(self.select(candidates_there)), mean.clone());
+        let vectors = self.select(candidates.iter().copied());
+        let away = B::float_sub(widen::<B>(vectors), mean.clone());
         let distances = B::float_sum_dim(square::<B>(away.clone()), 1);
-        let scores = match metric {
-            _ if metric.ranks_by_mean() => B::float_neg(distances),
-            Metric { pooling, .. } => {
-                let working = B::float_sub(working, mean);
-                let spread =
-                    B::float_swap_dims(B::float_sum_dim(square::<B>(working.clone()), 1), 0, 1);
-                let products = B::float_matmul(away, B::float_swap_dims(working, 0, 1));
-                let products = B::float_mul_scalar(products, 2.0.into());
-                let logits = B::float_sub(B::float_sub(products, distances), spread);
-                match pooling {
-                    Pooling::Max => B::float_max_dim(logits, 1),
-                    Pooling::Mean => log_sum_exp::<B>(logits),
-                }
+        let scores = if metric.ranks_by_mean() {
+            B::float_neg(distances)
+        } else {
+            let working = B::float_sub(working, mean);
+            let spread =
+                B::float_swap_dims(B::float_sum_dim(square::<B>(working.clone()), 1), 0, 1);
+            let products = B::float_matmul(away, B::float_swap_dims(working, 0, 1));
+            let products = B::float_mul_scalar(products, 2.0.into());
+            let logits = B::float_sub(B::float_sub(products, distances), spread);
+            match metric.pooling {
+                Pooling::Max => B::float_max_dim(logits, 1),
+                Pooling::Mean => log_sum_exp::<B>(logits),
             }
         };
         B::float_reshape(scores, Shape::new([candidates.len()]))
     }
 
-    /// Bytes set aside.
     pub(super) fn bytes(&self) -> usize {
-        self.bytes_of(self.slots)
-    }
-
-    /// Bytes that so many slots take.
-    pub(super) fn bytes_of(&self, slots: usize) -> usize {
-        slots.saturating_mul(vector_bytes(self.dim, self.dtype))
-    }
-
-    fn take(&mut self) -> FloatTensor<B> {
-        self.vectors.take().expect("the store is there between writes")
+        self.slots.saturating_mul(vector_bytes(self.dim, self.dtype))
     }
 
     fn indices(&self, slots: &[Slot]) -> IntTensor<B> {

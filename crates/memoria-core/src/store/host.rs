@@ -5,12 +5,12 @@ mod quantized;
 mod vectors;
 
 use burn::{
-    backend::{DType, Shape, TensorData},
+    backend::{Backend, DType, Shape, TensorData},
     tensor::{bf16, f16},
 };
 
-use super::{number::Number, scoring::Metric};
-use crate::{EngramId, MemoriaError, Pooling, id::Slot};
+use super::{Query, VectorStore, number::Number};
+use crate::{EngramId, Pooling, id::Slot};
 pub(crate) use long_term::{CellLimits, Cells, LongTermCodes, LongTermList};
 pub(crate) use quantized::{Pruned, QuantizedVectors, are_worth_quantizing};
 use vectors::Vectors;
@@ -28,13 +28,14 @@ pub(super) enum HostVectors {
 macro_rules! for_any {
     ($any:expr, $vectors:ident => $result:expr) => {
         match $any {
-            HostVectors::F16($vectors) => $result,
-            HostVectors::BF16($vectors) => $result,
-            HostVectors::F32($vectors) => $result,
-            HostVectors::F64($vectors) => $result,
+            $crate::store::HostVectors::F16($vectors) => $result,
+            $crate::store::HostVectors::BF16($vectors) => $result,
+            $crate::store::HostVectors::F32($vectors) => $result,
+            $crate::store::HostVectors::F64($vectors) => $result,
         }
     };
 }
+pub(super) use for_any;
 
 /// Vectors one after the other, in the precision that is computed in.
 #[derive(Clone, Debug)]
@@ -44,7 +45,6 @@ pub(super) enum WideVectors {
 }
 
 impl WideVectors {
-    /// Bytes set aside.
     fn bytes(&self) -> usize {
         match self {
             Self::Single(numbers) => numbers.capacity() * size_of::<f32>(),
@@ -55,7 +55,7 @@ impl WideVectors {
 
 /// What candidates are compared with.
 #[derive(Clone, Debug)]
-pub(super) struct HostQuery {
+pub(crate) struct HostQuery {
     vectors: WideVectors,
     comparison: Comparison,
 }
@@ -70,6 +70,7 @@ enum Comparison {
     Several(Pooling),
 }
 
+/// What [`Vectors`] do, of whichever float type they are; those that are given lie one after the other in `data`.
 impl HostVectors {
     pub(super) fn new(dim: usize, dtype: DType) -> Self {
         match dtype {
@@ -80,18 +81,10 @@ impl HostVectors {
         }
     }
 
-    /// Sets memory aside for so many slots in all.
-    pub(super) fn reserve(&mut self, slots: usize) -> Result<(), MemoriaError> {
-        for_any!(self, vectors => vectors.reserve(slots))
-    }
-
-    /// Squared norms of vectors, one after the other in `data`.
     pub(super) fn squared_norms(&self, data: &TensorData) -> Vec<f64> {
         for_any!(self, vectors => vectors.squared_norms(&numbers_of(data)))
     }
 
-    /// Writes vectors, one after the other in `data`; those without a slot are passed over. Returns
-    /// whether the squared norms of all that were written are below `limit`.
     pub(super) fn write(
         &mut self,
         slots: impl Iterator<Item = Option<Slot>>,
@@ -102,54 +95,49 @@ impl HostVectors {
         for_any!(self, vectors => vectors.write(slots, &numbers_of(data), limit, may_share))
     }
 
-    /// The query for `count` vectors; `slot` gives the slot of each by its index.
-    pub(super) fn query(
+    pub(super) fn gather(
         &self,
-        count: usize,
-        slot: impl Fn(usize) -> Slot,
-        metric: Metric,
-    ) -> HostQuery {
-        for_any!(self, vectors => {
-            vectors.query(count, |index| vectors.get(slot(index)), metric)
-        })
+        slots: &[Option<Slot>],
+        shape: Shape,
+        may_share: bool,
+    ) -> TensorData {
+        for_any!(self, vectors => TensorData::new(vectors.gather(slots, may_share), shape))
     }
+}
 
-    /// The query for vectors one after the other in `data`, of which `range` are meant.
-    pub(super) fn query_of(
+impl<B: Backend> VectorStore<B> {
+    /// As [`scores`](Self::scores), of a store on the host; the scores take the place of what is in
+    /// `scores`. Several threads of the host take part only if they `may_share` the work.
+    pub(crate) fn host_scores(
         &self,
-        data: &TensorData,
-        range: core::ops::Range<usize>,
-        metric: Metric,
-    ) -> HostQuery {
-        for_any!(self, vectors => {
-            let (numbers, dim) = (numbers_of(data), vectors.dim);
-            let vector = |index| &numbers[(range.start + index) * dim..][..dim];
-            vectors.query(range.len(), vector, metric)
-        })
-    }
-
-    /// Appends the scores of candidates to `scores`.
-    pub(super) fn scores(
-        &self,
-        query: &HostQuery,
+        query: &Query<B>,
         candidates: &[Slot],
         may_share: bool,
         scores: &mut Vec<f64>,
     ) {
-        for_any!(self, vectors => vectors.scores(query, candidates, may_share, scores));
+        let (vectors, query) = self.on_host(query);
+        scores.clear();
+        for_any!(vectors, vectors => vectors.scores(query, candidates, may_share, scores));
     }
 
-    /// See [`VectorStore::prune_and_rescore`](super::VectorStore::prune_and_rescore); appends to `pruned`.
-    pub(super) fn prune_and_rescore(
+    /// Tells which candidates are among the `k` with the highest scores, fewer than there are, as far as the
+    /// quantized vectors of the row tell; the scores of the others are computed.
+    ///
+    /// `members` are the engrams with quantized vectors that are worth keeping, in order of id: the candidates,
+    /// and then others. Costs a look at the candidates' codes, and at the vectors of those that are undecided or
+    /// new.
+    pub(crate) fn prune_and_rescore(
         &self,
-        query: &HostQuery,
+        query: &Query<B>,
         (candidates, k): (&[Slot], usize),
         members: impl Iterator<Item = (EngramId, Slot)>,
         quantized: &mut QuantizedVectors,
         may_share: bool,
         pruned: &mut Pruned,
     ) {
-        for_any!(self, vectors => {
+        let (vectors, query) = self.on_host(query);
+        pruned.clear();
+        for_any!(vectors, vectors => {
             if query.comparison == Comparison::Single && quantized::pays(candidates.len(), k) {
                 quantized.keep(vectors, query, members);
                 quantized.prune_and_rescore(vectors, query, (candidates, k), may_share, pruned);
@@ -161,67 +149,68 @@ impl HostVectors {
         })
     }
 
-    /// See [`VectorStore::long_term_candidates`](super::VectorStore::long_term_candidates).
-    pub(super) fn long_term_candidates(
+    /// Positions of a row's list of long-term engrams, ascending: the `k` with the highest scores, and of
+    /// engrams with equal ones those with the smallest ids, are among them, with few others.
+    ///
+    /// Costs a look at every code, and making those of the engrams that are new in the list.
+    pub(crate) fn long_term_candidates(
         &self,
-        query: &HostQuery,
+        query: &Query<B>,
         list: &LongTermList<'_, impl Fn(usize) -> Slot + Sync>,
         k: usize,
         codes: &mut LongTermCodes,
         may_share: bool,
     ) -> Vec<u32> {
-        for_any!(self, vectors => codes.candidates(vectors, query, list, k, may_share))
+        let (vectors, query) = self.on_host(query);
+        for_any!(vectors, vectors => codes.candidates(vectors, query, list, k, may_share))
     }
 
-    /// See [`VectorStore::cell_candidates`](super::VectorStore::cell_candidates).
-    pub(super) fn cell_candidates(
+    /// As [`long_term_candidates`](Self::long_term_candidates), but only among the vectors of the cells nearest to
+    /// the query, so many as the second number of `of` tells, and those in no cell.
+    ///
+    /// Costs a look at the centres of all cells and at every code of those cells.
+    pub(crate) fn cell_candidates(
         &self,
-        query: &HostQuery,
-        cells: &mut Cells,
-        slot: impl Fn(usize) -> Slot,
+        query: &Query<B>,
+        list: &LongTermList<'_, impl Fn(usize) -> Slot>,
         of: (usize, usize),
+        cells: &mut Cells,
         may_share: bool,
     ) -> Vec<u32> {
-        for_any!(self, vectors => cells.candidates(vectors, query, slot, of, may_share))
+        let (vectors, query) = self.on_host(query);
+        for_any!(vectors, vectors => {
+            cells.candidates(query, &|at| vectors.get((list.slot)(at)), of, may_share)
+        })
     }
 
-    /// See [`VectorStore::follow_cells`](super::VectorStore::follow_cells).
-    pub(super) fn follow_cells(
+    /// The cells of a row's long-term vectors, brought up to date; none of few vectors, or on a device.
+    pub(crate) fn follow_cells(
         &self,
         cells: Option<Box<Cells>>,
         list: &LongTermList<'_, impl Fn(usize) -> Slot + Sync>,
         limits: CellLimits,
         may_share: bool,
     ) -> Option<Box<Cells>> {
-        for_any!(self, vectors => match cells {
-            None => Cells::of(vectors, list, limits).map(Box::new),
-            Some(mut cells) => cells.follow(vectors, &list.slot, limits, may_share).then_some(cells),
+        let super::Vectors::Host(vectors) = &self.vectors else { return None };
+        for_any!(vectors, vectors => {
+            let vector = |at| vectors.get((list.slot)(at));
+            match cells {
+                None => Cells::of(vectors.dim, list.len, &vector, limits).map(Box::new),
+                Some(mut cells) => cells.follow(&vector, limits, may_share).then_some(cells),
+            }
         })
     }
 
-    /// Vectors one after the other, zeros where there is no slot, in a tensor of this shape.
-    pub(super) fn gather(
-        &self,
-        slots: &[Option<Slot>],
-        shape: Shape,
-        may_share: bool,
-    ) -> TensorData {
-        for_any!(self, vectors => TensorData::new(vectors.gather(slots, may_share), shape))
-    }
-
-    /// Bytes set aside.
-    pub(super) fn bytes(&self) -> usize {
-        for_any!(self, vectors => vectors.bytes())
-    }
-
-    /// Bytes that so many slots would take.
-    pub(super) fn bytes_of(&self, slots: usize) -> usize {
-        for_any!(self, vectors => vectors.bytes_of(slots))
+    fn on_host<'a>(&'a self, query: &'a Query<B>) -> (&'a HostVectors, &'a HostQuery) {
+        match (&self.vectors, query) {
+            (super::Vectors::Host(vectors), Query::Host(query)) => (vectors, query),
+            _ => unreachable!("a query is made by the store that answers it, on the host"),
+        }
     }
 }
 
 /// The numbers of `data` in the type that is stored, converted only if they have another.
-fn numbers_of<N: Number>(data: &TensorData) -> std::borrow::Cow<'_, [N]> {
+pub(super) fn numbers_of<N: Number>(data: &TensorData) -> std::borrow::Cow<'_, [N]> {
     match data.as_slice::<N>() {
         Ok(numbers) => numbers.into(),
         Err(_) => data.iter::<N>().collect(),

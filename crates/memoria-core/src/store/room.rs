@@ -1,24 +1,37 @@
-//! Refusing to grow beyond what there is.
+//! Growing, but not beyond what there is.
 
 use burn::backend::Backend;
 
-use super::{VectorStore, Vectors};
-use crate::{MemoriaError, store::available_memory};
+use super::{DeviceVectors, VectorStore, Vectors, available_memory, host::for_any, vector_bytes};
+use crate::MemoriaError;
 
 /// Growth is compared with the memory available whenever it passes a multiple of this.
 const LOOKED_AT_EVERY: usize = 1 << 26;
 
 impl<B: Backend> VectorStore<B> {
+    /// Makes room for so many slots more if there is memory for them; `grow` says how on a device.
+    pub(super) fn make_room(
+        &mut self,
+        count: usize,
+        grow: impl FnOnce(&mut DeviceVectors<B>, usize),
+    ) -> Result<(), MemoriaError> {
+        let needed = self.slots.needed(count)?;
+        self.check_memory(needed)?;
+        match &mut self.vectors {
+            Vectors::Device(vectors) => grow(vectors, needed),
+            Vectors::Host(vectors) => for_any!(vectors, vectors => vectors.reserve(needed)?),
+        }
+        Ok(())
+    }
+
     /// Refuses to grow to so many slots if there is no memory for them.
-    pub(super) fn check_memory(&self, slots: usize) -> Result<(), MemoriaError> {
+    fn check_memory(&self, slots: usize) -> Result<(), MemoriaError> {
         let held = self.bytes();
-        let (requested, is_here) = match &self.vectors {
-            Vectors::Host(vectors) => (vectors.bytes_of(slots), true),
-            Vectors::Device(vectors) => {
-                let requested = vectors.bytes_of(vectors.slots_for(slots));
-                (requested, self.computes_here)
-            }
+        let (slots, is_here) = match &self.vectors {
+            Vectors::Host(_) => (slots, true),
+            Vectors::Device(vectors) => (vectors.slots_for(slots), self.computes_here),
         };
+        let requested = slots.saturating_mul(vector_bytes(self.dim, self.dtype));
         if requested <= held {
             return Ok(());
         }

@@ -1,6 +1,6 @@
 //! Which slots of the store are taken.
 
-use crate::{MemoriaError, id::Slot};
+use crate::{MemoriaError, id::Slot, invariant::mark_once};
 
 /// Slots are numbered by 31 bits, which every backend can index with; slot 0 is never given out.
 const MAX_SLOTS: usize = i32::MAX as usize;
@@ -40,6 +40,7 @@ impl Slots {
         slots
     }
 
+    /// Makes slots available again.
     pub(super) fn release(&mut self, slots: impl IntoIterator<Item = Slot>) {
         self.vacant.extend(slots);
     }
@@ -49,13 +50,8 @@ impl Slots {
         let mut seen = vec![false; self.used];
         seen[0] = true;
         for slot in taken.chain(self.vacant.iter().copied()) {
-            match seen.get_mut(slot.index()) {
-                Some(seen @ false) => *seen = true,
-                _ => {
-                    return Err(format!(
-                        "{slot:?} is taken or vacant twice, or was never given out"
-                    ));
-                }
+            if !mark_once(&mut seen, slot.index()) {
+                return Err(format!("{slot:?} is taken or vacant twice, or was never given out"));
             }
         }
         match seen.iter().position(|&seen| !seen) {
@@ -64,7 +60,6 @@ impl Slots {
         }
     }
 
-    /// Bytes set aside.
     pub(super) fn bytes(&self) -> usize {
         self.vacant.capacity() * size_of::<Slot>()
     }

@@ -1,8 +1,11 @@
 //! Vectors on their way into the store and out of it.
 
-use burn::backend::{Backend, Shape, TensorData, TensorMetadata, tensor::FloatTensor};
+use burn::backend::{
+    Backend, DType, Shape, TensorData, TensorMetadata,
+    tensor::{Device, FloatTensor},
+};
 
-use super::{VectorStore, Vectors, host::HostVectors, read, squared_norms};
+use super::{VectorStore, Vectors, device::PADDING, host::HostVectors, read, squared_norms};
 use crate::{MemoriaError, id::Slot};
 
 impl<B: Backend> VectorStore<B> {
@@ -83,11 +86,7 @@ impl<B: Backend> VectorStore<B> {
                 vectors.write(slots, &data, f64::INFINITY, false);
             }
             Vectors::Device(vectors) => {
-                let tensor = B::float_from_data(data, &self.device);
-                let is_alike = tensor.dtype() == self.dtype;
-                let tensor =
-                    if is_alike { tensor } else { B::float_cast(tensor, self.dtype.into()) };
-                vectors.write(slots, tensor);
+                vectors.write(slots, tensor::<B>(data, self.dtype, &self.device));
             }
         }
     }
@@ -110,7 +109,7 @@ impl<B: Backend> VectorStore<B> {
     ) -> Result<(), MemoriaError> {
         match (&self.vectors, &mut to.vectors) {
             (Vectors::Device(from), Vectors::Device(to)) => {
-                to.write(new, from.select(slots.iter().map(|&slot| Some(slot))));
+                to.write(new, from.select(slots.iter().copied()));
             }
             _ => to.put(new, self.vectors(slots)?),
         }
@@ -120,18 +119,21 @@ impl<B: Backend> VectorStore<B> {
     fn vectors_in(&self, slots: &[Option<Slot>], shape: Shape, may_share: bool) -> FloatTensor<B> {
         match &self.vectors {
             Vectors::Device(vectors) => {
-                B::float_reshape(vectors.select(slots.iter().copied()), shape)
+                let slots = slots.iter().map(|slot| slot.unwrap_or(PADDING));
+                B::float_reshape(vectors.select(slots), shape)
             }
             Vectors::Host(vectors) => {
                 let data = vectors.gather(slots, shape, may_share);
-                let tensor = B::float_from_data(data, &self.device);
-                if tensor.dtype() == self.dtype {
-                    return tensor;
-                }
-                B::float_cast(tensor, self.dtype.into())
+                tensor::<B>(data, self.dtype, &self.device)
             }
         }
     }
+}
+
+/// A tensor of this float type, which not every device has by itself.
+fn tensor<B: Backend>(data: TensorData, dtype: DType, device: &Device<B>) -> FloatTensor<B> {
+    let tensor = B::float_from_data(data, device);
+    if tensor.dtype() == dtype { tensor } else { B::float_cast(tensor, dtype.into()) }
 }
 
 /// The slots, none of which is padding.

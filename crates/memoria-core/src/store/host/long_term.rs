@@ -19,9 +19,9 @@ use crate::{
     Pooling,
     id::Slot,
     store::number::{Number, Wide},
-    threads::share,
+    threads::share_if,
 };
-use byte_codes::{ABREAST, CodedQuery, MOST_DIMENSIONS, Ranges};
+use byte_codes::{ABREAST, CodedQuery, MOST_DIMENSIONS};
 pub(crate) use cells::{CellLimits, Cells};
 use chunk::Chunk;
 use shortlist::SharedShortlist;
@@ -47,6 +47,7 @@ impl Default for CodeLimits {
 }
 
 /// A row's list of long-term engrams, by position.
+#[derive(Clone, Copy)]
 pub(crate) struct LongTermList<'a, S> {
     /// How many there are.
     pub(crate) len: usize,
@@ -62,7 +63,6 @@ pub(crate) struct LongTermList<'a, S> {
 pub(crate) struct LongTermCodes {
     /// All but the last are full.
     chunks: Vec<Chunk>,
-    dim: usize,
     limits: CodeLimits,
 }
 
@@ -80,7 +80,12 @@ impl LongTermCodes {
         if self.are_worth_keeping(list.len, vectors.dim) {
             self.follow(vectors, list, may_share);
             if list.len >= k.saturating_mul(TIMES_THE_WANTED) {
-                return self.compare::<N>(query, k, may_share);
+                let numbers = N::Wide::of_vectors(&query.vectors);
+                let mut buffer = Vec::new();
+                let single = single(numbers, &mut buffer);
+                let firsts = (0..).step_by(self.limits.chunk);
+                let chunks = firsts.zip(&self.chunks).collect();
+                return nearest((numbers, single), query.comparison, chunks, k, may_share);
             }
         } else {
             self.chunks = Vec::new();
@@ -92,7 +97,7 @@ impl LongTermCodes {
     fn are_worth_keeping(&self, len: usize, dim: usize) -> bool {
         let above = self.limits.coded_above;
         let enough = if self.chunks.is_empty() { above } else { above / 2 };
-        len.saturating_mul(dim) > enough && have_codes(dim)
+        len.saturating_mul(dim) > enough && dim <= MOST_DIMENSIONS
     }
 
     /// Whether there are codes: if not, what changes in the list need not be kept.
@@ -107,30 +112,25 @@ impl LongTermCodes {
         list: &LongTermList<'_, impl Fn(usize) -> Slot + Sync>,
         may_share: bool,
     ) {
-        let (held, most) = (self.len(), self.limits.chunk);
-        let changed = list.changed.filter(|_| self.dim == vectors.dim && held > 0);
-        let Some(changed) = changed else {
-            self.dim = vectors.dim;
+        let (held, most, dim) = (self.len(), self.limits.chunk, vectors.dim);
+        let Some(changed) = list.changed.filter(|_| held > 0) else {
             let firsts = (0..list.len).step_by(most);
             let chunk = |first| {
                 let mut chunk = Chunk::default();
-                chunk.code_all(self.dim, list.len.min(first + most) - first, |at| {
+                chunk.code_all(dim, list.len.min(first + most) - first, |at| {
                     vectors.get((list.slot)(first + at))
                 });
                 chunk
             };
-            self.chunks = if may_share && is_worth_sharing(list.len.saturating_mul(self.dim)) {
-                share(firsts, chunk)
-            } else {
-                firsts.map(chunk).collect()
-            };
+            let numbers = list.len.saturating_mul(dim);
+            self.chunks = share_if(may_share && is_worth_sharing(numbers), firsts, chunk);
             return;
         };
         if list.len < held {
             self.chunks.truncate(list.len.div_ceil(most));
             let before = self.chunks.len().saturating_sub(1) * most;
             if let Some(last) = self.chunks.last_mut() {
-                last.resize(list.len - before, self.dim);
+                last.resize(list.len - before, dim);
             }
         }
         let mut changed: Vec<usize> = changed.iter().map(|&position| position as usize).collect();
@@ -143,18 +143,8 @@ impl LongTermCodes {
                 self.chunks.push(Chunk::default());
             }
             self.chunks[first / most]
-                .code(self.dim, position - first, |at| vectors.get((list.slot)(first + at)));
+                .code(dim, position - first, |at| vectors.get((list.slot)(first + at)));
         }
-    }
-
-    /// The positions that may be among the `k` nearest to a query.
-    fn compare<N: Number>(&self, query: &HostQuery, k: usize, may_share: bool) -> Vec<u32> {
-        let numbers = N::Wide::of_vectors(&query.vectors);
-        let mut buffer = Vec::new();
-        let single = single(numbers, &mut buffer);
-        let firsts = (0..).step_by(self.limits.chunk);
-        let chunks = firsts.zip(&self.chunks).collect();
-        nearest((numbers, single), query.comparison, chunks, k, may_share)
     }
 
     fn len(&self) -> usize {
@@ -162,7 +152,6 @@ impl LongTermCodes {
         self.chunks.len().saturating_sub(1) * self.limits.chunk + last
     }
 
-    /// Bytes set aside.
     pub(crate) fn bytes(&self) -> usize {
         let chunks = self.chunks.iter().map(Chunk::bytes).sum::<usize>();
         chunks + self.chunks.capacity() * size_of::<Chunk>()
@@ -188,52 +177,27 @@ fn nearest<W: Wide>(
     let nearest = SharedShortlist::new(k);
     let compare = |chunks: &[(f32, usize, &Chunk)]| {
         let mut found = nearest.part(k);
-        let mut looking = Looking::new(numbers, comparison, below);
+        let (mut coded, mut pooled) = (CodedQuery::default(), Vec::new());
         for &(least, first, chunk) in chunks {
             if !found.admits(least) {
                 break;
             }
             let end = first + chunk.len();
-            looking.at(chunk, |at, ranges| found.offer(first + at, end, ranges));
+            let mut offer = |at, ranges| found.offer(first + at, end, ranges);
+            match comparison {
+                Comparison::Single => chunk.compare(numbers, &mut coded, offer),
+                Comparison::Several(_) => {
+                    chunk.pool(numbers, below, &mut coded, &mut pooled);
+                    (0..).step_by(ABREAST).zip(&pooled).for_each(|(at, &ranges)| offer(at, ranges));
+                }
+            }
         }
         nearest.add(found);
     };
     let vectors: usize = chunks.iter().map(|(_, _, chunk)| chunk.len()).sum();
-    let groups = chunks.chunks(CHUNKS_AT_ONCE);
-    if may_share && is_worth_sharing(vectors * dim) {
-        share(groups, compare);
-    } else {
-        groups.for_each(compare);
-    }
+    let is_shared = may_share && is_worth_sharing(vectors * dim);
+    share_if(is_shared, chunks.chunks(CHUNKS_AT_ONCE), compare);
     nearest.into_positions()
-}
-
-/// A query that chunks are looked at with, one after the other.
-struct Looking<'a, W> {
-    numbers: &'a [W],
-    comparison: Comparison,
-    /// See [`below`].
-    below: f32,
-    coded: CodedQuery,
-    pooled: Vec<Ranges>,
-}
-
-impl<'a, W: Wide> Looking<'a, W> {
-    fn new(numbers: &'a [W], comparison: Comparison, below: f32) -> Self {
-        Self { numbers, comparison, below, coded: CodedQuery::default(), pooled: Vec::new() }
-    }
-
-    /// Tells `each` how far a chunk's vectors are: the first one's index of those abreast, and their ranges.
-    fn at(&mut self, chunk: &Chunk, mut each: impl FnMut(usize, Ranges)) {
-        let Self { numbers, comparison, below, coded, pooled } = self;
-        match comparison {
-            Comparison::Single => chunk.compare(numbers, coded, each),
-            Comparison::Several(_) => {
-                chunk.pool(numbers, *below, coded, pooled);
-                (0..).step_by(ABREAST).zip(&*pooled).for_each(|(at, &ranges)| each(at, ranges));
-            }
-        }
-    }
 }
 
 /// Numbers in single precision, in place of what is in `buffer`.
@@ -241,11 +205,6 @@ fn single<'a, W: Wide>(numbers: &[W], buffer: &'a mut Vec<f32>) -> &'a [f32] {
     buffer.clear();
     buffer.extend(numbers.iter().map(|&number| number.into() as f32));
     buffer
-}
-
-/// Whether vectors of so many dimensions can be coded.
-fn have_codes(dim: usize) -> bool {
-    dim <= MOST_DIMENSIONS
 }
 
 /// By how much a pooled score of so many vectors may be above the highest of single ones.
@@ -325,20 +284,17 @@ mod tests {
 
         /// All cells together have the `k` nearest of all.
         fn check_cells(&mut self, query: &HostQuery, k: usize) {
-            let slot = |position: usize| self.list[position];
-            let (vectors, limits) = (&self.vectors, CellLimits::SMALL);
+            let vector = &|position: usize| self.vectors.get(self.list[position]);
+            let limits = CellLimits::SMALL;
             self.cells = match self.cells.take() {
-                None => {
-                    let list = LongTermList { len: self.list.len(), slot, changed: None };
-                    Cells::of(vectors, &list, limits)
-                }
-                Some(mut cells) => cells.follow(vectors, slot, limits, k > 3).then_some(cells),
+                None => Cells::of(self.vectors.dim, self.list.len(), vector, limits),
+                Some(mut cells) => cells.follow(vector, limits, k > 3).then_some(cells),
             };
             let Some(cells) = &mut self.cells else { return };
             cells.verify(self.list.len()).unwrap();
-            cells.check_routes(vectors, &self.list);
-            let some = cells.candidates(vectors, query, slot, (k, usize::MAX), k > 3);
             let all: Vec<u32> = (0..self.list.len() as u32).collect();
+            all.iter().for_each(|&position| cells.check_route(position, vector));
+            let some = cells.candidates(query, vector, (k, usize::MAX), k > 3);
             assert_eq!(self.best(query, &some, k), self.best(query, &all, k));
         }
 

@@ -86,7 +86,6 @@ impl Pruned {
         self.undecided.clear();
     }
 
-    /// Bytes set aside.
     pub(crate) fn bytes(&self) -> usize {
         self.chosen.capacity() * size_of::<u32>()
             + self.undecided.capacity() * size_of::<(u32, f64)>()
@@ -174,7 +173,6 @@ impl QuantizedVectors {
         undecided.for_each(|((_, score), &exact)| *score = exact);
     }
 
-    /// Bytes set aside.
     pub(crate) fn bytes(&self) -> usize {
         (self.coded.capacity() + self.next.capacity()) * size_of::<Coded>()
             + (self.numbers.capacity() + self.query.capacity()) * size_of::<i16>()

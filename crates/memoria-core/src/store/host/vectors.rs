@@ -38,7 +38,7 @@ impl<N: Number> Vectors<N> {
         Self { pieces: Vec::new(), dim, zero: Vec::new(), shift: slots.ilog2() }
     }
 
-    pub(super) fn get(&self, slot: Slot) -> &[N] {
+    pub(in crate::store) fn get(&self, slot: Slot) -> &[N] {
         let (piece, place) = locate(slot, self.dim, self.shift);
         &self.pieces[piece][place..place + self.dim]
     }
@@ -120,7 +120,8 @@ impl<N: Number> Vectors<N> {
         blocks.collect::<Vec<[N; BLOCK]>>().into_flattened()
     }
 
-    pub(super) fn reserve(&mut self, slots: usize) -> Result<(), MemoriaError> {
+    /// Sets memory aside for so many slots in all.
+    pub(in crate::store) fn reserve(&mut self, slots: usize) -> Result<(), MemoriaError> {
         let full = self.dim << self.shift;
         let wanted = slots.saturating_mul(self.dim);
         while self.pieces.len().saturating_mul(full) < wanted {
@@ -141,8 +142,8 @@ impl<N: Number> Vectors<N> {
     }
 
     fn out_of_memory(&self, slots: usize) -> MemoriaError {
-        let available = self.bytes() as u64;
-        MemoriaError::OutOfMemory { requested: self.bytes_of(slots) as u64, available }
+        let requested = slots.saturating_mul(vector_bytes(self.dim, N::dtype())) as u64;
+        MemoriaError::OutOfMemory { requested, available: self.bytes() as u64 }
     }
 
     pub(super) fn squared_norms(&self, numbers: &[N]) -> Vec<f64> {
@@ -219,7 +220,7 @@ impl<N: Number> Vectors<N> {
     }
 
     /// The query for `count` vectors, at least one, each told by its number.
-    pub(super) fn query<'a>(
+    pub(in crate::store) fn query<'a>(
         &self,
         count: usize,
         vector: impl Fn(usize) -> &'a [N],
@@ -237,12 +238,8 @@ impl<N: Number> Vectors<N> {
         HostQuery { vectors: N::Wide::into_vectors(numbers), comparison }
     }
 
-    pub(super) fn bytes(&self) -> usize {
+    pub(in crate::store) fn bytes(&self) -> usize {
         self.pieces.iter().map(|piece| piece.capacity() * size_of::<N>()).sum()
-    }
-
-    pub(super) fn bytes_of(&self, slots: usize) -> usize {
-        slots.saturating_mul(vector_bytes(self.dim, N::dtype()))
     }
 }
 

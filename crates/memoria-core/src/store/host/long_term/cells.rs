@@ -10,19 +10,14 @@ mod split;
 mod verify;
 
 use super::{
-    super::{
-        HostQuery,
-        vectors::{Vectors, centre},
-    },
-    LongTermList,
-    byte_codes::{ABREAST, CodedQuery},
+    super::{HostQuery, vectors::centre},
+    byte_codes::{ABREAST, CodedQuery, MOST_DIMENSIONS},
     chunk::Chunk,
     nearest,
     shortlist::Shortlist,
     single,
 };
 use crate::{
-    id::Slot,
     store::number::{Number, Wide},
     threads::{are_worth_sharing, share},
 };
@@ -95,22 +90,20 @@ struct Cell {
 
 impl Cells {
     /// Cells for a list of long-term engrams, if there are enough.
-    pub(in crate::store) fn of<N: Number>(
-        vectors: &Vectors<N>,
-        list: &LongTermList<'_, impl Fn(usize) -> Slot + Sync>,
+    pub(in crate::store) fn of<'a, N: Number>(
+        dim: usize,
+        len: usize,
+        vector: &impl Fn(usize) -> &'a [N],
         limits: CellLimits,
     ) -> Option<Self> {
-        let dim = vectors.dim;
-        if list.len < limits.worth_it.max(1) || !super::have_codes(dim) {
+        if len < limits.worth_it.max(1) || dim > MOST_DIMENSIONS {
             return None;
         }
-        let positions: Vec<u32> = (0..list.len as u32).collect();
-        let places = (0..list.len as u32).map(|at| Place { cell: 0, at }).collect();
-        let centres = centre(list.len, dim, |at| vectors.get((list.slot)(at)));
-        let cell = Cell { positions, codes: Chunk::default() };
-        let (codes, fresh) = (Chunk::default(), Vec::new());
+        let places = (0..len as u32).map(|at| Place { cell: 0, at }).collect();
+        let cell = Cell { positions: (0..len as u32).collect(), codes: Chunk::default() };
+        let (centres, codes, fresh) = (centre(len, dim, vector), Chunk::default(), Vec::new());
         let mut cells = Self { dim, centres, codes, cells: vec![cell], places, fresh };
-        cells.split(0, vectors, &list.slot, limits);
+        cells.split(0, limits.largest, vector);
         Some(cells)
     }
 
@@ -159,11 +152,10 @@ impl Cells {
     /// centres, or of more if these have fewer than `k`, are among them; with all that are fresh.
     ///
     /// Costs a look at every centre and at every code of those cells.
-    pub(in crate::store) fn candidates<N: Number>(
+    pub(in crate::store) fn candidates<'a, N: Number>(
         &mut self,
-        vectors: &Vectors<N>,
         query: &HostQuery,
-        slot: impl Fn(usize) -> Slot,
+        vector: &impl Fn(usize) -> &'a [N],
         (k, probes): (usize, usize),
         may_share: bool,
     ) -> Vec<u32> {
@@ -182,12 +174,12 @@ impl Cells {
             if probed == sorted {
                 sorted = sort_nearest(&mut order, sorted, probes);
             }
-            let (_, index) = order[probed];
+            let index = order[probed].1;
             let cell = &mut self.cells[index as usize];
             if cell.positions.is_empty() {
                 continue;
             }
-            cell.code(vectors, &slot);
+            cell.code(self.dim, vector);
             offered += cell.positions.len();
             looked_at.push((first, index));
             first = (first + cell.positions.len()).next_multiple_of(ABREAST);
@@ -227,10 +219,9 @@ impl Cells {
     ///
     /// Costs a look at the codes of every centre for each fresh vector, and where a cell is split or dissolved one at its
     /// vectors and at the codes of those in the cells about it.
-    pub(in crate::store) fn follow<N: Number>(
+    pub(in crate::store) fn follow<'a, N: Number>(
         &mut self,
-        vectors: &Vectors<N>,
-        slot: impl Fn(usize) -> Slot + Sync,
+        vector: &(impl Fn(usize) -> &'a [N] + Sync),
         limits: CellLimits,
         may_share: bool,
     ) -> bool {
@@ -248,7 +239,7 @@ impl Cells {
         self.dissolve(limits.largest / 16);
         self.sort_fresh();
         let fresh = core::mem::take(&mut self.fresh);
-        let route = |some: &[u32]| self.route(vectors, some.iter().map(|&at| slot(at as usize)));
+        let route = |some: &[u32]| self.route(some, vector);
         let routes = if may_share && are_worth_sharing(fresh.len() * self.centres.len()) {
             share(fresh.chunks(ROUTED_AT_ONCE), route).concat()
         } else {
@@ -256,29 +247,30 @@ impl Cells {
         };
         let mut large = Vec::new();
         for (position, index) in fresh.into_iter().zip(routes) {
-            self.put(position, index, vectors, &slot);
+            self.put(position, index, vector);
             if self.cells[index].positions.len() > limits.largest {
                 large.push(index);
             }
         }
         for index in large {
             if self.cells[index].positions.len() > limits.largest {
-                self.split(index, vectors, &slot, limits);
+                self.split(index, limits.largest, vector);
             }
         }
         true
     }
 
     /// The cell with the nearest centre, for each of some vectors: one of those few that codes leave in doubt.
-    fn route<N: Number>(
+    fn route<'a, N: Number>(
         &self,
-        vectors: &Vectors<N>,
-        slots: impl Iterator<Item = Slot>,
+        positions: &[u32],
+        vector: &impl Fn(usize) -> &'a [N],
     ) -> Vec<usize> {
         let (mut wide, mut buffer, mut coded) = (Vec::new(), Vec::new(), CodedQuery::default());
         let (mut maybe, count) = (Shortlist::new(1, f32::INFINITY), self.cells.len());
-        let route = |slot| {
-            let vector = single(N::widen(vectors.get(slot), &mut wide), &mut buffer);
+        let route = |&position: &u32| {
+            let vector = N::widen(vector(position as usize), &mut wide);
+            let vector = single(vector, &mut buffer);
             self.codes.compare(vector, &mut coded, |at, ranges| maybe.offer(at, count, ranges));
             let mut nearest = (f32::INFINITY, count);
             maybe.take(|index| {
@@ -291,7 +283,7 @@ impl Cells {
             // Only the first cell of all has no codes at first.
             if nearest.1 < count { nearest.1 } else { 0 }
         };
-        slots.map(route).collect()
+        positions.iter().map(route).collect()
     }
 
     /// Makes the vectors of cells that have few fresh, and drops those cells.
@@ -305,8 +297,7 @@ impl Cells {
                 self.places[position as usize] = Place::FRESH;
             }
             self.fresh.extend(positions);
-            let last = self.cells.len();
-            let dim = self.dim;
+            let (last, dim) = (self.cells.len(), self.dim);
             self.centres.copy_within(last * dim.., index * dim);
             self.centres.truncate(last * dim);
             self.codes.swap_remove(index, dim);
@@ -320,23 +311,22 @@ impl Cells {
 
     /// Splits a cell, and the halves, until none is too large; then vectors that are nearer to another of the centres
     /// about there go to its cell.
-    fn split<N: Number>(
+    fn split<'a, N: Number>(
         &mut self,
         index: usize,
-        vectors: &Vectors<N>,
-        slot: &impl Fn(usize) -> Slot,
-        limits: CellLimits,
+        most: usize,
+        vector: &impl Fn(usize) -> &'a [N],
     ) {
         let (mut left, mut made) = (vec![index], Vec::new());
         while let Some(index) = left.pop() {
-            if self.cells[index].positions.len() <= limits.largest {
+            if self.cells[index].positions.len() <= most {
                 made.push(index);
                 continue;
             }
             let mut positions = core::mem::take(&mut self.cells[index].positions);
             positions.sort_unstable();
-            let vector = |position: u32| vectors.get(slot(position as usize));
-            let [(near, centre), (far, other_centre)] = halves(&positions, self.dim, vector);
+            let of_cell = |position: u32| vector(position as usize);
+            let [(near, centre), (far, other_centre)] = halves(&positions, self.dim, of_cell);
             let other = self.cells.len();
             self.cells.push(Cell::default());
             self.centres.resize((other + 1) * self.dim, 0.0);
@@ -345,17 +335,12 @@ impl Cells {
             left.extend([other, index]);
         }
         for index in made {
-            self.settle(index, vectors, slot);
+            self.settle(index, vector);
         }
     }
 
     /// Moves vectors between a new cell and those about it that are nearer to the centre of the other one.
-    fn settle<N: Number>(
-        &mut self,
-        index: usize,
-        vectors: &Vectors<N>,
-        slot: &impl Fn(usize) -> Slot,
-    ) {
+    fn settle<'a, N: Number>(&mut self, index: usize, vector: &impl Fn(usize) -> &'a [N]) {
         let centre = self.centre(index);
         let mut about = self.distances(centre);
         let sorted = sort_nearest(&mut about, 0, ABOUT + 1);
@@ -364,7 +349,7 @@ impl Cells {
         let (mut wide, mut buffer) = (Vec::new(), Vec::new());
         let mut moves = Vec::new();
         for &position in &self.cells[index].positions {
-            let vector = N::widen(vectors.get(slot(position as usize)), &mut wide);
+            let vector = N::widen(vector(position as usize), &mut wide);
             let vector = single(vector, &mut buffer);
             let mut nearest = (squared_distance(vector, centre), index as u32);
             for &(_, other) in &about {
@@ -383,7 +368,7 @@ impl Cells {
         };
         let wide_centre = widened(&centre);
         for (_, other) in about {
-            self.cells[other as usize].code(vectors, slot);
+            self.cells[other as usize].code(self.dim, vector);
             let (cell, other_centre) = (&self.cells[other as usize], self.centre(other as usize));
             // Of most vectors their codes tell that the centre of their own cell is the nearer one.
             let (mut most, mut maybe) = (Vec::new(), Vec::new());
@@ -395,7 +380,7 @@ impl Cells {
             });
             let other_centre = widened(other_centre);
             for position in maybe.into_iter().map(|at| cell.positions[at]) {
-                let vector = N::widen(vectors.get(slot(position as usize)), &mut wide);
+                let vector = N::widen(vector(position as usize), &mut wide);
                 let distance = |centre| N::Wide::squared_distances([vector], centre)[0];
                 if distance(&wide_centre) < distance(&other_centre) {
                     moves.push((position, index as u32));
@@ -404,7 +389,7 @@ impl Cells {
         }
         for (position, to) in moves {
             self.take_out(position as usize);
-            self.put(position, to as usize, vectors, slot);
+            self.put(position, to as usize, vector);
         }
     }
 
@@ -413,12 +398,11 @@ impl Cells {
     }
 
     /// Puts a position that is in no cell into one.
-    fn put<N: Number>(
+    fn put<'a, N: Number>(
         &mut self,
         position: u32,
         index: usize,
-        vectors: &Vectors<N>,
-        slot: &impl Fn(usize) -> Slot,
+        vector: &impl Fn(usize) -> &'a [N],
     ) {
         let cell = &mut self.cells[index];
         let at = cell.positions.len();
@@ -426,9 +410,7 @@ impl Cells {
         self.places[position as usize] = Place { cell: index as u32, at: at as u32 };
         // Codes that have not been made yet are made of all vectors at once.
         if cell.codes.len() == at && at > 0 {
-            let positions = &cell.positions;
-            let vector = |at: usize| vectors.get(slot(positions[at] as usize));
-            cell.codes.code(self.dim, at, vector);
+            cell.codes.code(self.dim, at, |at| vector(cell.positions[at] as usize));
         }
     }
 
@@ -447,14 +429,16 @@ impl Cells {
 
     /// Codes lead to the cell with the nearest centre.
     #[cfg(test)]
-    pub(super) fn check_routes<N: Number>(&self, vectors: &Vectors<N>, slots: &[Slot]) {
-        for &slot in slots {
-            let (mut wide, mut buffer) = (Vec::new(), Vec::new());
-            let vector = single(N::widen(vectors.get(slot), &mut wide), &mut buffer);
-            let distance = |&index: &usize| squared_distance(vector, self.centre(index)) as f32;
-            let nearest = (0..self.count()).min_by(|a, b| distance(a).total_cmp(&distance(b)));
-            assert_eq!(self.route(vectors, [slot].into_iter()).pop(), nearest);
-        }
+    pub(super) fn check_route<'a, N: Number>(
+        &self,
+        position: u32,
+        vector: &impl Fn(usize) -> &'a [N],
+    ) {
+        let (mut wide, mut buffer) = (Vec::new(), Vec::new());
+        let here = single(N::widen(vector(position as usize), &mut wide), &mut buffer);
+        let distance = |&index: &usize| squared_distance(here, self.centre(index)) as f32;
+        let nearest = (0..self.count()).min_by(|a, b| distance(a).total_cmp(&distance(b)));
+        assert_eq!(self.route(&[position], vector).pop(), nearest);
     }
 
     #[cfg(test)]
@@ -462,7 +446,6 @@ impl Cells {
         self.cells.len()
     }
 
-    /// Bytes set aside.
     pub(crate) fn bytes(&self) -> usize {
         let of_cell =
             |cell: &Cell| cell.positions.capacity() * size_of::<u32>() + cell.codes.bytes();
@@ -478,11 +461,10 @@ impl Cells {
 
 impl Cell {
     /// Codes the vectors if that has not been done.
-    fn code<N: Number>(&mut self, vectors: &Vectors<N>, slot: &impl Fn(usize) -> Slot) {
-        if self.codes.len() != self.positions.len() {
-            let positions = &self.positions;
-            let vector = |at: usize| vectors.get(slot(positions[at] as usize));
-            self.codes.code_all(vectors.dim, positions.len(), vector);
+    fn code<'a, N: Number>(&mut self, dim: usize, vector: &impl Fn(usize) -> &'a [N]) {
+        let Self { positions, codes } = self;
+        if codes.len() != positions.len() {
+            codes.code_all(dim, positions.len(), |at| vector(positions[at] as usize));
         }
     }
 }

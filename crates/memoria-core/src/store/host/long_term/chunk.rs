@@ -156,7 +156,6 @@ impl<C: Code> Chunk<C> {
         self.chosen_for + self.since
     }
 
-    /// Bytes set aside.
     pub(super) fn bytes(&self) -> usize {
         self.codes.capacity() * size_of::<C>()
             + self.coded.capacity() * size_of::<CodedAbreast>()

@@ -1,10 +1,11 @@
 use core::ops::{Deref, DerefMut};
 
+use super::SearchWorkspace;
 use crate::{
     MemoriaConfig,
+    id::Slot,
     invariant::{Finding, Invariant, ensure},
     row::Row,
-    search::SearchWorkspace,
 };
 
 /// A row with what its searches work with, which stay together wherever the row goes.
@@ -15,12 +16,8 @@ pub(crate) struct Lane {
 }
 
 impl Lane {
-    pub(crate) fn new(row: Row) -> Self {
-        Self { row, workspace: SearchWorkspace::default() }
-    }
-
     /// Empties the row. Codes of vectors that are gone are not kept.
-    pub(crate) fn clear(&mut self) -> Vec<crate::id::Slot> {
+    pub(crate) fn clear(&mut self) -> Vec<Slot> {
         self.workspace = SearchWorkspace::default();
         self.row.clear()
     }
@@ -29,10 +26,9 @@ impl Lane {
     pub(crate) fn verify(&self, config: &MemoriaConfig) -> Result<(), Finding> {
         self.row.verify(config)?;
         let is_clear = self.workspace.is_clear();
-        ensure(is_clear, Invariant::Scratch, || "marks are left".into())
+        ensure(is_clear, Invariant::Scratch, format_args!("marks are left"))
     }
 
-    /// Bytes set aside.
     pub(crate) fn bytes(&self) -> usize {
         size_of::<Self>() + self.row.bytes() + self.workspace.bytes()
     }
