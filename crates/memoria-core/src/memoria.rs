@@ -303,7 +303,7 @@ impl<B: Backend> Memoria<B> {
     }
 
     /// Notes from now on [why a row is reminded](crate::SearchTrace) of each engram, or no longer;
-    /// [`Recall::trace`] tells it.
+    /// [`Recall::trace`] tells it, and a [history](Self::record_history) that is recorded keeps it of every step.
     ///
     /// Costs a comparison with everything that is reminded: on a device one more round trip. What is found
     /// stays the same.

@@ -39,7 +39,6 @@ impl Row {
     }
 
     /// Records how the search came to what has fired last.
-    #[allow(dead_code, reason = "searches are not traced yet")]
     pub(crate) fn record_search(&mut self, trace: &SearchTrace) {
         if let Some(recorder) = &mut self.recorder {
             recorder.searched(trace);

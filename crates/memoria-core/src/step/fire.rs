@@ -9,6 +9,9 @@ pub(crate) fn fire(row: &mut Row, found: &Found, config: &MemoriaConfig) {
     let (ltms, stms) = (found.reminded_ltm().len(), found.reminded_stm().len());
     let remind = row.reminds();
     row.fire(found.firing(), ltms, stms);
+    if let Some(trace) = found.trace() {
+        row.record_search(trace);
+    }
     match config.wiring {
         Wiring::CoFiring => row.wire(found.firing(), ltms),
         Wiring::Random => {

@@ -4,6 +4,7 @@ use crate::support::{device, go_on_alike, step, tensor};
 use burn::backend::Dispatch;
 use memoria_core::{
     EngramId, LifespanGain, LongTermSearch, Memoria, MemoriaConfig, Reached, SearchStage, Storage,
+    history::{History, HistoryEvent},
 };
 use rstest::rstest;
 
@@ -61,6 +62,40 @@ fn a_trace_tells_of_everything_reminded_and_changes_nothing(
     }
     memory.trace_searches(false);
     go_on_alike(&mut memory, &mut twin, None, device);
+}
+
+/// A history has the trace of every search that was traced, after what fired.
+#[rstest]
+fn a_history_has_what_was_traced(#[values(Storage::Host, Storage::Device)] storage: Storage) {
+    let device = &device("flex");
+    let mut memory = lived(storage, LongTermSearch::Walk).with_history();
+    let mut expected = [Vec::new(), Vec::new()];
+    for seed in 0..6 {
+        memory.trace_searches(seed % 3 != 2);
+        memory.peek(tensor(70, [2, 2, 4], device)).unwrap();
+        memory.add_working_memory(tensor(20 + seed, [2, 3, 4], device)).unwrap();
+        let recall = memory.remind().unwrap();
+        for (row, expected) in expected.iter_mut().enumerate() {
+            expected.extend(recall.trace(row).map(|trace| (8 + seed as u64, trace.clone())));
+        }
+        memory.adjust(&recall, LifespanGain::Zero).unwrap();
+    }
+    let history = memory.history().unwrap();
+    let read = History::from_bytes(&history.to_bytes()).unwrap();
+    for history in [&history, &read] {
+        for (row, expected) in history.rows().zip(&expected) {
+            let events: Vec<HistoryEvent> = row.events().collect();
+            let mut traced = Vec::new();
+            for pair in events.windows(2) {
+                let HistoryEvent::Searched { step, trace } = &pair[1] else { continue };
+                assert!(
+                    matches!(&pair[0], HistoryEvent::Fired { step: fired, .. } if fired == step)
+                );
+                traced.push((*step, trace.clone()));
+            }
+            assert_eq!((traced.len(), &traced), (4, expected));
+        }
+    }
 }
 
 /// The engrams that are reminded by their scores are those with the highest.
