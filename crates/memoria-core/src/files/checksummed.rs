@@ -180,7 +180,7 @@ impl<R: Read> ChecksummedReader<R> {
 
     /// So many bytes, for which memory is set aside as they come.
     pub(crate) fn take(&mut self, len: usize) -> Result<Vec<u8>, MemoriaError> {
-        let mut bytes = Vec::with_capacity(len.min(BLOCK));
+        let mut bytes = Vec::new();
         while bytes.len() < len {
             bytes.extend_from_slice(self.some(len - bytes.len())?);
         }
