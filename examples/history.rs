@@ -32,6 +32,8 @@ const TOPICS: usize = 3;
 fn main() -> Result<(), Box<dyn Error>> {
     let mut rng = ChaCha8Rng::seed_from_u64(7);
     let mut memory = Memoria::<Dispatch>::new(MemoriaConfig::new(5, 12, 4, 4.0, 5))?.with_history();
+    // The events tell by which score and connection each engram was reached.
+    memory.trace_searches(true);
     let topics: Vec<Vec<f32>> = (0..TOPICS).map(|_| vector(&mut rng, 2.0)).collect();
     for step in 0..STEPS {
         let working: Vec<Vec<f32>> =

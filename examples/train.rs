@@ -125,7 +125,7 @@ fn train(options: &Options) -> Result<(), TaskError> {
         return Ok(());
     };
     for mode in [TextMode::Carried, TextMode::Wiped] {
-        let test = test_text(&model, &text, mode, [1, 8, 100], &device, |_| ())?;
+        let test = test_text(&model, model.memory()?, &text, mode, [1, 8, 100], &device, |_| ())?;
         println(&format!("{mode:?} memory: {:.3} bits per byte, on unseen text", test.value()));
     }
     let drawn = GenerationConfig::new(1).with_temperature(0.7).with_seed(1);

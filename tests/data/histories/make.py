@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the Python package memoria-pytorch 1.1.0 with its history and writes down what that tells.
 
-Needs the packages torch and memoria-pytorch. Writes the JSON files beside it, which `tests/history.rs`
+Needs the packages torch and memoria-pytorch. Writes the JSON files beside it, which `tests/memory/history/package.rs`
 compares with ours. The workloads are such that the searches of the two agree: one row; and either no
 long-term engram is reminded, or all short-term engrams are and the walk finds all long-term ones,
 which ours does as long as they are connected.

@@ -9,7 +9,8 @@ use crate::model::Wanted;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MemoryConfig {
-    /// Memories made of a segment; 0 for its hidden states themselves, in a causal model.
+    /// Memories made of a segment; 0 for its hidden states themselves, in a causal model. A decoder with the paper's
+    /// memory has 8 then.
     pub memories: usize,
     /// Whether memories and queries learn which places of a segment they are made of, each memory beginning with places of
     /// its own; a causal model's always do.
@@ -31,8 +32,8 @@ pub struct MemoryConfig {
     /// Queries made of a segment, which are compared and not stored; 0 for the working memories.
     pub queries: usize,
     /// How many times a segment is reminded and reads, each time with what it read before: 2 where an answer needs two facts.
-    /// Only what is attended to the first time lives longer. 1 in causal models, in stores of bounded size and in the
-    /// paper's memory.
+    /// Only what is attended to the first time lives longer. 1 in causal models, in stores of bounded size, in the
+    /// paper's memory, and where the model is no decoder.
     pub reads: usize,
     /// Which memories of a segment that told an answer a question learns to find, by `training.contrast`: any of them, or
     /// each, where an answer is kept in several.

@@ -112,6 +112,20 @@ impl RunConfig {
             );
             return Err(TaskError::option("model.kind", expected, kind.name()));
         }
+        if let Some(sees) =
+            self.task.next_tokens().filter(|_| kind == ModelKind::Decoder && !self.model.causal)
+        {
+            let expected = format!("true for {sees}, where each place asks for the token after it");
+            return Err(TaskError::option("model.causal", expected, false));
+        }
+        if task == TaskName::Lm && self.training.growth != [1] {
+            let got = format!("{:?}", self.training.growth);
+            return Err(TaskError::option(
+                "training.growth",
+                "[1] for lm, which has no documents to make",
+                got,
+            ));
+        }
         if kind == ModelKind::Gpt2 && self.model.weights.is_some() && task != TaskName::Lm {
             let expected =
                 format!("absent for {}: a GPT-2's tokens are those of texts", task.name());
@@ -127,7 +141,31 @@ impl RunConfig {
     ///
     /// [`TaskError::Option`].
     pub fn check_contexts(&self, contexts: &[ContextName]) -> Result<(), TaskError> {
+        if contexts.contains(&ContextName::NoWindow) && !self.has_window() {
+            let expected = "no `no-window` where training.segments is 1: no gradient flows from one segment to the next \
+                in any context";
+            return Err(TaskError::option("--contexts", expected, "no-window"));
+        }
         contexts.iter().try_for_each(|&context| self.model.check_context(context))
+    }
+
+    /// A memory that learns what to be reminded of, and what it is compared with if nothing else is asked for.
+    pub fn contexts(&self) -> Vec<ContextName> {
+        let contexts = [
+            ContextName::Memoria,
+            ContextName::Paper,
+            ContextName::NoWindow,
+            ContextName::WorkingOnly,
+            ContextName::None,
+        ];
+        let differs =
+            |context: &ContextName| *context != ContextName::NoWindow || self.has_window();
+        contexts.into_iter().filter(differs).collect()
+    }
+
+    /// Whether more than one segment is trained on at a time.
+    fn has_window(&self) -> bool {
+        self.task.name() != TaskName::Lm || self.training.segments > 1
     }
 
     /// Checks the task's options and reads its files: with the tokens of the checkpoint that the model begins with, if

@@ -122,6 +122,17 @@ impl TaskConfig {
         }
     }
 
+    /// What it is called where the answers are tokens that follow in the same segment, which a model that is not causal
+    /// would see.
+    pub(crate) fn next_tokens(&self) -> Option<&'static str> {
+        match self {
+            Self::Lm(_) => Some("lm"),
+            Self::Sort(_) => Some("sort"),
+            Self::Dictionary(dictionary) if dictionary.shown => Some("dictionary with data.shown"),
+            _ => None,
+        }
+    }
+
     /// All options, those that were not given too.
     pub fn to_table(&self) -> toml::Table {
         let table = match self {

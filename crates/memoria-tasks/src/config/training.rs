@@ -1,6 +1,10 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{TaskError, error::at_least, model::ContextMemoryConfig};
+use crate::{
+    TaskError,
+    error::at_least,
+    model::{ContextMemory, ContextMemoryConfig, ContextModel},
+};
 
 /// How a model is trained: table `training`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -87,6 +91,16 @@ impl EvaluationConfig {
             *capacity = self.capacity.unwrap_or(*capacity);
         }
         tested
+    }
+
+    /// An empty memory for tests of a model.
+    ///
+    /// # Errors
+    ///
+    /// As [`ContextMemory::new`].
+    pub fn memory_of<M: ContextModel>(&self, model: &M) -> Result<ContextMemory, TaskError> {
+        let tested = model.memory_config().map(|trained| self.memory(trained));
+        Ok(ContextMemory::new(tested.as_ref())?)
     }
 }
 

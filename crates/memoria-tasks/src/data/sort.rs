@@ -101,19 +101,20 @@ impl Sort {
         Ok(SortExample { prompt_ids, target_ids })
     }
 
-    /// So many sequences of each split, in the published form.
+    /// So many sequences of each split, so many times as long, in the published form.
     ///
     /// # Errors
     ///
     /// As [`example`](Self::example).
-    pub fn file(&self, seed: u64, counts: [usize; 3]) -> Result<SortFile, TaskError> {
+    pub fn file(&self, seed: u64, longer: u32, counts: [usize; 3]) -> Result<SortFile, TaskError> {
         let examples = |(split, count)| {
-            let example = |index| self.example(DocumentId::new(split, seed, index as u64));
+            let id = |index| DocumentId::new(split, seed, index as u64).longer(longer);
+            let example = |index| self.example(id(index));
             (0..count).map(example).collect::<Result<Vec<_>, _>>()
         };
         let [train, dev, test] = counts;
         Ok(SortFile {
-            prompt_length: self.length,
+            prompt_length: self.length * longer as usize,
             vocab_size: self.symbols,
             train: examples((Split::Train, train))?,
             dev: examples((Split::Valid, dev))?,

@@ -7,7 +7,7 @@ use crate::{
     TaskError,
     config::EvaluationConfig,
     data::{Document, DocumentId, Measure, Split, Task},
-    model::{ContextMemory, ContextModel},
+    model::ContextModel,
     runs::{Test, rounded},
     training::Batch,
 };
@@ -40,8 +40,7 @@ pub fn test_documents<M: ContextModel>(
         let id = |index| DocumentId::new(Split::Test, seed, index as u64).longer(longer);
         let documents: Vec<Document> =
             numbers.clone().map(|index| task.document(id(index))).collect::<Result<_, _>>()?;
-        let tested = model.memory_config().map(|trained| config.memory(trained));
-        let memory = &mut ContextMemory::new(tested.as_ref())?;
+        let memory = &mut config.memory_of(model)?;
         let mut by_document = vec![(Vec::new(), None); documents.len()];
         let started = Instant::now();
         for batch in Batch::parts(&documents, PLACES, device) {

@@ -46,12 +46,14 @@ pub fn record_document<M: ContextModel>(
 pub fn record_text<M: ContextModel>(
     model: &M,
     text: &Arc<Text>,
-    [rows, segments, steps]: [usize; 3],
+    config: &EvaluationConfig,
+    [segments, steps]: [usize; 2],
     device: &Device,
     mut step: impl FnMut(usize),
 ) -> Result<Option<History>, TaskError> {
-    let streams = Streams::new(text.clone(), Split::Test, rows, segments);
-    record(&mut model.memory()?, |memory| {
+    let Some(trained) = model.memory_config() else { return Ok(None) };
+    let streams = Streams::new(text.clone(), Split::Test, config.batch, segments);
+    record(&mut ContextMemory::new(Some(&config.memory(trained)))?, |memory| {
         for index in 0..steps.min(streams.steps()) {
             model.logits(&streams.step(index, 0..1, device), memory)?;
             step(index + 1);

@@ -27,23 +27,25 @@ pub enum TextMode {
 }
 
 impl TextMode {
-    /// The modes that a model of a context is tested in.
-    pub fn of(context: ContextName) -> &'static [Self] {
+    /// The modes that a model of a context is tested in, with so many rows.
+    pub fn of(context: ContextName, rows: usize) -> &'static [Self] {
         match context.has_past() {
-            true => &[Self::Carried, Self::Wiped, Self::Other],
+            true if rows > 1 => &[Self::Carried, Self::Wiped, Self::Other],
+            true => &[Self::Carried, Self::Wiped],
             false => &[Self::None],
         }
     }
 }
 
-/// Tests a model on the first steps of a text's test split, in so many rows and segments a step. `step` is called
-/// with the steps that are done.
+/// Tests a model, with an empty memory, on the first steps of a text's test split, in so many rows and segments a step.
+/// `step` is called with the steps that are done. With one row there is no other row's memory.
 ///
 /// # Errors
 ///
 /// What the memory refuses.
 pub fn test_text<M: SegmentModel>(
     model: &M,
+    mut memory: M::Memory,
     text: &Arc<Text>,
     mode: TextMode,
     [rows, segments, steps]: [usize; 3],
@@ -54,7 +56,6 @@ pub fn test_text<M: SegmentModel>(
     let segments = if mode == TextMode::Other { 1 } else { segments };
     let streams = Streams::new(text.clone(), Split::Test, rows, segments);
     let steps = steps.min(streams.steps());
-    let mut memory = model.memory()?;
     let mut last_seen = LastSeenLosses::new(text, &streams, steps * segments);
     let (mut loss, mut asked) = (0.0, 0usize);
     let started = Instant::now();

@@ -85,7 +85,7 @@ impl SnapshotReport {
     pub fn load(path: &Path, step: impl FnMut(usize)) -> Result<Self, TaskError> {
         if !path.is_file() {
             let hint = "SNAPSHOT is a file that a memory was saved to, such as \
-                out/recall/memoria-0/checkpoint/memory-10.memoria";
+                out/recall/memoria-0/checkpoint/memory-15.memoria";
             return Err(TaskError::Missing { path: path.into(), hint: hint.into() });
         }
         let bytes = fs::read(path).map_err(TaskError::file(path))?;

@@ -136,6 +136,7 @@ impl ModelSpec {
             ContextName::Paper => EncoderMemory::new(memories, memoria),
             _ => EncoderMemory::bidirectional(memories, memoria)
                 .with_num_queries(self.memory.queries)
+                .with_max_places(self.memory.places.then_some(self.sizes.segment_length))
                 .with_equal_length(self.memory.equal_length),
         };
         Some(memory.with_bptt(state.bptt))

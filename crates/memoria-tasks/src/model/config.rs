@@ -126,10 +126,14 @@ impl ModelConfig {
     ///
     /// [`TaskError::Option`].
     pub fn check_memory(&self, memory: &MemoryConfig) -> Result<(), TaskError> {
+        at_least("memory.reads", memory.reads, 1)?;
         if self.kind == ModelKind::Decoder {
-            return Ok(());
+            return self.check_memory_of_decoder(memory);
         }
         let with = self.with_kind();
+        if memory.reads > 1 {
+            return Err(TaskError::option("memory.reads", format!("1 {with}"), memory.reads));
+        }
         if self.kind.is_encoder() && memory.memories == 0 {
             return Err(TaskError::option("memory.memories", format!("at least 1 {with}"), 0));
         }
@@ -151,13 +155,35 @@ impl ModelConfig {
     ///
     /// [`TaskError::Option`].
     pub fn check_context(&self, context: ContextName) -> Result<(), TaskError> {
-        let of_decoders = context.eviction().is_some() || context.has_cache();
-        if self.kind == ModelKind::Decoder || !of_decoders {
+        let (is_store, is_decoder) =
+            (context.eviction().is_some(), self.kind == ModelKind::Decoder);
+        let expected = match is_decoder {
+            true if is_store && self.causal => {
+                "one of memoria, paper, no-window, working-only, none, cache, cache-memoria where model.causal is \
+                    true"
+                    .to_owned()
+            }
+            false if is_store || context.has_cache() => {
+                format!("one of memoria, paper, no-window, working-only, none {}", self.with_kind())
+            }
+            _ => return Ok(()),
+        };
+        Err(TaskError::option("--contexts", expected, context.name()))
+    }
+
+    fn check_memory_of_decoder(&self, memory: &MemoryConfig) -> Result<(), TaskError> {
+        if memory.memories > 0 {
             return Ok(());
         }
-        let expected =
-            format!("one of memoria, paper, no-window, working-only, none {}", self.with_kind());
-        Err(TaskError::option("--contexts", expected, context.name()))
+        // Hidden states as memories ask by a query of their own.
+        at_least("memory.queries", memory.queries, 1)?;
+        match self.causal {
+            true => Ok(()),
+            false => {
+                let expected = "at least 1 where model.causal is false";
+                Err(TaskError::option("memory.memories", expected, 0))
+            }
+        }
     }
 
     fn with_kind(&self) -> String {

@@ -15,7 +15,7 @@ use super::{
     contrast::{Asking, Asks, Wanted, contrast},
     drawing::{draw, drawing},
 };
-use crate::{TaskError, error::at_least, training::Batch};
+use crate::{TaskError, training::Batch};
 
 /// Burn's transformer blocks with a [`Context`] between them.
 #[derive(Module, Debug)]
@@ -47,19 +47,6 @@ impl ModelSpec {
         self.check()?;
         if self.model.kind != ModelKind::Decoder {
             return Err(TaskError::option("model.kind", "decoder", self.model.kind.name()));
-        }
-        at_least("memory.reads", self.memory.reads, 1)?;
-        if self.memory.memories == 0 {
-            // Hidden states as memories ask by a query of their own.
-            at_least("memory.queries", self.memory.queries, 1)?;
-            if !self.model.causal {
-                let expected = "at least 1 where model.causal is false";
-                return Err(TaskError::option("memory.memories", expected, 0));
-            }
-        }
-        if self.model.causal && self.context.eviction().is_some() {
-            let expected = format!("false for the context {}", self.context.name());
-            return Err(TaskError::option("model.causal", expected, true));
         }
         let _alone = drawing();
         device.seed(self.seed);

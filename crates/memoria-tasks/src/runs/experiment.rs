@@ -126,13 +126,15 @@ impl Experiment {
         Ok(self.results(runs))
     }
 
-    /// Makes a document of each length that is tested: a training would be lost to one that cannot be made.
+    /// Makes a document of each length that is trained on or tested: a training would be lost to one that cannot be made.
     fn check_lengths(&self, task: &Loaded) -> Result<(), TaskError> {
         let (Loaded::Documents(task), Some(&seed)) = (task, self.seeds.first()) else {
             return Ok(());
         };
-        for &length in &self.config.evaluation.lengths {
-            task.document(DocumentId::new(Split::Test, seed, 0).longer(length))?;
+        let tested = self.config.evaluation.lengths.iter().map(|&length| (Split::Test, length));
+        let trained = self.config.training.growth.iter().map(|&length| (Split::Train, length));
+        for (split, length) in trained.chain(tested) {
+            task.document(DocumentId::new(split, seed, 0).longer(length))?;
         }
         Ok(())
     }
@@ -203,6 +205,9 @@ impl Experiment {
     ) -> Result<Option<RunResult>, TaskError> {
         let finished = run.folder().join("result.json");
         if self.resume && finished.exists() {
+            if self.config.evaluation.history && !run.history_file().exists() {
+                self.record(task, &run.model(&self.config, task.sizes(), &self.device)?, run)?;
+            }
             return Ok(Some(read_json(&finished)?));
         }
         self.run_one(task, run, interrupter)
@@ -287,7 +292,7 @@ impl Experiment {
                 }
             }
             Loaded::Text(text) => {
-                for &mode in TextMode::of(run.context) {
+                for &mode in TextMode::of(run.context, *batch) {
                     let bar = self.progress(&format!("{label}, {mode:?}"), *documents);
                     let segments = self.config.training.segments;
                     // As much of the text in every mode.
@@ -297,7 +302,8 @@ impl Experiment {
                     };
                     let sizes = [*batch, segments, documents];
                     let step = |done: usize| bar.set_position(done as u64);
-                    let tested = test_text(model, text, mode, sizes, &self.device, step);
+                    let memory = self.config.evaluation.memory_of(model)?;
+                    let tested = test_text(model, memory, text, mode, sizes, &self.device, step);
                     bar.finish_and_clear();
                     tests.push(tested?);
                 }
@@ -325,7 +331,7 @@ impl Experiment {
 
     /// Records what happens in the memory of a model that has one.
     fn record(&self, task: &Loaded, model: &RunModel, run: &SavedRun) -> Result<(), TaskError> {
-        let EvaluationConfig { lengths, documents, batch, .. } = &self.config.evaluation;
+        let EvaluationConfig { lengths, documents, .. } = &self.config.evaluation;
         let bar = self.progress(&format!("{}: history", run.label()), *documents);
         let history = match task {
             Loaded::Documents(task) => {
@@ -334,9 +340,9 @@ impl Experiment {
                 record_document(model, &**task, config, longest, run.seed, &self.device)?
             }
             Loaded::Text(text) => {
-                let sizes = [*batch, self.config.training.segments, *documents];
+                let sizes = [self.config.training.segments, *documents];
                 let step = |done: usize| bar.set_position(done as u64);
-                record_text(model, text, sizes, &self.device, step)?
+                record_text(model, text, &self.config.evaluation, sizes, &self.device, step)?
             }
         };
         bar.finish_and_clear();

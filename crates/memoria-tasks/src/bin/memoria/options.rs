@@ -69,9 +69,9 @@ impl Configured {
 pub(crate) struct Train {
     #[command(flatten)]
     pub(crate) configured: Configured,
-    /// What the models have of earlier segments.
-    #[arg(long, value_enum, value_delimiter = ',',
-          default_values = ["memoria", "paper", "no-window", "working-only", "none"])]
+    /// What the models have of earlier segments; memoria, paper, no-window, working-only and none, if not given,
+    /// without no-window where an update reads a single segment.
+    #[arg(long, value_enum, value_delimiter = ',')]
     pub(crate) contexts: Vec<ContextName>,
     /// Seeds, separated by commas; every context is run with each.
     #[arg(long, visible_alias = "seed", value_delimiter = ',', default_value = "0")]
@@ -110,7 +110,7 @@ pub(crate) struct Eval {
     /// `evaluation.num_final_ltms=8`; may be repeated.
     #[arg(long, value_name = "TABLE.KEY=VALUE")]
     pub(crate) set: Vec<String>,
-    /// How many times as long as trained the documents are, separated by commas.
+    /// How many times as long as trained the documents are, separated by commas; not of `lm`, which reads on.
     #[arg(long, value_delimiter = ',')]
     pub(crate) lengths: Vec<u32>,
     /// Documents of each length; of text, steps.
@@ -194,7 +194,7 @@ pub(crate) struct Analyse {
 /// told, and the exit status is 1 then.
 #[derive(Args, Debug)]
 pub(crate) struct Inspect {
-    /// The file, such as `out/recall/memoria-0/checkpoint/memory-10.memoria`.
+    /// The file, such as `out/recall/memoria-0/checkpoint/memory-15.memoria`.
     pub(crate) snapshot: PathBuf,
     /// Print it as JSON, all rows.
     #[arg(long)]
@@ -230,10 +230,10 @@ pub(crate) struct Data {
     /// How many are written.
     #[arg(long, default_value_t = 100)]
     pub(crate) documents: usize,
-    /// How many times as long as trained they are.
-    #[arg(long, default_value_t = 1)]
+    /// How many times as long as trained they are; 1 of texts.
+    #[arg(long, default_value_t = 1, value_parser = value_parser!(u32).range(1..))]
     pub(crate) length: u32,
-    /// The seed they are made by.
+    /// The seed they are made by, if they are made.
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
 }
@@ -277,6 +277,6 @@ mod tests {
         let train =
             Program::try_parse_from(["memoria", "train", "recall", "--seed", "1,2"]).unwrap();
         let Command::Train(train) = train.command else { panic!("train") };
-        assert_eq!((train.seeds, train.contexts.len()), (vec![1, 2], 5));
+        assert_eq!((train.seeds, train.contexts.len()), (vec![1, 2], 0));
     }
 }

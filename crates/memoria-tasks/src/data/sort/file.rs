@@ -105,7 +105,7 @@ mod tests {
     fn what_is_written_is_read() {
         let config = SortConfig { symbols: 5, length: 30, ..SortConfig::default() };
         let sort = config.load().unwrap();
-        let file = sort.file(3, [4, 2, 1]).unwrap();
+        let file = sort.file(3, 1, [4, 2, 1]).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("sort.json");
         file.write(&path).unwrap();

@@ -13,7 +13,7 @@ use crate::{
         ModelKind,
         support::{difference, experiment, finished, write_tokenizer},
     },
-    runs::{Results, SavedRun, Test},
+    runs::{Experiment, Results, SavedRun, Test},
 };
 
 const LENGTH: usize = 4;
@@ -178,6 +178,12 @@ fn it_models_text(#[values(false, true)] from_a_checkpoint: bool) {
     let results = finished(&experiment);
     assert_eq!(bits(&results).len(), 3 + 3 + 1);
     assert_eq!(bits(&experiment.evaluate().unwrap()), bits(&results));
+    // Tested without being reminded of anything, the paper's model, the second one, tells something else; that of the
+    // checkpoint, with smaller weights, hardly does.
+    let nothing = ["evaluation.num_reminded_stm=0", "evaluation.num_final_ltms=0"];
+    let config = experiment.config.with(&nothing.map(str::to_owned)).unwrap();
+    let nothing = bits(&Experiment { config, ..experiment.clone() }.evaluate().unwrap());
+    assert!(from_a_checkpoint || nothing[3] != bits(&results)[3]);
     let run = SavedRun::open(&folder.path().join("run/memoria-0")).unwrap();
     let sizes = experiment.config.load().unwrap().sizes();
     let model = run.model(&experiment.config, sizes, &Device::flex()).unwrap();

@@ -18,7 +18,7 @@ pub(crate) fn run(options: &Data) -> Result<(), TaskError> {
     let config = options.configured.config()?;
     if let (TaskConfig::Sort(sort), Some(path)) = (&config.task, &options.write) {
         let counts = [options.documents; 3];
-        sort.load()?.file(options.seed, counts)?.write(path)?;
+        sort.load()?.file(options.seed, options.length, counts)?.write(path)?;
         println(&format!("{}: {} sequences in each split", path.display(), options.documents));
         return Ok(());
     }
@@ -60,6 +60,13 @@ fn show(task: &dyn Task, document: &Document, split: Split) -> Result<(), TaskEr
 }
 
 fn of_text(options: &Data, text: &Text) -> Result<(), TaskError> {
+    if options.length != 1 {
+        return Err(TaskError::option(
+            "--length",
+            "1 for texts, which are as long as they are",
+            options.length,
+        ));
+    }
     #[derive(Serialize)]
     struct Line {
         tokens: Vec<u32>,

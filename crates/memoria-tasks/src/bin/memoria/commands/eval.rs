@@ -1,5 +1,6 @@
 use memoria_tasks::{
     TaskError,
+    config::TaskName,
     print::{print, println},
     runs::{Comparison, Experiment, SavedRun},
 };
@@ -9,6 +10,10 @@ use crate::options::Eval;
 pub(crate) fn run(options: &Eval) -> Result<(), TaskError> {
     let mut config = SavedRun::config(&options.run)?.with(&options.set)?;
     if !options.lengths.is_empty() {
+        if config.task.name() == TaskName::Lm {
+            let expected = "left out for lm: --documents says how many steps of the text are read";
+            return Err(TaskError::option("--lengths", expected, format!("{:?}", options.lengths)));
+        }
         config.evaluation.lengths.clone_from(&options.lengths);
     }
     config.evaluation.documents = options.documents.unwrap_or(config.evaluation.documents);

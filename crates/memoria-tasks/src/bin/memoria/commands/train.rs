@@ -17,9 +17,13 @@ pub(crate) fn run(options: &Train) -> Result<(), TaskError> {
     config.evaluation.history |= options.history;
     let task = options.configured.task.name();
     let output = options.output.clone().unwrap_or_else(|| PathBuf::from("out").join(&task));
+    let contexts = match &options.contexts[..] {
+        [] => config.contexts(),
+        given => given.to_vec(),
+    };
     let experiment = Experiment {
         config,
-        contexts: options.contexts.clone(),
+        contexts,
         seeds: options.seeds.clone(),
         device: options.device.device(),
         output: output.clone(),
