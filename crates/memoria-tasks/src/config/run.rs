@@ -126,11 +126,12 @@ impl RunConfig {
                 got,
             ));
         }
-        if kind == ModelKind::Gpt2 && self.model.weights.is_some() && task != TaskName::Lm {
+        if let (ModelKind::Gpt2, Some(folder)) = (kind, &self.model.weights)
+            && task != TaskName::Lm
+        {
             let expected =
                 format!("absent for {}: a GPT-2's tokens are those of texts", task.name());
-            let got = self.model.weights.as_deref().unwrap_or(Path::new("")).display();
-            return Err(TaskError::option("model.weights", expected, got));
+            return Err(TaskError::option("model.weights", expected, folder.display()));
         }
         self.model.check_memory(&self.memory)
     }

@@ -26,10 +26,8 @@ pub fn record_document<M: ContextModel>(
     seed: u64,
     device: &Device,
 ) -> Result<Option<History>, TaskError> {
-    let Some(trained) = model.memory_config() else { return Ok(None) };
     let document = task.document(DocumentId::new(Split::Test, seed, 0).longer(longer))?;
-    let memory = &mut ContextMemory::new(Some(&config.memory(trained)))?;
-    record(memory, |memory| {
+    record(&mut config.memory_of(model)?, |memory| {
         for batch in Batch::parts(&[document], PLACES, device) {
             model.logits(&batch, memory)?;
         }
@@ -51,9 +49,8 @@ pub fn record_text<M: ContextModel>(
     device: &Device,
     mut step: impl FnMut(usize),
 ) -> Result<Option<History>, TaskError> {
-    let Some(trained) = model.memory_config() else { return Ok(None) };
     let streams = Streams::new(text.clone(), Split::Test, config.batch, segments);
-    record(&mut ContextMemory::new(Some(&config.memory(trained)))?, |memory| {
+    record(&mut config.memory_of(model)?, |memory| {
         for index in 0..steps.min(streams.steps()) {
             model.logits(&streams.step(index, 0..1, device), memory)?;
             step(index + 1);

@@ -14,7 +14,7 @@ mod gpt2;
 mod run_model;
 mod spec;
 #[cfg(test)]
-mod support;
+pub(crate) mod support;
 
 pub use bounded::{BoundedConfig, Eviction};
 pub use classifier::Classifier;

@@ -42,7 +42,7 @@ pub(super) fn experiment(config: RunConfig, output: &Path) -> Experiment {
     }
 }
 
-pub(super) fn finished(experiment: &Experiment) -> Results {
+pub(crate) fn finished(experiment: &Experiment) -> Results {
     match experiment.run(&Interrupter::new()).unwrap() {
         Outcome::Finished(results) => results,
         Outcome::Interrupted => panic!("not interrupted"),

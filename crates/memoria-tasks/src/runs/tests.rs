@@ -6,7 +6,7 @@ use tempfile::{TempDir, tempdir};
 use super::*;
 use crate::{
     config::{RunConfig, TaskName},
-    model::ContextName,
+    model::{ContextName, support::finished},
 };
 
 fn experiment(folder: &TempDir, values: &[&str]) -> Experiment {
@@ -20,13 +20,6 @@ fn experiment(folder: &TempDir, values: &[&str]) -> Experiment {
         resume: false,
         jobs: 1,
         command: "memoria train recall".into(),
-    }
-}
-
-fn finished(experiment: &Experiment) -> Results {
-    match experiment.run(&Interrupter::new()).unwrap() {
-        Outcome::Finished(results) => results,
-        Outcome::Interrupted => panic!("not interrupted"),
     }
 }
 

@@ -27,10 +27,6 @@ pub(crate) fn run(options: &Generate) -> Result<(), TaskError> {
     let (vocabulary_size, segment_length) = (vocabulary.len(), task.segment_length);
     let sizes = Sizes { vocabulary: vocabulary_size, segment_length, classes: None };
     let model = run.model(&config, sizes, &device)?;
-    if !model.is_causal() {
-        let expected = "true for a model that writes: train it with `--set model.causal=true`";
-        return Err(TaskError::option("model.causal", expected, false));
-    }
     let prompt = prompt(options)?;
     let tokens = vocabulary.encode(&prompt)?;
     let drawn = GenerationConfig {
