@@ -15,7 +15,7 @@ use burn::{
     tensor::{Device, Tensor, TensorData},
 };
 use memoria::{
-    EngramId, EngramKind, LifespanGain, Memoria, MemoriaConfig, Recall,
+    EngramKind, LifespanGain, Memoria, MemoriaConfig, Recall,
     history::{DeathCause, EngramHistory, RowHistory},
 };
 use memoria_tasks::println;
@@ -23,7 +23,6 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 const STEPS: usize = 40;
-/// A document ends after this step.
 const DOCUMENT_ENDS: usize = 31;
 const WIDTH: usize = 4;
 const DIM: usize = 16;
@@ -50,7 +49,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let longest = row.lives().into_iter().max_by_key(|life| life.duration);
     if let Some(longest) = longest {
         print_life(&row.inspect(longest.engram)?);
-        print_connections(row, longest.engram, longest.last_step().unwrap_or_default())?;
+        let step = longest.last_step().unwrap_or_default();
+        println!("\nin step {step}, its last, it was wired to");
+        for connection in row.at(step)?.outgoing(longest.engram)?.into_iter().take(5) {
+            println!("      {:3}  with weight {:.2}", connection.to, connection.weight);
+        }
     }
     print_population(row);
     println!("\nall of it takes {} bytes", history.to_bytes().len());
@@ -118,42 +121,24 @@ fn print_life(engram: &EngramHistory) {
         let bar = "#".repeat(state.lifespan.ceil() as usize);
         println!("{step:4}  {:5.1} {bar}{told}", state.lifespan);
     }
-    match life.death {
-        Some(death) if death.cause == DeathCause::Reset => {
-            println!("{:4}        its document ended", death.step);
-        }
-        Some(death) => println!("{:4}        forgotten", death.step),
+    match life.death.map(|death| (death.step, death.cause)) {
+        Some((step, DeathCause::Reset)) => println!("{step:4}        its document ended"),
+        Some((step, _)) => println!("{step:4}        forgotten"),
         None => println!("      it lives on"),
     }
     let gained = engram.total_gain();
     println!("      it fired {} times and gained {gained:.1} steps", engram.firings.len());
-    let friends = engram.companions.iter().take(5);
-    let friends: Vec<String> =
-        friends.map(|with| format!("{} ({}×)", with.engram, with.cofire_count)).collect();
-    println!("      mostly with {}", friends.join(", "));
-}
-
-fn print_connections(row: &RowHistory, engram: EngramId, step: u64) -> Result<(), Box<dyn Error>> {
-    let then = row.at(step)?;
-    println!("\nin step {step}, its last, it was wired to");
-    for connection in then.outgoing(engram)?.into_iter().take(5) {
-        println!("      {:3}  with weight {:.2}", connection.to, connection.weight);
-    }
-    Ok(())
+    let with: Vec<_> = engram.companions.iter().take(5).map(|it| it.engram.to_string()).collect();
+    println!("      mostly with {}", with.join(", "));
 }
 
 fn print_population(row: &RowHistory) {
     let lives = row.lives();
-    let of = |cause| lives.iter().filter(|l| l.death.is_some_and(|d| d.cause == cause)).count();
+    let of = |cause| lives.iter().filter(|l| l.death.map(|d| d.cause) == cause).count();
     let mean = lives.iter().map(|life| life.duration).sum::<u64>() as f64 / lives.len() as f64;
-    println!(
-        "\n{} engrams were made and lived {mean:.1} steps on average; {} were forgotten, {} ended with \
-         their document, {} live",
-        lives.len(),
-        of(DeathCause::Forgotten),
-        of(DeathCause::Reset),
-        lives.iter().filter(|life| life.death.is_none()).count()
-    );
+    println!("\n{} engrams were made and lived {mean:.1} steps on average", lives.len());
+    let [forgotten, ended] = [DeathCause::Forgotten, DeathCause::Reset].map(|it| of(Some(it)));
+    println!("{forgotten} were forgotten, {ended} ended with their document, {} live", of(None));
 }
 
 fn vector(rng: &mut ChaCha8Rng, size: f32) -> Vec<f32> {

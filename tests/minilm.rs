@@ -3,7 +3,7 @@
 //! The weights are not in the repository. With them:
 //!
 //! ```sh
-//! MEMORIA_MINILM=$(python3 examples/novel/weights.py) cargo test --release --test minilm -- --nocapture
+//! MEMORIA_MINILM=$(python3 scripts/minilm.py) cargo test --release --test minilm -- --nocapture
 //! ```
 
 use std::{env, fs, path::PathBuf};
@@ -34,9 +34,7 @@ struct Sentence {
 fn weights() -> Option<PathBuf> {
     let folder = env::var_os("MEMORIA_MINILM").map(PathBuf::from);
     if folder.is_none() {
-        eprintln!(
-            "skipped: MEMORIA_MINILM must name the folder that examples/novel/weights.py prints"
-        );
+        eprintln!("skipped: MEMORIA_MINILM must name the folder that scripts/minilm.py prints");
     }
     folder
 }

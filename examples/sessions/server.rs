@@ -1,5 +1,3 @@
-//! Sessions in changing batches, each with its own memory.
-
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor};
@@ -20,24 +18,22 @@ pub(crate) struct Server {
     present: Vec<String>,
 }
 
-/// What a session says: hidden states of one segment, `[seq, d_model]`.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     pub(crate) session: String,
+    /// Hidden states of one segment, `[seq, d_model]`.
     pub(crate) segment: Tensor<2>,
 }
 
-/// What it gets back.
 #[derive(Clone, Debug)]
 pub(crate) struct Reply {
-    pub(crate) session: String,
     /// `[seq, d_model]`.
     pub(crate) hidden: Tensor<2>,
     pub(crate) reminded: Vec<EngramId>,
 }
 
 impl Server {
-    /// Keeps memories in a folder, and goes on with those that are there.
+    /// Goes on with the memories that are in the folder.
     pub(crate) fn new(
         layer: MemoriaLayer,
         memory: &MemoriaStateConfig,
@@ -48,23 +44,24 @@ impl Server {
         Ok(Self { layer, device, folder, batch, present })
     }
 
-    /// One segment of each of these sessions, at least one and each named once; the batch has the
-    /// sessions that are served now. Segments are of equal length.
+    /// One segment of each of these sessions, at least one and each named once; segments are of equal length.
+    /// Replies are in the order of requests.
     pub(crate) fn serve(&mut self, requests: &[Request]) -> Result<Vec<Reply>, MemoriaError> {
         self.gather(requests)?;
         // The batch has an order of its own.
-        let segment = |session: &String| {
-            let request = requests.iter().find(|request| request.session == *session);
-            request.map(|request| request.segment.clone().unsqueeze::<3>())
-        };
-        let segments = self.present.iter().filter_map(segment).collect();
+        let row_of = |r: &Request| self.present.iter().position(|session| *session == r.session);
+        let rows: Vec<usize> = requests.iter().filter_map(row_of).collect();
+        let mut segments = vec![None; rows.len()];
+        for (request, &row) in requests.iter().zip(&rows) {
+            segments[row] = Some(request.segment.clone().unsqueeze::<3>());
+        }
+        let segments = segments.into_iter().flatten().collect();
         let output = self.layer.forward(Tensor::cat(segments, 0), &mut self.batch)?;
-        let reply = |(row, session): (usize, &String)| Reply {
-            session: session.clone(),
+        let reply = |row| Reply {
             hidden: output.hidden.clone().narrow(0, row, 1).squeeze_dim(0),
             reminded: output.recall.ids(row).to_vec(),
         };
-        Ok(self.present.iter().enumerate().map(reply).collect())
+        Ok(rows.into_iter().map(reply).collect())
     }
 
     /// Saves the memory of every session.
@@ -80,9 +77,8 @@ impl Server {
             let snapshot = self.batch.snapshot()?.rows(&[row])?;
             snapshot.save(memory_file(&self.folder, &self.present[row]))?;
         }
-        let leaving = (0..self.present.len()).filter(|&row| !is_wanted(&self.present[row]));
-        let leaving: Vec<usize> = leaving.collect();
-        self.batch.split(&leaving)?;
+        let leaving = self.present.iter().enumerate().filter(|(_, session)| !is_wanted(session));
+        self.batch.split(&leaving.map(|(row, _)| row).collect::<Vec<_>>())?;
         self.present.retain(is_wanted);
 
         let coming = requests.iter().map(|request| &request.session);

@@ -64,8 +64,7 @@ fn every_session_gets_what_it_would_get_alone(#[case] config_of_layer: MemoriaLa
                 sessions.iter().map(|&s| request(s, ages[s], &device)).collect();
             let replies = server.serve(&requests).unwrap();
             assert_eq!(replies.len(), requests.len());
-            for reply in replies {
-                let session: usize = reply.session["user-".len()..].parse().unwrap();
+            for (reply, &session) in replies.into_iter().zip(&sessions) {
                 let segment = segment(session, ages[session], &device).unsqueeze::<3>();
                 let expected = layer.forward(segment, &mut alone[session]).unwrap();
                 assert_eq!(reply.reminded, expected.recall.ids(0), "{name}, {round}, {session}");

@@ -85,6 +85,7 @@ fn copy(from: &Path, to: &Path) {
 #[case::no_results(&["compare", "Cargo.toml"], "not the results of runs")]
 #[case::no_run(&["eval", "nowhere"], "`memoria train")]
 #[case::no_model(&["generate", "nowhere", "--prompt", "x"], "`memoria train TASK --output FOLDER`")]
+#[case::ids_of_no_checkpoint(&["generate", "nowhere", "--ids", "5"], "`memoria train TASK --output FOLDER`")]
 #[case::no_snapshot(&["inspect", "Cargo.toml"], "no snapshot of a memory")]
 #[case::no_history(&["analyse", "Cargo.toml"], "no history of a memory")]
 fn what_is_not_there_or_something_else_is_said(#[case] arguments: &[&str], #[case] told: &str) {
@@ -104,7 +105,7 @@ fn a_run_is_looked_at() {
     assert!(Path::new(&run).join("memoria-0/analysis.svg").is_file());
     assert!(succeeded(&["eval", &run, "--lengths", "1"]).contains("fifo"));
     let error = refused(&["generate", &run, "--prompt", "x"]);
-    assert!(error.contains("RUN must be of `memoria train lm`"), "{error}");
+    assert!(error.contains("MODEL must be of `memoria train lm`"), "{error}");
     let error = refused(&["analyse", &format!("{run}/fifo-0")]);
     assert!(error.contains("records one, if the model has a memory"), "{error}");
 }
@@ -155,6 +156,44 @@ fn a_model_of_text_writes() {
     assert!(error.contains("byte 0x58 at place 0"), "{error}");
     let error = refused(&["generate", &output, "--prompt", "a", "--top-p", "2"]);
     assert!(error.contains("top_p"), "{error}");
+}
+
+const CHECKPOINTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/data/models");
+
+#[test]
+fn a_checkpoint_writes() {
+    let gpt2 = format!("{CHECKPOINTS}/gpt2-memoria");
+    let write = |more: &[&str]| {
+        let generate =
+            ["generate", &gpt2, "--ids", "5,17,3", "-n", "30", "-t", "0", "--segment-length", "8"];
+        succeeded(&[&generate[..], more].concat())
+    };
+    let written = write(&[]);
+    assert!(written.starts_with("5 17 3 ") && written.split_whitespace().count() == 33);
+    assert_ne!(write(&["--no-memory"]), written);
+    let third = written.split_whitespace().nth(5).unwrap();
+    let stopped = write(&["--stop", third]);
+    assert!(written.starts_with(stopped.trim_end()) && stopped.len() < written.len());
+    let error = refused(&["generate", &gpt2, "--prompt", "the sea"]);
+    assert!(error.contains("has no tokenizer.json; or give `--ids`"), "{error}");
+    let error = refused(&["generate", &format!("{CHECKPOINTS}/bert-memoria"), "--ids", "1"]);
+    assert!(error.contains("model_type"), "{error}");
+}
+
+#[test]
+fn a_text_is_read_and_what_is_remembered_is_told() {
+    let told = succeeded(&["read", "--quick", "--segment-len", "20", "--pages", "40"]);
+    assert!(told.contains("in 40 pages of 20 with their marks"), "{told}");
+    assert!(
+        told.contains("Those that fired most:") && told.contains("Engrams: 320 made"),
+        "{told}"
+    );
+    let bert = format!("{CHECKPOINTS}/bert-memoria");
+    let text = format!("{CHECKPOINTS}/../field-cases/novel-no-break-space/text.txt");
+    let error = refused(&["read", &bert, "--text", &text]);
+    assert!(error.contains("has no tokenizer.json"), "{error}");
+    assert!(succeeded(&["read", &bert, "--text", &text, "--quick"]).contains("text.txt: "));
+    assert!(refused(&["read", &bert, "--text", "nope", "--quick"]).contains("nope: No such file"));
 }
 
 #[cfg(target_os = "linux")]

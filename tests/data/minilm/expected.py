@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes beside itself what transformers comes to with the weights that examples/novel/weights.py fetches.
+"""Writes beside itself what transformers comes to with the weights that scripts/minilm.py fetches.
 
     python3 tests/data/minilm/expected.py FOLDER_OF_THE_WEIGHTS
 

@@ -1,5 +1,7 @@
 use std::path::{Path, PathBuf};
 
+use clap::ValueEnum;
+
 use super::rdata;
 use crate::TaskError;
 
@@ -8,11 +10,11 @@ const PACKAGE: &str = "/usr/lib/R/site-library/janeaustenr";
 
 const HINT: &str = "It is part of Debian's package r-cran-janeaustenr: install that, or have it without \
     being root and without R by `apt-get download r-cran-janeaustenr` and \
-    `dpkg-deb -x r-cran-janeaustenr_*.deb out/austen`, and set data.path to \
-    out/austen/usr/lib/R/site-library/janeaustenr";
+    `dpkg-deb -x r-cran-janeaustenr_*.deb out/austen`, and name its folder \
+    out/austen/usr/lib/R/site-library/janeaustenr: to a task as data.path, to `memoria read` as --package";
 
 /// A novel by Jane Austen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[allow(missing_docs, reason = "they are titles")]
 pub enum Novel {
     SenseAndSensibility,
@@ -33,6 +35,18 @@ impl Novel {
         Self::NorthangerAbbey,
         Self::Persuasion,
     ];
+
+    /// As it is printed on the book.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::SenseAndSensibility => "Sense and Sensibility",
+            Self::PrideAndPrejudice => "Pride and Prejudice",
+            Self::MansfieldPark => "Mansfield Park",
+            Self::Emma => "Emma",
+            Self::NorthangerAbbey => "Northanger Abbey",
+            Self::Persuasion => "Persuasion",
+        }
+    }
 
     fn object(self) -> &'static str {
         match self {

@@ -47,7 +47,7 @@ pub(crate) fn token_count(tokenizer: &Tokenizer) -> usize {
 /// A file that is not in the folder of a checkpoint that a model is to begin with.
 pub(crate) fn missing_checkpoint(path: PathBuf, found: &str) -> TaskError {
     let hint = format!(
-        "model.weights is to be the folder of a BERT, RoBERTa or GPT-2 as Hugging Face has them: config.json, \
+        "The folder of a BERT, RoBERTa or GPT-2 is expected, as Hugging Face has them: config.json, \
             model.safetensors or pytorch_model.bin, and tokenizer.json{found}"
     );
     TaskError::Missing { path, hint }

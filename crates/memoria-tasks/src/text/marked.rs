@@ -1,6 +1,6 @@
-use std::path::Path;
+use std::{ops::Range, path::Path};
 
-use tokenizers::Tokenizer;
+use tokenizers::{Encoding, Tokenizer};
 
 use super::{token_count, tokenizer, tokenizer_file};
 use crate::TaskError;
@@ -42,15 +42,38 @@ impl MarkedTokens {
         self.count
     }
 
+    /// What begins a segment, and what ends it.
+    pub fn marks(&self) -> [u32; 2] {
+        self.marks
+    }
+
+    /// The tokens of a text, with the bytes of it that each stands for: all of a character, for a part of one.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError::Option`]: what the tokenizer says.
+    pub fn places(&self, text: &str) -> Result<Vec<(u32, Range<usize>)>, TaskError> {
+        let encoded = self.encode(text)?;
+        let places = encoded
+            .get_offsets()
+            .iter()
+            .map(|&(start, end)| text.floor_char_boundary(start)..text.ceil_char_boundary(end));
+        Ok(encoded.get_ids().iter().copied().zip(places).collect())
+    }
+
+    fn encode(&self, text: &str) -> Result<Encoding, TaskError> {
+        self.tokenizer.encode(text, false).map_err(|error| {
+            TaskError::option("the text", "what the tokenizer takes", error.to_string())
+        })
+    }
+
     /// A text in segments of at most so many tokens, marks included: at least one segment.
     ///
     /// # Errors
     ///
     /// [`TaskError::Option`]: what the tokenizer says.
     pub fn segments(&self, text: &str, length: usize) -> Result<Vec<Vec<u32>>, TaskError> {
-        let encoded = self.tokenizer.encode(text, false).map_err(|error| {
-            TaskError::option("the text", "what the tokenizer takes", error.to_string())
-        })?;
+        let encoded = self.encode(text)?;
         let [first, last] = self.marks;
         let marked = |tokens: &[u32]| [&[first], tokens, &[last]].concat();
         let tokens = encoded.get_ids();

@@ -18,6 +18,7 @@ fn main() -> ExitCode {
         Command::Train(train) => commands::train::run(&train),
         Command::Eval(eval) => commands::eval::run(&eval),
         Command::Generate(generate) => commands::generate::run(&generate),
+        Command::Read(read) => commands::read::run(&read),
         Command::Inspect(inspect) => commands::inspect::run(&inspect),
         Command::Analyse(analyse) => commands::analyse::run(&analyse),
         Command::Compare(compare) => commands::compare::run(&compare),

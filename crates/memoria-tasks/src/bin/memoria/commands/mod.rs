@@ -7,4 +7,5 @@ pub(crate) mod data;
 pub(crate) mod eval;
 pub(crate) mod generate;
 pub(crate) mod inspect;
+pub(crate) mod read;
 pub(crate) mod train;

@@ -1,14 +1,14 @@
 //! Which words an engram was made of.
 
-use std::error::Error;
-
 use burn::tensor::{Device, activation::softmax};
-use memoria::{
-    EngramId,
-    models::{Encoder, ModelInput},
-};
+use memoria_core::EngramId;
+use memoria_models::{Encoder, ModelInput};
+use memoria_tasks::TaskError;
 
-use crate::{book::Book, reading::input};
+use super::{
+    book::Book,
+    reading::{input, without_abstractor},
+};
 
 /// Where an engram was made: of batches of one row, the ids count memories page by page.
 #[derive(Clone, Copy, Debug)]
@@ -44,12 +44,12 @@ impl<'a> Finder<'a> {
 
     /// The token that the abstractor's query paid most attention to, marks aside, with its share of the
     /// attention and the words around.
-    pub(crate) fn passage(&self, origin: Origin) -> Result<(f32, String), Box<dyn Error>> {
+    pub(crate) fn passage(&self, origin: Origin) -> Result<(f32, String), TaskError> {
         let page = &self.book.pages[origin.page];
         let vocab_size = self.below.embeddings.word.weight.dims()[0];
         let input: ModelInput = input(page, vocab_size, self.device)?;
         let hidden = self.below.forward(&input, None)?.hidden;
-        let abstractor = self.model.abstractor.as_ref().ok_or("the model has no memory")?;
+        let abstractor = self.model.abstractor.as_ref().ok_or_else(without_abstractor)?;
         let keys = abstractor.key_transform.forward(hidden);
         let queries = abstractor.query_embeddings.val();
         let query = queries.narrow(1, origin.query, 1);

@@ -1,32 +1,31 @@
-//! What can be chosen on the command line.
+use std::path::PathBuf;
 
-use std::path::{Path, PathBuf};
+use clap::Args;
+use memoria_core::MemoriaConfig;
+use memoria_models::{EncoderConfig, MemoryConfig};
+use memoria_tasks::{DeviceName, text::Novel};
 
-use clap::Parser;
-use memoria::{
-    MemoriaConfig,
-    models::{EncoderConfig, MemoryConfig},
-};
-use memoria_tasks::DeviceName;
-
-/// A BERT reads a whole novel with a memory, segment by segment, and tells what it remembers.
+/// Let a BERT or RoBERTa read a text with a memory, page by page, and tell what it remembers.
 ///
-/// Shown while it reads: tokens per second, resident memory, and what the memory holds. Every
-/// `--compare-every` pages a page is also read without memory, so that both speeds are measured in turns.
-/// In the end: the engrams that live longest and those that fired most, with the passages that they were
-/// made of, and what they are connected with.
-///
-/// `examples/novel/weights.py` fetches weights, `examples/novel/text.py` writes a novel.
-#[derive(Clone, Debug, Parser)]
-pub(crate) struct Options {
-    /// The folder of a BERT or RoBERTa, with its `tokenizer.json`.
-    #[arg(long, required_unless_present = "quick")]
-    weights: Option<PathBuf>,
+/// Shown while it reads: tokens per second, resident memory, and what the memory holds. Every `--compare-every` pages
+/// a page is also read without memory, so that both speeds are measured in turns. In the end: the engrams that live
+/// longest and those that fired most, with the passages that they were made of, and what they are connected with.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Read {
+    /// The folder of a BERT or RoBERTa as Hugging Face has them, with its `tokenizer.json`.
+    #[arg(required_unless_present = "quick")]
+    pub(crate) model: Option<PathBuf>,
     /// A file of plain text.
-    #[arg(long, required_unless_present = "quick")]
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["quick", "novel"])]
     pub(crate) text: Option<PathBuf>,
-    /// A tiny random BERT and an invented text where none are given, and words that each stand for some
-    /// token where there is no tokenizer: shows that everything works.
+    /// A novel by Jane Austen, of Debian's package r-cran-janeaustenr.
+    #[arg(long, value_enum, conflicts_with = "text")]
+    pub(crate) novel: Option<Novel>,
+    /// The folder of that package, if it is not where Debian puts it.
+    #[arg(long, value_name = "FOLDER", requires = "novel")]
+    pub(crate) package: Option<PathBuf>,
+    /// A tiny random BERT and an invented text where none are given, and words that each stand for some token where
+    /// there is no tokenizer: shows that everything works.
     #[arg(long)]
     pub(crate) quick: bool,
     /// Tokens of a page, its two marks included.
@@ -78,21 +77,8 @@ pub(crate) struct Options {
     memory_layer_index: Option<usize>,
 }
 
-impl Options {
-    pub(crate) fn weights(&self) -> Result<&Path, String> {
-        let tiny = Path::new("tests/data/models/bert-memoria");
-        let folder = self.weights.as_deref().unwrap_or(tiny);
-        if folder.join("config.json").is_file() {
-            return Ok(folder);
-        }
-        let hint = match &self.weights {
-            Some(_) => "`examples/novel/weights.py` prints a folder that is",
-            None => "run this from the root of the repository",
-        };
-        Err(format!("{} is not the folder of a checkpoint: {hint}", folder.display()))
-    }
-
-    /// The configuration of a checkpoint, with a memory if it has none.
+impl Read {
+    /// The configuration of a model, with a memory if it has none.
     pub(crate) fn with_memory(&self, config: EncoderConfig) -> EncoderConfig {
         if config.memory.is_some() {
             return config;

@@ -1,8 +1,11 @@
 //! The command line.
 
+mod generate;
+mod read;
+
 use std::path::PathBuf;
 
-use clap::{ArgGroup, Args, Parser, Subcommand, value_parser};
+use clap::{Args, Parser, Subcommand, value_parser};
 use clap_complete::Shell;
 use memoria_tasks::{
     DeviceName, TaskError,
@@ -10,6 +13,8 @@ use memoria_tasks::{
     data::Split,
     model::ContextName,
 };
+
+pub(crate) use self::{generate::Generate, read::Read};
 
 /// Trains and tests models with a memory on tasks that need one.
 ///
@@ -31,6 +36,7 @@ pub(crate) enum Command {
     Compare(Compare),
     Analyse(Analyse),
     Inspect(Inspect),
+    Read(Read),
     Data(Data),
     Configs(Configs),
     /// Print completions for a shell, to be sourced by it.
@@ -123,43 +129,6 @@ pub(crate) struct Eval {
     /// of a text.
     #[arg(long)]
     pub(crate) history: bool,
-    /// Where to compute.
-    #[arg(long, value_enum, default_value = "flex")]
-    pub(crate) device: DeviceName,
-}
-
-/// Let a model of text go on from a prompt.
-///
-/// The model is one of `memoria train lm`. It reads the prompt segment by segment and remembers it as in training,
-/// so that a prompt may be as long as a book; then it writes, and reads what it has written. The prompt and what
-/// follows it go to the standard output as they come.
-#[derive(Args, Debug)]
-#[command(group = ArgGroup::new("prompts").required(true).args(["prompt", "prompt_file"]))]
-pub(crate) struct Generate {
-    /// The folder of a model, such as `out/lm/memoria-0`, or the output folder of a `memoria train lm`, of which the
-    /// first model is taken.
-    pub(crate) run: PathBuf,
-    /// The text to go on from.
-    #[arg(long, short)]
-    pub(crate) prompt: Option<String>,
-    /// A file with the text to go on from.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) prompt_file: Option<PathBuf>,
-    /// Tokens to write.
-    #[arg(long, short = 'n', default_value_t = 256)]
-    pub(crate) tokens: usize,
-    /// 0 takes the best token; above, tokens are drawn, the more freely the higher.
-    #[arg(long, short, default_value_t = 0.8, allow_negative_numbers = true)]
-    pub(crate) temperature: f64,
-    /// Draw among so many of the best tokens.
-    #[arg(long)]
-    pub(crate) top_k: Option<usize>,
-    /// Draw among the fewest tokens that are this probable together.
-    #[arg(long, default_value_t = 1.0, allow_negative_numbers = true)]
-    pub(crate) top_p: f64,
-    /// Seed of the draws.
-    #[arg(long, default_value_t = 0)]
-    pub(crate) seed: u64,
     /// Where to compute.
     #[arg(long, value_enum, default_value = "flex")]
     pub(crate) device: DeviceName,
@@ -262,6 +231,7 @@ mod tests {
             ("train", "Ctrl-C stops after the running step"),
             ("analyse", "(retrieval practice)"),
             ("generate", "remembers it as in training"),
+            ("read", "with the passages that they were made of"),
             ("inspect", "the exit status is 1 then"),
             ("data", "as JSON Lines"),
         ] {

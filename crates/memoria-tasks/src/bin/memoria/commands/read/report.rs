@@ -1,17 +1,18 @@
 //! What was remembered, and what reading cost.
 
-use std::{cmp::Reverse, error::Error};
+use std::cmp::Reverse;
 
 use burn::tensor::Device;
-use memoria::{Engram, EngramId, EngramKind, models::Encoder};
-use memoria_tasks::println;
+use memoria_core::{Engram, EngramId, EngramKind};
+use memoria_models::Encoder;
+use memoria_tasks::{TaskError, println};
 
-use crate::{
+use super::{
     book::Book,
-    options::Options,
     passage::{Finder, Origin},
-    reading::Read,
+    reading::Reading,
 };
+use crate::options::Read;
 
 /// An engram and the strongest of its connections.
 struct Told {
@@ -21,24 +22,24 @@ struct Told {
 }
 
 pub(crate) fn print(
-    options: &Options,
+    options: &Read,
     model: &Encoder,
     book: &Book,
-    mut read: Read,
+    mut read: Reading,
     device: &Device,
-) -> Result<(), Box<dyn Error>> {
+) -> Result<(), TaskError> {
     let finder = Finder::new(model, book, device);
     let num_memories = read.num_memories;
     let state = read.memory.state()?;
     let row = state.row(0)?;
-    let tell = |engram: Engram| -> Result<Told, Box<dyn Error>> {
+    let tell = |engram: Engram| -> Result<Told, TaskError> {
         // Memories of the same page always fire together at first.
         let page = Origin::of(engram.id, num_memories).page;
         let connections = row.strongest_connections(engram.id, usize::MAX)?;
         let others = connections.iter().filter(|c| Origin::of(c.to, num_memories).page != page);
         Ok(Told { engram, connections: others.map(|c| (c.to, c.weight)).take(2).collect() })
     };
-    let show = |told: &Told| -> Result<(), Box<dyn Error>> {
+    let show = |told: &Told| -> Result<(), TaskError> {
         let Engram { id, kind, lifespan, age, fire_count } = told.engram;
         let origin = Origin::of(id, num_memories);
         let kind = if kind == EngramKind::LongTerm { "long-term" } else { "short-term" };

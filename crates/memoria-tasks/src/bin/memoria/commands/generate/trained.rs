@@ -1,6 +1,3 @@
-use std::fs;
-
-use memoria_models::GenerationConfig;
 use memoria_tasks::{
     TaskError,
     config::{Sizes, TaskConfig},
@@ -9,15 +6,21 @@ use memoria_tasks::{
     runs::{SavedRun, progress_bar},
 };
 
+use super::{drawn, prompt};
 use crate::options::Generate;
 
-pub(crate) fn run(options: &Generate) -> Result<(), TaskError> {
-    let run = SavedRun::open(&options.run)?;
+/// By a model of `memoria train lm`.
+pub(super) fn run(options: &Generate) -> Result<(), TaskError> {
+    let run = SavedRun::open(&options.model)?;
     let config = SavedRun::config(&run.output)?;
     let TaskConfig::Lm(task) = &config.task else {
         let got = config.task.name().name();
-        return Err(TaskError::option("RUN", "of `memoria train lm`, which models text", got));
+        return Err(TaskError::option("MODEL", "of `memoria train lm`, which models text", got));
     };
+    if let Some(option) = options.of_checkpoints().first() {
+        let expected = "left out for a model of `memoria train`; it is for checkpoints";
+        return Err(TaskError::option(option, expected, "it"));
+    }
     let vocabulary = match SavedRun::vocabulary(&run.output)? {
         Some(vocabulary) => vocabulary,
         // Older runs have none; the texts tell.
@@ -27,16 +30,9 @@ pub(crate) fn run(options: &Generate) -> Result<(), TaskError> {
     let (vocabulary_size, segment_length) = (vocabulary.len(), task.segment_length);
     let sizes = Sizes { vocabulary: vocabulary_size, segment_length, classes: None };
     let model = run.model(&config, sizes, &device)?;
-    let prompt = prompt(options)?;
+    let prompt = prompt(options)?.unwrap_or_default();
     let tokens = vocabulary.encode(&prompt)?;
-    let drawn = GenerationConfig {
-        max_new_tokens: options.tokens,
-        temperature: options.temperature,
-        top_k: options.top_k,
-        top_p: options.top_p,
-        seed: options.seed,
-        ..GenerationConfig::default()
-    };
+    let drawn = drawn(options);
     let mut writer = Writer::new(&model, segment_length, vocabulary_size, &drawn, &device)?;
     let bar = progress_bar(&format!("{}: reading the prompt", run.label()), tokens.len());
     let read = writer.read(&tokens, |done| bar.set_position(done as u64));
@@ -54,15 +50,4 @@ pub(crate) fn run(options: &Generate) -> Result<(), TaskError> {
         eprintln!("{}: its memory holds {stored} engrams", run.label());
     }
     Ok(())
-}
-
-fn prompt(options: &Generate) -> Result<String, TaskError> {
-    match (&options.prompt, &options.prompt_file) {
-        (Some(prompt), _) => Ok(prompt.clone()),
-        (None, Some(path)) => {
-            let text = fs::read(path).map_err(TaskError::file(path))?;
-            String::from_utf8(text).map_err(|_| TaskError::format(path, "not UTF-8"))
-        }
-        (None, None) => Ok(String::new()),
-    }
 }

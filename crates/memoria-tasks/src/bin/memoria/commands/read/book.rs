@@ -1,17 +1,14 @@
 //! A text, cut into pages of tokens.
 
-use std::{fmt::Write, fs, hash::Hasher, ops::Range};
+use std::{fmt::Write, hash::Hasher, ops::Range};
 
+use memoria_tasks::{TaskError, text::MarkedTokens};
 use rand::RngExt;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
-use tokenizers::Tokenizer;
-
-use crate::options::Options;
 
 /// A text that is read page by page.
 #[derive(Debug)]
 pub(crate) struct Book {
-    pub(crate) name: String,
     text: String,
     pub(crate) pages: Vec<Page>,
 }
@@ -26,41 +23,44 @@ pub(crate) struct Page {
 }
 
 impl Book {
+    /// Of a text that is called `name`. Without a tokenizer each word stands for some token.
+    ///
     /// # Errors
     ///
-    /// A message that says what is wrong with the text or the tokenizer.
-    pub(crate) fn open(
-        options: &Options,
-        tokenizer: Option<Tokenizer>,
+    /// [`TaskError::Option`] says what is wrong with the text, the length of its pages or the vocabulary.
+    pub(crate) fn new(
+        name: &str,
+        text: String,
+        tokenizer: Option<&MarkedTokens>,
         segment_len: usize,
         vocab_size: usize,
-    ) -> Result<Self, String> {
-        let (name, text) = match &options.text {
-            Some(path) => {
-                let name = path.display().to_string();
-                let text = fs::read_to_string(path).map_err(|error| format!("{name}: {error}"))?;
-                (name, text)
-            }
-            None => ("an invented text".to_owned(), invented()),
-        };
+    ) -> Result<Self, TaskError> {
         if segment_len < 3 {
-            return Err(format!("a page must have 3 tokens or more, got {segment_len}"));
+            let expected = "at least 3, two of them marks";
+            return Err(TaskError::option("tokens of a page", expected, segment_len));
         }
         let (tokens, [first, last]) = match tokenizer {
-            Some(tokenizer) => tokenize(&tokenizer, &text)?,
+            Some(tokenizer) => (tokenizer.places(&text)?, tokenizer.marks()),
             None => words(&text, vocab_size)?,
         };
         if tokens.is_empty() {
-            return Err(format!("{name} has no words"));
+            return Err(TaskError::option("the text", "of one word at least", name));
         }
-        let page = |tokens: &[(i64, Range<usize>)]| Page {
-            ids: [&[first], &tokens.iter().map(|&(id, _)| id).collect::<Vec<_>>()[..], &[last]]
-                .concat(),
-            places: tokens.iter().map(|(_, place)| place.clone()).collect(),
+        let page = |tokens: &[(u32, Range<usize>)]| {
+            let ids = tokens.iter().map(|&(id, _)| id);
+            Page {
+                ids: [first].into_iter().chain(ids).chain([last]).map(i64::from).collect(),
+                places: tokens.iter().map(|(_, place)| place.clone()).collect(),
+            }
         };
-        let mut pages: Vec<_> = tokens.chunks(segment_len - 2).map(page).collect();
-        pages.truncate(options.pages.unwrap_or(usize::MAX).max(1));
-        Ok(Self { name, text, pages })
+        let pages = tokens.chunks(segment_len - 2).map(page).collect();
+        Ok(Self { text, pages })
+    }
+
+    /// Its first pages, at least one.
+    pub(crate) fn truncate(mut self, pages: Option<usize>) -> Self {
+        self.pages.truncate(pages.unwrap_or(usize::MAX).max(1));
+        self
     }
 
     pub(crate) fn token_count(&self) -> usize {
@@ -105,39 +105,25 @@ impl Book {
     }
 }
 
-type Tokens = (Vec<(i64, Range<usize>)>, [i64; 2]);
-
-fn tokenize(tokenizer: &Tokenizer, text: &str) -> Result<Tokens, String> {
-    let mark = |names: [&str; 2]| {
-        let id = names.iter().find_map(|name| tokenizer.token_to_id(name));
-        id.map(i64::from).ok_or_else(|| format!("the tokenizer has no {}", names.join(" or ")))
-    };
-    let marks = [mark(["[CLS]", "<s>"])?, mark(["[SEP]", "</s>"])?];
-    let encoded = tokenizer.encode(text, false).map_err(|error| error.to_string())?;
-    let ids = encoded.get_ids().iter().copied().map(i64::from);
-    // A token that is a part of a character stands for all of it.
-    let places = encoded
-        .get_offsets()
-        .iter()
-        .map(|&(start, end)| text.floor_char_boundary(start)..text.ceil_char_boundary(end));
-    Ok((ids.zip(places).collect(), marks))
-}
+type Tokens = (Vec<(u32, Range<usize>)>, [u32; 2]);
 
 /// Each word as some token of a vocabulary that begins with five marks.
-fn words(text: &str, vocab_size: usize) -> Result<Tokens, String> {
-    let known = vocab_size.checked_sub(5).filter(|&known| known > 0);
-    let known = known.ok_or("the vocabulary is too small for a text")? as u64;
+fn words(text: &str, vocab_size: usize) -> Result<Tokens, TaskError> {
+    let known = vocab_size.saturating_sub(5) as u64;
+    if known == 0 {
+        return Err(TaskError::option("vocab_size", "at least 6", vocab_size));
+    }
     let token = |word: &str| {
         let start = word.as_ptr() as usize - text.as_ptr() as usize;
         let mut hasher = std::hash::DefaultHasher::new();
         hasher.write(word.as_bytes());
-        ((hasher.finish() % known + 5) as i64, start..start + word.len())
+        ((hasher.finish() % known + 5) as u32, start..start + word.len())
     };
     Ok((text.split_whitespace().map(token).collect(), [2, 3]))
 }
 
 /// A text of invented words, some of which come again and again.
-fn invented() -> String {
+pub(super) fn invented() -> String {
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     let syllables = ["ba", "ker", "lo", "min", "su", "tra", "vel", "no", "ri", "dan"];
     let word = |rng: &mut ChaCha8Rng| {
