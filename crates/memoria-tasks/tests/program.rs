@@ -158,6 +158,31 @@ fn a_model_of_text_writes() {
     assert!(error.contains("top_p"), "{error}");
 }
 
+/// A causal decoder has those with a cache, others those with a store of bounded size.
+#[rstest]
+#[case::causal("sort", "memoria,paper,no-window,working-only,cache,cache-memoria,none")]
+#[case::of_bounded_size("retain", "memoria,lru,fifo,random-eviction")]
+fn every_context_is_trained_and_tested(#[case] task: &str, #[case] contexts: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let output = text(&folder.path().join("run"));
+    let train = ["train", task, "--quick", "--contexts", contexts, "--output", &output];
+    succeeded(&train);
+    let results = fs::read_to_string(format!("{output}/results.json")).unwrap();
+    let results: serde_json::Value = serde_json::from_str(&results).unwrap();
+    let mut trained: Vec<&str> = Vec::new();
+    for run in results["runs"].as_array().unwrap() {
+        trained.push(run["context"].as_str().unwrap());
+        for test in run["tests"].as_array().unwrap() {
+            let accuracy = test["accuracy"].as_f64().unwrap();
+            assert!((0.0..=1.0).contains(&accuracy), "{run}");
+        }
+    }
+    let mut wanted: Vec<&str> = contexts.split(',').collect();
+    (trained.sort_unstable(), wanted.sort_unstable());
+    assert_eq!(trained, wanted);
+    assert!(succeeded(&["eval", &output]).contains(wanted[0]));
+}
+
 const CHECKPOINTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/data/models");
 
 #[test]
