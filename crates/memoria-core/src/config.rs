@@ -39,7 +39,8 @@ pub enum LongTermSearch {
     /// paper. Costs a look at the connections of every visited engram and at its vector.
     #[default]
     Walk,
-    /// … with the highest scores of all, exactly, without the graph. Costs a comparison with every long-term
+    /// … with the highest scores of all, without the graph; exactly, unless
+    /// [`long_term_probes`](MemoriaConfig::long_term_probes) says otherwise. Costs a comparison with every long-term
     /// vector of the row.
     Nearest,
     /// … of which half, rounded up, are chosen as by [`Walk`](Self::Walk), and the others as by

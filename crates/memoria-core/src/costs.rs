@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// What a memory has cost since it was made, or something that was done with it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Costs {
-    /// Times the host waited for the device.
+    /// Times a step waited for the device. What is read to be saved, verified or copied is not counted.
     pub round_trips: u64,
     /// Time spent on vectors: writing, scoring, gathering and reading.
     pub data_plane: Duration,
@@ -29,19 +29,15 @@ impl AddAssign for Costs {
     }
 }
 
-/// What something cost: the costs after it less those `before` it.
-///
-/// # Panics
-///
-/// If more was spent before than after.
+/// What something cost: the costs after it less those `before` it; nothing where those are more.
 impl Sub for Costs {
     type Output = Self;
 
     fn sub(self, before: Self) -> Self {
         Self {
-            round_trips: self.round_trips - before.round_trips,
-            data_plane: self.data_plane - before.data_plane,
-            control_plane: self.control_plane - before.control_plane,
+            round_trips: self.round_trips.saturating_sub(before.round_trips),
+            data_plane: self.data_plane.saturating_sub(before.data_plane),
+            control_plane: self.control_plane.saturating_sub(before.control_plane),
         }
     }
 }

@@ -10,9 +10,9 @@ use crate::EngramId;
 pub enum EngramKind {
     /// Made in the present step.
     Working,
-    /// Among the newest; found by comparison with the working memories.
+    /// Among the newest; in the paper's search found by comparison with the working memories.
     ShortTerm,
-    /// Older; found only through its connections.
+    /// Older; in the paper's search found only through its connections.
     LongTerm,
 }
 

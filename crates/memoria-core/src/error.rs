@@ -9,7 +9,7 @@ use crate::{Memoria, MemoriaError::*, Recall, Restore, RowState, Snapshot, Snaps
 /// What a [`Memoria`](crate::Memoria) refuses, and why.
 ///
 /// A refused call leaves the memory as it was; the exceptions say so. Nothing that a user, a file or a
-/// device hands in makes this crate panic, but for the two calls that say so.
+/// device hands in makes this crate panic, but for the calls that say so.
 ///
 /// # What bad input gives
 ///
@@ -321,7 +321,7 @@ pub enum MemoriaError {
         /// How many can be.
         limit: usize,
     },
-    /// A row has given out all identities there are: 2⁶⁴ engrams in its life.
+    /// A row has given out all identities there are: 2⁶⁴ − 1 engrams in its life.
     #[error("row {row} has {left} identities left for {requested} new engrams")]
     IdsExhausted {
         /// The row of the batch.
@@ -333,11 +333,11 @@ pub enum MemoriaError {
     },
     /// The vectors would take more memory than there is, or than [the limit that was
     /// set](crate::Memoria::with_memory_limit).
-    #[error("the vectors need {requested} bytes in all, only {available} are available to them")]
+    #[error("the vectors need {requested} bytes in all, only {available} could be had for them")]
     OutOfMemory {
         /// Bytes that all vectors would take.
         requested: u64,
-        /// Bytes that they may take.
+        /// Bytes that they may take; if the system refuses more, those that they have.
         available: u64,
     },
     /// The memory breaks one of its own rules: a fault of this crate, or of what it was restored from.

@@ -54,9 +54,9 @@
 //! | [`long_term_search`](MemoriaConfig::long_term_search) | **[`Walk`](LongTermSearch::Walk)** | a look for the strongest connection per walker and step, a comparison with every engram that is visited |
 //! | | [`Nearest`](LongTermSearch::Nearest) | a comparison with every long-term vector |
 //! | | [`WalkAndNearest`](LongTermSearch::WalkAndNearest) | both |
+//! | | [`Random`](LongTermSearch::Random), [`None`](LongTermSearch::None) | no comparison, no look at a connection |
 //! | [`long_term_probes`](MemoriaConfig::long_term_probes) | **0** | what `Nearest` costs |
 //! | | so many cells | in place of that, with thousands of long-term vectors on the host: a comparison with the centre of each cell, and with the vectors of those cells |
-//! | | [`Random`](LongTermSearch::Random), [`None`](LongTermSearch::None) | no comparison, no look at a connection |
 //! | [`wiring`](MemoriaConfig::wiring) | **[`CoFiring`](Wiring::CoFiring)** | the engrams that fire |
 //! | | [`Random`](Wiring::Random) | the engrams that fire, and a look at every short-term engram |
 //! | [`pooling`](MemoriaConfig::pooling) | **[`Mean`](Pooling::Mean)** | with [`NegSquaredL2`](Correlation::NegSquaredL2) one comparison with the mean, else one with each vector of the query |

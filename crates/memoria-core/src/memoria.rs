@@ -234,7 +234,7 @@ impl<B: Backend> Memoria<B> {
     /// [`MemoriaError::NonFiniteData`] or [`MemoriaError::NonFiniteGain`] if what was given since the
     /// last read turns out not to be finite; [`MemoriaError::Device`].
     pub fn remind(&mut self) -> Result<Recall<B>, MemoriaError> {
-        self.remind_of(None, &[])
+        self.remind_of(None, &[], false)
     }
 
     /// As [`remind`](Self::remind), but the rows in `absent` take no part in the step: they are reminded of
@@ -246,7 +246,7 @@ impl<B: Backend> Memoria<B> {
     ///
     /// As [`remind`](Self::remind), and [`MemoriaError::RowOutOfRange`].
     pub fn remind_except(&mut self, absent: &[usize]) -> Result<Recall<B>, MemoriaError> {
-        self.remind_of(None, absent)
+        self.remind_of(None, absent, false)
     }
 
     /// As [`remind`](Self::remind), but compares the engrams with `query` `[batch, q, hidden_dim]` in place
@@ -278,6 +278,26 @@ impl<B: Backend> Memoria<B> {
         query: FloatTensor<B>,
         absent: &[usize],
     ) -> Result<Recall<B>, MemoriaError> {
+        self.remind_by(query, absent, false)
+    }
+
+    /// As [`remind_for_except`](Self::remind_for_except), but what was added since the last read is withdrawn with a
+    /// query that is not finite, so that the step may be repeated as a whole.
+    #[doc(hidden)]
+    pub fn remind_added_for(
+        &mut self,
+        query: FloatTensor<B>,
+        absent: &[usize],
+    ) -> Result<Recall<B>, MemoriaError> {
+        self.remind_by(query, absent, true)
+    }
+
+    fn remind_by(
+        &mut self,
+        query: FloatTensor<B>,
+        absent: &[usize],
+        withdraws: bool,
+    ) -> Result<Recall<B>, MemoriaError> {
         let [batch, count, dim] = self.check_data("query", &query)?;
         if count == 0 {
             let (tensor, dimension, got) = ("query", "vector", vec![batch, count, dim]);
@@ -285,17 +305,18 @@ impl<B: Backend> Memoria<B> {
         }
         check_query_size([batch, count, dim], query.dtype())?;
         let vectors = B::float_reshape(B::float_detach(query), Shape::new([batch * count, dim]));
-        self.remind_of(Some(GivenQuery { vectors, count }), absent)
+        self.remind_of(Some(GivenQuery { vectors, count }), absent, withdraws)
     }
 
     fn remind_of(
         &mut self,
         query: Option<GivenQuery<B>>,
         absent: &[usize],
+        withdraws: bool,
     ) -> Result<Recall<B>, MemoriaError> {
         static TICKETS: AtomicU64 = AtomicU64::new(0);
         let absent = Absent::among(self.lanes.len(), absent)?;
-        let asked = Asked { query, fires: true, absent };
+        let asked = Asked { query, fires: true, withdraws, absent };
         let found = Arc::new(self.search(&asked)?);
         let ticket = TICKETS.fetch_add(1, Ordering::Relaxed);
         self.step = Step::Reminded(OpenStep::new(ticket, found.clone(), asked.absent));
@@ -340,8 +361,8 @@ impl<B: Backend> Memoria<B> {
     ///
     /// # Errors
     ///
-    /// As [`add_working_memory`](Self::add_working_memory) and [`remind`](Self::remind);
-    /// [`MemoriaError::NonFiniteQuery`]; [`MemoriaError::OutOfMemory`] if the query does not fit in the
+    /// As [`add_working_memory`](Self::add_working_memory), but for what only stored engrams come to, and
+    /// [`remind`](Self::remind); [`MemoriaError::NonFiniteQuery`]; [`MemoriaError::OutOfMemory`] if the query does not fit in the
     /// host's memory.
     pub fn peek(&mut self, query: FloatTensor<B>) -> Result<Recall<B>, MemoriaError> {
         self.peek_except(query, &[])
@@ -367,7 +388,7 @@ impl<B: Backend> Memoria<B> {
         }
         let vectors = B::float_reshape(B::float_detach(query), Shape::new([batch * count, dim]));
         let query = Some(GivenQuery { vectors, count });
-        let found = self.search(&Asked { query, fires: false, absent })?;
+        let found = self.search(&Asked { query, fires: false, withdraws: false, absent })?;
         Ok(self.recalled(Arc::new(found), None))
     }
 
@@ -384,7 +405,8 @@ impl<B: Backend> Memoria<B> {
     /// [`MemoriaError::NothingReminded`] or [`MemoriaError::StaleReminded`];
     /// [`MemoriaError::WrongRank`], [`MemoriaError::WrongDimension`] or
     /// [`MemoriaError::WrongGainCount`] for gains of the wrong shape; [`MemoriaError::WrongDevice`];
-    /// [`MemoriaError::NonFiniteGain`], for gains on the device when the memory is next read.
+    /// [`MemoriaError::NonFiniteGain`], for gains on the device when the memory is next read. If working memories were
+    /// added since the remind, [`MemoriaError::NonFiniteData`] and [`MemoriaError::Device`].
     pub fn adjust(
         &mut self,
         reminded: &Recall<B>,

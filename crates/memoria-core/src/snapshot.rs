@@ -20,6 +20,8 @@
 //!                  least); in order of their members
 //!   ties           co-firing counts besides those of the firings: how many engrams have any with
 //!                  later ones; of each its place, how many, and of each the place and the count
+//!   cells          only if long_term_probes is not 0: how many, if any: their dimension, the numbers of their centres
+//!                  (f32), and of each long-term engram the number of its cell, from 1; 0 if it is in none yet
 //!   vectors        in order of id, little-endian
 //! attachments      how many names; of each, in order: the name and how many rows have it; of each of these:
 //!                  the row (less what it must be at least), then byte 0 and bytes, or byte 1, the number of

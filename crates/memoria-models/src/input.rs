@@ -10,8 +10,8 @@ use crate::ModelError;
 /// One segment of every row of a batch.
 ///
 /// A model refuses tensors with numbers out of range before its memory takes part. It does so on devices
-/// that compute on the host; others read something else in their place. What
-/// [`from_rows`](Self::from_rows) makes is checked for all of them.
+/// that compute on the host; others read something else in their place. The
+/// tokens that [`from_rows`](Self::from_rows) is given are checked for all of them.
 ///
 /// ```
 /// # #[cfg(feature = "flex")] {
@@ -104,7 +104,7 @@ impl ModelInput {
     }
 
     /// Token types of every row, as [`from_rows`](Self::from_rows) takes tokens. How high they may be depends
-    /// on the model, which checks it.
+    /// on the model, which checks it on devices that compute on the host; others read something else in its place.
     ///
     /// # Errors
     ///
@@ -117,7 +117,7 @@ impl ModelInput {
     }
 
     /// Positions of every row, as [`from_rows`](Self::from_rows) takes tokens. How high they may be depends
-    /// on the model, which checks it.
+    /// on the model, which checks it on devices that compute on the host; others read something else in its place.
     ///
     /// # Errors
     ///

@@ -32,7 +32,7 @@
 //!
 //! The paper's memory is the default, and what an absent field of a `config.json` means. With
 //! [`MemoryConfig::causal`] and [`MemoryConfig::bidirectional`] a model learns what to be reminded of: they are the
-//! options of [`MemoriaLayer`](memoria_nn::MemoriaLayer), one by one, in GPT-2 and in encoders. A GPT-2 stays
+//! options of [`MemoriaLayer`](memoria_nn::MemoriaLayer), one by one, but for its `recency` and `score_scale`, in GPT-2 and in encoders. A GPT-2 stays
 //! causal with all of them: no output depends on a later token, and a cache changes no token.
 //!
 //! # Weights

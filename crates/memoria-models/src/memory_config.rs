@@ -124,7 +124,7 @@ pub struct MemoryConfig {
     pub norm: bool,
     /// The longest segment with places that are learned, or none: those that memories and queries are made of,
     /// and in each block of a GPT-2 how near a working memory is to a place of the segment that attends to
-    /// it. Farther places count as the farthest.
+    /// it. Farther places count as the farthest. An encoder without abstractor has nothing that is made of places.
     pub max_places: Option<usize>,
     /// Whether one may attend to nothing: see [`sink`](memoria_nn::MemoryAttentionConfig::sink).
     pub sink: bool,

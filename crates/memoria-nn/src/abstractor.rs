@@ -92,6 +92,10 @@ pub struct AbstractorOutput {
 
 impl AbstractorConfig {
     /// Initializes an [`Abstractor`].
+    ///
+    /// # Panics
+    ///
+    /// If [`max_places`](Self::max_places) is 0.
     pub fn init(&self, device: &Device) -> Abstractor {
         let d_model = self.d_model;
         let d_ff = self.d_ff.unwrap_or(4 * d_model);
@@ -132,6 +136,10 @@ impl AbstractorConfig {
 
     /// Initializes an [`Abstractor`] that makes queries alone, [`num_queries`](Self::num_queries) of them, as
     /// its memories: for models with the hidden states as memories.
+    ///
+    /// # Panics
+    ///
+    /// As [`init`](Self::init).
     pub fn init_queries(&self, device: &Device) -> Abstractor {
         let config = Self {
             num_memories: self.num_queries,

@@ -87,7 +87,7 @@ impl MemoryAttentionConfig {
     ///
     /// # Panics
     ///
-    /// If `n_heads` does not divide `d_model`.
+    /// If `n_heads` does not divide `d_model`, or the dropout is not within 0 and 1.
     pub fn init(&self, device: &Device) -> MemoryAttention {
         assert!(
             self.n_heads > 0 && self.d_model.is_multiple_of(self.n_heads),

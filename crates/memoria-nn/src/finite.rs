@@ -125,6 +125,38 @@ mod tests {
         }
     }
 
+    /// The rows of the segment count: after a reset the memory may still have others, or none at all.
+    #[test]
+    fn after_a_reset_a_segment_on_a_device_is_checked_by_its_own_rows() {
+        let device = Device::flex();
+        let hidden = |rows| Tensor::<3>::random([rows, 5, 16], Distribution::Default, &device);
+        for layer in
+            [MemoriaLayerConfig::causal(16, 2, 5), MemoriaLayerConfig::bidirectional(16, 2, 3)]
+        {
+            let layer = layer.init(&device);
+            let mut memory = memory(true);
+            for rows in [2, 40, 3] {
+                memory.reset();
+                let bad = hidden(rows).slice_fill([rows - 1..rows, 2..3, 7..8], f32::NAN);
+                for error in [
+                    layer.forward_peek(bad.clone(), &mut memory).err(),
+                    layer.forward(bad, &mut memory).err(),
+                ] {
+                    // Where nothing is there, nothing may be read by a peek.
+                    let Some(error) = error else { continue };
+                    let told = matches!(
+                        error,
+                        MemoriaError::NonFiniteHidden { row, place: 2, .. } if row == rows - 1
+                    );
+                    assert!(told, "{error}");
+                }
+                for _segment in 0..2 {
+                    layer.forward(hidden(rows), &mut memory).unwrap();
+                }
+            }
+        }
+    }
+
     #[test]
     fn attention_on_a_device_is_told_of_when_it_is_next_read() {
         let device = Device::flex();

@@ -44,8 +44,9 @@
 //! | | the same in the attention to reminded memories | `NonFiniteAttention`, on a device at the next segment; the row gets no lifespan of that segment |
 //! | [`MemoriaStateConfig::init`] | a scale that is not finite; a configuration that is not valid | `InvalidConfig` |
 //! | [`MemoriaState::recall`], [`MemoriaState::peek`], [`MemoriaState::prepare`] | as of `add_working_memory` | the memory's error |
-//! | | a `backward` without [`detach`](MemoriaState::detach) | `NotDetached` |
-//! | | a query of another batch, width, float type or device than the working memories, or of no vectors | `WrongDimension`, `WrongDType`, `WrongDevice`, `EmptyDimension`; nothing is stored |
+//! | | a `backward` without [`detach`](MemoriaState::detach) | `NotDetached` on flex, and with the feature `autodiff` on GPUs; on ndarray Burn's own panic |
+//! | | a query of another batch, width, float type or device than the working memories, or of no vectors; padding of another shape | `WrongDimension`, `WrongDType`, `WrongDevice`, `EmptyDimension`; nothing is stored |
+//! | | a query that is not finite | `NonFiniteQuery`; nothing is stored |
 //! | | absent rows that do not exist | `RowOutOfRange` |
 //! | [`MemoriaState::reinforce`] | weights of another batch, width, device or float type; without heads or queries | `WrongDimension`, `WrongDevice`, `WrongDType`, `EmptyDimension` |
 //! | | weights that are not finite | `NonFiniteGain` when the memory is next read |

@@ -23,7 +23,13 @@ impl Padding {
     }
 
     /// Rows of `seq` positions, true for padding, row by row; `None` if nothing is padding.
+    ///
+    /// # Panics
+    ///
+    /// If the positions are not those of whole rows.
     pub fn new(seq: usize, positions: Vec<bool>) -> Option<Self> {
+        let count = positions.len();
+        assert!(count.is_multiple_of(seq), "rows of {seq} positions cannot have {count} together");
         positions.contains(&true).then_some(Self { seq, positions })
     }
 

@@ -23,6 +23,7 @@ pub(crate) fn liking(
     longest: usize,
     device: &Device,
 ) -> Param<Tensor<2>> {
+    assert!(longest > 0, "max_places must be at least 1, or none, got 0");
     let mut values = Vec::with_capacity((memories + queries) * longest);
     for reach in reaches(memories, longest) {
         let worth = |far: usize| -4.0 * (((1 + far) as f64).ln() - reach.ln()).abs();

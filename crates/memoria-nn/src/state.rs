@@ -125,15 +125,18 @@ impl MemoriaState {
     /// As [`Memoria::add_working_memory`] and [`Memoria::remind`]. [`MemoriaError::RowOutOfRange`] for absent rows
     /// that do not exist. [`MemoriaError::WrongDimension`], [`MemoriaError::WrongDType`],
     /// [`MemoriaError::WrongDevice`] or [`MemoriaError::EmptyDimension`] for a query that is not like the working
-    /// memories. [`MemoriaError::NotDetached`] if a `backward` has gone through the gradient window since.
+    /// memories, or for padding of another shape; [`MemoriaError::NonFiniteQuery`], after which nothing of the segment
+    /// is stored. [`MemoriaError::NotDetached`] if a `backward` has gone through the gradient window since, which is noticed on flex and,
+    /// with the feature `autodiff`, on GPUs.
     pub fn recall(&mut self, input: impl Into<RecallInput>) -> Result<Recall, MemoriaError> {
         let input = self.checked(input.into())?;
+        self.drop_rows_for(&input.working)?;
         self.store(input.working.clone().inner(), input.padding.as_ref())?;
         let reminded = match &input.query {
             None => self.memory.remind_except(&input.absent)?,
             Some(query) => {
                 let query = query.clone().inner().into_dispatch();
-                self.memory.remind_for_except(query, &input.absent)?
+                self.memory.remind_added_for(query, &input.absent)?
             }
         };
         self.is_reset = false;
@@ -153,7 +156,12 @@ impl MemoriaState {
     pub fn peek(&mut self, input: impl Into<RecallInput>) -> Result<Recall, MemoriaError> {
         let input = self.checked(input.into())?;
         let query = input.query.as_ref().unwrap_or(&input.working).clone().inner();
-        let reminded = self.memory.peek_except(query.into_dispatch(), &input.absent)?;
+        let query = query.into_dispatch();
+        let reminded = match self.makes_way_for(&input.working) {
+            // Of other rows nothing is known, and those that there are stay.
+            true => Memoria::new(*self.memory.config())?.peek_except(query, &input.absent)?,
+            false => self.memory.peek_except(query, &input.absent)?,
+        };
         Ok(self.attended(&input, reminded))
     }
 
@@ -193,7 +201,7 @@ impl MemoriaState {
 
     /// Empties all rows and ends the gradient window. What comes next may be another batch, as an epoch's
     /// last or one for validation, or another layer's; if it is like the one before, identities go on from
-    /// where they were.
+    /// where they were. A recorded history of rows ends with them when another batch comes.
     pub fn reset(&mut self) {
         self.memory.reset();
         self.detach();
@@ -302,28 +310,35 @@ impl MemoriaState {
         if let Some(&got) = input.absent.iter().find(|&&row| row >= rows) {
             return Err(MemoriaError::RowOutOfRange { got, rows });
         }
+        if let Some(padding) = &input.padding {
+            check_padding(padding, [rows, count])?;
+        }
         if count > 0 {
             let padding = Padding::of_rows(&input.absent, [rows, count]);
             input.padding = Padding::either(input.padding, padding);
             input.absent = input.padding.as_ref().map(Padding::empty_rows).unwrap_or_default();
         }
-        self.drop_rows_for(&input.working)?;
         Ok(input)
     }
 
-    /// After a reset, makes way for a batch of other rows, of another width or in another place.
+    /// Makes way for a batch of other rows after a reset.
     fn drop_rows_for(&mut self, working: &Tensor<3>) -> Result<(), MemoriaError> {
+        if self.makes_way_for(working) {
+            let all: Vec<usize> = (0..self.memory.batch()).collect();
+            self.memory.split(&all)?;
+        }
+        Ok(())
+    }
+
+    /// Whether the rows were reset, and a batch has other ones: more or fewer, of another width or in another place.
+    fn makes_way_for(&self, working: &Tensor<3>) -> bool {
         let (rows, [batch, _, d_model]) = (self.memory.batch(), working.dims());
         let device = working.device().inner();
         let fits = rows == batch
             && self.memory.dim() == Some(d_model)
             && self.memory.dtype() == Some(working.dtype())
             && self.memory.device() == Some(device.as_dispatch());
-        if self.is_reset && !fits {
-            let all: Vec<usize> = (0..rows).collect();
-            self.memory.split(&all)?;
-        }
-        Ok(())
+        self.is_reset && !fits
     }
 
     /// Refuses a gradient window of which the graph is gone.
@@ -366,6 +381,18 @@ impl fmt::Debug for MemoriaState {
             .field("segments_in_window", &self.window.len())
             .finish_non_exhaustive()
     }
+}
+
+/// Refuses padding of other working memories, before anything is stored.
+fn check_padding(padding: &Padding, working: [usize; 2]) -> Result<(), MemoriaError> {
+    let tensor = "padding";
+    for (place, dimension) in ["batch", "positions"].into_iter().enumerate() {
+        let (expected, got) = (working[place], padding.dims()[place]);
+        if expected != got {
+            return Err(MemoriaError::WrongDimension { tensor, dimension, expected, got });
+        }
+    }
+    Ok(())
 }
 
 /// Refuses a query that is not like the working memories, before anything is stored.

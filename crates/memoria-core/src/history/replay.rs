@@ -16,6 +16,8 @@ pub(super) struct Replay {
     step: u64,
     next_id: u64,
     living: Population<Living>,
+    /// Those that have gained something in this step: by a gain below zero they may have no lifespan left.
+    gained: Vec<EngramId>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -50,7 +52,7 @@ impl Replay {
             let fire_count = engram.fire_count;
             living.push(engram.id, Living { kind, born, lifespan, fire_count });
         }
-        Self { step, next_id, living }
+        Self { step, next_id, living, gained: Vec::new() }
     }
 
     /// Applies an event. Fails if it cannot have happened; the replay is not to be used then.
@@ -70,11 +72,16 @@ impl Replay {
                 engrams.clone().for_each(|id| self.living.push(EngramId(id), new));
             }
             Event::Fired(fired) => {
+                let places = 0..fired.members.len();
+                if !places.into_iter().any(|place| fired.kind(place) == EngramKind::Working) {
+                    return Err("a firing without a working engram");
+                }
                 for (place, &id) in fired.members.iter().enumerate() {
                     let living = self.living.get_mut(id).ok_or("a firing of the dead")?;
                     if living.kind != fired.kind(place) {
                         return Err("an engram of the wrong kind");
                     }
+                    living.check(self.step)?;
                     living.fire_count = living.fire_count.saturating_add(1);
                 }
             }
@@ -89,6 +96,7 @@ impl Replay {
                     let gaining = self.living.get_mut(id).ok_or("a gain of the dead")?;
                     gaining.check(self.step)?;
                     gaining.lifespan.extend(gain, self.step);
+                    self.gained.push(id);
                 }
             }
             Event::Promoted { to: EngramKind::LongTerm, engrams } => self.promote(engrams)?,
@@ -104,15 +112,22 @@ impl Replay {
                     if self.step.checked_add(1).is_none_or(|now| dead.lifespan.at(now) > 0.0) {
                         return Err("a death before its time");
                     }
+                    if dead.check(self.step).is_err() && !self.gained.contains(&id) {
+                        return Err("a death after its time");
+                    }
                 }
             }
             Event::Reset(emptied) => {
                 if !self.living.iter().map(|(id, _)| id).eq(emptied.iter().copied()) {
                     return Err("a reset of others than the living");
                 }
+                self.check_lifespans()?;
                 self.living.clear();
             }
-            Event::Ended => self.step += 1,
+            Event::Ended => {
+                self.step += 1;
+                self.gained.clear();
+            }
         }
         Ok(())
     }

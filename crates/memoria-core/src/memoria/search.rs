@@ -21,6 +21,8 @@ pub(super) struct Asked<B: Backend> {
     pub(super) query: Option<GivenQuery<B>>,
     /// Whether what is found fires, and then only in rows with working engrams.
     pub(super) fires: bool,
+    /// Whether what was added and not settled yet is withdrawn if the query is refused.
+    pub(super) withdraws: bool,
     /// Rows that take no part.
     pub(super) absent: Absent,
 }
@@ -250,7 +252,7 @@ impl<B: Backend> Memoria<B> {
     }
 
     /// Refuses a query that is not finite where it matters. What has been `read` is settled with before, so
-    /// that it is not lost.
+    /// that it is not lost; what was added is withdrawn if that is asked.
     fn check_query(
         &mut self,
         squared_norms: &[f64],
@@ -269,6 +271,9 @@ impl<B: Backend> Memoria<B> {
         let (rows, dtype) = (self.lanes.len(), store.dtype());
         let checked = check_squared_norms(squared_norms, rows, dtype, matters, refused);
         if checked.is_err() {
+            if asked.withdraws {
+                self.withdraw_added();
+            }
             self.settle_with(read)?;
         }
         checked

@@ -74,7 +74,9 @@ impl<B: Backend> Memoria<B> {
         let read = match (&self.watched, read.split_first()) {
             (Some(_), Some((watched, read))) => {
                 let norms: Vec<f64> = watched.iter().collect();
-                let checked = check_hidden_norms(&norms, self.lanes.len(), watched.dtype());
+                // The rows of the segment: after a reset the memory may still have others.
+                let rows = watched.shape().first().copied().unwrap_or_default();
+                let checked = check_hidden_norms(&norms, rows, watched.dtype());
                 checked.inspect_err(|_| self.withdraw())?;
                 self.watched = None;
                 read
@@ -168,6 +170,11 @@ impl<B: Backend> Memoria<B> {
 
     fn withdraw(&mut self) {
         self.watched = None;
+        self.withdraw_added();
+    }
+
+    /// Drops what was added and not settled yet.
+    pub(super) fn withdraw_added(&mut self) {
         if let Some(store) = &mut self.store {
             self.incoming.drain(..).for_each(|incoming| store.release(incoming.held()));
         }

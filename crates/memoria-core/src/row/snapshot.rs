@@ -125,11 +125,7 @@ impl Row {
         dim: Option<usize>,
         from: &mut ChecksummedReader<impl Read>,
     ) -> Result<(), MemoriaError> {
-        let cells = Cells::read(self.long_term_len(), from)?;
-        if let Some(cells) = cells.as_ref().filter(|cells| Some(cells.dim()) != dim) {
-            return Err(from.invalid(format!("cells of dimension {}", cells.dim())));
-        }
-        self.cells = cells.map(Box::new);
+        self.cells = Cells::read(self.long_term_len(), dim, from)?.map(Box::new);
         Ok(())
     }
 

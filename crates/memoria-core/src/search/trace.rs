@@ -29,8 +29,8 @@ pub struct Reached {
     pub id: EngramId,
     /// What it is ranked by, the higher the more alike. Comparable within one row of one recall only: −‖w̄ − e‖²
     /// by the mean w̄ of the query for a mean of [`NegSquaredL2`](crate::Correlation::NegSquaredL2), else the
-    /// logarithm of the sum of exp(−‖w − e‖²) over the query's vectors w, or the largest −‖w − e‖². `None` if it was
-    /// not compared.
+    /// logarithm of the sum of exp(−‖w − e‖²) over the query's vectors w, or the largest −‖w − e‖². `None` in a
+    /// history that says so: a search knows every score.
     pub score: Option<f64>,
     /// Where in the search it was reached first.
     pub stage: SearchStage,

@@ -3,7 +3,8 @@ use serde::{Deserialize, Serialize};
 
 /// Where the vectors of a memory are kept.
 ///
-/// What a memory does is the same either way, up to the rounding of scores.
+/// What a memory does is the same either way, up to the rounding of scores and, on the host, what
+/// [cells](crate::MemoriaConfig::long_term_probes) miss.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Storage {

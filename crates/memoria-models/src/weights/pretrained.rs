@@ -75,7 +75,8 @@ impl Gpt2Config {
     /// As [`validate`](Self::validate); [`ModelError::Io`], [`ModelError::NoWeights`],
     /// [`ModelError::LfsPointer`], [`ModelError::UnreadableWeights`], [`ModelError::UnreadableTensor`],
     /// [`ModelError::WrongShape`], [`ModelError::TwoTensors`] for two tensors that differ and are one
-    /// parameter, and [`ModelError::NothingLoaded`].
+    /// parameter, [`ModelError::NothingLoaded`], and [`ModelError::OutOfMemory`]; as of JSON for the list of several files
+    /// of weights.
     pub fn load(
         mut self,
         folder: impl AsRef<Path>,

@@ -143,6 +143,7 @@ fn every_option_counts() {
         (plain.clone(), plain.clone().with_equal_length(true)),
         (plain.clone(), plain.clone().with_sink(true)),
         (plain.clone(), plain.clone().with_max_places(Some(4))),
+        (plain.clone(), plain.clone().with_norm(true)),
     ];
     for (without, with) in pairs {
         let run = |config: &MemoryConfig| {

@@ -2,7 +2,7 @@
 //! its graph for as long as the gradient window lasts.
 
 use burn::{
-    backend::Dispatch,
+    backend::{Dispatch, TensorMetadata, tensor::FloatTensor},
     tensor::{Bool, Device, Tensor, TensorData},
 };
 use memoria_core::{Attachment, Memoria, MemoriaError};
@@ -58,13 +58,15 @@ impl MemoriaState {
     ///
     /// # Errors
     ///
-    /// [`MemoriaError::NotDetached`]; as [`Memoria::attached_rows`].
+    /// [`MemoriaError::NotDetached`]; as [`Memoria::attached_rows`]; [`MemoriaError::WrongRank`] or
+    /// [`MemoriaError::WrongDimension`] if something else was attached in its place.
     pub fn previous_segment(
         &mut self,
         device: &Device,
     ) -> Result<Option<PreviousSegment>, MemoriaError> {
         self.check_window()?;
         let Some(attached) = self.memory.attached_rows(NAME)? else { return Ok(None) };
+        self.check_previous(&attached.data)?;
         let hidden = Tensor::<3>::from_dispatch(attached.data);
         let [batch, longest, _] = hidden.dims();
         let beyond = |&length: &usize| (0..longest).map(move |place| place >= length);
@@ -79,6 +81,22 @@ impl MemoriaState {
             None => hidden,
         };
         Ok(Some(PreviousSegment { hidden, padding }))
+    }
+
+    /// Refuses what no segment of this memory's layer is: a snapshot may have anything attached.
+    fn check_previous(&self, attached: &FloatTensor<Dispatch>) -> Result<(), MemoriaError> {
+        let (tensor, shape) = (NAME, attached.shape());
+        let &[_, _, got] = shape.as_slice() else {
+            let (expected, got) = ("[batch, positions, hidden_dim]", shape.to_vec());
+            return Err(MemoriaError::WrongRank { tensor, expected, got });
+        };
+        match self.memory.dim() {
+            Some(expected) if expected != got => {
+                let dimension = "hidden";
+                Err(MemoriaError::WrongDimension { tensor, dimension, expected, got })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Keeps a segment `[batch, seq, d_model]` for the next one, for models that make their memories of the

@@ -53,7 +53,7 @@ impl MemoriaState {
     /// # Errors
     ///
     /// As [`Restore::load`]; [`MemoriaError::MissingAttribute`] if it is the snapshot of a [`Memoria`](memoria_core::Memoria)
-    /// that was in no `MemoriaState`.
+    /// that was in no `MemoriaState`; [`MemoriaError::InvalidConfig`] for a scale that is not finite.
     pub fn load(path: impl AsRef<Path>, device: &Device) -> Result<Self, MemoriaError> {
         let device = device.clone().inner();
         Restore::new(device.as_dispatch()).load(path)?.try_into()

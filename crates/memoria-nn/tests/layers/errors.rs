@@ -6,7 +6,7 @@ use burn::tensor::{Bool, Device, Tensor};
 use memoria_core::{MemoriaConfig, MemoriaError};
 use memoria_nn::{
     AbstractorConfig, MemoriaLayerConfig, MemoriaState, MemoriaStateConfig, MemoryAttentionConfig,
-    MemoryAttentionInput, RecallInput,
+    MemoryAttentionInput, Padding, RecallInput,
 };
 use rstest::rstest;
 
@@ -66,6 +66,22 @@ fn working_memories_that_do_not_fit_are_refused() {
             false => state.recall(ones([2, 2, 4]) * f32::NAN),
         });
         assert!(matches!(error, NonFiniteData { .. } | NonFiniteQuery { .. }), "{error}");
+    }
+}
+
+#[test]
+fn padding_of_other_memories_is_refused_before_anything_is_stored() {
+    for (rows, positions) in [(2, 3), (2, 1), (3, 2), (1, 2)] {
+        let mut mask = vec![false; rows * positions];
+        mask[0] = true;
+        let padding = Padding::new(positions, mask);
+        let input = || RecallInput::new(ones([2, 2, 4])).padding(padding.clone());
+        for error in [refused(|state| state.recall(input())), refused(|state| state.peek(input()))]
+        {
+            let is_padding =
+                matches!(error, MemoriaError::WrongDimension { tensor: "padding", .. });
+            assert!(is_padding, "{rows} rows of {positions}: {error}");
+        }
     }
 }
 

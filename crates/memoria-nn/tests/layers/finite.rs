@@ -155,6 +155,27 @@ fn memories_that_are_not_finite_are_told_of_as_what_they_were_made_of() {
     }
 }
 
+/// What is stored is finite then, and must not be stored twice by who tries again.
+#[test]
+fn a_query_that_is_not_finite_stores_nothing() {
+    let device = Device::flex();
+    let config = MemoriaLayerConfig::causal(D, 2, SEQ).with_num_memories(None);
+    let layer = config.init(&device);
+    let mut state = memory();
+    for number in 0..4 {
+        layer.forward(segment(number, &device), &mut state).unwrap();
+    }
+    let before = bytes(&mut state);
+    let mut bad = layer.clone();
+    bad.abstractor = broken(bad.abstractor);
+    for _again in 0..2 {
+        let error = bad.forward(segment(4, &device), &mut state).unwrap_err();
+        assert!(matches!(error, MemoriaError::NonFiniteMemory { row: 0, .. }), "{error}");
+        assert!(bytes(&mut state) == before);
+    }
+    layer.forward(segment(4, &device), &mut state).unwrap();
+}
+
 /// Whoever uses a layer gives no gains, and can give no others.
 #[test]
 fn attention_that_is_not_finite_is_told_of_and_the_memory_goes_on() {

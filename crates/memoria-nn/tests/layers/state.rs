@@ -1,7 +1,7 @@
 //! A state as its user meets it.
 
 use burn::tensor::{Device, Distribution, Tensor};
-use memoria_core::{MemoriaConfig, MemoriaError};
+use memoria_core::{Attachment, MemoriaConfig, MemoriaError, Restore};
 use memoria_nn::{MemoriaLayer, MemoriaLayerConfig, MemoriaState, MemoriaStateConfig, RecallInput};
 use rstest::rstest;
 
@@ -77,6 +77,56 @@ fn after_a_reset_another_batch_may_come() {
             memory.reset();
             memory.verify().unwrap();
         }
+    }
+}
+
+#[test]
+fn looking_ahead_after_a_reset_changes_nothing() {
+    let device = Device::flex();
+    for layer in layers(&device) {
+        let mut memory = memory();
+        for _segment in 0..3 {
+            layer.forward(hidden(3, &device), &mut memory).unwrap();
+        }
+        memory.reset();
+        let before = memory.snapshot().unwrap().to_bytes().unwrap();
+        if !layer.is_causal {
+            let output = layer.forward_peek(hidden(5, &device), &mut memory).unwrap();
+            assert!(output.recall.reminded.is_none());
+        }
+        memory.peek(hidden(2, &device)).unwrap();
+        assert!(memory.snapshot().unwrap().to_bytes().unwrap() == before);
+    }
+}
+
+/// A snapshot may have anything attached to its rows.
+#[test]
+fn what_is_no_previous_segment_is_refused() {
+    let device = Device::flex();
+    for (attached, told) in [
+        (Tensor::<1>::ones([8], &device).into_dispatch(), "[batch, positions, hidden_dim]"),
+        (Tensor::<3>::ones([2, 4, 8], &device).into_dispatch(), "[batch, positions, hidden_dim]"),
+        (Tensor::<2>::ones([4, 7], &device).into_dispatch(), "hidden"),
+    ] {
+        let layer = &layers(&device)[1];
+        let mut memory = memory();
+        for _segment in 0..2 {
+            layer.forward(hidden(1, &device), &mut memory).unwrap();
+        }
+        memory.memoria().attach(0, "previous_segment", Attachment::Tensor(attached)).unwrap();
+        let bytes = memory.snapshot().unwrap().to_bytes().unwrap();
+        let restored = Restore::new(device.as_dispatch()).read_bytes(&bytes).unwrap();
+        let mut memory = MemoriaState::try_from(restored).unwrap();
+        for error in [
+            layer.forward(hidden(1, &device), &mut memory).unwrap_err(),
+            layer.forward_peek(hidden(1, &device), &mut memory).unwrap_err(),
+        ] {
+            let error = error.to_string();
+            assert!(error.contains("previous_segment") && error.contains(told), "{error}");
+        }
+        assert!(memory.snapshot().unwrap().to_bytes().unwrap() == bytes);
+        memory.reset_rows(&[0]).unwrap();
+        layer.forward(hidden(1, &device), &mut memory).unwrap();
     }
 }
 

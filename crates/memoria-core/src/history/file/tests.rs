@@ -304,6 +304,30 @@ fn steps_do_not_run_out() {
     }
 }
 
+/// An engram with lifespan for one step.
+#[test]
+fn no_one_lives_beyond_its_time() {
+    let (one, none) = ([EngramId(0)], core::iter::empty);
+    let read = |of_later_steps: &dyn Fn(&mut Vec<u8>), living: &[EngramId]| {
+        let (mut beginning, mut record, mut end) = (Vec::new(), Vec::new(), Vec::new());
+        put_beginning(&mut beginning, &Beginning::default());
+        put_born(&mut record, 0..1, 1.0);
+        of_later_steps(&mut record);
+        put_ids(&mut end, living.iter().copied());
+        read_row(&beginning, &record, &end, 256).err()
+    };
+    let dies = |record: &mut Vec<u8>| put_adjusted(record, &[], false, &[], one.into_iter());
+    let lives = |record: &mut Vec<u8>| put_adjusted(record, &[], false, &[], none());
+    assert_eq!(read(&dies, &[]), None);
+    let late = |record: &mut Vec<u8>| (lives(record), dies(record)).1;
+    assert_eq!(read(&late, &[]), Some("a death after its time"));
+    let reset = |record: &mut Vec<u8>| (lives(record), put_reset(record, one.into_iter())).1;
+    assert_eq!(read(&reset, &[]), Some("a life beyond its time"));
+    let fires =
+        |record: &mut Vec<u8>| (lives(record), put_fired(record, one.into_iter()), dies(record)).2;
+    assert!(read(&fires, &[]).is_some());
+}
+
 #[test]
 fn births_without_end_are_refused() {
     let mut record = Vec::new();

@@ -202,7 +202,7 @@ fn a_checkpoint_that_does_not_fit_is_refused() {
         experiment.run(&Interrupter::new()).unwrap_err().to_string()
     };
     let error = refused(Path::new("nowhere"), &[]);
-    assert!(error.contains("nowhere/tokenizer.json is not there. model.weights is to"), "{error}");
+    assert!(error.contains("nowhere/tokenizer.json is not there. The folder of a BERT"), "{error}");
     let folder = checkpoint(10);
     let path = folder.path();
     // RoBERTa's first two positions are not used.

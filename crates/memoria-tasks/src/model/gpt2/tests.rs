@@ -210,7 +210,7 @@ fn a_checkpoint_that_does_not_fit_is_refused() {
         experiment.run(&Interrupter::new()).unwrap_err().to_string()
     };
     let error = refused(Path::new("nowhere"), &[]);
-    assert!(error.contains("nowhere/tokenizer.json is not there. model.weights is to"), "{error}");
+    assert!(error.contains("nowhere/tokenizer.json is not there. The folder of a BERT"), "{error}");
     let path = checkpoint.path();
     let error = refused(path, &["data.segment_length=9"]);
     assert!(error.contains("data.segment_length must be at most 8"), "{error}");

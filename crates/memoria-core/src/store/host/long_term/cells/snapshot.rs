@@ -27,19 +27,20 @@ impl Cells {
         Ok(())
     }
 
-    /// Reads what [`write`](Self::write) wrote of a list of `len` engrams.
+    /// Reads what [`write`](Self::write) wrote of a list of `len` engrams with vectors of `dim` dimensions.
     pub(crate) fn read(
         len: usize,
+        dim: Option<usize>,
         from: &mut ChecksummedReader<impl Read>,
     ) -> Result<Option<Self>, MemoriaError> {
         let count = from.count("cells")?;
         if count == 0 {
             return Ok(None);
         }
-        let dim = from.count("the dimension of cells")?;
-        if dim == 0 {
-            return Err(from.invalid("cells of dimension 0"));
-        }
+        let of_cells = from.count("the dimension of cells")?;
+        let Some(dim) = dim.filter(|&dim| dim > 0 && dim == of_cells) else {
+            return Err(from.invalid(format!("cells of dimension {of_cells}")));
+        };
         let (mut centres, mut cells) = (Vec::new(), Vec::new());
         for _ in 0..count {
             for _ in 0..dim {
@@ -72,11 +73,6 @@ impl Cells {
         let codes = Chunk::default();
         Ok(Some(Self { dim, centres, codes, cells, places, fresh }))
     }
-
-    /// Of vectors of so many dimensions.
-    pub(crate) fn dim(&self) -> usize {
-        self.dim
-    }
 }
 
 #[cfg(test)]
@@ -107,7 +103,7 @@ mod tests {
         Cells::write(Some(cells), &mut to).unwrap();
         let bytes = to.end().unwrap();
         let mut from = ChecksummedReader::begin(&bytes[..], &FORMAT)?;
-        let cells = Cells::read(len, &mut from)?;
+        let cells = Cells::read(len, Some(2), &mut from)?;
         from.end()?;
         Ok(cells)
     }
@@ -122,6 +118,7 @@ mod tests {
 
     #[rstest]
     #[case::no_dimension(|cells: &mut Cells| (cells.dim, cells.centres) = (0, vec![]))]
+    #[case::another_dimension(|cells: &mut Cells| (cells.dim, cells.centres) = (1, vec![0.5, 3.0]))]
     #[case::no_number(|cells: &mut Cells| cells.centres[2] = f32::NAN)]
     #[case::no_such_cell(|cells: &mut Cells| cells.places[1].cell = 2)]
     #[case::too_few_places(|cells: &mut Cells| cells.places.truncate(2))]
