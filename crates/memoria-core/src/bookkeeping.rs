@@ -4,7 +4,6 @@
 //! Here as in the other rooms `bytes` of anything is what it has set aside.
 
 pub(crate) mod calendar;
-pub(crate) mod changes;
 pub(crate) mod chunked_vec;
 pub(crate) mod counters;
 pub(crate) mod lifespan;

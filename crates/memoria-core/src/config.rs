@@ -168,52 +168,10 @@ impl MemoriaConfig {
         }
     }
 
-    /// Sets the [correlation](Self::correlation).
-    pub fn with_correlation(mut self, correlation: Correlation) -> Self {
-        self.correlation = correlation;
-        self
-    }
-
     /// Sets [`ltm_exploration`](Self::ltm_exploration) and the [`seed`](Self::seed) it draws from.
     pub fn with_ltm_exploration(mut self, ltm_exploration: usize, seed: u64) -> Self {
         self.ltm_exploration = ltm_exploration;
         self.seed = seed;
-        self
-    }
-
-    /// Sets the [seed](Self::seed) of all draws.
-    pub fn with_seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
-        self
-    }
-
-    /// Sets [how short-term engrams are chosen](Self::short_term_search).
-    pub fn with_short_term_search(mut self, search: ShortTermSearch) -> Self {
-        self.short_term_search = search;
-        self
-    }
-
-    /// Sets [how long-term engrams are chosen](Self::long_term_search).
-    pub fn with_long_term_search(mut self, search: LongTermSearch) -> Self {
-        self.long_term_search = search;
-        self
-    }
-
-    /// Sets [how many cells are looked at](Self::long_term_probes).
-    pub fn with_long_term_probes(mut self, probes: usize) -> Self {
-        self.long_term_probes = probes;
-        self
-    }
-
-    /// Sets [which engrams are connected](Self::wiring).
-    pub fn with_wiring(mut self, wiring: Wiring) -> Self {
-        self.wiring = wiring;
-        self
-    }
-
-    /// Sets the [pooling](Self::pooling).
-    pub fn with_pooling(mut self, pooling: Pooling) -> Self {
-        self.pooling = pooling;
         self
     }
 
@@ -245,6 +203,46 @@ impl MemoriaConfig {
         }
         Ok(())
     }
+}
+
+/// Functions that set one field each.
+macro_rules! setters {
+    ($($(#[$doc:meta])* $setter:ident($field:ident = $value:ident: $type:ty);)*) => {
+        impl MemoriaConfig {
+            $($(#[$doc])*
+            pub fn $setter(mut self, $value: $type) -> Self {
+                self.$field = $value;
+                self
+            })*
+        }
+    };
+}
+
+setters! {
+    /// Sets [how many short-term engrams](Self::num_reminded_stm) are reminded.
+    with_num_reminded_stm(num_reminded_stm = num_reminded_stm: usize);
+    /// Sets [how many short-term engrams](Self::stm_capacity) there are.
+    with_stm_capacity(stm_capacity = stm_capacity: usize);
+    /// Sets [how far a walk goes](Self::ltm_search_depth).
+    with_ltm_search_depth(ltm_search_depth = ltm_search_depth: usize);
+    /// Sets the [lifespan](Self::initial_lifespan) of new engrams, in steps.
+    with_initial_lifespan(initial_lifespan = initial_lifespan: f32);
+    /// Sets [how many long-term engrams](Self::num_final_ltms) are reminded.
+    with_num_final_ltms(num_final_ltms = num_final_ltms: usize);
+    /// Sets the [correlation](Self::correlation).
+    with_correlation(correlation = correlation: Correlation);
+    /// Sets the [seed](Self::seed) of all draws.
+    with_seed(seed = seed: u64);
+    /// Sets [how short-term engrams are chosen](Self::short_term_search).
+    with_short_term_search(short_term_search = search: ShortTermSearch);
+    /// Sets [how long-term engrams are chosen](Self::long_term_search).
+    with_long_term_search(long_term_search = search: LongTermSearch);
+    /// Sets [how many cells are looked at](Self::long_term_probes).
+    with_long_term_probes(long_term_probes = probes: usize);
+    /// Sets [which engrams are connected](Self::wiring).
+    with_wiring(wiring = wiring: Wiring);
+    /// Sets the [pooling](Self::pooling).
+    with_pooling(pooling = pooling: Pooling);
 }
 
 #[cfg(test)]

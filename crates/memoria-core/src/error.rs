@@ -17,33 +17,33 @@ use crate::{Memoria, MemoriaError::*, Recall, Restore, RowState, Snapshot, Snaps
 /// |---|---|---|
 /// | [`Memoria::new`], [`MemoriaConfig::validate`] | a lifespan that is 0, negative, infinite or NaN | [`InvalidConfig`] |
 /// | | any counts and seed, 0 and the largest included | nothing: all are allowed |
-/// | [`with_storage`], [`with_memory_limit`] | a memory that has vectors | no effect on these |
-/// | [`add_working_memory`], [`peek`], [`remind_for`] | not three dimensions | [`WrongRank`] |
+/// | [`Memoria::with_storage`], [`Memoria::with_memory_limit`] | a memory that has vectors | no effect on these |
+/// | [`Memoria::add_working_memory`], [`Memoria::peek`], [`Memoria::remind_for`] | not three dimensions | [`WrongRank`] |
 /// | | batch or hidden dimension 0 | [`EmptyDimension`] |
 /// | | another batch, hidden dimension, float type or device than before | [`WrongDimension`], [`WrongDType`], [`WrongDevice`] |
 /// | | n = 0 | nothing is added; a peek is reminded of nothing; a remind for nothing is [`EmptyDimension`] |
-/// | [`add_working_memory_except`] | a row that does not exist | [`RowOutOfRange`] |
+/// | [`Memoria::add_working_memory_except`] | a row that does not exist | [`RowOutOfRange`] |
 /// | layers and models | hidden states that are not finite; finite ones of which nothing finite is made | [`NonFiniteHidden`], [`NonFiniteMemory`], [`NonFiniteAttention`] |
-/// | [`add_working_memory`], [`peek`], [`remind_for`] | NaN, infinity, or numbers with squares that overflow | of a query [`NonFiniteQuery`], at once; else [`NonFiniteData`], when the memory is next read |
+/// | [`Memoria::add_working_memory`], [`Memoria::peek`], [`Memoria::remind_for`] | NaN, infinity, or numbers with squares that overflow | of a query [`NonFiniteQuery`], at once; else [`NonFiniteData`], when the memory is next read |
 /// | | more vectors or rows than there is memory for | [`OutOfMemory`] |
 /// | | more engrams than slots (2³¹ − 2), or than a row has identities (2⁶⁴ − 1) | [`PoolFull`], [`IdsExhausted`] |
-/// | [`remind`] | no working memories, or no rows | nothing is reminded |
+/// | [`Memoria::remind`] | no working memories, or no rows | nothing is reminded |
 /// | | the second one in a step | fires again; the result of the first is [`StaleReminded`] |
-/// | [`adjust`] | without a remind, again, or after a reset | [`NothingReminded`] |
-/// | | a result of another remind, another memory or a [`peek`] | [`StaleReminded`] |
+/// | [`Memoria::adjust`] | without a remind, again, or after a reset | [`NothingReminded`] |
+/// | | a result of another remind, another memory or a [`Memoria::peek`] | [`StaleReminded`] |
 /// | | gains of the wrong shape or length, or on another device | [`WrongRank`], [`WrongDimension`], [`WrongGainCount`], [`WrongDevice`] |
 /// | | gains that are not finite | [`NonFiniteGain`]: of the host at once, of a device when the memory is next read |
 /// | | gains that make a lifespan negative, or larger than there is | the engram dies; the lifespan stops at `f32::MAX` |
-/// | [`reset_rows`], [`State::row`], [`split`], [`replace_row`] | a row that does not exist | [`RowOutOfRange`] |
-/// | [`split`], [`Snapshot::rows`], [`Restore::rows`] | a row twice | [`RowTwice`] ([`reset_rows`] does not mind) |
-/// | [`merge`], [`replace_row`] | a memory with another configuration, dimension, float type or device | [`OtherConfig`], [`WrongDimension`], [`WrongDType`], [`WrongDevice`] |
-/// | [`replace_row`] | a memory with no row, or with several | [`WrongDimension`] |
-/// | [`add_rows`] | a memory without rows | [`NoRows`] |
-/// | [`split`], [`merge`], [`replace_row`], [`add_rows`], [`snapshot`], [`save`] | between remind and adjust | [`OpenStep`] |
+/// | [`Memoria::reset_rows`], [`State::row`], [`Memoria::split`], [`Memoria::replace_row`] | a row that does not exist | [`RowOutOfRange`] |
+/// | [`Memoria::split`], [`Snapshot::rows`], [`Restore::rows`] | a row twice | [`RowTwice`] ([`Memoria::reset_rows`] does not mind) |
+/// | [`Memoria::merge`], [`Memoria::replace_row`] | a memory with another configuration, dimension, float type or device | [`OtherConfig`], [`WrongDimension`], [`WrongDType`], [`WrongDevice`] |
+/// | [`Memoria::replace_row`] | a memory with no row, or with several | [`WrongDimension`] |
+/// | [`Memoria::add_rows`] | a memory without rows | [`NoRows`] |
+/// | [`Memoria::split`], [`Memoria::merge`], [`Memoria::replace_row`], [`Memoria::add_rows`], [`Memoria::snapshot`], [`Memoria::save`] | between remind and adjust | [`OpenStep`] |
 /// | [`RowState`]'s | an engram that does not live in the row | [`NoSuchEngram`] |
 /// | [`Recall::ids`], [`Recall::working`] | a row that does not exist | a panic, as of a slice |
-/// | [`save`], [`Snapshot::save`], [`Snapshot::write`] | a path or writer that cannot be written, a full disk | [`Io`]; an old file stays |
-/// | [`load`], [`Restore`]'s, [`SnapshotInfo`]'s | a file that cannot be read | [`Io`] |
+/// | [`Memoria::save`], [`Snapshot::save`], [`Snapshot::write`] | a path or writer that cannot be written, a full disk | [`Io`]; an old file stays |
+/// | [`Memoria::load`], [`Restore`]'s, [`SnapshotInfo`]'s | a file that cannot be read | [`Io`] |
 /// | | something else than a snapshot | [`UnknownFormat`] |
 /// | | a newer version's | [`NewerVersion`] |
 /// | | changed, cut off, with something behind it | [`Damaged`] |
@@ -51,37 +51,15 @@ use crate::{Memoria, MemoriaError::*, Recall, Restore, RowState, Snapshot, Snaps
 /// | | a float type that the backend lacks | [`UnsupportedDType`] |
 /// | | vectors that do not fit the float type asked for | [`NonFiniteData`] |
 /// | | attached tensors that do not fit it | [`AttachmentTooLarge`] |
-/// | [`attach`], [`attach_rows`] | a tensor of no or too many dimensions, or with an empty one | [`WrongRank`], [`EmptyDimension`] |
+/// | [`Memoria::attach`], [`Memoria::attach_rows`] | a tensor of no or too many dimensions, or with an empty one | [`WrongRank`], [`EmptyDimension`] |
 /// | | a tensor of another float type, device or batch | [`WrongDType`], [`WrongDevice`], [`WrongDimension`] |
-/// | [`attached_rows`] | bytes, or tensors that differ in more than their first size | [`MixedAttachments`] |
-/// | [`attach`], [`attach_rows`], [`attachment`], [`remove_attachment`] | a row that does not exist | [`RowOutOfRange`] |
+/// | [`Memoria::attached_rows`] | bytes, or tensors that differ in more than their first size | [`MixedAttachments`] |
+/// | [`Memoria::attach`], [`Memoria::attach_rows`], [`Memoria::attachment`], [`Memoria::remove_attachment`] | a row that does not exist | [`RowOutOfRange`] |
 /// | everything that reads from a device | a device that fails | [`Device`] |
 ///
 /// Of counters and sizes: a fire count and a co-firing count stop at 2³² − 1. No row outlives the 2⁶³
 /// steps and reminds that are counted: at a nanosecond each they take 292 years, and a snapshot that
 /// claims more is [`Invalid`].
-///
-/// [`with_storage`]: crate::Memoria::with_storage
-/// [`with_memory_limit`]: crate::Memoria::with_memory_limit
-/// [`add_working_memory`]: crate::Memoria::add_working_memory
-/// [`add_working_memory_except`]: crate::Memoria::add_working_memory_except
-/// [`peek`]: crate::Memoria::peek
-/// [`remind`]: crate::Memoria::remind
-/// [`remind_for`]: crate::Memoria::remind_for
-/// [`adjust`]: crate::Memoria::adjust
-/// [`reset_rows`]: crate::Memoria::reset_rows
-/// [`split`]: crate::Memoria::split
-/// [`merge`]: crate::Memoria::merge
-/// [`replace_row`]: crate::Memoria::replace_row
-/// [`add_rows`]: crate::Memoria::add_rows
-/// [`snapshot`]: crate::Memoria::snapshot
-/// [`save`]: crate::Memoria::save
-/// [`load`]: crate::Memoria::load
-/// [`attach`]: crate::Memoria::attach
-/// [`attach_rows`]: crate::Memoria::attach_rows
-/// [`attached_rows`]: crate::Memoria::attached_rows
-/// [`attachment`]: crate::Memoria::attachment
-/// [`remove_attachment`]: crate::Memoria::remove_attachment
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MemoriaError {

@@ -42,14 +42,14 @@ use search::{Asked, GivenQuery};
 #[derive(Clone)]
 pub struct Memoria<B: Backend> {
     config: MemoriaConfig,
-    storage: Storage,
+    pub(crate) storage: Storage,
     /// Bytes that the vectors may take.
     memory_limit: Option<u64>,
     /// Made by the first working memories, which fix batch, dimension, float type and device.
-    store: Option<VectorStore<B>>,
-    lanes: Vec<Lane>,
+    pub(crate) store: Option<VectorStore<B>>,
+    pub(crate) lanes: Vec<Lane>,
     /// Of each row.
-    attachments: Vec<RowAttachments<B>>,
+    pub(crate) attachments: Vec<RowAttachments<B>>,
     incoming: Vec<Incoming<B>>,
     /// Squared norms `[batch, seq]` of hidden states that are refused with what is read next.
     watched: Option<FloatTensor<B>>,
@@ -132,17 +132,17 @@ impl<B: Backend> Memoria<B> {
 
     /// The hidden dimension; `None` without rows.
     pub fn dim(&self) -> Option<usize> {
-        self.store.as_ref().map(VectorStore::dim)
+        self.store.as_ref().map(|store| store.dim)
     }
 
     /// The float type of the vectors; `None` without rows.
     pub fn dtype(&self) -> Option<DType> {
-        self.store.as_ref().map(VectorStore::dtype)
+        self.store.as_ref().map(|store| store.dtype)
     }
 
     /// The device that vectors come from and go to; `None` without rows.
     pub fn device(&self) -> Option<&Device<B>> {
-        self.store.as_ref().map(VectorStore::device)
+        self.store.as_ref().map(|store| &store.device)
     }
 
     /// What the memory has cost since it was made.
@@ -157,7 +157,7 @@ impl<B: Backend> Memoria<B> {
         let attached = self.attachments.iter().flat_map(|row| row.values()).map(Value::bytes);
         MemoryUse {
             vectors: store.map_or(0, VectorStore::bytes) as u64,
-            bookkeeping: (rows + store.map_or(0, VectorStore::bookkeeping_bytes)) as u64,
+            bookkeeping: (rows + store.map_or(0, |store| store.slots.bytes())) as u64,
             attachments: attached.sum::<usize>() as u64,
         }
     }
@@ -207,7 +207,7 @@ impl<B: Backend> Memoria<B> {
         if let Some(store) = store.filter(|_| count > 0) {
             let to_read = store.write(&slots, B::float_detach(data));
             let mut incoming = Incoming::new(slots, count, is_absent, to_read);
-            absent.iter().for_each(|&row| store.release(incoming.empty(row)));
+            absent.iter().for_each(|&row| store.slots.release(incoming.empty(row)));
             if !incoming.is_empty() {
                 self.incoming.push(incoming);
             }
@@ -349,8 +349,8 @@ impl<B: Backend> Memoria<B> {
 
     /// Whether the memory is large enough for several threads to work on it.
     fn is_shared(&self) -> bool {
-        let engrams: usize = self.lanes.iter().map(|lane| lane.counts().total()).sum();
-        are_worth_sharing(engrams * self.store.as_ref().map_or(0, VectorStore::dim))
+        let engrams: usize = self.lanes.iter().map(|lane| lane.row.counts().total()).sum();
+        are_worth_sharing(engrams * self.store.as_ref().map_or(0, |store| store.dim))
     }
 
     /// What [`remind`](Self::remind) would find for the working memories `query`
@@ -493,22 +493,6 @@ impl<B: Backend> Memoria<B> {
     ) -> Result<Self, MemoriaError> {
         let lanes = rows.into_iter().map(|row| Lane { row, ..Lane::default() }).collect();
         Ok(Self { storage, memory_limit, store, lanes, attachments, ..Self::new(config)? })
-    }
-
-    pub(crate) fn storage(&self) -> Storage {
-        self.storage
-    }
-
-    pub(crate) fn store(&self) -> Option<&VectorStore<B>> {
-        self.store.as_ref()
-    }
-
-    pub(crate) fn row(&self, row: usize) -> &Row {
-        &self.lanes[row].row
-    }
-
-    pub(crate) fn attachments_of(&self, row: usize) -> &RowAttachments<B> {
-        &self.attachments[row]
     }
 
     /// A look into the memory.

@@ -11,7 +11,6 @@ use crate::{
     Engram, EngramCounts, EngramId,
     bookkeeping::{
         calendar::Calendar,
-        changes::Changes,
         chunked_vec::ChunkedVec,
         counters::Counts,
         lifespan::Lifespan,
@@ -21,7 +20,7 @@ use crate::{
     graph::{Connection, FiringLog},
     history::Recorder,
     id::{Entry, Member, Slot},
-    store::{CellLimits, Cells},
+    store::{CellLimits, LongTermIndex},
 };
 
 /// One independent sequence: its engrams, their order, their deaths and their connections.
@@ -31,19 +30,18 @@ pub(crate) struct Row {
     working: Vec<Member>,
     short_term: VecDeque<Member>,
     long_term: ChunkedVec<Entry>,
-    /// Where that list has changed since its codes were brought up to date, if there are any.
-    pub(crate) long_term_changes: Changes,
-    /// Where their vectors lie among similar ones, if that is kept.
-    cells: Option<Box<Cells>>,
+    /// What spares a search looks at most of their vectors.
+    long_term_index: LongTermIndex,
     cell_limits: CellLimits,
     calendar: Calendar,
     log: FiringLog,
     /// Engrams that have just become long-term, and engrams that have just died.
     passing: (Vec<Member>, Vec<Member>),
     next_id: u64,
-    steps: u64,
-    reminds: u64,
-    recorder: Option<Box<Recorder>>,
+    /// How many steps the row has lived through.
+    pub(crate) steps: u64,
+    pub(crate) reminds: u64,
+    pub(crate) recorder: Option<Box<Recorder>>,
 }
 
 impl Row {
@@ -134,11 +132,8 @@ impl Row {
         promoted.extend(self.short_term.drain(..leaving));
         for &Member { id, entry } in &promoted {
             self.records.get_mut(entry).place = Place::long_term(self.long_term.len());
-            self.long_term_changes.note(self.long_term.len(), self.long_term.len());
+            self.long_term_index.pushed(self.long_term.len());
             self.long_term.push(entry);
-            if let Some(cells) = &mut self.cells {
-                cells.pushed();
-            }
             if let Some(recorder) = &mut self.recorder {
                 recorder.promoted(id);
             }
@@ -168,15 +163,6 @@ impl Row {
             ..Self::default()
         };
         slots
-    }
-
-    /// How many steps the row has lived through.
-    pub(crate) fn steps(&self) -> u64 {
-        self.steps
-    }
-
-    pub(crate) fn reminds(&self) -> u64 {
-        self.reminds
     }
 
     /// Engrams made in the present step, oldest first.
@@ -278,8 +264,7 @@ impl Row {
         (members + self.passing.0.capacity() + self.passing.1.capacity()) * size_of::<Member>()
             + self.records.bytes()
             + self.long_term.bytes()
-            + self.long_term_changes.bytes()
-            + self.cells.as_ref().map_or(0, |cells| cells.bytes())
+            + self.long_term_index.bytes()
             + self.calendar.bytes()
             + self.log.bytes()
             + self.recorder.as_ref().map_or(0, |recorder| recorder.bytes())
@@ -328,10 +313,7 @@ impl Row {
             match place.position() {
                 Some(position) => {
                     self.long_term.swap_remove(position);
-                    self.long_term_changes.note(position, self.long_term.len());
-                    if let Some(cells) = &mut self.cells {
-                        cells.swap_removed(position);
-                    }
+                    self.long_term_index.swap_removed(position, self.long_term.len());
                     if let Some(&moved) = self.long_term.get(position) {
                         self.records.get_mut(moved).place = place;
                     }

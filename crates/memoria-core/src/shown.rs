@@ -4,12 +4,12 @@ use core::fmt;
 
 use burn::backend::Backend;
 
-use crate::{EngramCounts, Memoria, RowState, State, row::Row};
+use crate::{EngramCounts, Memoria, RowState, State, search::Lane};
 
 /// Engrams of all rows.
-fn counts<'a>(rows: impl Iterator<Item = &'a Row>) -> EngramCounts {
+fn counts(lanes: &[Lane]) -> EngramCounts {
     let mut all = EngramCounts::default();
-    for counts in rows.map(Row::counts) {
+    for counts in lanes.iter().map(|lane| lane.row.counts()) {
         all.working += counts.working;
         all.short_term += counts.short_term;
         all.long_term += counts.long_term;
@@ -23,7 +23,7 @@ impl<B: Backend> fmt::Debug for Memoria<B> {
         f.debug_struct("Memoria")
             .field("rows", &self.batch())
             .field("dim", &self.dim())
-            .field("engrams", &counts((0..self.batch()).map(|row| self.row(row))))
+            .field("engrams", &counts(&self.lanes))
             .field("config", self.config())
             .finish_non_exhaustive()
     }
@@ -33,7 +33,7 @@ impl<B: Backend> fmt::Debug for State<'_, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("State")
             .field("rows", &self.lanes.len())
-            .field("engrams", &counts(self.lanes.iter().map(|lane| &lane.row)))
+            .field("engrams", &counts(self.lanes))
             .finish_non_exhaustive()
     }
 }

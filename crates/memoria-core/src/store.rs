@@ -23,7 +23,7 @@ pub use available_memory::available_memory_of;
 use device::DeviceVectors;
 pub(crate) use device::squared_norms;
 pub(crate) use host::{
-    CellLimits, Cells, LongTermCodes, LongTermList, Pruned, QuantizedVectors, are_worth_quantizing,
+    CODED_ABOVE, CellLimits, Cells, LongTermIndex, LongTermList, Pruned, QuantizedVectors,
 };
 use host::{HostVectors, for_any};
 pub(crate) use reading::read;
@@ -38,11 +38,13 @@ const AT_ONCE: usize = 1 << 20;
 #[derive(Clone, Debug)]
 pub(crate) struct VectorStore<B: Backend> {
     vectors: Vectors<B>,
-    slots: Slots,
-    dim: usize,
-    dtype: DType,
-    device: Device<B>,
-    computes_here: bool,
+    pub(crate) slots: Slots,
+    pub(crate) dim: usize,
+    pub(crate) dtype: DType,
+    /// Where vectors come from and go to, wherever they are kept.
+    pub(crate) device: Device<B>,
+    /// Whether tensors of the device lie in the host's memory.
+    pub(crate) computes_here: bool,
     /// In bytes.
     limit: Option<u64>,
 }
@@ -70,23 +72,6 @@ impl<B: Backend> VectorStore<B> {
         Self { vectors, slots: Slots::default(), dim, dtype, device, computes_here, limit }
     }
 
-    pub(crate) fn dim(&self) -> usize {
-        self.dim
-    }
-
-    pub(crate) fn dtype(&self) -> DType {
-        self.dtype
-    }
-
-    pub(crate) fn device(&self) -> &Device<B> {
-        &self.device
-    }
-
-    /// Whether tensors of the device lie in the host's memory, wherever the vectors are kept.
-    pub(crate) fn computes_here(&self) -> bool {
-        self.computes_here
-    }
-
     pub(crate) fn is_on_host(&self) -> bool {
         matches!(self.vectors, Vectors::Host(_))
     }
@@ -95,15 +80,6 @@ impl<B: Backend> VectorStore<B> {
     pub(crate) fn take(&mut self, count: usize) -> Result<Vec<Slot>, MemoriaError> {
         self.make_room(count, DeviceVectors::reserve)?;
         Ok(self.slots.take(count))
-    }
-
-    pub(crate) fn release(&mut self, slots: impl IntoIterator<Item = Slot>) {
-        self.slots.release(slots);
-    }
-
-    /// See [`Slots::verify`].
-    pub(crate) fn verify(&self, taken: impl Iterator<Item = Slot>) -> Result<(), String> {
-        self.slots.verify(taken)
     }
 
     /// Sets memory aside for so many engrams in all, and on a device for no more.
@@ -119,10 +95,7 @@ impl<B: Backend> VectorStore<B> {
     /// Refuses another store if this one could not hold its vectors.
     pub(crate) fn check_alike(&self, other: &Self) -> Result<(), MemoriaError> {
         let tensor = "a row from another memory";
-        if self.dim != other.dim {
-            let (dimension, expected, got) = ("hidden", self.dim, other.dim);
-            return Err(MemoriaError::WrongDimension { tensor, dimension, expected, got });
-        }
+        check_sizes(tensor, [("hidden", self.dim, other.dim)])?;
         self.check_dtype(tensor, other.dtype)?;
         self.check_device(tensor, &other.device)
     }
@@ -161,15 +134,23 @@ impl<B: Backend> VectorStore<B> {
             Vectors::Host(vectors) => for_any!(vectors, vectors => vectors.bytes()),
         }
     }
-
-    /// Bytes set aside for everything else.
-    pub(crate) fn bookkeeping_bytes(&self) -> usize {
-        self.slots.bytes()
-    }
 }
 
 /// Bytes of a vector. Dimensions of tensors that are views of few numbers may be as large as numbers go:
 /// a size that cannot be counted is the largest there is, which nothing has memory for.
 fn vector_bytes(dim: usize, dtype: DType) -> usize {
     dim.saturating_mul(dtype.size())
+}
+
+/// Refuses sizes of dimensions, the second numbers, that are not as expected.
+pub(crate) fn check_sizes<const N: usize>(
+    tensor: &'static str,
+    sizes: [(&'static str, usize, usize); N],
+) -> Result<(), MemoriaError> {
+    for (dimension, expected, got) in sizes {
+        if expected != got {
+            return Err(MemoriaError::WrongDimension { tensor, dimension, expected, got });
+        }
+    }
+    Ok(())
 }

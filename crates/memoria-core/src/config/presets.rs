@@ -33,36 +33,6 @@ impl MemoriaConfig {
     pub fn paper_sorting() -> Self {
         Self::new(256, 512, 10, 5.0, 640)
     }
-
-    /// Sets [how many short-term engrams](Self::num_reminded_stm) are reminded.
-    pub fn with_num_reminded_stm(mut self, num_reminded_stm: usize) -> Self {
-        self.num_reminded_stm = num_reminded_stm;
-        self
-    }
-
-    /// Sets [how many short-term engrams](Self::stm_capacity) there are.
-    pub fn with_stm_capacity(mut self, stm_capacity: usize) -> Self {
-        self.stm_capacity = stm_capacity;
-        self
-    }
-
-    /// Sets [how far a walk goes](Self::ltm_search_depth).
-    pub fn with_ltm_search_depth(mut self, ltm_search_depth: usize) -> Self {
-        self.ltm_search_depth = ltm_search_depth;
-        self
-    }
-
-    /// Sets the [lifespan](Self::initial_lifespan) of new engrams, in steps.
-    pub fn with_initial_lifespan(mut self, initial_lifespan: f32) -> Self {
-        self.initial_lifespan = initial_lifespan;
-        self
-    }
-
-    /// Sets [how many long-term engrams](Self::num_final_ltms) are reminded.
-    pub fn with_num_final_ltms(mut self, num_final_ltms: usize) -> Self {
-        self.num_final_ltms = num_final_ltms;
-        self
-    }
 }
 
 #[cfg(test)]

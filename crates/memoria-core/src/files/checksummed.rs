@@ -83,6 +83,11 @@ impl<W: Write> ChecksummedWriter<W> {
         self.put(&digits[..len])
     }
 
+    /// One of several numbers in ascending order, less the `least` that it can be.
+    pub(crate) fn put_above(&mut self, least: &mut u64, number: u64) -> Result<(), MemoriaError> {
+        self.put_number(number - core::mem::replace(least, number + 1))
+    }
+
     /// Bytes after their length.
     pub(crate) fn put_bytes(&mut self, bytes: &[u8]) -> Result<(), MemoriaError> {
         self.put_number(bytes.len() as u64)?;
@@ -201,6 +206,13 @@ impl<R: Read> ChecksummedReader<R> {
         number.ok_or_else(|| self.invalid("a number is not written as numbers are"))
     }
 
+    /// One of several numbers in ascending order, all below `end`; `None` if it is not.
+    pub(crate) fn above(&mut self, least: &mut u64, end: u64) -> Result<Option<u64>, MemoriaError> {
+        let number = self.number()?.checked_add(*least).filter(|&number| number < end);
+        *least = number.map_or(end, |number| number + 1);
+        Ok(number)
+    }
+
     /// A number that counts things in memory.
     pub(crate) fn count(&mut self, of: &str) -> Result<usize, MemoriaError> {
         let number = self.number()?;
@@ -230,22 +242,21 @@ impl<R: Read> ChecksummedReader<R> {
         self.take(len)
     }
 
-    /// Ends the stream, of which nothing may be left, and hands the reader back.
-    pub(crate) fn end(mut self) -> Result<R, MemoriaError> {
+    /// Ends the stream, of which nothing may be left.
+    pub(crate) fn end(&mut self) -> Result<(), MemoriaError> {
         if !self.is_at_end()? {
             return Err(self.invalid("there is more in it than it says"));
         }
-        Ok(self.reader)
+        Ok(())
     }
 
     /// As [`end`](Self::end), where nothing may follow in the source either.
-    pub(crate) fn end_of_source(self) -> Result<(), MemoriaError> {
-        let (format, at) = (self.format.name, self.offset);
-        let (path, end, found) = (None, None, "it goes on after its end".into());
-        match self.end()?.read(&mut [0]) {
+    pub(crate) fn end_of_source(&mut self) -> Result<(), MemoriaError> {
+        self.end()?;
+        match self.reader.read(&mut [0]) {
             Ok(0) => Ok(()),
-            Ok(_) => Err(MemoriaError::Damaged { path, format, at, end, found }),
-            Err(error) => Err(MemoriaError::io(format!("reading a {format}"), error)),
+            Ok(_) => Err(self.damaged(None, "it goes on after its end")),
+            Err(error) => Err(self.io(error)),
         }
     }
 

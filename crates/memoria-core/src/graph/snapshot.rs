@@ -28,7 +28,7 @@ impl FiringLog {
         for index in firings {
             to.put_number(members(index).len() as u64)?;
             let mut least = 0;
-            members(index).try_for_each(|place| put_place(place, &mut least, to))?;
+            members(index).try_for_each(|place| to.put_above(&mut least, place.into()))?;
         }
 
         let later = |here: Member| {
@@ -45,11 +45,11 @@ impl FiringLog {
             ties.clear();
             ties.extend(later(here).map(|(with, count)| (places[with.entry.index()], count)));
             ties.sort_unstable();
-            put_place(place, &mut least, to)?;
+            to.put_above(&mut least, place.into())?;
             to.put_number(ties.len() as u64)?;
-            let mut least_with = place + 1;
+            let mut least_with = least;
             for &(with, count) in &ties {
-                put_place(with, &mut least_with, to)?;
+                to.put_above(&mut least_with, with.into())?;
                 to.put_number(u64::from(count))?;
             }
         }
@@ -77,8 +77,7 @@ impl FiringLog {
             members.clear();
             let mut least = 0;
             for _ in 0..count {
-                let place = take_place(&mut least, records.len(), from)?;
-                members.push(records.member(Entry(place)));
+                members.push(records.member(take_place(&mut least, records, from)?));
             }
             let of_long_term = members.partition_point(|member| member.entry.index() < long_term);
             log.add(&members, of_long_term);
@@ -99,22 +98,21 @@ impl FiringLog {
     ) -> Result<(), MemoriaError> {
         let mut least = 0;
         for _ in 0..from.count("engrams with ties")? {
-            let here = take_place(&mut least, records.len(), from)?;
-            let mut least_with = here + 1;
+            let here = take_place(&mut least, records, from)?;
+            let mut least_with = least;
             let ties = from.count("ties")?;
             if ties == 0 {
                 return Err(from.invalid("no ties where there should be some"));
             }
             for _ in 0..ties {
-                let with = take_place(&mut least_with, records.len(), from)?;
+                let with = take_place(&mut least_with, records, from)?;
                 let count = from.number()?;
                 let Some(count) = u32::try_from(count).ok().filter(|&count| count > 0) else {
                     return Err(from.invalid(format!("a tie of {count}")));
                 };
                 // Both come in order of id: first with all that are earlier, then with the later ones.
                 for (one, other) in [(here, with), (with, here)] {
-                    let other = records.member(Entry(other));
-                    self.hub_at(Entry(one)).add_tie(other, count);
+                    self.hub_at(one).add_tie(records.member(other), count);
                 }
             }
         }
@@ -122,27 +120,13 @@ impl FiringLog {
     }
 }
 
-/// Writes one of several places in ascending order, less the `least` that it can be.
-fn put_place(
-    place: u32,
-    least: &mut u32,
-    to: &mut ChecksummedWriter<impl Write>,
-) -> Result<(), MemoriaError> {
-    let above = u64::from(place - *least);
-    *least = place + 1;
-    to.put_number(above)
-}
-
-/// Reads what [`put_place`] wrote; the place is below `len`.
+/// The engram at one of several places in ascending order.
 fn take_place(
-    least: &mut u32,
-    len: usize,
+    least: &mut u64,
+    records: &Records,
     from: &mut ChecksummedReader<impl Read>,
-) -> Result<u32, MemoriaError> {
-    let place = from.number()?.checked_add(u64::from(*least));
-    let Some(place) = place.filter(|&place| place < len as u64) else {
-        return Err(from.invalid(format!("a member beyond the last of {len} engrams")));
-    };
-    *least = place as u32 + 1;
-    Ok(place as u32)
+) -> Result<Entry, MemoriaError> {
+    let (len, place) = (records.len(), from.above(least, records.len() as u64)?);
+    let beyond = || from.invalid(format!("a member beyond the last of {len} engrams"));
+    place.map(|place| Entry(place as u32)).ok_or_else(beyond)
 }

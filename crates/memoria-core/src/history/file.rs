@@ -27,7 +27,7 @@ use crate::{
     history::{
         History, RowHistory,
         event::Event,
-        record::{Fault, Ids, Record, put_ids},
+        record::{Fault, ids, pass, put_ids},
         replay::Replay,
         row_history::{PIECE_BYTES, Piece},
         walk::Walk,
@@ -84,7 +84,7 @@ pub(super) fn read(reader: impl Read, is_all: bool) -> Result<History, MemoriaEr
     if is_all {
         stream.end_of_source()?
     } else {
-        drop(stream.end()?)
+        stream.end()?
     }
     Ok(history)
 }
@@ -97,7 +97,8 @@ fn read_row(
     piece_bytes: usize,
 ) -> Result<RowHistory, Fault> {
     let beginning = all_of(beginning, read_beginning)?;
-    let living = all_of(end, Ids::read)?;
+    let mut living = Vec::new();
+    all_of(end, |rest| ids(rest, &mut living))?;
     let mut replay = Replay::new(&beginning);
     let mut walk = Walk::through(&beginning, record);
     // Each engram that is born takes a byte of what is told of deaths, or of the end.
@@ -121,7 +122,7 @@ fn read_row(
     }
     pieces.push(Arc::new(Piece { at: from_at, bytes: from.to_vec() }));
     let alive = replay.engrams().map(|engram| engram.id);
-    if !(living.is_sound() && living.iter().eq(alive)) {
+    if !alive.eq(living) {
         return Err("an end with others than the living");
     }
     replay.check_lifespans()?;
@@ -142,22 +143,9 @@ fn living(history: &RowHistory) -> Vec<EngramId> {
     };
     for piece in &history.pieces {
         let mut rest = &piece.bytes[..];
-        while let Ok(record) = Record::read(&mut rest) {
-            match record {
-                Record::Born { first, count, .. } => {
-                    living.extend((first.0..first.0 + count).map(EngramId));
-                }
-                Record::Fired { .. } | Record::Searched { .. } => {}
-                Record::Adjusted { died, .. } => {
-                    dead.extend(died.iter());
-                    if dead.len() > 1024.max(living.len() / 2) {
-                        bury(&mut living, &mut dead);
-                    }
-                }
-                Record::Reset { .. } => {
-                    living.clear();
-                    dead.clear();
-                }
+        while pass(&mut rest, &mut living, &mut dead).is_ok() {
+            if dead.len() > 1024.max(living.len() / 2) {
+                bury(&mut living, &mut dead);
             }
         }
     }

@@ -18,92 +18,15 @@ use core::ops::Range;
 
 use crate::{EngramId, Reached, SearchStage, files::varint};
 
-const BORN: u8 = 1;
-const FIRED: u8 = 2;
-const ADJUSTED: u8 = 3;
-const RESET: u8 = 4;
-const SEARCHED: u8 = 5;
+pub(super) const BORN: u8 = 1;
+pub(super) const FIRED: u8 = 2;
+pub(super) const ADJUSTED: u8 = 3;
+pub(super) const RESET: u8 = 4;
+pub(super) const SEARCHED: u8 = 5;
 
-const NO_GAINS: u8 = 0;
-const GAINS_OF_LAST_FIRING: u8 = 1;
-const GAINS_BY_ID: u8 = 2;
-
-/// One record. What it borrows is decoded when it is looked at.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Record<'a> {
-    /// Working engrams were added.
-    Born { first: EngramId, count: u64, lifespan: f32 },
-    /// The working engrams fired together with those they reminded of.
-    Fired { reminded: Ids<'a> },
-    /// A step ended: gains were given, working engrams became short-term, then some long-term, then
-    /// some died.
-    Adjusted { gains: Gains<'a>, promoted: Ids<'a>, died: Ids<'a> },
-    /// The row was emptied.
-    Reset { emptied: Ids<'a> },
-    /// The search of the firing before was traced.
-    Searched { trace: Trace<'a> },
-}
-
-/// Gains that are not all zero.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Gains<'a> {
-    None,
-    /// Of those reminded in the step's last firing, in their order.
-    OfLastFiring(Floats<'a>),
-    /// Of engrams that were reminded before the recording began.
-    ById(Ids<'a>, Floats<'a>),
-}
-
-/// What is wrong with some bytes.
-pub(super) type Fault = &'static str;
-
-impl<'a> Record<'a> {
-    /// Decodes the first record and moves on to the next.
-    pub(super) fn read(bytes: &mut &'a [u8]) -> Result<Self, Fault> {
-        match array(bytes)? {
-            [BORN] => {
-                let (first, count) = (EngramId(varint(bytes)?), varint(bytes)?);
-                if count == 0 || first.0.checked_add(count).is_none() {
-                    return Err("ids that do not exist");
-                }
-                Ok(Self::Born { first, count, lifespan: float(bytes)? })
-            }
-            [FIRED] => Ok(Self::Fired { reminded: Ids::read(bytes)? }),
-            [ADJUSTED] => Ok(Self::Adjusted {
-                gains: Gains::read(bytes)?,
-                promoted: Ids::read(bytes)?,
-                died: Ids::read(bytes)?,
-            }),
-            [RESET] => Ok(Self::Reset { emptied: Ids::read(bytes)? }),
-            [SEARCHED] => Ok(Self::Searched { trace: Trace::find(bytes)? }),
-            _ => Err("a record of no known kind"),
-        }
-    }
-}
-
-impl<'a> Gains<'a> {
-    fn read(bytes: &mut &'a [u8]) -> Result<Self, Fault> {
-        match array(bytes)? {
-            [NO_GAINS] => Ok(Self::None),
-            [GAINS_OF_LAST_FIRING] => {
-                let count = varint(bytes)?;
-                Ok(Self::OfLastFiring(Floats::read(bytes, count)?))
-            }
-            [GAINS_BY_ID] => {
-                let ids = Ids::read(bytes)?;
-                Ok(Self::ById(ids, Floats::read(bytes, ids.count)?))
-            }
-            _ => Err("gains of no known kind"),
-        }
-    }
-}
-
-/// How reminded engrams were reached.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Trace<'a> {
-    count: u64,
-    bytes: &'a [u8],
-}
+pub(super) const NO_GAINS: u8 = 0;
+pub(super) const GAINS_OF_LAST_FIRING: u8 = 1;
+pub(super) const GAINS_BY_ID: u8 = 2;
 
 /// The stages of a search; their codes are their places.
 const STAGES: [SearchStage; 6] = [
@@ -117,121 +40,12 @@ const STAGES: [SearchStage; 6] = [
 const HAS_SCORE: u8 = 0x10;
 const HAS_VIA: u8 = 0x20;
 
-impl<'a> Trace<'a> {
-    /// Finds the end of the trace.
-    fn find(bytes: &mut &'a [u8]) -> Result<Self, Fault> {
-        let count = varint(bytes)?;
-        let mut rest = *bytes;
-        for _ in 0..count {
-            reached(EngramId(0), &mut rest)?;
-        }
-        Ok(Self { count, bytes: take(bytes, bytes.len() - rest.len())? })
-    }
+/// What is wrong with some bytes.
+pub(super) type Fault = &'static str;
 
-    /// How each of so many engrams was reached.
-    pub(super) fn read(mut self, engrams: &[EngramId], to: &mut Vec<Reached>) -> Result<(), Fault> {
-        if self.count != engrams.len() as u64 {
-            return Err("a search that found others than those that fired");
-        }
-        for &id in engrams {
-            to.push(reached(id, &mut self.bytes)?);
-        }
-        Ok(())
-    }
-}
+const TOO_LONG: Fault = "a list longer than the bytes there are";
 
-fn reached(id: EngramId, bytes: &mut &[u8]) -> Result<Reached, Fault> {
-    let [byte] = array(bytes)?;
-    let stage = STAGES.get(usize::from(byte & !(HAS_SCORE | HAS_VIA)));
-    let mut stage = *stage.ok_or("a stage of no known kind")?;
-    if let SearchStage::Walk { step } = &mut stage {
-        *step =
-            usize::try_from(varint(bytes)?).map_err(|_| "a step of a walk beyond all numbers")?;
-    }
-    let mut score = None;
-    if byte & HAS_SCORE != 0 {
-        score = Some(f64::from_le_bytes(array(bytes)?));
-    }
-    let mut via = None;
-    if byte & HAS_VIA != 0 {
-        via = Some((EngramId(varint(bytes)?), float(bytes)?));
-    }
-    Ok(Reached { id, score, stage, via })
-}
-
-/// Ids in ascending order.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Ids<'a> {
-    count: u64,
-    bytes: &'a [u8],
-}
-
-impl<'a> Ids<'a> {
-    /// Finds the end of the ids; whether they are [sound](Self::is_sound) is another question.
-    pub(super) fn read(bytes: &mut &'a [u8]) -> Result<Self, Fault> {
-        let count = varint(bytes)?;
-        let Some(last) = count.checked_sub(1) else { return Ok(Self::default()) };
-        let mut ends = bytes.iter().enumerate().filter(|&(_, &byte)| byte < 0x80);
-        let last = usize::try_from(last).ok().and_then(|last| ends.nth(last));
-        let (end, _) = last.ok_or("a list longer than the bytes there are")?;
-        Ok(Self { count, bytes: take(bytes, end + 1)? })
-    }
-
-    /// Whether all of them are ids.
-    pub(super) fn is_sound(&self) -> bool {
-        self.iter().count() as u64 == self.count
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.count as usize
-    }
-
-    pub(super) fn iter(&self) -> IdIter<'a> {
-        IdIter { left: self.count, next: 0, bytes: self.bytes }
-    }
-}
-
-/// See [`Ids::iter`].
-#[derive(Clone, Debug)]
-pub(super) struct IdIter<'a> {
-    left: u64,
-    /// The smallest id that can follow.
-    next: u64,
-    bytes: &'a [u8],
-}
-
-impl Iterator for IdIter<'_> {
-    type Item = EngramId;
-
-    fn next(&mut self) -> Option<EngramId> {
-        self.left = self.left.checked_sub(1)?;
-        let distance = varint(&mut self.bytes).ok()?;
-        let id = self.next.checked_add(distance)?;
-        self.next = id.checked_add(1)?;
-        Some(EngramId(id))
-    }
-}
-
-/// Single precision numbers.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Floats<'a>(&'a [u8]);
-
-impl<'a> Floats<'a> {
-    fn read(bytes: &mut &'a [u8], count: u64) -> Result<Self, Fault> {
-        let len = usize::try_from(count).ok().and_then(|count| count.checked_mul(4));
-        Ok(Self(take(bytes, len.ok_or("a list longer than the bytes there are")?)?))
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.0.len() / 4
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = f32> + use<'a> {
-        self.0.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes))
-    }
-}
-
-pub(super) fn take<'a>(bytes: &mut &'a [u8], len: usize) -> Result<&'a [u8], Fault> {
+fn take<'a>(bytes: &mut &'a [u8], len: usize) -> Result<&'a [u8], Fault> {
     let (taken, rest) = bytes.split_at_checked(len).ok_or("an end where more must follow")?;
     *bytes = rest;
     Ok(taken)
@@ -253,6 +67,117 @@ pub(super) fn varint(bytes: &mut &[u8]) -> Result<u64, Fault> {
 
 pub(super) fn float(bytes: &mut &[u8]) -> Result<f32, Fault> {
     Ok(f32::from_le_bytes(array(bytes)?))
+}
+
+/// Passes over ids; tells how many there are, and their bytes. Whether these are sound is another question.
+fn pass_ids<'a>(bytes: &mut &'a [u8]) -> Result<(u64, &'a [u8]), Fault> {
+    let count = varint(bytes)?;
+    let Some(last) = count.checked_sub(1) else { return Ok((0, &[])) };
+    let mut ends = bytes.iter().enumerate().filter(|&(_, &byte)| byte < 0x80);
+    let last = usize::try_from(last).ok().and_then(|last| ends.nth(last));
+    let (end, _) = last.ok_or(TOO_LONG)?;
+    Ok((count, take(bytes, end + 1)?))
+}
+
+/// Appends ids in ascending order.
+pub(super) fn ids(bytes: &mut &[u8], to: &mut Vec<EngramId>) -> Result<(), Fault> {
+    let (count, mut bytes) = pass_ids(bytes)?;
+    // The smallest id that can follow.
+    let mut next = 0u64;
+    for _ in 0..count {
+        let id = varint(&mut bytes).ok().and_then(|distance| next.checked_add(distance));
+        // The last number stands for an engram that is still to come.
+        let id = id.filter(|&id| id < u64::MAX).ok_or("a list of ids that is broken")?;
+        next = id + 1;
+        to.push(EngramId(id));
+    }
+    Ok(())
+}
+
+/// So many numbers.
+pub(super) fn floats<'a>(
+    bytes: &mut &'a [u8],
+    count: u64,
+) -> Result<impl Iterator<Item = f32> + use<'a>, Fault> {
+    let len = usize::try_from(count).ok().and_then(|count| count.checked_mul(size_of::<f32>()));
+    let numbers = take(bytes, len.ok_or(TOO_LONG)?)?;
+    Ok(numbers.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)))
+}
+
+/// Ids of engrams that were born, and their lifespan.
+pub(super) fn born(bytes: &mut &[u8]) -> Result<(Range<u64>, f32), Fault> {
+    let (first, count) = (varint(bytes)?, varint(bytes)?);
+    let end = first.checked_add(count).filter(|_| count > 0).ok_or("ids that do not exist")?;
+    Ok((first..end, float(bytes)?))
+}
+
+/// How each of these engrams was reached, in place of what is in `to`.
+pub(super) fn searched(
+    bytes: &mut &[u8],
+    engrams: &[EngramId],
+    to: &mut Vec<Reached>,
+) -> Result<(), Fault> {
+    to.clear();
+    if varint(bytes)? != engrams.len() as u64 {
+        return Err("a search that found others than those that fired");
+    }
+    for &id in engrams {
+        to.push(reached(bytes, id)?);
+    }
+    Ok(())
+}
+
+fn reached(bytes: &mut &[u8], id: EngramId) -> Result<Reached, Fault> {
+    let [byte] = array(bytes)?;
+    let stage = STAGES.get(usize::from(byte & !(HAS_SCORE | HAS_VIA)));
+    let mut stage = *stage.ok_or("a stage of no known kind")?;
+    if let SearchStage::Walk { step } = &mut stage {
+        let number = usize::try_from(varint(bytes)?);
+        *step = number.map_err(|_| "a step of a walk beyond all numbers")?;
+    }
+    let (mut score, mut via) = (None, None);
+    if byte & HAS_SCORE != 0 {
+        score = Some(f64::from_le_bytes(array(bytes)?));
+    }
+    if byte & HAS_VIA != 0 {
+        via = Some((EngramId(varint(bytes)?), float(bytes)?));
+    }
+    Ok(Reached { id, score, stage, via })
+}
+
+/// Passes over a record: appends those born in it to `living` and those who died to `dead`; a reset empties both.
+pub(super) fn pass(
+    bytes: &mut &[u8],
+    living: &mut Vec<EngramId>,
+    dead: &mut Vec<EngramId>,
+) -> Result<(), Fault> {
+    match array(bytes)? {
+        [BORN] => living.extend(born(bytes)?.0.map(EngramId)),
+        [FIRED] => drop(pass_ids(bytes)?),
+        [ADJUSTED] => {
+            let gains = match array(bytes)? {
+                [NO_GAINS] => 0,
+                [GAINS_OF_LAST_FIRING] => varint(bytes)?,
+                [GAINS_BY_ID] => pass_ids(bytes)?.0,
+                _ => return Err("gains of no known kind"),
+            };
+            drop(floats(bytes, gains)?);
+            pass_ids(bytes)?;
+            ids(bytes, dead)?;
+        }
+        [RESET] => {
+            pass_ids(bytes)?;
+            living.clear();
+            dead.clear();
+        }
+        [SEARCHED] => {
+            for _ in 0..varint(bytes)? {
+                reached(bytes, EngramId(0))?;
+            }
+        }
+        _ => return Err("a record of no known kind"),
+    }
+    Ok(())
 }
 
 pub(super) fn put_varint(out: &mut Vec<u8>, number: u64) {
@@ -370,18 +295,28 @@ mod tests {
         fn ids_come_back(ids in proptest::collection::btree_set(0..u64::MAX - 1, 0..40)) {
             let mut bytes = Vec::new();
             put_ids(&mut bytes, ids.iter().copied().map(EngramId));
-            let mut rest = &bytes[..];
-            let read = Ids::read(&mut rest).unwrap();
-            prop_assert!(rest.is_empty() && read.is_sound());
+            let (mut rest, mut passed) = (&bytes[..], &bytes[..]);
+            let mut read = Vec::new();
+            prop_assert_eq!(super::ids(&mut rest, &mut read), Ok(()));
+            prop_assert_eq!(pass_ids(&mut passed).unwrap().0, read.len() as u64);
+            prop_assert!(rest.is_empty() && passed.is_empty());
             prop_assert_eq!(read.iter().map(|id| id.0).collect::<BTreeSet<_>>(), ids.clone());
         }
 
         #[test]
         fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(0..9u8, 0..60)) {
             let mut rest = &bytes[..];
-            while let Ok(record) = Record::read(&mut rest) {
-                if let Record::Fired { reminded } = record {
-                    prop_assert!(!reminded.is_sound() || reminded.iter().count() == reminded.len());
+            let (mut living, mut dead) = (Vec::new(), Vec::new());
+            loop {
+                let mut record = rest;
+                if pass(&mut rest, &mut living, &mut dead).is_err() {
+                    break;
+                }
+                prop_assert!(rest.len() < record.len());
+                if array(&mut record) == Ok([FIRED]) {
+                    let (count, mut reminded) = (varint(&mut { record }), Vec::new());
+                    let is_sound = super::ids(&mut record, &mut reminded).is_ok();
+                    prop_assert!(!is_sound || count == Ok(reminded.len() as u64) && record == rest);
                 }
             }
         }

@@ -5,7 +5,10 @@ use crate::{
     EngramId, EngramKind, Reached,
     history::{
         event::{Event, Fired},
-        record::{Fault, Gains, Ids, Record},
+        record::{
+            ADJUSTED, BORN, FIRED, Fault, GAINS_BY_ID, GAINS_OF_LAST_FIRING, NO_GAINS, RESET,
+            SEARCHED, array, born, floats, ids, searched, varint,
+        },
         row_history::{Beginning, Cursor, Piece, RowHistory},
     },
 };
@@ -89,13 +92,13 @@ impl<'a> Walk<'a> {
                 let Some(piece) = self.pieces.next() else { return Ok(None) };
                 self.rest = &piece.bytes;
             }
-            let record = Record::read(&mut self.rest)?;
-            let Record::Adjusted { gains, promoted, died } = record else {
-                return Ok(Some((step, self.event(record)?)));
-            };
-            self.read_gains(&gains)?;
-            read_ids(promoted, &mut self.promoted)?;
-            read_ids(died, &mut self.gone)?;
+            let [kind] = array(&mut self.rest)?;
+            if kind != ADJUSTED {
+                return Ok(Some((step, self.event(kind)?)));
+            }
+            self.read_gains()?;
+            read_ids(&mut self.rest, &mut self.promoted)?;
+            read_ids(&mut self.rest, &mut self.gone)?;
             self.pending = PARTS.iter();
         }
         // The parts that no engram had are left out.
@@ -121,16 +124,16 @@ impl<'a> Walk<'a> {
     }
 
     /// The event of a record that is not the end of a step.
-    fn event(&mut self, record: Record<'a>) -> Result<Event<'_>, Fault> {
-        Ok(match record {
-            Record::Born { first, count, lifespan } => {
-                let engrams = first.0..first.0 + count;
+    fn event(&mut self, kind: u8) -> Result<Event<'_>, Fault> {
+        Ok(match kind {
+            BORN => {
+                let (engrams, lifespan) = born(&mut self.rest)?;
                 self.at.next_id = engrams.end;
                 self.born = engrams.clone();
                 Event::Born { engrams, lifespan }
             }
-            Record::Fired { reminded } => {
-                read_ids(reminded, &mut self.members)?;
+            FIRED => {
+                read_ids(&mut self.rest, &mut self.members)?;
                 let reminded = self.members.len();
                 let long_term_below = self.at.long_term_below;
                 let long_term = self.members.partition_point(|id| id.0 < long_term_below);
@@ -138,37 +141,38 @@ impl<'a> Walk<'a> {
                 self.reminded = Some(reminded);
                 Event::Fired(Fired { members: &self.members, long_term, reminded })
             }
-            Record::Searched { trace } => {
+            SEARCHED => {
                 let fired = self.reminded.ok_or("a search of a firing that was not")?;
-                self.reached.clear();
-                trace.read(&self.members[..fired], &mut self.reached)?;
+                searched(&mut self.rest, &self.members[..fired], &mut self.reached)?;
                 Event::Searched(&self.reached)
             }
-            Record::Reset { emptied } => {
-                read_ids(emptied, &mut self.gone)?;
+            RESET => {
+                read_ids(&mut self.rest, &mut self.gone)?;
                 self.working.clear();
                 Event::Reset(&self.gone)
             }
-            Record::Adjusted { .. } => Event::Ended,
+            _ => return Err("a record of no known kind"),
         })
     }
 
-    fn read_gains(&mut self, gains: &Gains<'_>) -> Result<(), Fault> {
-        self.gains.clear();
-        match *gains {
-            Gains::None => {}
-            Gains::OfLastFiring(gains) => {
-                let fired = self.reminded.filter(|&reminded| reminded == gains.len());
-                let fired = fired.ok_or("gains of a firing that was not")?;
-                self.gains.extend(self.members[..fired].iter().copied().zip(gains.iter()));
+    fn read_gains(&mut self) -> Result<(), Fault> {
+        // Who is promoted is read after this.
+        let Self { rest, members, promoted: engrams, gains, .. } = self;
+        gains.clear();
+        let engrams = match array(rest)? {
+            [NO_GAINS] => return Ok(()),
+            [GAINS_OF_LAST_FIRING] => {
+                let count = varint(rest)?;
+                let fired = self.reminded.filter(|&reminded| reminded as u64 == count);
+                &members[..fired.ok_or("gains of a firing that was not")?]
             }
-            Gains::ById(ids, gains) => {
-                self.gains.extend(ids.iter().zip(gains.iter()));
-                if self.gains.len() != ids.len() {
-                    return Err(BROKEN);
-                }
+            [GAINS_BY_ID] => {
+                read_ids(rest, engrams)?;
+                &engrams[..]
             }
-        }
+            _ => return Err("gains of no known kind"),
+        };
+        gains.extend(engrams.iter().copied().zip(floats(rest, engrams.len() as u64)?));
         Ok(())
     }
 
@@ -190,13 +194,10 @@ impl<'a> Walk<'a> {
     }
 }
 
-const BROKEN: Fault = "a list of ids that is broken";
-
-/// Decodes all of a list.
-fn read_ids(ids: Ids<'_>, to: &mut Vec<EngramId>) -> Result<(), Fault> {
+/// Decodes ids in place of what is in `to`.
+fn read_ids(rest: &mut &[u8], to: &mut Vec<EngramId>) -> Result<(), Fault> {
     to.clear();
-    to.extend(ids.iter());
-    if to.len() == ids.len() { Ok(()) } else { Err(BROKEN) }
+    ids(rest, to)
 }
 
 fn working(beginning: &Beginning) -> Vec<EngramId> {

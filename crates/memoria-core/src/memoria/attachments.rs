@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use burn::backend::{Backend, TensorMetadata, tensor::FloatTensor};
 
-use super::{Memoria, checks::check_sizes};
+use super::Memoria;
 use crate::{
     AttachedRows, Attachment, MemoriaError,
     attachment::{MAX_RANK, Part, Value, stack},
+    store::check_sizes,
 };
 
 /// What errors call it.

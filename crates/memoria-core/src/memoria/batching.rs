@@ -2,7 +2,7 @@
 
 use burn::backend::Backend;
 
-use super::{Memoria, checks::check_sizes};
+use super::Memoria;
 use crate::{
     MemoriaError,
     attachment::{RowAttachments, Value},
@@ -10,7 +10,7 @@ use crate::{
     row::Row,
     search::Lane,
     snapshot::check_rows,
-    store::VectorStore,
+    store::{VectorStore, check_sizes},
 };
 
 impl<B: Backend> Memoria<B> {
@@ -49,7 +49,7 @@ impl<B: Backend> Memoria<B> {
             let leaving: Vec<&Row> = rows.iter().map(|&row| &self.lanes[row].row).collect();
             let moves = copy_vectors(&leaving, store, &mut target)?;
             for (&row, moved) in rows.iter().zip(moves) {
-                store.release(apply(moved, &mut self.lanes[row]));
+                store.slots.release(apply(moved, &mut self.lanes[row].row));
             }
             taken.store = Some(target);
         }
@@ -81,8 +81,8 @@ impl<B: Backend> Memoria<B> {
         let coming: Vec<&Row> = other.lanes.iter().map(|lane| &lane.row).collect();
         let moves = copy_vectors(&coming, from, store)?;
         self.store = fresh.or_else(|| self.store.take());
-        for (row, moved) in other.lanes.iter_mut().zip(moves) {
-            apply(moved, row).for_each(drop);
+        for (lane, moved) in other.lanes.iter_mut().zip(moves) {
+            apply(moved, &mut lane.row).for_each(drop);
         }
         self.lanes.append(&mut other.lanes);
         self.attachments.append(&mut other.attachments);
@@ -108,16 +108,16 @@ impl<B: Backend> Memoria<B> {
             return Ok(());
         };
         let (leaving, coming) = (&mut self.lanes[row], &mut other.lanes[0]);
-        let in_moves = copy_vectors(&[&*coming], other_pool, store)?.concat();
-        let out_moves = match copy_vectors(&[&*leaving], store, other_pool) {
+        let in_moves = copy_vectors(&[&coming.row], other_pool, store)?.concat();
+        let out_moves = match copy_vectors(&[&leaving.row], store, other_pool) {
             Ok(moves) => moves.concat(),
             Err(error) => {
-                store.release(in_moves.into_iter().map(|(_, new)| new));
+                store.slots.release(in_moves.into_iter().map(|(_, new)| new));
                 return Err(error);
             }
         };
-        other_pool.release(apply(in_moves, coming));
-        store.release(apply(out_moves, leaving));
+        other_pool.slots.release(apply(in_moves, &mut coming.row));
+        store.slots.release(apply(out_moves, &mut leaving.row));
         core::mem::swap(leaving, coming);
         core::mem::swap(&mut self.attachments[row], &mut other.attachments[0]);
         other.attachments[0].values_mut().for_each(Value::own);
@@ -205,7 +205,7 @@ fn copy_vectors<B: Backend>(
     let at_once = from.slots_at_once();
     let mut pieces = old.chunks(at_once).zip(new.chunks(at_once));
     if let Err(error) = pieces.try_for_each(|(old, new)| from.copy(old, to, new)) {
-        to.release(new);
+        to.slots.release(new);
         return Err(error);
     }
     let mut new = new.into_iter();

@@ -4,7 +4,10 @@ use burn::backend::{Backend, DType, TensorMetadata, tensor::FloatTensor};
 
 use super::Memoria;
 use crate::{
-    LifespanGain, MemoriaError, Recall, search::Lane, step::Absent, store::available_memory,
+    LifespanGain, MemoriaError, Recall,
+    search::Lane,
+    step::Absent,
+    store::{available_memory, check_sizes},
 };
 
 /// What takes more bytes than this is compared with the memory available.
@@ -29,7 +32,7 @@ impl<B: Backend> Memoria<B> {
             }
         }
         if let Some(store) = &self.store {
-            let sizes = [("batch", self.lanes.len(), batch), ("hidden", store.dim(), dim)];
+            let sizes = [("batch", self.lanes.len(), batch), ("hidden", store.dim, dim)];
             check_sizes(tensor, sizes)?;
             self.check_like_memory(tensor, data)?;
         }
@@ -41,7 +44,7 @@ impl<B: Backend> Memoria<B> {
     pub(super) fn check_ids(&self, count: usize, absent: &Absent) -> Result<(), MemoriaError> {
         let waiting: u64 = self.incoming.iter().map(|incoming| incoming.count as u64).sum();
         let requested = waiting.saturating_add(count as u64);
-        for (row, left) in self.lanes.iter().map(|lane| lane.ids_left()).enumerate() {
+        for (row, left) in self.lanes.iter().map(|lane| lane.row.ids_left()).enumerate() {
             if requested > left && !absent.contains(row) {
                 return Err(MemoriaError::IdsExhausted { row, left, requested });
             }
@@ -93,19 +96,6 @@ impl<B: Backend> Memoria<B> {
             }
         }
     }
-}
-
-/// Refuses sizes of dimensions, the second numbers, that are not as expected.
-pub(super) fn check_sizes<const N: usize>(
-    tensor: &'static str,
-    sizes: [(&'static str, usize, usize); N],
-) -> Result<(), MemoriaError> {
-    for (dimension, expected, got) in sizes {
-        if expected != got {
-            return Err(MemoriaError::WrongDimension { tensor, dimension, expected, got });
-        }
-    }
-    Ok(())
 }
 
 fn check_host_gain<B: Backend>(

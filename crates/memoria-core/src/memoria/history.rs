@@ -3,7 +3,7 @@
 use burn::backend::Backend;
 
 use super::{Memoria, Step};
-use crate::{MemoriaError, history::History, step::check_gains, store::read};
+use crate::{MemoriaError, history::History, search::Lane, step::check_gains, store::read};
 
 impl<B: Backend> Memoria<B> {
     /// Records [what happens](crate::history) from now on.
@@ -24,11 +24,11 @@ impl<B: Backend> Memoria<B> {
             self.end_adjusted_step();
         }
         self.records_history = record;
-        for row in &mut self.lanes {
+        for Lane { row, .. } in &mut self.lanes {
             if record {
                 row.record_history();
             } else {
-                row.forget_history();
+                row.recorder = None;
             }
         }
     }
@@ -53,7 +53,7 @@ impl<B: Backend> Memoria<B> {
         self.settle()?;
         // Rows from elsewhere may have come without.
         self.record_history(true);
-        Ok(History { rows: self.lanes.iter().filter_map(|lane| lane.history()).collect() })
+        Ok(History { rows: self.lanes.iter().filter_map(|lane| lane.row.history()).collect() })
     }
 
     /// What happened up to now, after which the recording begins anew: with a file per day, what is
@@ -78,7 +78,7 @@ impl<B: Backend> Memoria<B> {
         self.end_recorded_step();
         self.resize_rows(batch);
         if self.records_history {
-            self.lanes.iter_mut().for_each(|lane| lane.record_history());
+            self.lanes.iter_mut().for_each(|lane| lane.row.record_history());
         }
     }
 

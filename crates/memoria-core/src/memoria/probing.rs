@@ -12,7 +12,7 @@ use crate::{
 impl<B: Backend> Memoria<B> {
     /// Sets the limits of the rows that there are: of their firing logs, and of cells of long-term vectors.
     pub(crate) fn set_limits(&mut self, graph: GraphLimits, cells: CellLimits) {
-        self.lanes.iter_mut().for_each(|lane| lane.set_limits(graph, cells));
+        self.lanes.iter_mut().for_each(|lane| lane.row.set_limits(graph, cells));
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
     id::Slot,
     search::{Found, Lane, Search},
     step::{Absent, Due, RowSearch, Scoring, check_squared_norms, fire, width},
-    store::{Metric, Query, VectorStore, are_worth_quantizing, squared_norms},
+    store::{CODED_ABOVE, Metric, Query, VectorStore, squared_norms},
     threads::{share, share_if},
 };
 
@@ -83,39 +83,39 @@ impl<B: Backend> Memoria<B> {
         let is_shared = self.is_shared();
         let Some(store) = &self.store else { return Vec::new() };
         let (config, is_traced) = (self.config, self.traces_searches);
-        let short_term: usize = self.lanes.iter().map(|lane| lane.short_term().len()).sum();
+        let short_term: usize = self.lanes.iter().map(|lane| lane.row.short_term().len()).sum();
         let scoring = Scoring {
-            by_codes: are_worth_quantizing(short_term * store.dim()),
+            by_codes: short_term * store.dim > CODED_ABOVE,
             // Threads that have rows of their own do not help each other with single rows.
             is_shared: is_shared && self.lanes.len() < rayon::current_num_threads(),
             probes: config.long_term_probes,
         };
         let run = |lane: &mut Lane, index: usize, left: &mut Vec<Slot>, meter: &mut Meter| {
             due.settle(&mut lane.row, index, &config, left);
-            let search = Search::begin(lane, &config, is_traced, false);
+            let stages = Search::begin(lane, &config, is_traced, false);
             meter.was_control();
-            let working = lane.working();
+            let working = lane.row.working();
             let query = match &asked.query {
                 _ if asked.absent.contains(index) => return Found::default(),
                 _ if asked.fires && working.is_empty() => return Found::default(),
                 Some(query) => query.of_row(store, vectors, index, config.metric()),
                 None => {
-                    let slot = |index: usize| lane.slot(working[index].entry);
+                    let slot = |index: usize| lane.row.slot(working[index].entry);
                     store.query(working.len(), slot, config.metric())
                 }
             };
-            let mut search = RowSearch::new(query, search);
+            let mut search = RowSearch { query, stages };
             search.ask(lane, store, scoring);
             meter.was_data();
-            while !search.go_on(lane, &config) {
-                if search.asks() {
+            while !search.stages.go_on(lane, &config) {
+                if search.stages.ask.is_some() {
                     meter.was_control();
                     search.ask(lane, store, scoring);
                     meter.was_data();
                 }
             }
             // What follows is no work on vectors either, and is looked at the time after.
-            let found = search.into_found();
+            let found = search.stages.found;
             if asked.fires {
                 fire(&mut lane.row, &found, &config);
                 if config.keeps_cells() {
@@ -155,8 +155,8 @@ impl<B: Backend> Memoria<B> {
         let queries = self.queries(asked);
         let (config, is_traced, step) = (self.config, self.traces_searches, &self.step);
         let begin = |((index, lane), query): ((usize, &mut Lane), Option<Query<B>>)| {
-            let search = Search::begin(lane, &config, is_traced, step.adjusts(index));
-            query.map(|query| RowSearch::new(query, search))
+            let stages = Search::begin(lane, &config, is_traced, step.adjusts(index));
+            query.map(|query| RowSearch { query, stages })
         };
         let rows = self.lanes.iter_mut().enumerate();
         let mut searches: Vec<_> = rows.zip(queries).map(begin).collect();
@@ -180,7 +180,7 @@ impl<B: Backend> Memoria<B> {
             scores = self.read(asked)?;
         }
 
-        let found = |search: Option<RowSearch<B>>| search.map(RowSearch::into_found);
+        let found = |search: Option<RowSearch<B>>| search.map(|search| search.stages.found);
         let found = searches.into_iter().map(|search| found(search).unwrap_or_default());
         let found: Vec<Found> = found.collect();
         if asked.fires {
@@ -217,7 +217,8 @@ impl<B: Backend> Memoria<B> {
         let rows = self.lanes.iter_mut().zip(searches);
         let mut rows: Vec<_> = rows.filter_map(|(lane, s)| Some((lane, s.as_mut()?))).collect();
         rows.iter_mut().for_each(|(lane, search)| search.take_read(lane, &mut scores));
-        let go_on = |(lane, search): (&mut Lane, &mut RowSearch<B>)| search.go_on(lane, &config);
+        let go_on =
+            |(lane, search): (&mut Lane, &mut RowSearch<B>)| search.stages.go_on(lane, &config);
         let are_done = share_if(is_shared, rows.into_iter(), go_on);
         self.meter.was_control();
         are_done.contains(&false)
@@ -245,8 +246,9 @@ impl<B: Backend> Memoria<B> {
     fn next_working(&self, index: usize) -> Vec<Slot> {
         let lane = &self.lanes[index];
         // Those of an adjusted step are short-term by then.
-        let working = if self.step.adjusts(index) { &[][..] } else { lane.working() };
-        let mut slots: Vec<Slot> = working.iter().map(|member| lane.slot(member.entry)).collect();
+        let working = if self.step.adjusts(index) { &[][..] } else { lane.row.working() };
+        let mut slots: Vec<Slot> =
+            working.iter().map(|member| lane.row.slot(member.entry)).collect();
         slots.extend(self.incoming.iter().flat_map(|incoming| incoming.of_row(index)));
         slots
     }
@@ -268,7 +270,7 @@ impl<B: Backend> Memoria<B> {
             position,
             squared_norm,
         };
-        let (rows, dtype) = (self.lanes.len(), store.dtype());
+        let (rows, dtype) = (self.lanes.len(), store.dtype);
         let checked = check_squared_norms(squared_norms, rows, dtype, matters, refused);
         if checked.is_err() {
             if asked.withdraws {
@@ -284,7 +286,7 @@ impl<B: Backend> Memoria<B> {
         let width = width(&found);
         let mut slots = Vec::with_capacity(found.len() * width);
         for (index, (lane, found)) in self.lanes.iter().zip(&*found).enumerate() {
-            slots.extend(found.reminded().iter().map(|member| Some(lane.slot(member.entry))));
+            slots.extend(found.reminded().iter().map(|member| Some(lane.row.slot(member.entry))));
             slots.resize((index + 1) * width, None);
         }
         self.meter.was_control();

@@ -9,7 +9,7 @@ use crate::{
     id::Slot,
     row::Row,
     step::{Due, OpenStep, check_gains, check_hidden_norms, close, forgive},
-    store::{VectorStore, read},
+    store::read,
     threads::share_if,
 };
 
@@ -30,7 +30,7 @@ impl<B: Backend> Memoria<B> {
 
     /// Whether tensors of the memory's device lie in the host's memory.
     pub(super) fn computes_here(&self) -> bool {
-        self.store.as_ref().is_some_and(VectorStore::computes_here)
+        self.store.as_ref().is_some_and(|store| store.computes_here)
     }
 
     /// Takes what has to be read before the memory can be looked at: what is watched first, then gains, then
@@ -106,7 +106,7 @@ impl<B: Backend> Memoria<B> {
                         let gains = gains.into_iter().map(|gain| gain as f32).collect();
                         let gains =
                             TensorData::new::<f32, _>(gains, [open.rows().len(), open.width()]);
-                        Step::Adjusted(open, B::float_from_data(gains, store.device()))
+                        Step::Adjusted(open, B::float_from_data(gains, &store.device))
                     }
                     _ => Step::Reminded(open),
                 };
@@ -145,7 +145,7 @@ impl<B: Backend> Memoria<B> {
     /// Makes slots that the dead have left available again.
     pub(super) fn release(&mut self, left: impl IntoIterator<Item = Slot>) {
         if let Some(store) = &mut self.store {
-            store.release(left);
+            store.slots.release(left);
         }
     }
 
@@ -154,9 +154,9 @@ impl<B: Backend> Memoria<B> {
         let Some(store) = &mut self.store else { return };
         for &row in rows {
             self.attachments[row] = RowAttachments::default();
-            store.release(self.lanes[row].clear());
+            store.slots.release(self.lanes[row].clear());
             for incoming in &mut self.incoming {
-                store.release(incoming.empty(row));
+                store.slots.release(incoming.empty(row));
             }
             if let Step::Reminded(open) | Step::Adjusted(open, _) = &mut self.step {
                 open.forget(row);
@@ -164,7 +164,7 @@ impl<B: Backend> Memoria<B> {
         }
         for incoming in self.incoming.extract_if(.., |incoming| incoming.is_empty()) {
             let rows = self.lanes.iter_mut().enumerate();
-            rows.for_each(|(index, row)| incoming.skip_ids(row, index));
+            rows.for_each(|(index, lane)| incoming.skip_ids(&mut lane.row, index));
         }
     }
 
@@ -176,7 +176,7 @@ impl<B: Backend> Memoria<B> {
     /// Drops what was added and not settled yet.
     pub(super) fn withdraw_added(&mut self) {
         if let Some(store) = &mut self.store {
-            self.incoming.drain(..).for_each(|incoming| store.release(incoming.held()));
+            self.incoming.drain(..).for_each(|incoming| store.slots.release(incoming.held()));
         }
     }
 }

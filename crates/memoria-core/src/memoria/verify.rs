@@ -26,9 +26,9 @@ impl<B: Backend> Memoria<B> {
     pub fn verify(&self) -> Result<(), MemoriaError> {
         self.verify_bookkeeping()?;
         let Some(store) = &self.store else { return Ok(()) };
-        let finite = 0.0..largest_squared_norm(store.dtype());
-        for (index, row) in self.lanes.iter().enumerate() {
-            let slots: Vec<Slot> = row.slots().collect();
+        let finite = 0.0..largest_squared_norm(store.dtype);
+        for (index, lane) in self.lanes.iter().enumerate() {
+            let slots: Vec<Slot> = lane.row.slots().collect();
             for slots in slots.chunks(store.slots_at_once()) {
                 for norm in store.host_squared_norms(&store.vectors(slots)?) {
                     let found = format_args!("one has a squared norm of {norm}");
@@ -43,14 +43,14 @@ impl<B: Backend> Memoria<B> {
     /// [`verify`](Self::verify) without a look at the vectors.
     pub(crate) fn verify_bookkeeping(&self) -> Result<(), MemoriaError> {
         self.verify_batch().map_err(|finding| broken(None, finding))?;
-        for (index, row) in self.lanes.iter().enumerate() {
-            let verified = row.verify(&self.config);
+        for (index, lane) in self.lanes.iter().enumerate() {
+            let verified = lane.verify(&self.config);
             verified.map_err(|finding| broken(Some(index), finding))?;
         }
         let Some(store) = &self.store else { return Ok(()) };
-        let of_rows = self.lanes.iter().flat_map(|row| row.slots());
+        let of_rows = self.lanes.iter().flat_map(|lane| lane.row.slots());
         let waiting = self.incoming.iter().flat_map(Incoming::held);
-        let slots = store.verify(of_rows.chain(waiting));
+        let slots = store.slots.verify(of_rows.chain(waiting));
         slots.map_err(|found| broken(None, Finding::new(Invariant::Slot, found)))?;
         if let Step::Reminded(open) | Step::Adjusted(open, _) = &self.step {
             self.verify_open(open)?;
@@ -77,7 +77,8 @@ impl<B: Backend> Memoria<B> {
     }
 
     fn verify_open(&self, open: &OpenStep) -> Result<(), MemoriaError> {
-        for (index, (row, reminded)) in self.lanes.iter().zip(open.rows()).enumerate() {
+        let rows = self.lanes.iter().map(|lane| &lane.row);
+        for (index, (row, reminded)) in rows.zip(open.rows()).enumerate() {
             let first_new = row.working().first().map(|member| member.id);
             let is_old = |id| first_new.is_none_or(|first| id < first);
             let fits = reminded.len() <= open.width()
@@ -155,15 +156,15 @@ mod tests {
     })]
     #[case::slots(Invariant::Slot, |memory: &mut Memoria<Flex>| { memory.incoming.clear(); })]
     #[case::given_back(Invariant::Slot, |memory: &mut Memoria<Flex>| {
-        let slots: Vec<Slot> = memory.lanes[1].slots().collect();
-        memory.store.as_mut().unwrap().release(slots);
+        let slots: Vec<Slot> = memory.lanes[1].row.slots().collect();
+        memory.store.as_mut().unwrap().slots.release(slots);
     })]
     #[case::dead(Invariant::OpenStep, |memory: &mut Memoria<Flex>| {
         let dead = Member { id: EngramId(77), entry: Entry(0) };
         open(memory)[0] = reminding_of(dead);
     })]
     #[case::working(Invariant::OpenStep, |memory: &mut Memoria<Flex>| {
-        let working = memory.lanes[0].working()[0];
+        let working = memory.lanes[0].row.working()[0];
         open(memory)[0] = reminding_of(working);
     })]
     fn what_is_broken_is_named(
@@ -185,7 +186,7 @@ mod tests {
         #[values(f32::NAN, f32::INFINITY, 1e19)] bad: f32,
     ) {
         let mut memory = lived(storage);
-        let slot = memory.lanes[1].slots().next().unwrap();
+        let slot = memory.lanes[1].row.slots().next().unwrap();
         let data = TensorData::new(vec![0.5, bad, 0.5, 0.5], [1, 4]);
         memory.store.as_mut().unwrap().put(&[slot], data);
         match memory.verify() {

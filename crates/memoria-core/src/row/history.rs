@@ -1,7 +1,7 @@
 //! What a row records of itself.
 
 use crate::{
-    EngramId, SearchTrace,
+    EngramId,
     history::{Beginning, Cursor, PIECE_BYTES, Recorder, RowHistory},
     row::Row,
 };
@@ -12,11 +12,6 @@ impl Row {
         if self.recorder.is_none() {
             self.recorder = Some(Box::new(Recorder::new(self.beginning(), PIECE_BYTES)));
         }
-    }
-
-    /// Stops recording; what was recorded is gone.
-    pub(crate) fn forget_history(&mut self) {
-        self.recorder = None;
     }
 
     /// What was recorded.
@@ -35,13 +30,6 @@ impl Row {
             engrams,
             firings: self.log.firings().map(members).collect(),
             ties: self.log.ties(&self.records),
-        }
-    }
-
-    /// Records how the search came to what has fired last.
-    pub(crate) fn record_search(&mut self, trace: &SearchTrace) {
-        if let Some(recorder) = &mut self.recorder {
-            recorder.searched(trace);
         }
     }
 

@@ -40,11 +40,11 @@ impl Row {
         for (place, member) in living.iter().enumerate() {
             let record = self.records.get(member.entry);
             let age = self.steps - record.born;
-            to.put_number(record.id.0 - least_id)?;
+            to.put_above(&mut least_id, record.id.0)?;
             to.put_number(age_before.map_or(age, |before: u64| before - age))?;
             to.put(&record.lifespan.at(self.steps).to_le_bytes())?;
             to.put_number(u64::from(record.fire_count))?;
-            (least_id, age_before) = (record.id.0 + 1, Some(age));
+            age_before = Some(age);
             places[member.entry.index()] = place as u32;
         }
         for entry in self.long_term.iter() {
@@ -69,11 +69,9 @@ impl Row {
             return Err(from.invalid(format!("{working} + {short_term} + {long_term} engrams")));
         };
         let mut row = Self { next_id, steps, reminds, ..Self::default() };
-        let (mut least_id, mut age_before) = (Some(0), None);
+        let (mut least_id, mut age_before) = (0, None);
         for at in 0..engrams {
-            let id = from.number()?;
-            let id = least_id.and_then(|least: u64| least.checked_add(id));
-            let Some(id) = id.filter(|&id| id < next_id) else {
+            let Some(id) = from.above(&mut least_id, next_id)? else {
                 return Err(from.invalid(format!("an id is not below {next_id}, the next one")));
             };
             let age = from.number()?;
@@ -104,7 +102,7 @@ impl Row {
                 // Its place is still to come.
                 _ => {}
             }
-            (least_id, age_before) = (id.0.checked_add(1), age);
+            age_before = age;
         }
         row.read_long_term(long_term, from)?;
         row.log = FiringLog::read(long_term, &row.records, from)?;
@@ -116,7 +114,7 @@ impl Row {
         &self,
         to: &mut ChecksummedWriter<impl Write>,
     ) -> Result<(), MemoriaError> {
-        Cells::write(self.cells.as_deref(), to)
+        Cells::write(self.long_term_index.cells.as_deref(), to)
     }
 
     /// Reads the cells of vectors of a dimension.
@@ -125,7 +123,7 @@ impl Row {
         dim: Option<usize>,
         from: &mut ChecksummedReader<impl Read>,
     ) -> Result<(), MemoriaError> {
-        self.cells = Cells::read(self.long_term_len(), dim, from)?.map(Box::new);
+        self.long_term_index.cells = Cells::read(self.long_term_len(), dim, from)?.map(Box::new);
         Ok(())
     }
 

@@ -34,7 +34,7 @@ impl Row {
             );
             ensure(u64::from(fired) <= self.reminds, Invariant::FireCount, found)?;
         }
-        if let Some(cells) = &self.cells {
+        if let Some(cells) = &self.long_term_index.cells {
             let verified = cells.verify(self.long_term.len());
             verified.map_err(|found| Finding::new(Invariant::Cells, found))?;
         }

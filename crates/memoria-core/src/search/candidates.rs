@@ -33,7 +33,7 @@ impl Candidates {
     fn find_slots(&mut self, row: &Row) {
         self.slots.clear();
         self.slots.extend(self.members.iter().map(|member| row.slot(member.entry)));
-        self.listed_at = row.steps();
+        self.listed_at = row.steps;
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -55,7 +55,7 @@ impl Candidates {
 
     /// Which of them live: all, unless a step has ended since they were listed.
     pub(super) fn lives<'a>(&self, row: &'a Row) -> impl Fn(&Member) -> bool + Copy + use<'a> {
-        let all_live = self.listed_at == row.steps();
+        let all_live = self.listed_at == row.steps;
         move |&member| all_live || row.lives(member)
     }
 

@@ -1,5 +1,3 @@
-use core::ops::{Deref, DerefMut};
-
 use super::SearchWorkspace;
 use crate::{
     MemoriaConfig,
@@ -31,19 +29,5 @@ impl Lane {
 
     pub(crate) fn bytes(&self) -> usize {
         size_of::<Self>() + self.row.bytes() + self.workspace.bytes()
-    }
-}
-
-impl Deref for Lane {
-    type Target = Row;
-
-    fn deref(&self) -> &Row {
-        &self.row
-    }
-}
-
-impl DerefMut for Lane {
-    fn deref_mut(&mut self) -> &mut Row {
-        &mut self.row
     }
 }

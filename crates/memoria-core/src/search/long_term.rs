@@ -28,7 +28,7 @@ pub(super) fn find(
         LongTermSearch::Nearest => nearest(lane, wanted),
         LongTermSearch::Random => {
             let Lane { row, workspace } = lane;
-            let drawn = Draw::LongTerm.long_term(row, config.seed, row.reminds(), wanted);
+            let drawn = Draw::LongTerm.long_term(row, config.seed, row.reminds, wanted);
             workspace.candidates.list_sorted(row, drawn);
             None
         }

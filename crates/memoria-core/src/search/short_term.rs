@@ -46,7 +46,7 @@ pub(super) fn choose(lane: &mut Lane, answer: Answer, config: &MemoriaConfig) {
         }
         (ShortTermSearch::Random, _) => {
             chosen.extend(living());
-            Draw::ShortTerm.keep(chosen, config.seed, row.reminds(), wanted);
+            Draw::ShortTerm.keep(chosen, config.seed, row.reminds, wanted);
         }
         (ShortTermSearch::None, _) => {}
     }

@@ -24,8 +24,8 @@ pub(super) fn walk(lane: &mut Lane, config: &MemoriaConfig, is_traced: bool) -> 
     go(lane, &chosen, 0, is_traced, &mut reached);
     members.extend_from_slice(&reached);
     if explored > 0 {
-        let remind = lane.reminds();
-        members.extend(Draw::Exploration.long_term(lane, config.seed, remind, explored));
+        let remind = lane.row.reminds;
+        members.extend(Draw::Exploration.long_term(&lane.row, config.seed, remind, explored));
     }
     members.sort_unstable();
     members.dedup();

@@ -4,10 +4,10 @@ use super::{Candidates, ranking::Ranking, trace::Arrival};
 use crate::{
     bookkeeping::marks::Marks,
     id::Member,
-    store::{LongTermCodes, Pruned, QuantizedVectors},
+    store::{Pruned, QuantizedVectors},
 };
 
-/// Marks and lists over one row's engrams, and the codes of their vectors.
+/// Marks and lists over one row's engrams, and the codes of short-term vectors.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SearchWorkspace {
     /// What a stage chooses from.
@@ -16,7 +16,6 @@ pub(crate) struct SearchWorkspace {
     pub(crate) scores: Vec<f64>,
     pub(crate) pruned: Pruned,
     pub(crate) quantized: QuantizedVectors,
-    pub(crate) long_term_codes: LongTermCodes,
     /// Short-term engrams that were chosen.
     pub(super) chosen: Vec<Member>,
     /// Long-term engrams at hand.
@@ -37,7 +36,6 @@ impl SearchWorkspace {
             + self.scores.capacity() * size_of::<f64>()
             + self.pruned.bytes()
             + self.quantized.bytes()
-            + self.long_term_codes.bytes()
             + (self.chosen.capacity() + self.others.capacity()) * size_of::<Member>()
             + self.visited.bytes()
             + self.arrivals.capacity() * size_of::<Arrival>()

@@ -36,8 +36,7 @@ pub(super) fn write<B: Backend>(
         // What was read last, as the next row may be a part of it.
         let mut whole: Option<(Arc<_>, burn_pack::Bytes)> = None;
         for (index, value) in values() {
-            to.put_number((index - least) as u64)?;
-            least = index + 1;
+            to.put_above(&mut least, index as u64)?;
             let Part { whole: tensor, index } = match value {
                 Value::Bytes(bytes) => {
                     to.put(&[BYTES])?;
@@ -54,7 +53,7 @@ pub(super) fn write<B: Backend>(
             let (_, data) = match whole.take().filter(|(last, _)| Arc::ptr_eq(last, tensor)) {
                 Some(last) => whole.insert(last),
                 None => {
-                    let is_here = store.is_some_and(VectorStore::computes_here);
+                    let is_here = store.is_some_and(|store| store.computes_here);
                     let mut data = read_tensors::<B>(vec![(**tensor).clone()], is_here)?;
                     whole.insert((tensor.clone(), little_endian(data.swap_remove(0))))
                 }
@@ -108,7 +107,7 @@ pub(super) fn read<B: Backend>(
                         Some((row, wanted)) => {
                             let data = tensor_data(from.take(len)?, shape, dtype);
                             let tensor = tensor(data, store).ok_or_else(|| {
-                                let (name, dtype) = (name.to_string(), store.dtype());
+                                let (name, dtype) = (name.to_string(), store.dtype);
                                 MemoriaError::AttachmentTooLarge { name, row, dtype }
                             })?;
                             wanted.insert(name.clone(), Value::of_one(tensor));
@@ -126,7 +125,7 @@ pub(super) fn read<B: Backend>(
 
 /// Numbers where a store has its vectors, in their float type; `None` if they do not fit it.
 fn tensor<B: Backend>(mut data: TensorData, store: &VectorStore<B>) -> Option<FloatTensor<B>> {
-    let dtype = store.dtype();
+    let dtype = store.dtype;
     if data.dtype() != dtype {
         let saved = data.clone();
         data = data.convert_dtype(dtype);
@@ -135,7 +134,7 @@ fn tensor<B: Backend>(mut data: TensorData, store: &VectorStore<B>) -> Option<Fl
             return None;
         }
     }
-    let tensor = B::float_from_data(data, store.device());
+    let tensor = B::float_from_data(data, &store.device);
     Some(if tensor.dtype() == dtype { tensor } else { B::float_cast(tensor, dtype.into()) })
 }
 

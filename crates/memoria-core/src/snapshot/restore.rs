@@ -86,7 +86,7 @@ impl<B: Backend> Restore<B> {
         let len = file.metadata().ok().filter(std::fs::Metadata::is_file).map(|data| data.len());
         let restored = self.restore(file, len);
         let ended =
-            restored.and_then(|(restored, stream)| stream.end_of_source().map(|()| restored));
+            restored.and_then(|(restored, mut stream)| stream.end_of_source().map(|()| restored));
         ended.map_err(|error| error.in_file(path))
     }
 
@@ -96,7 +96,7 @@ impl<B: Backend> Restore<B> {
     ///
     /// As [`read`](Self::read).
     pub fn read_bytes(&self, bytes: &[u8]) -> Result<Restored<B>, MemoriaError> {
-        let (restored, stream) = self.restore(bytes, Some(bytes.len() as u64))?;
+        let (restored, mut stream) = self.restore(bytes, Some(bytes.len() as u64))?;
         stream.end_of_source()?;
         Ok(restored)
     }
@@ -112,7 +112,7 @@ impl<B: Backend> Restore<B> {
     /// [`MemoriaError::RowOutOfRange`] or [`MemoriaError::RowTwice`]; [`MemoriaError::PoolFull`] or
     /// [`MemoriaError::OutOfMemory`]; [`MemoriaError::Io`].
     pub fn read(&self, reader: impl Read) -> Result<Restored<B>, MemoriaError> {
-        let (restored, stream) = self.restore(reader, None)?;
+        let (restored, mut stream) = self.restore(reader, None)?;
         stream.end()?;
         Ok(restored)
     }
@@ -212,7 +212,7 @@ fn reserve<B: Backend>(
     len: u64,
 ) -> Result<(), MemoriaError> {
     let width = info.dtype.map_or(0, |dtype| dtype.size()) as u64;
-    let vectors = (store.dim() as u64).checked_mul(width).and_then(|v| v.checked_mul(info.engrams));
+    let vectors = (store.dim as u64).checked_mul(width).and_then(|v| v.checked_mul(info.engrams));
     match vectors {
         Some(bytes) if 0 < bytes && bytes <= len => store.reserve(info.engrams as usize),
         _ => Ok(()),
@@ -271,7 +271,7 @@ fn read_vectors<B: Backend>(
     store: &mut VectorStore<B>,
     dtype: DType,
 ) -> Result<(), MemoriaError> {
-    let (dim, engrams) = (store.dim(), row.counts().total());
+    let (dim, engrams) = (store.dim, row.counts().total());
     let at_once = store.slots_at_once();
     for first in (0..engrams).step_by(at_once) {
         let count = at_once.min(engrams - first);
@@ -286,7 +286,7 @@ fn read_vectors<B: Backend>(
         if let Some((position, norm)) = refuse(&saved) {
             return Err(from.invalid(format!("vector {position} has a squared norm of {norm}")));
         }
-        let data = if dtype == store.dtype() { saved } else { saved.convert_dtype(store.dtype()) };
+        let data = if dtype == store.dtype { saved } else { saved.convert_dtype(store.dtype) };
         if let Some((position, squared_norm)) = refuse(&data) {
             return Err(MemoriaError::NonFiniteData { row: index, position, squared_norm });
         }

@@ -30,22 +30,19 @@ pub(super) fn write(
     to.put_number(settings.len() as u64)?;
     for (name, value) in settings {
         to.put_bytes(name.as_bytes())?;
-        match &value {
-            Value::String(text) => {
+        match (value.as_str(), value.as_u64(), value.as_f64()) {
+            (Some(text), ..) => {
                 to.put(&[TEXT])?;
                 to.put_bytes(text.as_bytes())?;
             }
-            Value::Number(number) => match (number.as_u64(), number.as_f64()) {
-                (Some(number), _) => {
-                    to.put(&[NUMBER])?;
-                    to.put_number(number)?;
-                }
-                (None, Some(float)) => {
-                    to.put(&[FLOAT])?;
-                    to.put(&(float as f32).to_le_bytes())?;
-                }
-                (None, None) => return Err(unknown(&name)),
-            },
+            (_, Some(number), _) => {
+                to.put(&[NUMBER])?;
+                to.put_number(number)?;
+            }
+            (.., Some(float)) => {
+                to.put(&[FLOAT])?;
+                to.put(&(float as f32).to_le_bytes())?;
+            }
             _ => return Err(unknown(&name)),
         }
     }

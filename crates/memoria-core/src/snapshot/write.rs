@@ -7,10 +7,7 @@ use std::{
 use burn::backend::Backend;
 
 use super::{FORMAT, SnapshotInfo, attachments, little_endian};
-use crate::{
-    Memoria, MemoriaError, files::checksummed::ChecksummedWriter, files::durable_file, row::Row,
-    store::VectorStore,
-};
+use crate::{Memoria, MemoriaError, files::checksummed::ChecksummedWriter, files::durable_file};
 
 /// A memory as it is saved, made by [`Memoria::snapshot`].
 ///
@@ -90,15 +87,15 @@ impl<'a, B: Backend> Snapshot<'a, B> {
 
     /// What [`SnapshotInfo::read`] will tell of it.
     pub fn info(&self) -> SnapshotInfo {
-        let store = self.memory.store().filter(|_| !self.rows.is_empty());
-        let engrams = |&row: &usize| self.memory.row(row).counts().total() as u64;
+        let store = self.memory.store.as_ref().filter(|_| !self.rows.is_empty());
+        let engrams = |&row: &usize| self.memory.lanes[row].row.counts().total() as u64;
         SnapshotInfo {
             version: FORMAT.version,
             config: *self.memory.config(),
-            storage: self.memory.storage(),
+            storage: self.memory.storage,
             rows: self.rows.len(),
-            dim: store.map(VectorStore::dim),
-            dtype: store.map(VectorStore::dtype),
+            dim: store.map(|store| store.dim),
+            dtype: store.map(|store| store.dtype),
             engrams: self.rows.iter().map(engrams).sum(),
             attributes: self.attributes.clone(),
         }
@@ -145,19 +142,19 @@ impl<'a, B: Backend> Snapshot<'a, B> {
         let mut to = ChecksummedWriter::begin(writer, &FORMAT, FORMAT.version)?;
         self.info().write(&mut to)?;
         for &row in &self.rows {
-            let row: &Row = self.memory.row(row);
+            let row = &self.memory.lanes[row].row;
             let slots = row.write(&mut to)?;
             if self.memory.config().keeps_cells() {
                 row.write_cells(&mut to)?;
             }
-            let Some(store) = self.memory.store() else { continue };
+            let Some(store) = &self.memory.store else { continue };
             for slots in slots.chunks(store.slots_at_once()) {
                 let data = store.vectors(slots)?;
                 to.put(&little_endian(data))?;
             }
         }
-        let rows = self.rows.iter().map(|&row| self.memory.attachments_of(row));
-        attachments::write(&rows.collect::<Vec<_>>(), self.memory.store(), &mut to)?;
+        let rows = self.rows.iter().map(|&row| &self.memory.attachments[row]);
+        attachments::write(&rows.collect::<Vec<_>>(), self.memory.store.as_ref(), &mut to)?;
         to.end()
     }
 }

@@ -7,10 +7,10 @@ use crate::{MemoriaConfig, Wiring, row::Row, search::Found, search::draw::Draw};
 /// Costs the engrams that fire; with [`Wiring::Random`] also a look at every short-term engram.
 pub(crate) fn fire(row: &mut Row, found: &Found, config: &MemoriaConfig) {
     let (ltms, stms) = (found.reminded_ltm().len(), found.reminded_stm().len());
-    let remind = row.reminds();
+    let remind = row.reminds;
     row.fire(found.firing(), ltms, stms);
-    if let Some(trace) = found.trace() {
-        row.record_search(trace);
+    if let (Some(trace), Some(recorder)) = (found.trace(), &mut row.recorder) {
+        recorder.searched(trace);
     }
     match config.wiring {
         Wiring::CoFiring => row.wire(found.firing(), ltms),

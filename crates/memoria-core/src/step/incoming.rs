@@ -68,7 +68,7 @@ impl<B: Backend> Incoming<B> {
         read: &TensorData,
         may_share: bool,
     ) -> Result<(), MemoriaError> {
-        let limit = squared_norm_limit(store.dtype());
+        let limit = squared_norm_limit(store.dtype);
         let slots = self.slots.iter().enumerate();
         let slots = slots.map(|(at, &slot)| self.has_slots[at / self.count].then_some(slot));
         match store.write_read(slots, read, limit, may_share) {
@@ -81,7 +81,7 @@ impl<B: Backend> Incoming<B> {
                     position,
                     squared_norm,
                 };
-                check_squared_norms(&norms, rows, store.dtype(), still_there, refused)
+                check_squared_norms(&norms, rows, store.dtype, still_there, refused)
             }
         }
     }

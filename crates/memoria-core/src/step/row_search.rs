@@ -3,15 +3,15 @@
 use burn::backend::{Backend, TensorData, tensor::FloatTensor};
 
 use crate::{
-    MemoriaConfig,
-    search::{Answer, Ask, Found, Lane, Search, SearchWorkspace},
-    store::{LongTermCodes, Query, VectorStore},
+    search::{Answer, Ask, Lane, Search, SearchWorkspace},
+    store::{Query, VectorStore},
 };
 
 /// The search of one row with its query.
 pub(crate) struct RowSearch<B: Backend> {
-    query: Query<B>,
-    search: Search,
+    pub(crate) query: Query<B>,
+    /// The first of them has listed its candidates.
+    pub(crate) stages: Search,
 }
 
 /// How scores are computed on the host.
@@ -26,16 +26,6 @@ pub(crate) struct Scoring {
 }
 
 impl<B: Backend> RowSearch<B> {
-    /// A search that has listed its first candidates.
-    pub(crate) fn new(query: Query<B>, search: Search) -> Self {
-        Self { query, search }
-    }
-
-    /// Whether the next stage wants to know anything.
-    pub(crate) fn asks(&self) -> bool {
-        self.search.ask.is_some()
-    }
-
     /// Asks the store what the next stage wants to know, if anything. On a device: the scores, which have to be
     /// [read](Self::take_read) before the search can go on.
     pub(crate) fn ask(
@@ -44,7 +34,7 @@ impl<B: Backend> RowSearch<B> {
         store: &VectorStore<B>,
         scoring: Scoring,
     ) -> Option<FloatTensor<B>> {
-        let ask = self.search.ask?;
+        let ask = self.stages.ask?;
         if let Ask::Nearest(wanted) = ask {
             self.list_nearest(lane, store, wanted, scoring);
         }
@@ -54,7 +44,7 @@ impl<B: Backend> RowSearch<B> {
         if !store.is_on_host() {
             return Some(store.scores(&self.query, slots));
         }
-        self.search.answer = match ask {
+        self.stages.answer = match ask {
             Ask::ShortTerm(wanted) if scoring.by_codes => {
                 // The working engrams will be candidates, and the query was just made of them.
                 let working =
@@ -82,26 +72,10 @@ impl<B: Backend> RowSearch<B> {
         scoring: Scoring,
     ) {
         let Lane { row, workspace } = lane;
-        let SearchWorkspace { candidates, long_term_codes: codes, .. } = workspace;
-        let visited = self.search.found.visited().iter().copied();
-        let (of, is_shared) = ((wanted, scoring.probes), scoring.is_shared);
-        if let Some(nearest) = row.cell_candidates(store, &self.query, of, is_shared) {
-            *codes = LongTermCodes::default();
-            row.long_term_changes.stop();
-            return candidates.list_sorted(row, nearest.into_iter().chain(visited));
-        }
-        if !store.is_on_host() {
-            return candidates.list_sorted(row, row.long_term());
-        }
-        let list = row.long_term_list();
-        let nearest = store.long_term_candidates(&self.query, &list, wanted, codes, is_shared);
-        let nearest = nearest.into_iter().map(|position| row.long_term_at(position as usize));
-        candidates.list_sorted(row, nearest.chain(visited));
-        if codes.is_empty() {
-            row.long_term_changes.stop();
-        } else {
-            row.long_term_changes.begin();
-        }
+        let visited = self.stages.found.visited().iter().copied();
+        let of = (wanted, scoring.probes);
+        let nearest = row.nearest_candidates(store, &self.query, of, scoring.is_shared);
+        workspace.candidates.list_sorted(row, nearest.into_iter().chain(visited));
     }
 
     /// Takes the scores that were [asked](Self::ask) for on a device.
@@ -110,21 +84,12 @@ impl<B: Backend> RowSearch<B> {
         lane: &mut Lane,
         read: &mut impl Iterator<Item = TensorData>,
     ) {
-        if self.asks()
+        if self.stages.ask.is_some()
             && let Some(scores) = read.next()
         {
             lane.workspace.scores.clear();
             lane.workspace.scores.extend(scores.iter::<f64>());
-            self.search.answer = Answer::Scores;
+            self.stages.answer = Answer::Scores;
         }
-    }
-
-    /// Goes through the next stage. Whether everything is found then.
-    pub(crate) fn go_on(&mut self, lane: &mut Lane, config: &MemoriaConfig) -> bool {
-        self.search.go_on(lane, config)
-    }
-
-    pub(crate) fn into_found(self) -> Found {
-        self.search.found
     }
 }

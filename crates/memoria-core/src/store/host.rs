@@ -11,8 +11,9 @@ use burn::{
 
 use super::{Query, VectorStore, number::Number};
 use crate::{EngramId, Pooling, id::Slot};
-pub(crate) use long_term::{CellLimits, Cells, LongTermCodes, LongTermList};
-pub(crate) use quantized::{Pruned, QuantizedVectors, are_worth_quantizing};
+pub(crate) use long_term::{CellLimits, Cells, LongTermIndex, LongTermList};
+use quantized::TIMES_THE_CHOSEN;
+pub(crate) use quantized::{CODED_ABOVE, Pruned, QuantizedVectors};
 use vectors::Vectors;
 
 /// Vectors of one float type, by slot.
@@ -138,7 +139,8 @@ impl<B: Backend> VectorStore<B> {
         let (vectors, query) = self.on_host(query);
         pruned.clear();
         for_any!(vectors, vectors => {
-            if query.comparison == Comparison::Single && quantized::pays(candidates.len(), k) {
+            let pays = candidates.len() >= TIMES_THE_CHOSEN.saturating_mul(k);
+            if query.comparison == Comparison::Single && pays {
                 quantized.keep(vectors, query, members);
                 quantized.prune_and_rescore(vectors, query, (candidates, k), may_share, pruned);
             } else {
@@ -149,56 +151,48 @@ impl<B: Backend> VectorStore<B> {
         })
     }
 
-    /// Positions of a row's list of long-term engrams, ascending: the `k` with the highest scores, and of
-    /// engrams with equal ones those with the smallest ids, are among them, with few others.
+    /// Positions of a row's list of long-term engrams, ascending: the `of.0` with the highest scores, and of
+    /// engrams with equal ones those with the smallest ids, are among them, with few others. If there are cells,
+    /// only among those in the `of.1` nearest to the query, and in no cell.
     ///
-    /// Costs a look at every code, and making those of the engrams that are new in the list.
+    /// Costs a look at every code, or at the centres of all cells and every code of those, and making the codes
+    /// of the engrams that are new in the list.
     pub(crate) fn long_term_candidates(
         &self,
         query: &Query<B>,
-        list: &LongTermList<'_, impl Fn(usize) -> Slot + Sync>,
-        k: usize,
-        codes: &mut LongTermCodes,
-        may_share: bool,
-    ) -> Vec<u32> {
-        let (vectors, query) = self.on_host(query);
-        for_any!(vectors, vectors => codes.candidates(vectors, query, list, k, may_share))
-    }
-
-    /// As [`long_term_candidates`](Self::long_term_candidates), but only among the vectors of the cells nearest to
-    /// the query, so many as the second number of `of` tells, and those in no cell.
-    ///
-    /// Costs a look at the centres of all cells and at every code of those cells.
-    pub(crate) fn cell_candidates(
-        &self,
-        query: &Query<B>,
-        list: &LongTermList<'_, impl Fn(usize) -> Slot>,
+        list: &LongTermList<impl Fn(usize) -> Slot + Sync>,
         of: (usize, usize),
-        cells: &mut Cells,
+        index: &mut LongTermIndex,
         may_share: bool,
     ) -> Vec<u32> {
         let (vectors, query) = self.on_host(query);
-        for_any!(vectors, vectors => {
-            cells.candidates(query, &|at| vectors.get((list.slot)(at)), of, may_share)
-        })
-    }
-
-    /// The cells of a row's long-term vectors, brought up to date; none of few vectors, or on a device.
-    pub(crate) fn follow_cells(
-        &self,
-        cells: Option<Box<Cells>>,
-        list: &LongTermList<'_, impl Fn(usize) -> Slot + Sync>,
-        limits: CellLimits,
-        may_share: bool,
-    ) -> Option<Box<Cells>> {
-        let super::Vectors::Host(vectors) = &self.vectors else { return None };
-        for_any!(vectors, vectors => {
-            let vector = |at| vectors.get((list.slot)(at));
-            match cells {
-                None => Cells::of(vectors.dim, list.len, &vector, limits).map(Box::new),
-                Some(mut cells) => cells.follow(&vector, limits, may_share).then_some(cells),
+        let LongTermIndex { codes, cells } = index;
+        for_any!(vectors, vectors => match cells {
+            None => codes.candidates(vectors, query, list, of.0, may_share),
+            Some(cells) => {
+                *codes = Default::default();
+                cells.candidates(query, &|at| vectors.get((list.slot)(at)), of, may_share)
             }
         })
+    }
+
+    /// Brings the cells of a row's long-term vectors on the host up to date; few vectors have none.
+    pub(crate) fn follow_cells(
+        &self,
+        index: &mut LongTermIndex,
+        list: &LongTermList<impl Fn(usize) -> Slot + Sync>,
+        limits: CellLimits,
+        may_share: bool,
+    ) {
+        if let super::Vectors::Host(vectors) = &self.vectors {
+            for_any!(vectors, vectors => {
+                let vector = |at| vectors.get((list.slot)(at));
+                index.cells = match index.cells.take() {
+                    None => Cells::of(vectors.dim, list.len, &vector, limits).map(Box::new),
+                    Some(mut cells) => cells.follow(&vector, limits, may_share).then_some(cells),
+                };
+            });
+        }
     }
 
     fn on_host<'a>(&'a self, query: &'a Query<B>) -> (&'a HostVectors, &'a HostQuery) {

@@ -7,7 +7,7 @@ const MAX_SLOTS: usize = i32::MAX as usize;
 
 /// Gives out slots and takes them back.
 #[derive(Clone, Debug)]
-pub(super) struct Slots {
+pub(crate) struct Slots {
     vacant: Vec<Slot>,
     used: usize,
 }
@@ -41,12 +41,12 @@ impl Slots {
     }
 
     /// Makes slots available again.
-    pub(super) fn release(&mut self, slots: impl IntoIterator<Item = Slot>) {
+    pub(crate) fn release(&mut self, slots: impl IntoIterator<Item = Slot>) {
         self.vacant.extend(slots);
     }
 
     /// Checks that the slots `taken`, which are all there are, and the vacant ones are every slot once.
-    pub(super) fn verify(&self, taken: impl Iterator<Item = Slot>) -> Result<(), String> {
+    pub(crate) fn verify(&self, taken: impl Iterator<Item = Slot>) -> Result<(), String> {
         let mut seen = vec![false; self.used];
         seen[0] = true;
         for slot in taken.chain(self.vacant.iter().copied()) {
@@ -60,7 +60,7 @@ impl Slots {
         }
     }
 
-    pub(super) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.vacant.capacity() * size_of::<Slot>()
     }
 }

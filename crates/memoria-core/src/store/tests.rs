@@ -70,7 +70,7 @@ fn slots_are_used_again_and_padding_stays_zero(
 ) {
     let mut store = store(3, DType::F32, storage);
     let slots = add(&mut store, &[1.0; 12]);
-    store.release(slots[1..3].iter().copied());
+    store.slots.release(slots[1..3].iter().copied());
     let again = add(&mut store, &[2.0; 9]);
     assert_eq!(again.iter().filter(|slot| slots.contains(slot)).count(), 2);
     let gathered = numbers(store.gather(&[Some(again[0]), None, None, None], 2, true));

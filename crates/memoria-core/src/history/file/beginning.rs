@@ -3,7 +3,7 @@
 use crate::{
     Engram, EngramId, EngramKind,
     history::{
-        record::{Fault, Ids, array, float, put_ids, put_varint, varint},
+        record::{Fault, array, float, ids, put_ids, put_varint, varint},
         row_history::{Beginning, Cursor},
     },
 };
@@ -46,11 +46,9 @@ pub(super) fn read_beginning(rest: &mut &[u8]) -> Result<Beginning, Fault> {
     }
     let mut beginning =
         Beginning { at: Cursor { step, next_id, long_term_below }, ..Beginning::default() };
-    let ids = Ids::read(rest)?;
-    if !ids.is_sound() {
-        return Err("a list of ids that is broken");
-    }
-    for id in ids.iter() {
+    let mut living = Vec::new();
+    ids(rest, &mut living)?;
+    for id in living {
         let kind = match array(rest)? {
             [0] => EngramKind::Working,
             [1] => EngramKind::ShortTerm,
@@ -69,11 +67,12 @@ pub(super) fn read_beginning(rest: &mut &[u8]) -> Result<Beginning, Fault> {
     }
     let lives = |id: EngramId| beginning.engrams.binary_search_by_key(&id, |e| e.id).is_ok();
     for _ in 0..varint(rest)? {
-        let members = Ids::read(rest)?;
-        if !members.is_sound() || !members.iter().all(lives) {
+        let mut members = Vec::new();
+        ids(rest, &mut members)?;
+        if !members.iter().copied().all(lives) {
             return Err("a firing of others than the living");
         }
-        beginning.firings.push(members.iter().collect());
+        beginning.firings.push(members);
     }
     for _ in 0..varint(rest)? {
         let (a, b) = (EngramId(varint(rest)?), EngramId(varint(rest)?));

@@ -5,7 +5,7 @@ use crate::{
     EngramKind, LifespanGain, Memoria, MemoriaConfig, Reached, SearchStage,
     history::{
         HistoryEvent,
-        record::{put_adjusted, put_born, put_fired, put_reset, put_searched},
+        record::{FIRED, put_adjusted, put_born, put_fired, put_reset, put_searched},
         recorder::Recorder,
         row_history::{Beginning, Cursor},
     },
@@ -78,9 +78,9 @@ fn traced(row: &RowHistory) -> RowHistory {
         let mut rest = &piece.bytes[..];
         while !rest.is_empty() {
             let from = rest;
-            let record = Record::read(&mut rest).unwrap();
+            pass(&mut rest, &mut Vec::new(), &mut Vec::new()).unwrap();
             bytes.extend(&from[..from.len() - rest.len()]);
-            if let Record::Fired { .. } = record {
+            if from[0] == FIRED {
                 put_searched(&mut bytes, &traces.next().unwrap());
             }
         }

@@ -30,6 +30,8 @@ use shortlist::SharedShortlist;
 const CHUNKS_AT_ONCE: usize = 4;
 /// Codes spare looking at vectors only if these are several times as many as those wanted.
 const TIMES_THE_WANTED: usize = 4;
+/// So many more changed positions than the list has are not worth keeping.
+const SPARE: usize = 64;
 
 /// When and how long-term vectors are coded.
 #[derive(Clone, Copy, Debug)]
@@ -48,32 +50,66 @@ impl Default for CodeLimits {
 
 /// A row's list of long-term engrams, by position.
 #[derive(Clone, Copy)]
-pub(crate) struct LongTermList<'a, S> {
+pub(crate) struct LongTermList<S> {
     /// How many there are.
     pub(crate) len: usize,
     /// The slot of the one at a position.
     pub(crate) slot: S,
-    /// Positions that hold another engram than when the codes were last brought up to date, in any order;
-    /// `None` if that is not known.
-    pub(crate) changed: Option<&'a [u32]>,
+}
+
+/// What a row keeps so that few of its long-term vectors are looked at: cells, or codes of the whole list.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LongTermIndex {
+    pub(super) codes: LongTermCodes,
+    pub(crate) cells: Option<Box<Cells>>,
+}
+
+impl LongTermIndex {
+    /// Is told that the list has one engram more, at this position.
+    pub(crate) fn pushed(&mut self, position: usize) {
+        self.codes.changed(position, position);
+        self.cells.iter_mut().for_each(|cells| cells.pushed());
+    }
+
+    /// Is told that the last engram is in the place of another one, and that so many are left.
+    pub(crate) fn swap_removed(&mut self, position: usize, len: usize) {
+        self.codes.changed(position, len);
+        self.cells.iter_mut().for_each(|cells| cells.swap_removed(position));
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.codes.bytes() + self.cells.as_ref().map_or(0, |cells| cells.bytes())
+    }
 }
 
 /// The codes of a row's long-term engrams by position: made of their vectors, and made again if lost.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct LongTermCodes {
+pub(super) struct LongTermCodes {
     /// All but the last are full.
     chunks: Vec<Chunk>,
+    /// Positions that hold another engram than when they were coded, in any order.
+    changed: Vec<u32>,
     limits: CodeLimits,
 }
 
 impl LongTermCodes {
+    /// Is told that a list, now of this length, holds another engram at a position. Codes that would nearly all
+    /// have to be made again are dropped.
+    fn changed(&mut self, position: usize, len: usize) {
+        if self.changed.len() > len.saturating_add(SPARE) {
+            (self.chunks, self.changed) = Default::default();
+        } else if !self.chunks.is_empty() {
+            self.changed.push(position as u32);
+        }
+    }
+
     /// Positions, ascending: the `k`, at least one, with the highest scores are among them, and all with equal
     /// ones; of a list that is not worth coding, all.
     pub(super) fn candidates<N: Number>(
         &mut self,
         vectors: &Vectors<N>,
         query: &HostQuery,
-        list: &LongTermList<'_, impl Fn(usize) -> Slot + Sync>,
+        list: &LongTermList<impl Fn(usize) -> Slot + Sync>,
         k: usize,
         may_share: bool,
     ) -> Vec<u32> {
@@ -88,7 +124,7 @@ impl LongTermCodes {
                 return nearest((numbers, single), query.comparison, chunks, k, may_share);
             }
         } else {
-            self.chunks = Vec::new();
+            (self.chunks, self.changed) = Default::default();
         }
         (0..list.len as u32).collect()
     }
@@ -100,20 +136,15 @@ impl LongTermCodes {
         len.saturating_mul(dim) > enough && dim <= MOST_DIMENSIONS
     }
 
-    /// Whether there are codes: if not, what changes in the list need not be kept.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.chunks.is_empty()
-    }
-
     /// Brings the codes up to date with the list.
     fn follow<N: Number>(
         &mut self,
         vectors: &Vectors<N>,
-        list: &LongTermList<'_, impl Fn(usize) -> Slot + Sync>,
+        list: &LongTermList<impl Fn(usize) -> Slot + Sync>,
         may_share: bool,
     ) {
         let (held, most, dim) = (self.len(), self.limits.chunk, vectors.dim);
-        let Some(changed) = list.changed.filter(|_| held > 0) else {
+        if held == 0 {
             let firsts = (0..list.len).step_by(most);
             let chunk = |first| {
                 let mut chunk = Chunk::default();
@@ -125,7 +156,7 @@ impl LongTermCodes {
             let numbers = list.len.saturating_mul(dim);
             self.chunks = share_if(may_share && is_worth_sharing(numbers), firsts, chunk);
             return;
-        };
+        }
         if list.len < held {
             self.chunks.truncate(list.len.div_ceil(most));
             let before = self.chunks.len().saturating_sub(1) * most;
@@ -133,7 +164,7 @@ impl LongTermCodes {
                 last.resize(list.len - before, dim);
             }
         }
-        let mut changed: Vec<usize> = changed.iter().map(|&position| position as usize).collect();
+        let mut changed: Vec<usize> = self.changed.drain(..).map(|at| at as usize).collect();
         changed.retain(|&position| position < held.min(list.len));
         changed.sort_unstable();
         changed.dedup();
@@ -154,7 +185,9 @@ impl LongTermCodes {
 
     pub(crate) fn bytes(&self) -> usize {
         let chunks = self.chunks.iter().map(Chunk::bytes).sum::<usize>();
-        chunks + self.chunks.capacity() * size_of::<Chunk>()
+        chunks
+            + self.chunks.capacity() * size_of::<Chunk>()
+            + self.changed.capacity() * size_of::<u32>()
     }
 }
 
@@ -233,13 +266,11 @@ mod tests {
         Metric { correlation: Correlation::Gaussian, pooling: Pooling::Max },
     ];
 
-    /// A store of vectors, the list of those that live, and what changed in it.
+    /// A store of vectors, and the list of those that live.
     struct Memory<N: Number> {
         vectors: Vectors<N>,
         list: Vec<Slot>,
-        changed: Vec<u32>,
-        codes: LongTermCodes,
-        cells: Option<Cells>,
+        index: LongTermIndex,
     }
 
     impl<N: Number> Memory<N> {
@@ -251,31 +282,26 @@ mod tests {
             store.write(slots, &numbers_of(&numbers), f64::INFINITY, false);
             let limits = CodeLimits { coded_above: 0, chunk };
             let codes = LongTermCodes { limits, ..LongTermCodes::default() };
-            Self { vectors: store, list: Vec::new(), changed: Vec::new(), codes, cells: None }
+            Self { vectors: store, list: Vec::new(), index: LongTermIndex { codes, cells: None } }
         }
 
         fn push(&mut self, slot: usize) {
-            self.changed.push(self.list.len() as u32);
+            self.index.pushed(self.list.len());
             self.list.push(Slot(slot as u32));
-            self.cells.iter_mut().for_each(Cells::pushed);
         }
 
         fn remove(&mut self, position: usize) {
-            self.changed.push(position as u32);
             self.list.swap_remove(position);
-            self.cells.iter_mut().for_each(|cells| cells.swap_removed(position));
+            self.index.swap_removed(position, self.list.len());
         }
 
         /// How many candidates there are for the `k` nearest, which are those of all.
         fn check(&mut self, query: &HostQuery, k: usize, share: bool) -> usize {
-            let list = LongTermList {
-                len: self.list.len(),
-                slot: |position: usize| self.list[position],
-                changed: Some(&self.changed),
-            };
-            let some = self.codes.candidates(&self.vectors, query, &list, k, share);
-            self.changed.clear();
-            assert_eq!(self.codes.len(), self.list.len());
+            let list =
+                LongTermList { len: self.list.len(), slot: |position: usize| self.list[position] };
+            let some = self.index.codes.candidates(&self.vectors, query, &list, k, share);
+            assert_eq!(self.index.codes.len(), self.list.len());
+            assert!(self.index.codes.changed.is_empty());
             let all: Vec<u32> = (0..self.list.len() as u32).collect();
             assert_eq!(self.best(query, &some, k), self.best(query, &all, k));
             self.check_cells(query, k);
@@ -286,11 +312,11 @@ mod tests {
         fn check_cells(&mut self, query: &HostQuery, k: usize) {
             let vector = &|position: usize| self.vectors.get(self.list[position]);
             let limits = CellLimits::SMALL;
-            self.cells = match self.cells.take() {
-                None => Cells::of(self.vectors.dim, self.list.len(), vector, limits),
+            self.index.cells = match self.index.cells.take() {
+                None => Cells::of(self.vectors.dim, self.list.len(), vector, limits).map(Box::new),
                 Some(mut cells) => cells.follow(vector, limits, k > 3).then_some(cells),
             };
-            let Some(cells) = &mut self.cells else { return };
+            let Some(cells) = &mut self.index.cells else { return };
             cells.verify(self.list.len()).unwrap();
             let all: Vec<u32> = (0..self.list.len() as u32).collect();
             all.iter().for_each(|&position| cells.check_route(position, vector));
@@ -437,13 +463,31 @@ mod tests {
     }
 
     #[test]
+    fn codes_are_dropped_when_more_changes_than_there_are_vectors() {
+        let vectors: Vec<Vec<f64>> = (0..4).map(|at| vec![f64::from(at), 1.0]).collect();
+        let mut memory = Memory::<f32>::new(&vectors, 256);
+        let query = memory.vectors.query(1, |_| memory.vectors.get(Slot(0)), METRICS[0]);
+        (0..4).for_each(|slot| memory.push(slot));
+        assert!(memory.index.codes.changed.is_empty());
+        memory.check(&query, 3, false);
+        memory.index.codes.changed(3, 4);
+        assert_eq!((&memory.index.codes.changed[..], memory.index.codes.len()), (&[3][..], 4));
+        (0..=100).for_each(|_| memory.index.codes.changed(2, 4));
+        assert_eq!((memory.index.codes.len(), memory.index.codes.bytes()), (0, 0));
+        memory.index.codes.changed(3, 4);
+        assert_eq!(memory.index.codes.bytes(), 0);
+        memory.check(&query, 3, false);
+        assert_eq!(memory.index.codes.len(), 4);
+    }
+
+    #[test]
     fn little_is_coded_anew() {
         let vectors: Vec<Vec<f64>> =
             (0..900).map(|at| vec![f64::from(at).sin(), f64::from(at).cos()]).collect();
         let mut memory = Memory::<f32>::new(&vectors, 256);
         let query = memory.vectors.query(1, |_| memory.vectors.get(Slot(5)), METRICS[0]);
         let coded = |memory: &Memory<f32>| -> usize {
-            memory.codes.chunks.iter().map(Chunk::times_coded).sum()
+            memory.index.codes.chunks.iter().map(Chunk::times_coded).sum()
         };
         for slot in 0..900 {
             memory.push(slot);

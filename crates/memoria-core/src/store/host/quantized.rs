@@ -18,13 +18,13 @@ use crate::{
     store::number::{Number, Wide},
     threads::share,
 };
-use estimate::{Estimate, Verdict, decide};
+use estimate::{Estimate, decide};
 
 /// Numbers in short-term memory, all rows together, that a processor's caches hold well enough.
-const CODED_ABOVE: usize = 1 << 20;
+pub(crate) const CODED_ABOVE: usize = 1 << 20;
 /// Codes spare looking at vectors only if these are several times as many as those chosen: the chosen are
 /// looked at in any case.
-const TIMES_THE_CHOSEN: usize = 4;
+pub(super) const TIMES_THE_CHOSEN: usize = 4;
 /// Codes of a vector are padded with zeros to a multiple of this.
 const BLOCK: usize = 64;
 /// The norm of a vector's codes. By the Cauchy–Schwarz inequality sums of products of two vectors' codes
@@ -92,16 +92,6 @@ impl Pruned {
     }
 }
 
-/// Whether it pays to keep quantized vectors of so many numbers in short-term memory, all rows together.
-pub(crate) fn are_worth_quantizing(numbers: usize) -> bool {
-    numbers > CODED_ABOVE
-}
-
-/// Whether codes pay where so many candidates are to be chosen from.
-pub(super) fn pays(candidates: usize, chosen: usize) -> bool {
-    candidates >= TIMES_THE_CHOSEN.saturating_mul(chosen)
-}
-
 impl QuantizedVectors {
     /// Makes the codes of `members`, in order of id, that are not there yet, and drops those of all others.
     /// Vectors are coded beside the query if there is nothing else yet.
@@ -155,12 +145,12 @@ impl QuantizedVectors {
     ) {
         self.compare(vectors, query, candidates.len(), may_share);
         self.undecided.clear();
-        let verdicts = decide(&self.estimates, k, &mut self.order);
-        for (place, (verdict, &slot)) in (0..).zip(verdicts.zip(candidates)) {
-            match verdict {
-                Verdict::Chosen => pruned.chosen.push(place),
-                Verdict::Rejected => {}
-                Verdict::Undecided => {
+        let decided = decide(&self.estimates, k, &mut self.order);
+        for (place, (is_chosen, &slot)) in (0..).zip(decided.zip(candidates)) {
+            match is_chosen {
+                Some(true) => pruned.chosen.push(place),
+                Some(false) => {}
+                None => {
                     self.undecided.push(slot);
                     pruned.undecided.push((place, 0.0));
                 }

@@ -9,14 +9,6 @@ pub(super) struct Estimate {
     pub(super) error: f64,
 }
 
-/// Whether a candidate is among the nearest.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Verdict {
-    Chosen,
-    Rejected,
-    Undecided,
-}
-
 impl Estimate {
     /// Of two vectors with these norms, in `dim` dimensions; `dot` is the product of their codes.
     pub(super) fn new(dim: usize, norms: [f64; 2], dot: i32) -> Self {
@@ -46,13 +38,13 @@ impl Estimate {
     }
 }
 
-/// Tells of every candidate whether it is among the `k` nearest, fewer than there are. Costs the number of
-/// candidates; what is in `order` is overwritten.
+/// Tells of every candidate whether it is among the `k` nearest, fewer than there are; `None` if that is
+/// undecided. Costs the number of candidates; what is in `order` is overwritten.
 pub(super) fn decide<'a>(
     estimates: &'a [Estimate],
     k: usize,
     order: &mut Vec<Estimate>,
-) -> impl Iterator<Item = Verdict> + use<'a> {
+) -> impl Iterator<Item = Option<bool>> + use<'a> {
     order.clear();
     order.extend_from_slice(estimates);
     order.select_nth_unstable_by(k, |a, b| a.distance.total_cmp(&b.distance));
@@ -61,13 +53,7 @@ pub(super) fn decide<'a>(
     let near = nearest.iter().map(Estimate::most).fold(f64::NEG_INFINITY, f64::max);
     let far = others.iter().map(Estimate::least).fold(f64::INFINITY, f64::min);
     estimates.iter().map(move |estimate| {
-        if estimate.least() > near {
-            Verdict::Rejected
-        } else if estimate.most() < far {
-            Verdict::Chosen
-        } else {
-            Verdict::Undecided
-        }
+        if estimate.least() > near { Some(false) } else { (estimate.most() < far).then_some(true) }
     })
 }
 
@@ -84,6 +70,7 @@ mod tests {
     #[case::one_is_uncertain(&[(1.0, 0.1), (2.0, 0.1), (9.0, 7.5), (3.0, 0.1)], 2, "CUUR")]
     #[case::one_is_far_and_uncertain(&[(1.0, 0.1), (2.0, 0.1), (99.0, 9.0), (3.0, 0.1)], 2, "CCRR")]
     #[case::nothing_is_known(&[(1.0, f64::INFINITY), (2.0, f64::INFINITY)], 1, "UU")]
+    #[case::no_number(&[(f64::NAN, 0.1), (1.0, 0.1), (3.0, 0.1)], 1, "UCR")]
     fn what_estimates_decide(
         #[case] estimates: &[(f64, f64)],
         #[case] k: usize,
@@ -91,10 +78,10 @@ mod tests {
     ) {
         let estimates: Vec<Estimate> =
             estimates.iter().map(|&(distance, error)| Estimate { distance, error }).collect();
-        let letter = |verdict| match verdict {
-            Verdict::Chosen => 'C',
-            Verdict::Rejected => 'R',
-            Verdict::Undecided => 'U',
+        let letter = |is_chosen| match is_chosen {
+            Some(true) => 'C',
+            Some(false) => 'R',
+            None => 'U',
         };
         let decided = decide(&estimates, k, &mut Vec::new()).map(letter);
         assert_eq!(decided.collect::<String>(), expected);
