@@ -178,7 +178,8 @@ fn every_context_is_trained_and_tested(#[case] task: &str, #[case] contexts: &st
         }
     }
     let mut wanted: Vec<&str> = contexts.split(',').collect();
-    (trained.sort_unstable(), wanted.sort_unstable());
+    trained.sort_unstable();
+    wanted.sort_unstable();
     assert_eq!(trained, wanted);
     assert!(succeeded(&["eval", &output]).contains(wanted[0]));
 }
