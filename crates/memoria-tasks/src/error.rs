@@ -47,6 +47,12 @@ pub enum TaskError {
     /// A model refused.
     #[error("model: {0}")]
     Model(#[from] ModelError),
+    /// Nothing finite came of a model that was trained.
+    #[error(
+        "{0}\nThe training diverged, or began with weights that are not finite: begin anew in another --output, with a \
+            lower training.learning_rate or with clipping (training.clip)"
+    )]
+    Diverged(String),
     /// Burn's training ended early.
     #[error("training: {0}\nWhen that is mended, `--resume` goes on after the last finished epoch")]
     Training(String),

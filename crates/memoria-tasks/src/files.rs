@@ -10,9 +10,15 @@ use burn_pack::AtomicFile;
 
 use crate::TaskError;
 
-/// Writes a file, or leaves the one that was there; folders are made.
+/// Writes a file, or leaves the one that was there; folders are made. A link is followed; a device or a pipe is written
+/// to and not replaced.
 pub(crate) fn write(path: &Path, content: &[u8]) -> Result<(), TaskError> {
     let written = || -> io::Result<()> {
+        let followed = fs::canonicalize(path);
+        let path = followed.as_deref().unwrap_or(path);
+        if fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
+            return fs::OpenOptions::new().write(true).open(path)?.write_all(content);
+        }
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder)?;
         }
@@ -59,6 +65,16 @@ mod tests {
         fs::write(folder.join("taken/one"), "").unwrap();
         assert!(write(&folder.join("taken"), b"").is_err());
         assert_eq!(fs::read_dir(folder).unwrap().count(), 2);
+        #[cfg(unix)]
+        {
+            let link = folder.join("link");
+            std::os::unix::fs::symlink(&path, &link).unwrap();
+            write(&link, b"three").unwrap();
+            assert!(link.is_symlink() && fs::read(&path).unwrap() == b"three");
+            fs::remove_file(link).unwrap();
+            write(Path::new("/dev/null"), b"nothing").unwrap();
+            assert!(!Path::new("/dev/null").is_file());
+        }
         fs::write(&path, [b'a', 0xff]).unwrap();
         assert!(read_text(&path, "").unwrap_err().to_string().contains("not UTF-8 at byte 1"));
     }

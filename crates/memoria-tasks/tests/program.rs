@@ -85,6 +85,14 @@ fn copy(from: &Path, to: &Path) {
 #[case::no_results(&["compare", "Cargo.toml"], "not the results of runs")]
 #[case::no_run(&["eval", "nowhere"], "`memoria train")]
 #[case::no_model(&["generate", "nowhere", "--prompt", "x"], "`memoria train TASK --output FOLDER`")]
+#[case::a_seed_twice(&["train", "recall", "--quick", "--seeds", "1,2,1"], "--seeds must be different ones, got 1 twice")]
+#[case::a_context_twice(&["train", "recall", "--quick", "--contexts", "none,none"], "got none twice")]
+#[case::lifespan_of_tests(&["train", "recall", "--set", "evaluation.initial_lifespan=0.0"], "evaluation.initial_lifespan must be")]
+#[case::no_number(&["train", "recall", "--set", "memory.score_scale=nan"], "memory.score_scale must be a number")]
+#[case::of_another_type(&["train", "recall", "--set", "memory.capacity=3", "--set", "model.width=abc"], "model.width must be a value that it takes")]
+#[case::beyond_all_proportion(&["data", "recall", "--set", "data.keys=4294967296"], "data.keys must be between 0 and 100000000")]
+#[case::too_large_a_model(&["train", "recall", "--quick", "--set", "model.width=100000000"], "parameters need")]
+#[case::nothing_to_write(&["generate", concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/data/models/gpt2-memoria"), "--ids", "1", "-n", "0"], "`max_new_tokens` must be above 0")]
 #[case::ids_of_no_checkpoint(&["generate", "nowhere", "--ids", "5"], "`memoria train TASK --output FOLDER`")]
 #[case::no_snapshot(&["inspect", "Cargo.toml"], "no snapshot of a memory")]
 #[case::no_history(&["analyse", "Cargo.toml"], "no history of a memory")]
@@ -156,6 +164,21 @@ fn a_model_of_text_writes() {
     assert!(error.contains("byte 0x58 at place 0"), "{error}");
     let error = refused(&["generate", &output, "--prompt", "a", "--top-p", "2"]);
     assert!(error.contains("top_p"), "{error}");
+}
+
+/// It is told of by the run's name, and the status is not that of a success.
+#[rstest]
+#[case::without_memory("none", "training.weight_decay=1e29")]
+#[case::with_memory("memoria", "training.weight_decay=1e29")]
+fn a_training_that_diverges_is_told_of(#[case] context: &str, #[case] setting: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let output = text(&folder.path().join("run"));
+    let quick = ["train", "recall", "--quick", "--contexts", context, "--set", setting];
+    let error = refused(&[&quick[..], &["--output", &output]].concat());
+    assert!(error.contains(&format!("{context}, seed 0: ")), "{error}");
+    assert!(error.contains("The training diverged"), "{error}");
+    let metrics = fs::read_to_string(format!("{output}/{context}-0/metrics.jsonl")).unwrap();
+    assert!(!metrics.contains("null"), "{metrics}");
 }
 
 /// A causal decoder has those with a cache, others those with a store of bounded size.

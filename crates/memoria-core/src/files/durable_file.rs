@@ -1,7 +1,7 @@
 //! Files that are whole or as they were.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{BufWriter, Write},
     path::Path,
 };
@@ -16,7 +16,7 @@ pub(crate) fn open(path: &Path) -> Result<File, MemoriaError> {
 }
 
 /// Writes a file that takes the path's place once it is whole and on the disk; if that fails, what was
-/// there is untouched.
+/// there is untouched. A link is followed; a device or a pipe cannot be replaced, and is refused.
 ///
 /// `what` it is, for messages.
 pub(crate) fn write(
@@ -27,6 +27,11 @@ pub(crate) fn write(
     let failed = |source: Box<dyn core::error::Error + Send + Sync>| {
         MemoriaError::io(format!("saving a {what} to {}", path.display()), source)
     };
+    let followed = fs::canonicalize(path);
+    let path = followed.as_deref().unwrap_or(path);
+    if fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
+        return Err(failed("it is a device or a pipe, which no file can replace".into()));
+    }
     let (scratch, file) = AtomicFile::create(path).map_err(|error| failed(error.into()))?;
     let mut writer = BufWriter::new(file);
     write(&mut writer).map_err(|error| match error {
@@ -43,7 +48,24 @@ pub(crate) fn write(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_followed_and_devices_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let [path, link] = ["file", "link"].map(|name| folder.path().join(name));
+        let whole = |writer: &mut BufWriter<File>| {
+            writer.write_all(b"whole").unwrap();
+            Ok(())
+        };
+        fs::write(&path, "old").unwrap();
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        write(&link, "file", whole).unwrap();
+        assert!(link.is_symlink() && fs::read(&path).unwrap() == b"whole");
+        let error = write(Path::new("/dev/null"), "file", whole).unwrap_err().to_string();
+        assert!(error.contains("a device or a pipe"), "{error}");
+        assert!(!Path::new("/dev/null").is_file());
+    }
 
     #[test]
     fn a_failed_write_leaves_the_old_file_and_nothing_else() {

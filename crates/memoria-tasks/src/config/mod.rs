@@ -14,6 +14,7 @@ mod run;
 mod shipped;
 mod task;
 mod training;
+mod values;
 
 pub use memory::{CorrelationName, MemoryConfig};
 pub use run::{RunConfig, set};

@@ -3,7 +3,7 @@ use std::{path::Path, sync::Arc};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
-    EvaluationConfig, Loaded, MemoryConfig, Shipped, TaskConfig, TaskName, TrainingConfig,
+    EvaluationConfig, Loaded, MemoryConfig, Shipped, TaskConfig, TaskName, TrainingConfig, values,
 };
 use crate::{
     TaskError,
@@ -74,21 +74,18 @@ impl RunConfig {
     ///
     /// An unknown table or key; a value that does not fit.
     pub fn from_table(mut table: toml::Table) -> Result<Self, TaskError> {
-        let invalid = |name: &str, problem: String| {
-            let problem = problem.replace('\n', " ");
-            TaskError::option(name, "a table of its options", problem)
-        };
+        table.iter().try_for_each(|(key, value)| values::check(key, value))?;
         let name = table.remove("task").unwrap_or_else(|| "".into());
         let got = name.to_string();
         let name: TaskName =
             name.try_into().map_err(|_| TaskError::option("task", "the name of a task", got))?;
         let data = sub_table(&mut table, "data")?;
         let config = Self {
-            task: TaskConfig::from_table(name, data).map_err(|error| invalid("data", error))?,
-            model: section(&mut table, "model", invalid)?,
-            memory: section(&mut table, "memory", invalid)?,
-            training: section(&mut table, "training", invalid)?,
-            evaluation: section(&mut table, "evaluation", invalid)?,
+            task: TaskConfig::from_table(name, data)?,
+            model: section(&mut table, "model")?,
+            memory: section(&mut table, "memory")?,
+            training: section(&mut table, "training")?,
+            evaluation: section(&mut table, "evaluation")?,
         };
         if let Some(unknown) = table.keys().next() {
             let expected = "of task, data, model, memory, training, evaluation";
@@ -249,13 +246,8 @@ fn sub_table(table: &mut toml::Table, name: &str) -> Result<toml::Table, TaskErr
     }
 }
 
-fn section<T: DeserializeOwned>(
-    table: &mut toml::Table,
-    name: &str,
-    invalid: impl Fn(&str, String) -> TaskError,
-) -> Result<T, TaskError> {
-    let section = sub_table(table, name)?;
-    section.try_into().map_err(|error: toml::de::Error| invalid(name, error.message().to_owned()))
+fn section<T: DeserializeOwned>(table: &mut toml::Table, name: &str) -> Result<T, TaskError> {
+    values::read(name, sub_table(table, name)?)
 }
 
 /// What `over` says replaces what was said.
@@ -326,7 +318,15 @@ mod tests {
         let longer = config.with(&["evaluation.lengths=[99]".into()]).unwrap();
         assert_eq!((longer.evaluation.lengths, longer.training), (vec![99], config.training));
         assert!(refused(&["data.kees=3"]).contains("unknown field `kees`, expected one of"));
-        assert!(refused(&["data.keys=many"]).contains("data must be a table of its options"));
+        assert!(refused(&["data.keys=many"]).contains("data.keys must be a value that it takes"));
+        assert!(refused(&["data.keys=4294967296"]).contains("data.keys must be between 0 and"));
+        assert!(refused(&["data.keys=-1"]).contains("data.keys must be between 0 and"));
+        assert!(refused(&["training.growth=[1, 1e300]"]).contains("training.growth must be"));
+        assert!(
+            refused(&["memory.score_scale=nan"]).contains("memory.score_scale must be a number")
+        );
+        assert!(refused(&["memory.wiring=3"]).contains("memory.wiring must be a value"));
+        assert!(refused(&["evaluation.initial_lifespan=-1.0"]).contains("evaluation.initial_"));
         assert!(refused(&["date.keys=3"]).contains("got date"));
         assert!(refused(&["data.keys"]).contains("table.key=value"));
         assert!(

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+use super::values;
 use crate::{
     TaskError,
     data::{
@@ -87,10 +88,10 @@ impl TaskConfig {
     ///
     /// # Errors
     ///
-    /// What is unknown, or not of its type.
-    pub fn from_table(name: TaskName, table: toml::Table) -> Result<Self, String> {
-        fn read<T: DeserializeOwned>(table: toml::Table) -> Result<T, String> {
-            table.try_into().map_err(|error: toml::de::Error| error.message().to_owned())
+    /// [`TaskError::Option`] names what is unknown, or not of its type.
+    pub fn from_table(name: TaskName, table: toml::Table) -> Result<Self, TaskError> {
+        fn read<T: DeserializeOwned>(table: toml::Table) -> Result<T, TaskError> {
+            values::read("data", table)
         }
         Ok(match name {
             TaskName::Recall => Self::Recall(read(table)?),

@@ -187,6 +187,10 @@ impl EvaluationConfig {
         at_least("entries of evaluation.lengths", self.lengths.len(), 1)?;
         at_least("evaluation.documents", self.documents, 1)?;
         at_least("evaluation.batch", self.batch, 1)?;
+        if let Some(lifespan) = self.initial_lifespan.filter(|&it| it.is_nan() || it <= 0.0) {
+            let expected = "a number of segments above 0";
+            return Err(TaskError::option("evaluation.initial_lifespan", expected, lifespan));
+        }
         self.lengths
             .iter()
             .try_for_each(|&length| at_least("evaluation.lengths", length as usize, 1))

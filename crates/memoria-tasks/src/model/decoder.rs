@@ -42,12 +42,13 @@ impl ModelSpec {
     ///
     /// # Errors
     ///
-    /// As [`check`](Self::check).
+    /// As [`check`](Self::check); [`TaskError::Model`] for more parameters than there is memory for.
     pub fn decoder(&self, device: &Device) -> Result<Decoder, TaskError> {
         self.check()?;
         if self.model.kind != ModelKind::Decoder {
             return Err(TaskError::option("model.kind", "decoder", self.model.kind.name()));
         }
+        self.check_memory_for(device)?;
         let _alone = drawing();
         device.seed(self.seed);
         let ModelConfig { width, heads, dropout, causal, .. } = self.model;

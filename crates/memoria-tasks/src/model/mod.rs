@@ -12,6 +12,7 @@ mod decoder;
 mod drawing;
 mod gpt2;
 mod run_model;
+mod size;
 mod spec;
 #[cfg(test)]
 pub(crate) mod support;

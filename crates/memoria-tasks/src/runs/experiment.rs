@@ -1,5 +1,6 @@
 use std::{
     collections::BTreeMap,
+    fs,
     path::PathBuf,
     sync::{Mutex, PoisonError},
     time::Instant,
@@ -60,6 +61,18 @@ pub enum Outcome {
     Interrupted,
 }
 
+/// Refuses what is asked for twice: it would count as two runs.
+fn once<T: PartialEq>(
+    option: &str,
+    items: &[T],
+    name: impl Fn(&T) -> String,
+) -> Result<(), TaskError> {
+    let twice = items.iter().enumerate().find(|&(index, item)| items[..index].contains(item));
+    twice.map_or(Ok(()), |(_, item)| {
+        Err(TaskError::option(option, "different ones", format!("{} twice", name(item))))
+    })
+}
+
 impl Experiment {
     /// Trains and tests all models; `results.json` is written after each.
     ///
@@ -68,12 +81,18 @@ impl Experiment {
     /// If the folder has other runs; what a task, a training or a file fails of.
     pub fn run(&self, interrupter: &Interrupter) -> Result<Outcome, TaskError> {
         self.config.check_contexts(&self.contexts)?;
+        once("--seeds", &self.seeds, u64::to_string)?;
+        once("--contexts", &self.contexts, |context| context.name())?;
         let begun = self.has_begun()?;
         let task = self.config.load()?;
         self.check_lengths(&task)?;
+        self.saved(ContextName::Memoria, 0)
+            .spec(&self.config, task.sizes())
+            .check_memory_for(&self.device)?;
         if !begun {
             files::write(&self.config_file(), self.config.to_toml().as_bytes())?;
         }
+        let _alone = self.lock()?;
         let vocabulary = self.vocabulary(&task)?;
         let path = self.output.join("vocabulary.json");
         if !path.is_file() {
@@ -168,6 +187,19 @@ impl Experiment {
 
     fn config_file(&self) -> PathBuf {
         self.output.join("config.toml")
+    }
+
+    /// Keeps the folder from other trainings until it is dropped, where the file system can.
+    fn lock(&self) -> Result<fs::File, TaskError> {
+        let path = self.config_file();
+        let file = fs::File::open(&path).map_err(TaskError::file(&path))?;
+        match file.try_lock() {
+            Err(fs::TryLockError::WouldBlock) => {
+                let problem = "another `memoria train` is writing there: wait for it, or name another --output";
+                Err(TaskError::format(&self.output, problem))
+            }
+            Ok(()) | Err(fs::TryLockError::Error(_)) => Ok(file),
+        }
     }
 
     /// Whether the folder has a configuration already: it must come to the same, and is to be gone on with.

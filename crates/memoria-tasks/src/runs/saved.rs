@@ -103,7 +103,10 @@ impl SavedRun {
         let table = text
             .parse::<toml::Table>()
             .map_err(|error| TaskError::format(&path, format!("not TOML: {error}")))?;
-        RunConfig::from_table(table)
+        RunConfig::from_table(table).map_err(|error| match error {
+            TaskError::Option { .. } => TaskError::format(&path, error.to_string()),
+            error => error,
+        })
     }
 
     /// The tokens that the models of a folder were trained with, if that is told there.

@@ -49,7 +49,7 @@ impl Failure {
     }
 
     /// Keeps the first error, and ends the training.
-    fn keep(&self, error: TaskError) {
+    pub(super) fn keep(&self, error: TaskError) {
         if let Ok(mut kept) = self.error.lock() {
             kept.get_or_insert(error);
         }
@@ -105,11 +105,12 @@ impl<M: SegmentModel> Learning<M> {
         Ok(ClassificationOutput { loss: output.loss.mul_scalar(weight), ..output })
     }
 
-    /// What stands for the output of a step that failed.
+    /// What stands for the output of a step that failed: with a loss that nobody takes for a good one.
     fn nothing(&self, batch: &Batch) -> ClassificationOutput {
         let device = batch.tokens.device();
         let asked = batch.asked.dims()[0];
-        let (loss, logits) = (Tensor::zeros([1], &device), Tensor::zeros([asked, 1], &device));
+        let loss = Tensor::full([1], f32::NAN, &device);
+        let logits = Tensor::zeros([asked, 1], &device);
         ClassificationOutput::new(loss, logits, batch.answers.clone())
     }
 }

@@ -14,6 +14,7 @@ use burn::train::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::learning::Failure;
 use crate::{TaskError, files};
 
 /// One line of `metrics.jsonl`: how an epoch ended.
@@ -34,6 +35,7 @@ pub(super) struct MetricsFile {
     names: HashMap<MetricId, String>,
     running: BTreeMap<String, f64>,
     written: Vec<EpochMetrics>,
+    failure: Failure,
 }
 
 impl EpochMetrics {
@@ -53,14 +55,19 @@ impl EpochMetrics {
 
 impl MetricsFile {
     /// Goes on after so many epochs; what was written of later ones is dropped.
-    pub(super) fn new(path: PathBuf, epochs_done: usize) -> Result<Self, TaskError> {
+    /// A loss that is no number is a failure.
+    pub(super) fn new(
+        path: PathBuf,
+        epochs_done: usize,
+        failure: Failure,
+    ) -> Result<Self, TaskError> {
         let mut written = EpochMetrics::read(&path)?;
         written.retain(|metrics| metrics.epoch <= epochs_done);
         let lines: Vec<String> =
             written.iter().filter_map(|metrics| serde_json::to_string(metrics).ok()).collect();
         let text = lines.iter().map(|line| format!("{line}\n")).collect::<String>();
         files::write(&path, text.as_bytes())?;
-        Ok(Self { path, names: HashMap::new(), running: BTreeMap::new(), written })
+        Ok(Self { path, names: HashMap::new(), running: BTreeMap::new(), written, failure })
     }
 
     fn append(&self, metrics: &EpochMetrics) -> std::io::Result<()> {
@@ -98,8 +105,14 @@ impl MetricLogger for MetricsFile {
     }
 
     fn log_epoch_summary(&mut self, summary: EpochSummary) {
-        let values = std::mem::take(&mut self.running);
+        let mut values = std::mem::take(&mut self.running);
         let (epoch, split) = (summary.epoch_number, summary.split.to_string());
+        if values.get("loss").is_some_and(|loss| !loss.is_finite()) {
+            let problem = format!("the loss of epoch {epoch} ({split}) is no finite number");
+            self.failure.keep(TaskError::Diverged(problem));
+        }
+        // JSON has no others.
+        values.retain(|_, value| value.is_finite());
         let metrics = EpochMetrics { epoch, split, values };
         if let Err(error) = self.append(&metrics) {
             eprintln!("{}: {error}", self.path.display());

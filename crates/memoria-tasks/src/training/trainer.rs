@@ -19,6 +19,8 @@ use burn::{
     },
 };
 
+use memoria_core::MemoriaError;
+
 use super::{
     Batch, DeviceStrategy, DocumentLoader, SegmentModel, StreamLoader, Streams,
     carried::{Carried, ModelAndMemory},
@@ -60,6 +62,22 @@ pub enum Trained<M> {
     Finished(M),
     /// It was interrupted, and can be gone on with from the last finished epoch.
     Interrupted,
+}
+
+/// Says of which training it is that something is not finite.
+fn diverged(label: &str, error: TaskError) -> TaskError {
+    match error {
+        TaskError::Diverged(problem) => TaskError::Diverged(format!("{label}: {problem}")),
+        TaskError::Memory(
+            error @ (MemoriaError::NonFiniteHidden { .. }
+            | MemoriaError::NonFiniteMemory { .. }
+            | MemoriaError::NonFiniteAttention { .. }
+            | MemoriaError::NonFiniteData { .. }
+            | MemoriaError::NonFiniteQuery { .. }
+            | MemoriaError::NonFiniteGain { .. }),
+        ) => TaskError::Diverged(format!("{label}: {error}")),
+        error => error,
+    }
 }
 
 impl Trainer {
@@ -171,7 +189,7 @@ impl Trainer {
             .with_grad_clipping(clip)
             .init();
         let learner = Learner::new(learning, optimizer, schedule(&config)?);
-        let metrics = MetricsFile::new(folder.join("metrics.jsonl"), epochs_done)?;
+        let metrics = MetricsFile::new(folder.join("metrics.jsonl"), epochs_done, failure.clone())?;
         let mut supervised = SupervisedTraining::new(&folder, training, validation)
             .metrics((AccuracyMetric::new(), LossMetric::new()))
             .with_metric_logger(metrics)
@@ -208,7 +226,7 @@ impl Trainer {
         }
         let result = supervised.launch(learner);
         if let Some(error) = failure.take() {
-            return Err(error);
+            return Err(diverged(&label, error));
         }
         if let Some(error) = result.error {
             return Err(TaskError::Training(error.to_string()));

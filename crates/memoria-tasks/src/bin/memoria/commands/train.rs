@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::{path::PathBuf, process::ExitCode};
 
 use memoria_tasks::{
     TaskError,
@@ -9,7 +9,11 @@ use memoria_tasks::{
 
 use crate::options::Train;
 
-pub(crate) fn run(options: &Train) -> Result<(), TaskError> {
+/// What shells give a program that SIGINT ended.
+const INTERRUPTED: u8 = 130;
+
+/// Returns the exit status of a program that was interrupted, if it was.
+pub(crate) fn run(options: &Train) -> Result<ExitCode, TaskError> {
     let mut config = options.configured.config()?;
     if options.quick {
         config = config.quick();
@@ -41,7 +45,7 @@ pub(crate) fn run(options: &Train) -> Result<(), TaskError> {
         Outcome::Finished(results) => results,
         Outcome::Interrupted => {
             println("Interrupted. To go on: the same command with --resume");
-            return Ok(());
+            return Ok(ExitCode::from(INTERRUPTED));
         }
     };
     let comparison = Comparison::new(&[(task, results)])?;
@@ -50,5 +54,5 @@ pub(crate) fn run(options: &Train) -> Result<(), TaskError> {
     comparison.draw(&picture)?;
     let results = output.join("results.json");
     println(&format!("\nResults: {}\nPicture: {}", results.display(), picture.display()));
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }

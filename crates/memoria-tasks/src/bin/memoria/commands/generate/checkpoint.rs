@@ -27,6 +27,8 @@ pub(super) fn run(options: &Generate) -> Result<(), TaskError> {
         Some(given) => given.clone(),
         None => known_end_tokens(folder, loaded.config.vocab_size)?,
     };
+    // Before anything is written.
+    config.validate(loaded.config.vocab_size, loaded.config.n_positions)?;
     let memory = loaded.config.memory.as_ref().filter(|_| !options.no_memory);
     let mut memory = memory.map(MemoryConfig::init).transpose()?;
     print(&shown);
