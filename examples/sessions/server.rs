@@ -25,13 +25,6 @@ pub(crate) struct Request {
     pub(crate) segment: Tensor<2>,
 }
 
-#[derive(Clone, Debug)]
-pub(crate) struct Reply {
-    /// `[seq, d_model]`.
-    pub(crate) hidden: Tensor<2>,
-    pub(crate) reminded: Vec<EngramId>,
-}
-
 impl Server {
     /// Goes on with the memories that are in the folder.
     pub(crate) fn new(
@@ -45,8 +38,11 @@ impl Server {
     }
 
     /// One segment of each of these sessions, at least one and each named once; segments are of equal length.
-    /// Replies are in the order of requests.
-    pub(crate) fn serve(&mut self, requests: &[Request]) -> Result<Vec<Reply>, MemoriaError> {
+    /// In the order of requests: hidden states `[seq, d_model]`, and what each session was reminded of.
+    pub(crate) fn serve(
+        &mut self,
+        requests: &[Request],
+    ) -> Result<Vec<(Tensor<2>, Vec<EngramId>)>, MemoriaError> {
         self.gather(requests)?;
         // The batch has an order of its own.
         let row_of = |r: &Request| self.present.iter().position(|session| *session == r.session);
@@ -57,10 +53,8 @@ impl Server {
         }
         let segments = segments.into_iter().flatten().collect();
         let output = self.layer.forward(Tensor::cat(segments, 0), &mut self.batch)?;
-        let reply = |row| Reply {
-            hidden: output.hidden.clone().narrow(0, row, 1).squeeze_dim(0),
-            reminded: output.recall.ids(row).to_vec(),
-        };
+        let hidden = |row| output.hidden.clone().narrow(0, row, 1).squeeze_dim(0);
+        let reply = |row| (hidden(row), output.recall.ids(row).to_vec());
         Ok(rows.into_iter().map(reply).collect())
     }
 

@@ -64,12 +64,12 @@ fn every_session_gets_what_it_would_get_alone(#[case] config_of_layer: MemoriaLa
                 sessions.iter().map(|&s| request(s, ages[s], &device)).collect();
             let replies = server.serve(&requests).unwrap();
             assert_eq!(replies.len(), requests.len());
-            for (reply, &session) in replies.into_iter().zip(&sessions) {
+            for ((hidden, reminded), &session) in replies.into_iter().zip(&sessions) {
                 let segment = segment(session, ages[session], &device).unsqueeze::<3>();
                 let expected = layer.forward(segment, &mut alone[session]).unwrap();
-                assert_eq!(reply.reminded, expected.recall.ids(0), "{name}, {round}, {session}");
+                assert_eq!(reminded, expected.recall.ids(0), "{name}, {round}, {session}");
                 let expected = expected.hidden.squeeze_dim::<2>(0).into_data();
-                let (got, expected) = (reply.hidden.into_data(), expected);
+                let (got, expected) = (hidden.into_data(), expected);
                 for (got, expected) in got.iter::<f32>().zip(expected.iter::<f32>()) {
                     // A GPU may multiply batches of different sizes in different ways.
                     let allowed = if matches!(name, "flex" | "ndarray") { 1e-6 } else { 1e-4 };
