@@ -70,7 +70,8 @@ use crate::{
 /// Beyond the abstractor and two attentions, learned recall costs k · d_model multiplications for each row and query,
 /// and the search; beside a training step, no time that could be measured. Parameters: d_model for each query, and with
 /// places (num_memories + num_queries) · max_places and, in a causal layer, n_heads · max_places · num_memories; with
-/// recency n_heads for each that is told apart. The memory keeps [`MemoriaState`]'s vectors and, of a causal layer, one segment of hidden states per row.
+/// recency n_heads for each that is told apart. The memory keeps [`MemoriaState`]'s vectors and, of a causal layer, one
+/// segment of hidden states per row.
 ///
 /// # Figures
 ///

@@ -126,8 +126,8 @@ impl MemoriaState {
     /// that do not exist. [`MemoriaError::WrongDimension`], [`MemoriaError::WrongDType`],
     /// [`MemoriaError::WrongDevice`] or [`MemoriaError::EmptyDimension`] for a query that is not like the working
     /// memories, or for padding of another shape; [`MemoriaError::NonFiniteQuery`], after which nothing of the segment
-    /// is stored. [`MemoriaError::NotDetached`] if a `backward` has gone through the gradient window since, which is noticed on flex and,
-    /// with the feature `autodiff`, on GPUs.
+    /// is stored. [`MemoriaError::NotDetached`] if a `backward` has gone through the gradient window since, which is
+    /// noticed on flex and, with the feature `autodiff`, on GPUs.
     pub fn recall(&mut self, input: impl Into<RecallInput>) -> Result<Recall, MemoriaError> {
         let input = self.checked(input.into())?;
         self.drop_rows_for(&input.working)?;
@@ -311,7 +311,8 @@ impl MemoriaState {
             return Err(MemoriaError::RowOutOfRange { got, rows });
         }
         if let Some(padding) = &input.padding {
-            check_padding(padding, [rows, count])?;
+            let [got_rows, got_count] = padding.dims();
+            check_sizes("padding", [("batch", rows, got_rows), ("positions", count, got_count)])?;
         }
         if count > 0 {
             let padding = Padding::of_rows(&input.absent, [rows, count]);
@@ -383,11 +384,12 @@ impl fmt::Debug for MemoriaState {
     }
 }
 
-/// Refuses padding of other working memories, before anything is stored.
-fn check_padding(padding: &Padding, working: [usize; 2]) -> Result<(), MemoriaError> {
-    let tensor = "padding";
-    for (place, dimension) in ["batch", "positions"].into_iter().enumerate() {
-        let (expected, got) = (working[place], padding.dims()[place]);
+/// Refuses sizes of dimensions, the last numbers, that are not as expected.
+fn check_sizes(
+    tensor: &'static str,
+    sizes: [(&'static str, usize, usize); 2],
+) -> Result<(), MemoriaError> {
+    for (dimension, expected, got) in sizes {
         if expected != got {
             return Err(MemoriaError::WrongDimension { tensor, dimension, expected, got });
         }
@@ -400,13 +402,7 @@ fn check_query(input: &RecallInput) -> Result<(), MemoriaError> {
     let RecallInput { working, query: Some(query), .. } = input else { return Ok(()) };
     let tensor = "query";
     let ([batch, _, d_model], [got_batch, count, got_d_model]) = (working.dims(), query.dims());
-    for (dimension, expected, got) in
-        [("batch", batch, got_batch), ("hidden", d_model, got_d_model)]
-    {
-        if expected != got {
-            return Err(MemoriaError::WrongDimension { tensor, dimension, expected, got });
-        }
-    }
+    check_sizes(tensor, [("batch", batch, got_batch), ("hidden", d_model, got_d_model)])?;
     if count == 0 {
         let (dimension, got) = ("queries", query.dims().to_vec());
         return Err(MemoriaError::EmptyDimension { tensor, dimension, got });

@@ -145,7 +145,7 @@ fn reached(bytes: &mut &[u8], id: EngramId) -> Result<Reached, Fault> {
     Ok(Reached { id, score, stage, via })
 }
 
-/// Passes over a record: appends those born in it to `living` and those who died to `dead`; a reset empties both.
+/// Passes over a record: appends those born in it to `living` and those that died to `dead`; a reset empties both.
 pub(super) fn pass(
     bytes: &mut &[u8],
     living: &mut Vec<EngramId>,

@@ -156,7 +156,8 @@ impl MemoriaLayerConfig {
     ///
     /// # Panics
     ///
-    /// If `n_heads` does not divide `d_model`, if the dropout is not within 0 and 1, if no places are to be learned of segments without places,
+    /// If `n_heads` does not divide `d_model`, if the dropout is not within 0 and 1, if no places are to be learned of
+    /// segments without places,
     /// or if hidden states are to be memories and there is no query, or if none of the newest are to be told apart.
     pub fn init(&self, device: &Device) -> MemoriaLayer {
         assert!(self.max_places != Some(0), "max_places must be at least 1, or none, got 0");

@@ -155,7 +155,7 @@ fn memories_that_are_not_finite_are_told_of_as_what_they_were_made_of() {
     }
 }
 
-/// What is stored is finite then, and must not be stored twice by who tries again.
+/// What is stored is finite then, and must not be stored again by a second try.
 #[test]
 fn a_query_that_is_not_finite_stores_nothing() {
     let device = Device::flex();

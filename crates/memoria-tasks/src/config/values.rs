@@ -38,10 +38,9 @@ pub(super) fn check(name: &str, value: &toml::Value) -> Result<(), TaskError> {
             Err(TaskError::option(name, "a number between -1e30 and 1e30", number))
         }
         toml::Value::Array(values) => values.iter().try_for_each(|value| check(name, value)),
-        toml::Value::Table(table) => table.iter().try_for_each(|(key, value)| {
-            let name = if name.is_empty() { key.clone() } else { format!("{name}.{key}") };
-            check(&name, value)
-        }),
+        toml::Value::Table(table) => {
+            table.iter().try_for_each(|(key, value)| check(&format!("{name}.{key}"), value))
+        }
         _ => Ok(()),
     }
 }

@@ -105,7 +105,7 @@ impl<M: SegmentModel> Learning<M> {
         Ok(ClassificationOutput { loss: output.loss.mul_scalar(weight), ..output })
     }
 
-    /// What stands for the output of a step that failed: with a loss that nobody takes for a good one.
+    /// What stands for the output of a step that failed: with a loss that cannot be taken for a good one.
     fn nothing(&self, batch: &Batch) -> ClassificationOutput {
         let device = batch.tokens.device();
         let asked = batch.asked.dims()[0];

@@ -306,7 +306,7 @@ fn steps_do_not_run_out() {
 
 /// An engram with lifespan for one step.
 #[test]
-fn no_one_lives_beyond_its_time() {
+fn nothing_lives_beyond_its_time() {
     let (one, none) = ([EngramId(0)], core::iter::empty);
     let read = |of_later_steps: &dyn Fn(&mut Vec<u8>), living: &[EngramId]| {
         let (mut beginning, mut record, mut end) = (Vec::new(), Vec::new(), Vec::new());

@@ -12,7 +12,7 @@ use crate::options::Train;
 /// What shells give a program that SIGINT ended.
 const INTERRUPTED: u8 = 130;
 
-/// Returns the exit status of a program that was interrupted, if it was.
+/// Returns the exit status: a success, or that of a program that was interrupted.
 pub(crate) fn run(options: &Train) -> Result<ExitCode, TaskError> {
     let mut config = options.configured.config()?;
     if options.quick {
