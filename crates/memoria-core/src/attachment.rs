@@ -1,4 +1,4 @@
-//! What a user keeps beside the engrams of a row.
+//! Values that a user attaches to a row.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -7,19 +7,19 @@ use burn::backend::{Backend, Shape, Slice, TensorMetadata, tensor::FloatTensor};
 /// Most dimensions of an attached tensor.
 pub(crate) const MAX_RANK: usize = 8;
 
-/// Something of the user's own that belongs to a row and goes where the row goes: what was said last, where a
-/// session stands, the hidden states that a model goes on from.
+/// A value of the user that belongs to a row and moves with it: the last message, the state of a session, the hidden
+/// states that a model continues from.
 ///
-/// Set with [`Memoria::attach`](crate::Memoria::attach) under a name. A row takes its attachments along when it
-/// is [split off](crate::Memoria::split), [merged](crate::Memoria::merge) or
-/// [exchanged](crate::Memoria::replace_row); they are saved and restored with it, and dropped when it is reset.
+/// [`Memoria::attach`](crate::Memoria::attach) sets it under a name. A row keeps its attachments when it is [split
+/// off](crate::Memoria::split), [merged](crate::Memoria::merge) or [exchanged](crate::Memoria::replace_row). They are
+/// saved and restored with it, and dropped when it is reset.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Attachment<B: Backend> {
     /// Any bytes.
     Bytes(Arc<[u8]>),
-    /// Numbers of the memory's float type on its device, of any shape with 1 to 8 dimensions, none of them
-    /// empty. Kept without its autodiff graph.
+    /// Numbers of the memory's float type on its device, with 1 to 8 dimensions, none of them empty. Stored detached
+    /// from the autodiff graph.
     Tensor(FloatTensor<B>),
 }
 
@@ -36,7 +36,7 @@ pub struct AttachedRows<B: Backend> {
 /// The attachments of a row, by name.
 pub(crate) type RowAttachments<B> = BTreeMap<Arc<str>, Value<B>>;
 
-/// An attachment as it is kept.
+/// An attachment as it is stored.
 #[derive(Clone, Debug)]
 pub(crate) enum Value<B: Backend> {
     Bytes(Arc<[u8]>),
@@ -57,7 +57,7 @@ impl<B: Backend> Part<B> {
         self.whole.shape().as_slice()[1..].to_vec()
     }
 
-    /// Whether it is the next row of the tensor that `before` is one of.
+    /// Whether it is the row after `before` of the same tensor.
     fn follows(&self, before: &Self) -> bool {
         Arc::ptr_eq(&self.whole, &before.whole) && self.index == before.index + 1
     }
@@ -71,7 +71,7 @@ impl<B: Backend> Value<B> {
         Self::Part(Part { whole, index: 0 })
     }
 
-    /// As the user sees it.
+    /// Converts it for the user.
     pub(crate) fn attachment(&self) -> Attachment<B> {
         match self {
             Self::Bytes(bytes) => Attachment::Bytes(bytes.clone()),
@@ -82,7 +82,7 @@ impl<B: Backend> Value<B> {
         }
     }
 
-    /// Copies a tensor that is a part of a larger one, so that it does not keep the other rows' in memory.
+    /// Copies a row out of a larger tensor, so that it does not keep the other rows in memory.
     pub(crate) fn own(&mut self) {
         if let Self::Part(part) = self
             && part.whole.shape()[0] > 1
@@ -100,8 +100,8 @@ impl<B: Backend> Value<B> {
     }
 }
 
-/// The tensors of rows in one, each filled up with zeros to the longest; `None` if no row has one. Their sizes
-/// must be the same but for the first. No copy if they are all rows of one tensor, in order.
+/// Joins the tensors of rows into one, each padded with zeros to the longest; `None` if no row has one. Their sizes
+/// must be the same except for the first. Makes no copy if they are all rows of one tensor, in order.
 pub(crate) fn stack<B: Backend>(rows: &[Option<&Part<B>>]) -> Option<AttachedRows<B>> {
     let first = rows.iter().flatten().next()?;
     let (device, dtype) = (first.whole.device(), first.whole.dtype());
@@ -135,7 +135,7 @@ pub(crate) fn stack<B: Backend>(rows: &[Option<&Part<B>>]) -> Option<AttachedRow
     Some(AttachedRows { data, lengths })
 }
 
-/// Some rows of a tensor `[rows, …]`; itself if these are all.
+/// Some rows of a tensor `[rows, …]`; the tensor itself if they are all its rows.
 fn slice<B: Backend>(whole: &FloatTensor<B>, first: usize, count: usize) -> FloatTensor<B> {
     let shape = whole.shape();
     if count == shape[0] {

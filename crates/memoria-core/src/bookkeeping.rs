@@ -1,7 +1,7 @@
-//! What a row keeps of each of its engrams, and counters and marks over them. Knows nothing of vectors,
-//! connections or searches.
+//! The bookkeeping of a row's engrams, and counters and marks for them. Independent of vectors, connections and
+//! searches.
 //!
-//! Here as in the other rooms `bytes` of anything is what it has set aside.
+//! Here and in the other modules, `bytes` of a value is the number of bytes that it has allocated.
 
 pub(crate) mod calendar;
 pub(crate) mod chunked_vec;

@@ -4,69 +4,67 @@ use serde::{Deserialize, Serialize};
 
 use crate::{MemoriaError, store::Metric};
 
-/// How alike a working memory and an engram are.
+/// How the similarity of an engram and a vector of the query is computed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Correlation {
     /// −‖w − e‖², as in version 1.1.0 of the Python package.
     #[default]
     NegSquaredL2,
-    /// exp(−‖w − e‖²), the paper's. Ranked through its logarithm, so that distant engrams neither
-    /// underflow nor tie.
+    /// exp(−‖w − e‖²), as in the paper. Ranked by its logarithm, so that distant engrams neither underflow nor tie.
     Gaussian,
 }
 
-/// How the short-term engrams that a row is reminded of are chosen: the `num_reminded_stm` ones …
+/// How the `num_reminded_stm` short-term engrams that a row is reminded of are chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ShortTermSearch {
-    /// … with the highest scores, as in the paper. Costs a comparison with every short-term vector.
+    /// Those with the highest scores, as in the paper. Costs a comparison with every short-term vector.
     #[default]
     Nearest,
-    /// … that are youngest: a first-in, first-out memory. Looks at no vector.
+    /// The youngest: a first-in, first-out memory. Reads no vector.
     Newest,
-    /// … drawn uniformly, without replacement, from the [seed](MemoriaConfig::seed). Looks at no vector.
+    /// Those drawn uniformly, without replacement, from the [seed](MemoriaConfig::seed). Reads no vector.
     Random,
-    /// None. A walk then starts from [exploration](MemoriaConfig::ltm_exploration) alone.
+    /// None. A walk then starts only from [exploration](MemoriaConfig::ltm_exploration).
     None,
 }
 
-/// How the long-term engrams that a row is reminded of are chosen: the `num_final_ltms` ones …
+/// How the long-term engrams that a row is reminded of, at most `num_final_ltms`, are chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LongTermSearch {
-    /// … with the highest scores among those that a walk along the strongest connections visits, as in the
-    /// paper. Costs a look at the connections of every visited engram and at its vector.
+    /// Those with the highest scores among the engrams that a walk along the strongest connections visits, as in the
+    /// paper. Costs a lookup of connections and a comparison with the vector for every visited engram.
     #[default]
     Walk,
-    /// … with the highest scores of all, without the graph; exactly, unless
-    /// [`long_term_probes`](MemoriaConfig::long_term_probes) says otherwise. Costs a comparison with every long-term
-    /// vector of the row.
+    /// Those with the highest scores of all, without the graph. Exact, unless
+    /// [`long_term_probes`](MemoriaConfig::long_term_probes) is above 0. Costs a comparison with every long-term vector
+    /// of the row.
     Nearest,
-    /// … of which half, rounded up, are chosen as by [`Walk`](Self::Walk), and the others as by
-    /// [`Nearest`](Self::Nearest) among those not chosen yet. What the walk leaves of its half is nearest's.
-    /// Costs both.
+    /// Half of them, rounded up, are chosen as by [`Walk`](Self::Walk), the others as by [`Nearest`](Self::Nearest)
+    /// among the engrams not chosen yet. If the walk finds less than its half, `Nearest` fills the rest. Costs both.
     WalkAndNearest,
-    /// … drawn uniformly, without replacement, from the [seed](MemoriaConfig::seed). Looks at no vector.
+    /// Those drawn uniformly, without replacement, from the [seed](MemoriaConfig::seed). Reads no vector.
     Random,
     /// None. Nothing is searched.
     None,
 }
 
-/// Which engrams are connected when a row is reminded.
+/// Which engrams a remind connects.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Wiring {
     /// Those that fire together, as in the paper.
     #[default]
     CoFiring,
-    /// The working ones and, in place of every reminded one, a random engram of its kind: as many
-    /// connections, which say nothing. A control, to measure what the graph is worth. A history tells what
-    /// fired, not what is connected so.
+    /// The working ones and, in place of every reminded one, a random engram of its kind: as many connections, without
+    /// information. A control to measure the value of the graph. A history contains the engrams that fired, not those
+    /// connected at random.
     Random,
 }
 
-/// How a score is made of an engram's correlations with the several vectors of a query.
+/// How an engram's correlations with several vectors of a query become one score.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Pooling {
@@ -77,11 +75,11 @@ pub enum Pooling {
     Max,
 }
 
-/// Sizes and habits of a [`Memoria`](crate::Memoria).
+/// Settings of a [`Memoria`](crate::Memoria).
 ///
-/// The names are the Python package's; the symbols in brackets the paper's. Begin with
-/// [`small`](Self::small) or [`base`](Self::base) for a model that learns what to be reminded of, or with the
-/// paper's for a task ([`paper_wikitext103`](Self::paper_wikitext103), …), and change what is to be changed:
+/// The names are the Python package's, the symbols in brackets the paper's. Start with [`small`](Self::small) or
+/// [`base`](Self::base) for a model that learns what to be reminded of, or with the paper's values for a task
+/// ([`paper_wikitext103`](Self::paper_wikitext103), …). Then change single fields:
 ///
 /// ```
 /// use memoria_core::{Correlation, MemoriaConfig};
@@ -104,14 +102,14 @@ pub struct MemoriaConfig {
     pub initial_lifespan: f32,
     /// Long-term engrams reminded per step, at most (Nˡᵗᵐ_rem).
     pub num_final_ltms: usize,
-    /// How alike an engram and a vector of the query are.
+    /// How the similarity of an engram and a vector of the query is computed.
     #[serde(default)]
     pub correlation: Correlation,
     /// Extra long-term engrams, drawn uniformly without replacement, that a walk starts from.
     #[serde(default)]
     pub ltm_exploration: usize,
-    /// Seed of everything that is drawn. Each kind of draw has a stream of its own, and each remind of a row.
-    /// The same seed gives the same memories on every backend, in every batch.
+    /// Seed of all draws. Each kind of draw and each remind of a row has its own stream. The same seed gives the same
+    /// memories on every backend, in every batch.
     #[serde(default)]
     pub seed: u64,
     /// How short-term engrams are chosen.
@@ -120,23 +118,24 @@ pub struct MemoriaConfig {
     /// How long-term engrams are chosen.
     #[serde(default)]
     pub long_term_search: LongTermSearch,
-    /// Above 0, [`LongTermSearch::Nearest`] and [`LongTermSearch::WalkAndNearest`] look only at the vectors in so many
-    /// cells of similar ones, those nearest to the query, once a row has 8,192 long-term engrams: the cost of a search
-    /// then grows with the square root of their number and less. A new engram is compared with codes of the centres of
-    /// all cells. An engram near the border of a cell may be missed: how many are depends on the vectors, and
-    /// `cargo bench --bench scale -- --searches cells` measures it. 0: all are looked at, and what is found is exact. On
-    /// a device all are, whatever this is.
+    /// How many cells of similar vectors a search by [`LongTermSearch::Nearest`] or [`LongTermSearch::WalkAndNearest`]
+    /// reads. With 0 it reads all vectors, and the result is exact. On a device it always reads all vectors.
     ///
-    /// A cell has up to about 1,024 vectors. Cells are split as the memory grows and dissolved as it forgets. Which
-    /// vector lies in which is decided by what happened in the row and is part of a snapshot: a restored memory finds
-    /// what the saved one would have found. [`set_long_term_probes`](crate::Memoria::set_long_term_probes) changes how
-    /// many are looked at.
+    /// Above 0, a row has cells from 8,192 long-term engrams on. A search then compares the query with the centres of
+    /// all cells, and with the vectors of this many cells, the nearest ones. A new engram is compared with codes of the
+    /// centres of all cells. An engram near the border of a cell may be missed. How many are missed depends on the
+    /// vectors: `cargo bench --bench scale -- --searches cells` measures it.
+    ///
+    /// A cell has up to about 1,024 vectors. Cells are split as the memory grows and dissolved as it forgets. The cell
+    /// of a vector depends only on what happened in the row, and is part of a snapshot: a restored memory finds what
+    /// the saved one would have found. [`set_long_term_probes`](crate::Memoria::set_long_term_probes) changes the
+    /// number of cells that are read.
     #[serde(default)]
     pub long_term_probes: usize,
     /// Which engrams are connected.
     #[serde(default)]
     pub wiring: Wiring,
-    /// How the correlations with several vectors of a query become one score.
+    /// How an engram's correlations with several vectors of a query become one score.
     #[serde(default)]
     pub pooling: Pooling,
 }
@@ -223,7 +222,7 @@ setters! {
     with_num_reminded_stm(num_reminded_stm = num_reminded_stm: usize);
     /// Sets [how many short-term engrams](Self::stm_capacity) there are.
     with_stm_capacity(stm_capacity = stm_capacity: usize);
-    /// Sets [how far a walk goes](Self::ltm_search_depth).
+    /// Sets [how many steps a walk takes](Self::ltm_search_depth).
     with_ltm_search_depth(ltm_search_depth = ltm_search_depth: usize);
     /// Sets the [lifespan](Self::initial_lifespan) of new engrams, in steps.
     with_initial_lifespan(initial_lifespan = initial_lifespan: f32);
@@ -237,7 +236,7 @@ setters! {
     with_short_term_search(short_term_search = search: ShortTermSearch);
     /// Sets [how long-term engrams are chosen](Self::long_term_search).
     with_long_term_search(long_term_search = search: LongTermSearch);
-    /// Sets [how many cells are looked at](Self::long_term_probes).
+    /// Sets [how many cells are read](Self::long_term_probes).
     with_long_term_probes(long_term_probes = probes: usize);
     /// Sets [which engrams are connected](Self::wiring).
     with_wiring(wiring = wiring: Wiring);

@@ -3,10 +3,10 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-/// What a memory has cost since it was made, or something that was done with it.
+/// The costs of a memory since it was made, or of one operation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Costs {
-    /// Times a step waited for the device. What is read to be saved, verified or copied is not counted.
+    /// How often a step waited for the device. Reads to save, verify or copy are not counted.
     pub round_trips: u64,
     /// Time spent on vectors: writing, scoring, gathering and reading.
     pub data_plane: Duration,
@@ -29,7 +29,7 @@ impl AddAssign for Costs {
     }
 }
 
-/// What something cost: the costs after it less those `before` it; nothing where those are more.
+/// The costs of an operation: the costs after it less those `before` it; zero where those are larger.
 impl Sub for Costs {
     type Output = Self;
 
@@ -42,7 +42,7 @@ impl Sub for Costs {
     }
 }
 
-/// Adds up what is spent: one look at the time whenever it begins to be spent on something else.
+/// Adds up the time spent; reads the clock when the work changes between vectors and everything else.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Meter {
     costs: Costs,
@@ -50,7 +50,7 @@ pub(crate) struct Meter {
 }
 
 impl Meter {
-    /// One that has begun.
+    /// A meter that has started.
     pub(crate) fn started() -> Self {
         Self { costs: Costs::default(), since: Instant::now() }
     }
@@ -59,24 +59,24 @@ impl Meter {
         self.costs
     }
 
-    /// Time that has passed until now is not counted.
+    /// Discards the time passed until now.
     pub(crate) fn begin(&mut self) {
         self.since = Instant::now();
     }
 
-    /// What passed since the last change was spent on vectors.
+    /// Counts the time since the last change as spent on vectors.
     pub(crate) fn was_data(&mut self) {
         let lap = self.lap();
         self.costs.data_plane += lap;
     }
 
-    /// What passed since the last change was spent on everything else.
+    /// Counts the time since the last change as spent on everything else.
     pub(crate) fn was_control(&mut self) {
         let lap = self.lap();
         self.costs.control_plane += lap;
     }
 
-    /// What passed since the last change was spent on both, in the shares that `workers` spent theirs in.
+    /// Counts the time since the last change as spent on both, in the proportion of the `workers`' times.
     pub(crate) fn was_shared(&mut self, workers: &Costs) {
         let (data, all) = (workers.data_plane.as_secs_f64(), workers.time().as_secs_f64());
         let share = if data > 0.0 { data / all } else { 0.0 };
@@ -85,7 +85,7 @@ impl Meter {
         self.costs.control_plane += lap.mul_f64(1.0 - share);
     }
 
-    /// The host waited for the device.
+    /// Counts a wait of the host for the device.
     pub(crate) fn waited(&mut self) {
         self.costs.round_trips += 1;
         self.was_data();

@@ -16,7 +16,7 @@ pub enum EngramKind {
     LongTerm,
 }
 
-/// What is known of one engram, apart from its vector.
+/// The bookkeeping of one engram: everything except its vector and connections.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Engram {
     /// Its identity within the row.
@@ -43,7 +43,7 @@ pub struct EngramCounts {
 }
 
 impl EngramCounts {
-    /// Of some engrams.
+    /// Counts some engrams.
     pub(crate) fn of(engrams: &[Engram]) -> Self {
         let count = |kind| engrams.iter().filter(|engram| engram.kind == kind).count();
         Self {
@@ -66,13 +66,13 @@ pub struct Connection {
     pub to: EngramId,
     /// How often the two fired together.
     pub cofire_count: u32,
-    /// The probability that `to` fires when the other does: the paper's edge weight, the count over
+    /// The probability that `to` fires when the other engram does: the paper's edge weight. It is the count divided by
     /// the other's own fire count.
     pub weight: f32,
 }
 
-/// The connections of an engram that fired so often, by how often others fired with it: strongest first, of
-/// equal ones the smaller id.
+/// The connections of an engram that fired `fire_count` times, from how often others fired with it: the strongest
+/// first, of equal ones the smaller id first.
 pub(crate) fn connections(
     counts: impl IntoIterator<Item = (EngramId, u32)>,
     fire_count: u32,

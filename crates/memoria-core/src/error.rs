@@ -6,10 +6,10 @@ use crate::{EngramId, Invariant, MemoriaConfig};
 #[cfg(doc)]
 use crate::{Memoria, MemoriaError::*, Recall, Restore, RowState, Snapshot, SnapshotInfo, State};
 
-/// What a [`Memoria`](crate::Memoria) refuses, and why.
+/// Why a [`Memoria`](crate::Memoria) refuses a call.
 ///
-/// A refused call leaves the memory as it was; the exceptions say so. Nothing that a user, a file or a
-/// device hands in makes this crate panic, but for the calls that say so.
+/// A refused call leaves the memory unchanged; exceptions are documented. No input of a user, a file or a device makes
+/// this crate panic, except in calls that document it.
 ///
 /// # What bad input gives
 ///
@@ -21,56 +21,55 @@ use crate::{Memoria, MemoriaError::*, Recall, Restore, RowState, Snapshot, Snaps
 /// | [`Memoria::add_working_memory`], [`Memoria::peek`], [`Memoria::remind_for`] | not three dimensions | [`WrongRank`] |
 /// | | batch or hidden dimension 0 | [`EmptyDimension`] |
 /// | | another batch, hidden dimension, float type or device than before | [`WrongDimension`], [`WrongDType`], [`WrongDevice`] |
-/// | | n = 0 | nothing is added; a peek is reminded of nothing; a remind for nothing is [`EmptyDimension`] |
+/// | | n = 0 | nothing is added; a peek is reminded of nothing; `remind_for` gives [`EmptyDimension`] |
 /// | [`Memoria::add_working_memory_except`] | a row that does not exist | [`RowOutOfRange`] |
-/// | layers and models | hidden states that are not finite; finite ones of which nothing finite is made | [`NonFiniteHidden`], [`NonFiniteMemory`], [`NonFiniteAttention`] |
-/// | [`Memoria::add_working_memory`], [`Memoria::peek`], [`Memoria::remind_for`] | NaN, infinity, or numbers with squares that overflow | of a query [`NonFiniteQuery`], at once; else [`NonFiniteData`], when the memory is next read |
-/// | | more vectors or rows than there is memory for | [`OutOfMemory`] |
+/// | layers and models | hidden states that are not finite; finite ones that give values that are not finite | [`NonFiniteHidden`], [`NonFiniteMemory`], [`NonFiniteAttention`] |
+/// | [`Memoria::add_working_memory`], [`Memoria::peek`], [`Memoria::remind_for`] | NaN, infinity, or numbers with squares that overflow | for a query [`NonFiniteQuery`], at once; else [`NonFiniteData`], at the next read of the memory |
+/// | | more vectors or rows than fit in memory | [`OutOfMemory`] |
 /// | | more engrams than slots (2³¹ − 2), or than a row has identities (2⁶⁴ − 1) | [`PoolFull`], [`IdsExhausted`] |
 /// | [`Memoria::remind`] | no working memories, or no rows | nothing is reminded |
 /// | | the second one in a step | fires again; the result of the first is [`StaleReminded`] |
 /// | [`Memoria::adjust`] | without a remind, again, or after a reset | [`NothingReminded`] |
 /// | | a result of another remind, another memory or a [`Memoria::peek`] | [`StaleReminded`] |
 /// | | gains of the wrong shape or length, or on another device | [`WrongRank`], [`WrongDimension`], [`WrongGainCount`], [`WrongDevice`] |
-/// | | gains that are not finite | [`NonFiniteGain`]: of the host at once, of a device when the memory is next read |
-/// | | gains that make a lifespan negative, or larger than there is | the engram dies; the lifespan stops at `f32::MAX` |
+/// | | gains that are not finite | [`NonFiniteGain`]: for gains on the host at once, on a device at the next read of the memory |
+/// | | gains that make a lifespan negative, or larger than `f32::MAX` | the engram dies; the lifespan stops at `f32::MAX` |
 /// | [`Memoria::reset_rows`], [`State::row`], [`Memoria::split`], [`Memoria::replace_row`] | a row that does not exist | [`RowOutOfRange`] |
-/// | [`Memoria::split`], [`Snapshot::rows`], [`Restore::rows`] | a row twice | [`RowTwice`] ([`Memoria::reset_rows`] does not mind) |
+/// | [`Memoria::split`], [`Snapshot::rows`], [`Restore::rows`] | a row twice | [`RowTwice`] ([`Memoria::reset_rows`] accepts it) |
 /// | [`Memoria::merge`], [`Memoria::replace_row`] | a memory with another configuration, dimension, float type or device | [`OtherConfig`], [`WrongDimension`], [`WrongDType`], [`WrongDevice`] |
 /// | [`Memoria::replace_row`] | a memory with no row, or with several | [`WrongDimension`] |
 /// | [`Memoria::add_rows`] | a memory without rows | [`NoRows`] |
 /// | [`Memoria::split`], [`Memoria::merge`], [`Memoria::replace_row`], [`Memoria::add_rows`], [`Memoria::snapshot`], [`Memoria::save`] | between remind and adjust | [`OpenStep`] |
-/// | [`RowState`]'s | an engram that does not live in the row | [`NoSuchEngram`] |
-/// | [`Recall::ids`], [`Recall::working`] | a row that does not exist | a panic, as of a slice |
+/// | methods of [`RowState`] | an engram that does not live in the row | [`NoSuchEngram`] |
+/// | [`Recall::ids`], [`Recall::working`] | a row that does not exist | a panic, as for a slice |
 /// | [`Memoria::save`], [`Snapshot::save`], [`Snapshot::write`] | a path or writer that cannot be written, a full disk | [`Io`]; an old file stays |
-/// | [`Memoria::load`], [`Restore`]'s, [`SnapshotInfo`]'s | a file that cannot be read | [`Io`] |
-/// | | something else than a snapshot | [`UnknownFormat`] |
-/// | | a newer version's | [`NewerVersion`] |
-/// | | changed, cut off, with something behind it | [`Damaged`] |
-/// | | a memory that cannot be | [`Invalid`] |
+/// | [`Memoria::load`], methods of [`Restore`] and [`SnapshotInfo`] | a file that cannot be read | [`Io`] |
+/// | | something other than a snapshot | [`UnknownFormat`] |
+/// | | a snapshot of a newer version | [`NewerVersion`] |
+/// | | a snapshot that was changed, cut off or extended | [`Damaged`] |
+/// | | contents that no memory can have | [`Invalid`] |
 /// | | a float type that the backend lacks | [`UnsupportedDType`] |
-/// | | vectors that do not fit the float type asked for | [`NonFiniteData`] |
+/// | | vectors that do not fit the requested float type | [`NonFiniteData`] |
 /// | | attached tensors that do not fit it | [`AttachmentTooLarge`] |
-/// | [`Memoria::attach`], [`Memoria::attach_rows`] | a tensor of no or too many dimensions, or with an empty one | [`WrongRank`], [`EmptyDimension`] |
+/// | [`Memoria::attach`], [`Memoria::attach_rows`] | a tensor with no or too many dimensions, or with an empty one | [`WrongRank`], [`EmptyDimension`] |
 /// | | a tensor of another float type, device or batch | [`WrongDType`], [`WrongDevice`], [`WrongDimension`] |
 /// | [`Memoria::attached_rows`] | bytes, or tensors that differ in more than their first size | [`MixedAttachments`] |
 /// | [`Memoria::attach`], [`Memoria::attach_rows`], [`Memoria::attachment`], [`Memoria::remove_attachment`] | a row that does not exist | [`RowOutOfRange`] |
 /// | everything that reads from a device | a device that fails | [`Device`] |
 ///
-/// Of counters and sizes: a fire count and a co-firing count stop at 2³² − 1. No row outlives the 2⁶³
-/// steps and reminds that are counted: at a nanosecond each they take 292 years, and a snapshot that
-/// claims more is [`Invalid`].
+/// A fire count and a co-firing count stop at 2³² − 1. Steps and reminds are counted up to 2⁶³, which no row reaches:
+/// at a nanosecond each they take 292 years. A snapshot with more is [`Invalid`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MemoriaError {
-    /// A `backward` has gone through segments of a gradient window that was not ended.
+    /// A `backward` went through segments of a gradient window that was not ended.
     #[error(
         "a `backward` has gone through the segments that the gradient window holds: call `detach` after each \
          `backward`, before the next segment"
     )]
     NotDetached,
 
-    /// A memory belongs to another layer than the one that is run with it.
+    /// The memory belongs to another layer than the one that is run with it.
     #[error(
         "the memory belongs to another layer: give each layer a memory of its own, or `reset` this one first"
     )]
@@ -96,7 +95,7 @@ pub enum MemoriaError {
         /// The shape given.
         got: Vec<usize>,
     },
-    /// A dimension of a tensor that must not be zero is.
+    /// A dimension of a tensor is zero and must not be.
     #[error("{tensor} has an empty {dimension} dimension: {got:?}")]
     EmptyDimension {
         /// Which tensor.
@@ -142,22 +141,22 @@ pub enum MemoriaError {
     },
     /// A working memory holds NaN or infinity, or is so large that its squared norm overflows.
     ///
-    /// Noticed when the memory is next read, at no round trip of its own. Everything added since the
-    /// last [`remind`](crate::Memoria::remind) or [`state`](crate::Memoria::state) is withdrawn: the
-    /// memory is as it was before it.
+    /// Detected at the next read of the memory, without a round trip of its own. Everything added since the last
+    /// [`remind`](crate::Memoria::remind) or [`state`](crate::Memoria::state) is withdrawn: the memory is as it was
+    /// before it.
     #[error(
         "working memory {position} of row {row} must be finite with a finite squared norm, got a squared norm of {squared_norm}; what was added with it is withdrawn"
     )]
     NonFiniteData {
         /// The row of the batch.
         row: usize,
-        /// Its place among what the row was given in that call.
+        /// Its position among the row's vectors of that call.
         position: usize,
-        /// What its squared norm came to.
+        /// Its squared norm.
         squared_norm: f64,
     },
-    /// A vector of a query is not finite, or its squared norm is not. The memory is as it was, but for what
-    /// waited to be read.
+    /// A vector of a query is not finite, or its squared norm is not. The memory is unchanged, except that pending data
+    /// has been read.
     #[error(
         "vector {position} of the query of row {row} must be finite with a finite squared norm, got a squared norm of {squared_norm}"
     )]
@@ -166,13 +165,13 @@ pub enum MemoriaError {
         row: usize,
         /// Its place in the row's query.
         position: usize,
-        /// What its squared norm came to.
+        /// Its squared norm.
         squared_norm: f64,
     },
     /// A lifespan gain is NaN or infinite.
     ///
-    /// For gains on a device it is noticed when the memory is next read: the memory is then as after
-    /// the remind that they answered, ready to be adjusted again, and what was added since is withdrawn.
+    /// For gains on a device it is detected at the next read of the memory. The memory is then as it was after their
+    /// remind and can be adjusted again. What was added since is withdrawn.
     #[error("the lifespan gain of engram {engram} in row {row} must be finite, got {got}")]
     NonFiniteGain {
         /// The row of the batch.
@@ -184,9 +183,9 @@ pub enum MemoriaError {
     },
     /// A hidden state of a segment holds NaN or infinity, or is so large that its squared norm overflows.
     ///
-    /// The segment is refused, and all rows are as they were before it: a layer does so when it gets the
-    /// segment. A model that makes its memories of the last hidden states knows of them only when the segment
-    /// has been read: its other rows have gone on, and this one has no previous segment.
+    /// The segment is refused, and all rows are as they were before it: a layer does so when it gets the segment. A
+    /// model that makes its memories from the last hidden states detects it only after the segment is read. Then its
+    /// other rows have gone on, and this one has no previous segment.
     #[error(
         "the hidden state at place {place} of row {row} of the segment must be finite with a finite squared \
          norm, got a squared norm of {squared_norm}: look at what made it. Nothing of it is in the memory, which \
@@ -195,30 +194,30 @@ pub enum MemoriaError {
     NonFiniteHidden {
         /// The row of the batch.
         row: usize,
-        /// Its place in the segment.
+        /// Its position in the segment.
         place: usize,
-        /// What its squared norm came to.
+        /// Its squared norm.
         squared_norm: f64,
     },
-    /// What a layer makes of hidden states is not finite, though they may be. The memory is as it was.
+    /// The memories that a layer computes from hidden states are not finite, though the hidden states may be. The
+    /// memory is unchanged.
     #[error(
         "what is made of {of} of row {row} must be finite with a finite squared norm, got a squared norm of \
          {squared_norm}: look at the parameters, and at hidden states that are too large for the float type. The \
          memory is as it was{}", without(of, *row)
     )]
     NonFiniteMemory {
-        /// Of which segment it was made.
+        /// The segment that they are computed from.
         of: &'static str,
         /// The row of the batch.
         row: usize,
-        /// What a squared norm came to.
+        /// The squared norm of one of them.
         squared_norm: f64,
     },
-    /// How much a layer or model attended to what a row was reminded of is not finite.
+    /// The attention of a layer or model to the reminded engrams of a row is not finite.
     ///
-    /// The segment is remembered, and the row's engrams live on without what it would have given them. On a
-    /// device it is noticed when the memory is next read, and what was added since is withdrawn: the call may
-    /// be repeated.
+    /// The segment is remembered, and the row's engrams get no gain from it. On a device it is detected at the next
+    /// read of the memory, and what was added since is withdrawn: the call may be repeated.
     #[error(
         "the attention of row {row} to what it was reminded of must be finite, got a lifespan gain of {got} for \
          engram {engram}: look at the parameters, and at hidden states that are too large for the float type. \
@@ -229,7 +228,7 @@ pub enum MemoriaError {
         row: usize,
         /// An engram that was attended to.
         engram: EngramId,
-        /// The gain that it came to.
+        /// Its gain.
         got: f64,
     },
     /// Lifespan gains on the host have the wrong number of rows or the wrong length in one of them.
@@ -246,19 +245,19 @@ pub enum MemoriaError {
     /// one, or since a reset.
     #[error("nothing to adjust: no remind since the last adjust or reset")]
     NothingReminded,
-    /// [`adjust`](crate::Memoria::adjust) with a result that is not of this memory's last
+    /// [`adjust`](crate::Memoria::adjust) with a result of another call than this memory's last
     /// [`remind`](crate::Memoria::remind).
     #[error("this result is not of the memory's last remind, which is the one to adjust with")]
     StaleReminded,
     /// A row index is out of range.
     #[error("row {got} does not exist: the memory has {rows} rows")]
     RowOutOfRange {
-        /// The row asked for.
+        /// The requested row.
         got: usize,
         /// How many rows there are.
         rows: usize,
     },
-    /// A row is named twice where every row can be meant once.
+    /// A row is named twice where each may be named once.
     #[error("row {row} is named twice")]
     RowTwice {
         /// The row.
@@ -269,26 +268,26 @@ pub enum MemoriaError {
     NoSuchEngram {
         /// The row of the batch.
         row: usize,
-        /// The engram asked for.
+        /// The requested engram.
         engram: EngramId,
     },
-    /// A memory that records no history was asked for it.
+    /// The history was requested of a memory that records none.
     #[error("no history is recorded: begin with `with_history` or `record_history`")]
     NotRecorded,
     /// A step is not in the history.
     #[error("step {got} is not recorded: {}", recorded(*first, *last))]
     NoSuchStep {
-        /// The step asked for.
+        /// The requested step.
         got: u64,
         /// The first step that is recorded.
         first: u64,
-        /// The last one; `None` if there is none yet.
+        /// The last one that is recorded; `None` if there is none yet.
         last: Option<u64>,
     },
-    /// An engram did not live in the time that was recorded, or not at the moment looked at.
+    /// An engram did not live in the recorded time, or not at the requested moment.
     #[error("engram {engram} did not live then")]
     NotInHistory {
-        /// The engram asked for.
+        /// The requested engram.
         engram: EngramId,
     },
     /// More engrams than 2³¹ − 2 at once.
@@ -299,114 +298,113 @@ pub enum MemoriaError {
         /// How many can be.
         limit: usize,
     },
-    /// A row has given out all identities there are: 2⁶⁴ − 1 engrams in its life.
+    /// A row has too few identities left: it can have 2⁶⁴ − 1 engrams in its life.
     #[error("row {row} has {left} identities left for {requested} new engrams")]
     IdsExhausted {
         /// The row of the batch.
         row: usize,
         /// Identities that were never given out.
         left: u64,
-        /// How many new engrams there are, those that wait to be read included.
+        /// How many new engrams there are, pending ones included.
         requested: u64,
     },
-    /// The vectors would take more memory than there is, or than [the limit that was
+    /// The vectors would take more memory than is available, or than [the limit that was
     /// set](crate::Memoria::with_memory_limit).
     #[error("the vectors need {requested} bytes in all, only {available} could be had for them")]
     OutOfMemory {
         /// Bytes that all vectors would take.
         requested: u64,
-        /// Bytes that they may take; if the system refuses more, those that they have.
+        /// Bytes that they may take; if the system refuses an allocation, the bytes that they have.
         available: u64,
     },
-    /// The memory breaks one of its own rules: a fault of this crate, or of what it was restored from.
+    /// The memory breaks one of its own rules: a fault of this crate, or of the data it was restored from.
     ///
-    /// Found by [`verify`](crate::Memoria::verify), which names the first rule that is broken.
+    /// [`verify`](crate::Memoria::verify) finds it and names the first broken rule.
     #[error("{}{invariant}: {found}", row.map(|row| format!("row {row}: ")).unwrap_or_default())]
     BrokenInvariant {
         /// The rule.
         invariant: Invariant,
-        /// The row of the batch, where it is about one.
+        /// The row of the batch, if the rule concerns one.
         row: Option<usize>,
         /// What was found instead.
         found: String,
     },
-    /// Rows cannot go between memories with different configurations: they would go on differently.
+    /// Two memories have different configurations, so rows cannot move between them: they would go on differently.
     #[error("the other memory's configuration must be the same: {}", differing(expected, got))]
     OtherConfig {
         /// The configuration of this memory.
         expected: Box<MemoriaConfig>,
-        /// That of the other one.
+        /// The configuration of the other one.
         got: Box<MemoriaConfig>,
     },
     /// A memory without rows has no dimension and no device yet.
     #[error("the memory has no rows yet: the first working memories bring them")]
     NoRows,
-    /// A step was [reminded](crate::Memoria::remind) and is still to be
-    /// [adjusted](crate::Memoria::adjust): what it was reminded of is in the caller's hands and not in
-    /// the memory's, so that a copy of the memory could not end the step as this one will.
+    /// A step was [reminded](crate::Memoria::remind) and not [adjusted](crate::Memoria::adjust) yet. The caller holds
+    /// its result, the memory does not, so a copy of the memory could not end the step as this one will.
     #[error("{what} needs a step that is adjusted, this one is only reminded")]
     OpenStep {
-        /// What was to be done.
+        /// The refused operation.
         what: &'static str,
     },
-    /// Something does not begin like what it was to be read as.
+    /// Data does not begin as the expected format does.
     #[error("{} is no {expected} of a memory: {}", named(path.as_deref(), "this"), beginning(got))]
     UnknownFormat {
-        /// The file, where it is known.
+        /// The file, if it is known.
         path: Option<PathBuf>,
-        /// What it was to be.
+        /// The expected format.
         expected: &'static str,
-        /// What it begins with.
+        /// Its first bytes.
         got: Vec<u8>,
     },
-    /// A newer version of this library wrote it.
+    /// The data was written by a newer version of this library.
     #[error(
         "{} is of version {found}, this library reads versions up to {supported}: read it with a newer one",
         the(format, path.as_deref())
     )]
     NewerVersion {
-        /// The file, where it is known.
+        /// The file, if it is known.
         path: Option<PathBuf>,
-        /// What it is.
+        /// Its format.
         format: &'static str,
         /// Its version.
         found: u32,
-        /// The newest version that is read.
+        /// The newest supported version.
         supported: u32,
     },
-    /// It was changed or cut off after it was written.
+    /// The data was changed or cut off after it was written.
     #[error(
         "{} is damaged: {found}, {}. Restore a copy of it; what comes before is as it was written, but not used",
         the(format, path.as_deref()), place(*at, *end)
     )]
     Damaged {
-        /// The file, where it is known.
+        /// The file, if it is known.
         path: Option<PathBuf>,
-        /// What it is.
+        /// Its format.
         format: &'static str,
-        /// Up to here it is as it was written: where a block begins.
+        /// Where the damaged block begins; everything before is as it was written.
         at: u64,
-        /// Where the block ends, if it is there.
+        /// Where the block ends, if its end is present.
         end: Option<u64>,
         /// What is wrong with it.
         found: String,
     },
-    /// It is as it was written, but tells of a memory that cannot be.
+    /// The data is as it was written, but no memory can have its contents.
     #[error(
         "{} is not valid: {}{found}",
         the(format, path.as_deref()), row.map(|row| format!("row {row}: ")).unwrap_or_default()
     )]
     Invalid {
-        /// The file, where it is known.
+        /// The file, if it is known.
         path: Option<PathBuf>,
-        /// What it is.
+        /// Its format.
         format: &'static str,
-        /// The row that it is about, where it is about one.
+        /// The row concerned, if it is one row.
         row: Option<usize>,
-        /// What cannot be.
+        /// What is impossible.
         found: String,
     },
-    /// Values that are to be joined into one tensor are not tensors of one size.
+    /// Attachments that are to be joined into one tensor are not tensors of one size.
     #[error(
         "what is attached to row {row} as `{name}` does not fit what is attached to the rows before it"
     )]
@@ -416,7 +414,7 @@ pub enum MemoriaError {
         /// The first row with a value that does not fit.
         row: usize,
     },
-    /// What is attached to a row has numbers that the float type it is to be restored in does not have.
+    /// An attachment has numbers that do not fit the float type it is to be restored in.
     #[error("what is attached to row {row} as `{name}` has numbers too large for {dtype:?}")]
     AttachmentTooLarge {
         /// The name of the attachment.
@@ -426,7 +424,7 @@ pub enum MemoriaError {
         /// The float type.
         dtype: DType,
     },
-    /// A snapshot lacks an attribute that is needed, or has another value there than is possible.
+    /// A snapshot lacks a required attribute, or has an impossible value there.
     #[error(
         "the snapshot has no attribute `{name}`, or not one that can be read: it was made of something else than what it is to be restored as"
     )]
@@ -434,8 +432,7 @@ pub enum MemoriaError {
         /// The name of the attribute.
         name: &'static str,
     },
-    /// The backend has no tensors of this float type; another one can be
-    /// [asked for](crate::Restore::dtype).
+    /// The backend has no tensors of this float type. [`Restore::dtype`](crate::Restore::dtype) selects another one.
     #[error("{device} has no tensors of type {dtype:?}")]
     UnsupportedDType {
         /// The float type.
@@ -446,19 +443,19 @@ pub enum MemoriaError {
     /// The operating system failed to read or write.
     #[error("{what} failed: {source}")]
     Io {
-        /// What was being done, and with which file.
+        /// The failed operation, and its file.
         what: String,
         /// Why it failed.
         #[source]
         source: Box<dyn core::error::Error + Send + Sync>,
     },
-    /// The device failed while it was read. What was added since the last read is withdrawn.
+    /// A read from the device failed. What was added since the last read is withdrawn.
     #[error("reading from the device failed: {0}")]
     Device(#[source] Box<ExecutionError>),
 }
 
 impl MemoriaError {
-    /// That reading or writing failed.
+    /// An error of reading or writing.
     pub(crate) fn io(
         what: impl Into<String>,
         source: impl Into<Box<dyn core::error::Error + Send + Sync>>,
@@ -466,7 +463,7 @@ impl MemoriaError {
         Self::Io { what: what.into(), source: source.into() }
     }
 
-    /// The same about a file.
+    /// The same error, about a file.
     #[must_use]
     pub(crate) fn in_file(mut self, file: &Path) -> Self {
         match &mut self {
@@ -483,7 +480,7 @@ impl MemoriaError {
     }
 }
 
-/// A file, or what stands for it where its path is not known.
+/// A file, or `other` if its path is unknown.
 fn named(path: Option<&Path>, other: &str) -> String {
     path.map_or_else(|| other.into(), |path| path.display().to_string())
 }
@@ -522,7 +519,7 @@ fn differing(expected: &MemoriaConfig, got: &MemoriaConfig) -> String {
     differing.collect::<Vec<_>>().join(", ")
 }
 
-/// What to do about a tensor of another size than the memory's.
+/// Advice for a tensor of another size than the memory's.
 fn remedy(tensor: &str, dimension: &str) -> &'static str {
     match (tensor, dimension) {
         ("working memory" | "query", "batch") => {
@@ -533,7 +530,7 @@ fn remedy(tensor: &str, dimension: &str) -> &'static str {
     }
 }
 
-/// What to do about a previous segment that nothing finite is made of.
+/// Advice for a previous segment that gives memories that are not finite.
 fn without(of: &str, row: usize) -> String {
     match of {
         "the previous segment" => format!("; `reset_rows(&[{row}])` lets the row begin anew"),

@@ -1,4 +1,4 @@
-//! Files: bytes with checksums, and files that replace others in one move.
+//! Files: checksummed bytes, and files that replace others atomically.
 
 pub(crate) mod checksummed;
 pub(crate) mod durable_file;

@@ -1,19 +1,19 @@
-//! Which engrams fired together, as a log of firings instead of a matrix of counts.
+//! Which engrams fired together: a log of firings instead of a matrix of counts.
 //!
-//! The co-firing counts are C = Σ 1_A · 1_Aᵀ over the sets A that fired together: a Gram matrix. The
-//! log keeps its factor: per firing its living members, per engram the firings it took part in. Firing
-//! costs |A|; a row of C costs the sizes of the firings that the engram took part in.
+//! The co-firing counts are C = Σ 1_A · 1_Aᵀ over the sets A that fired together: a Gram matrix. The log keeps its
+//! factor: per firing its living members, per engram the firings it took part in. Firing costs |A|; a row of C costs
+//! the sizes of the firings that the engram took part in.
 //!
-//! Members are kept in order of id. Engrams become long-term in the order in which they were made, so the
-//! long-term members of a firing are always the first ones, and of equal counts the first that comes wins.
+//! Members are in order of id. Engrams become long-term in the order in which they were made, so the long-term members
+//! of a firing are always the first ones, and of equal counts the first one wins.
 //!
-//! An engram that fires again and again is a *hub*. Two things keep its age out of the costs:
+//! An engram that fires again and again is a *hub*. Two mechanisms keep its age out of the costs:
 //!
-//! - A firing is [flushed](FiringLog::flush) where that saves memory, if all its living members are hubs:
-//!   what it says is added to *ties*, counts that each of them keeps with the others. What stays in the log
-//!   is there because of engrams that took part in few firings, or that fire with ever new ones.
-//! - The connections of a hub are not counted each time the strongest is asked for: it
-//!   [keeps](strongest_cache::StrongestCache) the strongest ones, and a bound for all others, as it fires.
+//! - A firing whose living members are all hubs is [flushed](FiringLog::flush) where that saves memory. Its counts are
+//!   added to *ties*, the counts that each hub keeps with the others. The log keeps the firings of engrams that took
+//!   part in few firings, or that fire with ever new ones.
+//! - The connections of a hub are not counted for each request of the strongest. The hub
+//!   [caches](strongest_cache::StrongestCache) the strongest ones, and a bound for all others, as it fires.
 
 mod firings;
 mod flush;
@@ -45,8 +45,8 @@ pub(crate) use strongest::Connection;
 use strongest_cache::Partners;
 use workspace::GraphWorkspace;
 
-/// Co-firing counts of one row's engrams. The diagonal (fire counts) is not kept here: what is logged as a
-/// firing need not be what fired.
+/// Co-firing counts of one row's engrams. The diagonal (fire counts) is not kept here: a logged firing need not contain
+/// the engrams that fired.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FiringLog {
     firings: Firings,
@@ -61,7 +61,7 @@ impl FiringLog {
         self.participations.grow(len);
     }
 
-    /// Logs that `members`, in order of id and the first `long_term` of them long-term, fired together.
+    /// Logs that `members` fired together. They are in order of id, and the first `long_term` are long-term.
     pub(crate) fn fire(&mut self, members: &[Member], long_term: usize, records: &Records) {
         if members.len() >= 2 {
             let firing = self.add(members, long_term);
@@ -72,7 +72,7 @@ impl FiringLog {
 
     /// Counts how often every other engram fired together with `entry`.
     ///
-    /// Costs the sizes of the firings of the log it took part in, plus, for a hub, its ties.
+    /// Costs the sizes of its firings in the log, and for a hub also its ties.
     pub(crate) fn count(&self, entry: Entry, records: &Records, counts: &mut Counts) {
         counts.clear(records.len());
         if let Some(hub) = self.participations.hub(entry) {
@@ -95,12 +95,12 @@ impl FiringLog {
         tied.saturating_add(fewer.iter().filter(with_other).count() as u32)
     }
 
-    /// The firings that are in the log: their living members, in order of id.
+    /// The firings in the log: their living members, in order of id.
     pub(crate) fn firings(&self) -> impl Iterator<Item = &[Entry]> {
         self.firings.used().map(|(_, firing)| &firing.members[..])
     }
 
-    /// Counts from firings that were flushed: for each pair of living engrams once, in order of id.
+    /// Counts from flushed firings: each pair of living engrams once, in order of id.
     pub(crate) fn ties(&self, records: &Records) -> Vec<(EngramId, EngramId, u32)> {
         let mut ties = Vec::new();
         for hub in self.participations.hubs.iter() {
@@ -112,7 +112,7 @@ impl FiringLog {
         ties
     }
 
-    /// Adds a firing, which may make hubs of its members; its index.
+    /// Adds a firing, which may make its members hubs; returns its index.
     fn add(&mut self, members: &[Member], long_term: usize) -> u32 {
         let firing = self.firings.add(members, long_term);
         for &Member { entry, .. } in members {
@@ -127,7 +127,7 @@ impl FiringLog {
         firing
     }
 
-    /// What is kept of a hub, which the engram becomes if it is none.
+    /// The hub of an engram, which becomes one if it is none.
     fn hub_at(&mut self, entry: Entry) -> &mut Hub {
         if !self.participations.is_hub(entry) {
             for &earlier in &self.participations.make_hub(entry).firings {
@@ -141,7 +141,7 @@ impl FiringLog {
         self.participations.hub_mut(entry).unwrap_or_else(|| unreachable!("it is a hub by now"))
     }
 
-    /// Raises the kept connections of the hubs that have just fired in a firing of these members.
+    /// Raises the cached connections of the hubs that have just fired in a firing of these members.
     fn raise_strongest(
         &mut self,
         firing: u32,

@@ -1,12 +1,11 @@
-//! What happened in a memory: which engrams were made, fired, gained, became long-term and died, and how they
+//! The history of a memory: which engrams were made, fired, gained lifespan, became long-term and died, and how they
 //! were connected.
 //!
 //! Recording is opt-in: [`Memoria::with_history`](crate::Memoria::with_history) or
-//! [`Memoria::record_history`](crate::Memoria::record_history); a memory that does not record pays
-//! nothing. What is recorded is what changes, once: a firing holds its members once, whatever becomes
-//! of them, and everything else is worked out when it is looked at. So a history grows with what
-//! happens, a byte or two per engram and change and four per gain, and not with what lives.
-//! [`RowHistory`] says what can be asked.
+//! [`Memoria::record_history`](crate::Memoria::record_history). A memory that does not record pays nothing. Each change
+//! is recorded once. A firing contains its members once, whatever happens to them later, and everything else is
+//! computed on request. So a history grows with what happens, by a byte or two per engram and change and four per gain,
+//! and not with the number of living engrams. [`RowHistory`] answers the queries.
 //!
 //! ```
 //! # #[cfg(feature = "flex")] {
@@ -35,14 +34,12 @@
 //!
 //! # Steps
 //!
-//! A step ends with [`adjust`](crate::Memoria::adjust). What happens before the first one and in it
-//! happens in step 0. Resets are events as others are: the recording goes on, ids and steps too. A
-//! reset of working memories before any remind or [`state`](crate::Memoria::state) leaves no trace, as they were
-//! never engrams.
+//! A step ends with [`adjust`](crate::Memoria::adjust). Everything before the first one and in it happens in step 0.
+//! Resets are events like others: the recording goes on, and so do ids and steps. A reset of working memories before
+//! any remind or [`state`](crate::Memoria::state) leaves no trace, because they never were engrams.
 //!
-//! Recording changes nothing that a memory does, but for one thing: lifespan gains that are still on
-//! the device when a row is reset are read before it, one device round trip, so that they come first
-//! in the record as well.
+//! Recording changes nothing that a memory does, with one exception: lifespan gains that are still on the device when a
+//! row is reset are read before it. This takes one device round trip, and puts them first in the record as well.
 //!
 //! # From the Python package
 //!
@@ -72,20 +69,20 @@
 //! | `EngramsInfo.working`, `shortterm`, `longterm` | [`Moment::of_kind`] |
 //! | `EngramConnection.source_id`, `target_id`, `weight`, `cofire_count` | [`Edge`]; seen from its source, [`Connection`](crate::Connection) |
 //!
-//! Where the two count differently: the package looks at the living engrams at the end of each step. So it
-//! knows neither of the firing of an engram in the step in which it is made, nor of that in which it
-//! dies, nor of an engram that dies in its first step; it works a gain out from two lifespans, with
-//! their rounding, and two reminds of a step are one firing to it. Here all of that is recorded as it
-//! happens. A reset of the memory ends the package's history; here it is part of it.
+//! The two count differently. The package looks at the living engrams at the end of each step. So it misses the firing
+//! of an engram in the step in which it is made, its firing in the step in which it dies, and engrams that die in their
+//! first step. It computes a gain from two lifespans, with their rounding, and counts two reminds of a step as one
+//! firing. Here all of that is recorded as it happens. A reset of the memory ends the package's history; here it is
+//! part of it.
 //!
-//! The two are compared on one row, and where their searches agree: while no long-term engram is
-//! reminded, or while all short-term engrams are reminded and all long-term ones are connected. What
-//! else the package is reminded of in error, it also tells as a firing.
+//! The two are compared on one row, and where their searches agree: while no long-term engram is reminded, or while all
+//! short-term engrams are reminded and all long-term ones are connected. Engrams that the package is reminded of in
+//! error also appear as firings in its history.
 //!
 //! # Errors
 //!
-//! What a [`History`] is asked for and does not know is an error that says what it knows; bytes are
-//! refused as [`History::from_bytes`] says. Looking at a history never panics, whatever it was read from.
+//! A request for something that a [`History`] does not contain gives an error that says what it contains. Bytes are
+//! refused as [`History::from_bytes`] says. Reading a history never panics, whatever it was made from.
 
 mod event;
 mod file;
@@ -120,10 +117,10 @@ pub use summary::StepSummary;
 
 use crate::{MemoriaError, files::durable_file};
 
-/// What happened in all rows of a memory, up to the moment at which it was asked for.
+/// What happened in all rows of a memory, up to the request.
 ///
-/// Made by [`Memoria::history`](crate::Memoria::history), or read from a file. It does not change while
-/// the memory goes on, and can go to another thread: to be saved there, say.
+/// Made by [`Memoria::history`](crate::Memoria::history), or read from a file. It does not change while the memory goes
+/// on, and can move to another thread, for example to be saved there.
 #[derive(Clone, Debug, Default)]
 pub struct History {
     pub(crate) rows: Vec<RowHistory>,
@@ -150,8 +147,8 @@ impl History {
         self.rows.get(row).ok_or(MemoriaError::RowOutOfRange { got: row, rows })
     }
 
-    /// Writes a file, or leaves the one that was there: a new file in the same folder is brought to the
-    /// disk and takes the path's place in one move.
+    /// Writes a file; on an error the existing one stays. A new file in the same folder is written to the disk and
+    /// replaces the path atomically.
     ///
     /// # Errors
     ///
@@ -171,11 +168,11 @@ impl History {
         file::read(reader, true).map_err(|error| error.in_file(path))
     }
 
-    /// Writes to anything, some 256 KiB at a time.
+    /// Writes to any writer, some 256 KiB at a time.
     ///
     /// # Errors
     ///
-    /// [`MemoriaError::Io`]. What was written until then is no history.
+    /// [`MemoriaError::Io`]. The bytes written until then are not a history.
     pub fn write(&self, writer: impl Write) -> Result<(), MemoriaError> {
         file::write(self, writer).map(drop)
     }
@@ -196,15 +193,14 @@ impl History {
 
     /// Reads what [`to_bytes`](Self::to_bytes), [`write`](Self::write) or [`save`](Self::save) wrote.
     ///
-    /// Bytes are accepted only if everything that they tell of can have happened: the whole record is
-    /// lived through. Costs that, and memory in proportion to the bytes, whatever is in them.
+    /// Bytes are accepted only if everything in them can have happened: the whole record is replayed. Costs that, and
+    /// memory in proportion to the bytes, whatever they contain.
     ///
     /// # Errors
     ///
-    /// [`MemoriaError::UnknownFormat`] for bytes that are something else,
-    /// [`MemoriaError::NewerVersion`] for a version that is not known here, [`MemoriaError::Damaged`]
-    /// for bytes that are not all there or not as they were written, [`MemoriaError::Invalid`] for
-    /// what cannot have happened.
+    /// [`MemoriaError::UnknownFormat`] for bytes of another format, [`MemoriaError::NewerVersion`] for an unknown
+    /// version, [`MemoriaError::Damaged`] for bytes that are incomplete or not as they were written,
+    /// [`MemoriaError::Invalid`] for events that cannot have happened.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, MemoriaError> {
         file::read(bytes, true)
     }
@@ -234,7 +230,7 @@ impl History {
         Ok(())
     }
 
-    /// Writes [JSON Lines](Self::write_json_lines) to a file, with the care of [`save`](Self::save).
+    /// Writes [JSON Lines](Self::write_json_lines) to a file, as safely as [`save`](Self::save).
     ///
     /// # Errors
     ///

@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 
 /// The identity of an engram within its row: 0, 1, 2, … in the order of creation.
 ///
-/// Never used again for another engram of the row, also not after a reset.
+/// Never reused for another engram of the row, also not after a reset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct EngramId(pub u64);
@@ -23,7 +23,7 @@ impl Slot {
     }
 }
 
-/// Where an engram's bookkeeping lies in its row's table; used again after a death.
+/// Where an engram's bookkeeping lies in its row's table; reused after a death.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Entry(pub(crate) u32);
 

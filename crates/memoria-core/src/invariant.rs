@@ -1,35 +1,35 @@
 use core::fmt;
 
-/// What always holds of a memory, between any two calls.
+/// A rule that a memory keeps between any two calls.
 ///
-/// In the order in which [`Memoria::verify`](crate::Memoria::verify) looks at them.
+/// In the order in which [`Memoria::verify`](crate::Memoria::verify) checks them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Invariant {
-    /// Rows and vectors come together; what waits to be read, what is attached, and an open step have as many
-    /// rows as the memory.
+    /// A memory has a vector store if it has rows, and only then. Pending working memories, attachments and an open
+    /// step have as many rows as the memory.
     Batch,
-    /// Every bookkeeping entry belongs to one living engram, or waits for one.
+    /// Every bookkeeping entry belongs to one living engram or is free.
     Entries,
-    /// Living engrams have identities of their own, below the next one to be given out.
+    /// Living engrams have unique identities, smaller than the next one to be assigned.
     Identity,
-    /// Every engram is in one of working, short-term and long-term memory; what was made earlier never
-    /// comes after what was made later.
+    /// Every engram is in one of working, short-term and long-term memory. In order of identity, the long-term engrams
+    /// come first, then the short-term ones, then the working ones.
     Kind,
     /// Short-term memory holds no more than its capacity.
     Capacity,
-    /// No engram was made after the present step, and only working engrams in it; of two engrams the one
-    /// with the smaller identity is not the younger one.
+    /// Working engrams were made in the present step, all others before. Of two engrams, the one with the smaller
+    /// identity is not the younger one.
     Age,
     /// A living engram has a finite lifespan above 0.
     Lifespan,
-    /// An engram that can die has an appointment in the calendar, in the step of its death or before.
+    /// An engram that can die has an appointment in the calendar, at the step of its death or before.
     Appointment,
     /// An engram fired no more often than its row was reminded.
     FireCount,
-    /// Every long-term engram is in one cell of similar vectors, or waits to be put in one.
+    /// Every long-term engram is in one cell of similar vectors, or waits for a cell.
     Cells,
-    /// A logged firing has at least two members, all living, in order of identity, the long-term ones
+    /// A logged firing has at least two members. All of them live and are in order of identity, the long-term ones
     /// first.
     Firing,
     /// Every engram lists the logged firings that it took part in, and no others.
@@ -38,13 +38,13 @@ pub enum Invariant {
     Tie,
     /// Two engrams fired together no more often than either of them fired.
     CofireCount,
-    /// The kept strongest connections have their present counts, and no other is stronger.
+    /// The cached strongest connections have their present counts, and no other connection is stronger.
     Strongest,
-    /// What the search works with is empty between searches.
+    /// The buffers of a search are empty between searches.
     Scratch,
-    /// Every engram has a slot of its own in the store; all other slots are vacant.
+    /// Every engram has its own slot in the store; all other slots are vacant.
     Slot,
-    /// Engrams to be adjusted live and were made before the present step.
+    /// Engrams to be adjusted live, and were made before the present step.
     OpenStep,
     /// Vectors are finite, with finite distances.
     Vector,
@@ -83,7 +83,7 @@ impl fmt::Display for Invariant {
     }
 }
 
-/// What was found instead of what an invariant says.
+/// A broken invariant, and what was found instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Finding {
     pub(crate) invariant: Invariant,
@@ -96,7 +96,7 @@ impl Finding {
     }
 }
 
-/// Goes on if an invariant holds.
+/// Gives a [`Finding`] if an invariant does not hold.
 pub(crate) fn ensure(
     holds: bool,
     invariant: Invariant,
@@ -105,7 +105,7 @@ pub(crate) fn ensure(
     if holds { Ok(()) } else { Err(Finding::new(invariant, found.to_string())) }
 }
 
-/// Marks an index, for a check that each comes once; whether there is such an index and it was not marked before.
+/// Marks an index, for a check that each occurs once. Returns whether the index exists and was not marked before.
 pub(crate) fn mark_once(marks: &mut [bool], index: usize) -> bool {
     marks.get_mut(index).is_some_and(|mark| !core::mem::replace(mark, true))
 }

@@ -305,7 +305,8 @@ impl<B: Backend> Memoria<B> {
         }
         check_query_size([batch, count, dim], query.dtype())?;
         let vectors = B::float_reshape(B::float_detach(query), Shape::new([batch * count, dim]));
-        self.remind_of(Some(GivenQuery { vectors, count }), absent, withdraws)
+        let query = Some(GivenQuery { vectors, count, counts: None });
+        self.remind_of(query, absent, withdraws)
     }
 
     fn remind_of(
@@ -379,6 +380,18 @@ impl<B: Backend> Memoria<B> {
         query: FloatTensor<B>,
         absent: &[usize],
     ) -> Result<Recall<B>, MemoriaError> {
+        self.peek_first(query, absent, None)
+    }
+
+    /// As [`peek_except`](Self::peek_except), but compares only with the first `counts` vectors of each row's query, if
+    /// given: at least one for each row that is not absent. All vectors must be finite.
+    #[doc(hidden)]
+    pub fn peek_first(
+        &mut self,
+        query: FloatTensor<B>,
+        absent: &[usize],
+        counts: Option<Vec<usize>>,
+    ) -> Result<Recall<B>, MemoriaError> {
         let [batch, count, dim] = self.check_data("query", &query)?;
         let absent = Absent::among(batch, absent)?;
         check_query_size([batch, count, dim], query.dtype())?;
@@ -387,7 +400,7 @@ impl<B: Backend> Memoria<B> {
             return Ok(Recall::nothing(batch));
         }
         let vectors = B::float_reshape(B::float_detach(query), Shape::new([batch * count, dim]));
-        let query = Some(GivenQuery { vectors, count });
+        let query = Some(GivenQuery { vectors, count, counts });
         let found = self.search(&Asked { query, fires: false, withdraws: false, absent })?;
         Ok(self.recalled(Arc::new(found), None))
     }

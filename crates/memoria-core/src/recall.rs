@@ -9,20 +9,20 @@ use crate::{
     step::width,
 };
 
-/// What a memory is reminded of, row by row.
+/// The reminded engrams of a memory, row by row.
 #[derive(Clone, Debug)]
 pub struct Recall<B: Backend> {
     data: Option<FloatTensor<B>>,
     found: Arc<Vec<Found>>,
     pub(crate) ticket: Option<u64>,
-    // What follows is made when it is first asked for.
+    // The following fields are computed at their first use.
     ids: OnceLock<Vec<Vec<EngramId>>>,
     working: OnceLock<Vec<Vec<EngramId>>>,
     stages: OnceLock<Vec<Stages>>,
 }
 
 impl<B: Backend> Recall<B> {
-    /// What was found in every row, and the vectors of all that it is reminded of.
+    /// Makes a recall from what was found in every row and the vectors of all reminded engrams.
     pub(crate) fn new(
         found: Arc<Vec<Found>>,
         data: Option<FloatTensor<B>>,
@@ -52,13 +52,12 @@ impl<B: Backend> Recall<B> {
         self.found.len()
     }
 
-    /// The largest number of engrams that any row is reminded of: the second dimension of
-    /// [`data`](Self::data).
+    /// The largest number of reminded engrams of any row: the second dimension of [`data`](Self::data).
     pub fn width(&self) -> usize {
         width(&self.found)
     }
 
-    /// The reminded engrams of a row, in the order of its vectors. Places beyond are padding.
+    /// The reminded engrams of a row, in the order of its vectors. The places after them are padding.
     ///
     /// # Panics
     ///
@@ -67,26 +66,26 @@ impl<B: Backend> Recall<B> {
         &self.ids.get_or_init(|| self.ids_of(Found::reminded))[row]
     }
 
-    /// The working engrams of a row that it was reminded with, oldest first; none for a
+    /// The working engrams that a row had when it was reminded, oldest first; none for a
     /// [`peek`](crate::Memoria::peek).
     ///
     /// # Panics
     ///
     /// If the row is out of range.
     pub fn working(&self, row: usize) -> &[EngramId] {
-        // Nothing fired in a step that was only looked at.
+        // In a peek nothing fires.
         let fired: fn(&Found) -> &[Member] =
             if self.ticket.is_some() { Found::working } else { |_| &[] };
         &self.working.get_or_init(|| self.ids_of(fired))[row]
     }
 
-    /// What each stage of the search found, row by row. Put together when it is first asked for.
+    /// What each stage of the search found, row by row. Computed at the first call.
     pub fn stages(&self) -> &[Stages] {
         self.stages.get_or_init(|| self.found.iter().map(Found::stages).collect())
     }
 
-    /// Why a row was reminded of what it was reminded of; `None` if the search was not
-    /// [traced](crate::Memoria::trace_searches), or the row is reminded of nothing.
+    /// Why a row was reminded of its engrams; `None` if the search was not [traced](crate::Memoria::trace_searches), or
+    /// the row is reminded of nothing.
     ///
     /// # Panics
     ///

@@ -1,8 +1,8 @@
-//! One row of a memory once more, slow and obvious: the judge of the fast one.
+//! One row of a memory, implemented slowly and simply, to judge the fast one.
 //!
-//! A list of engrams in order of creation, a matrix of co-firing counts, scores in double precision
-//! straight from the formula, sorting for the best. With the fast one it shares the configuration,
-//! ids and kinds, and [`Draw`].
+//! It has a list of engrams in order of creation and a matrix of co-firing counts. It computes scores in double
+//! precision directly from the formula, and sorts for the best. It shares only the configuration, ids, kinds and
+//! [`Draw`] with the fast one.
 
 mod judged;
 mod recorded;
@@ -16,8 +16,7 @@ use crate::{
     SearchStage, SearchTrace, ShortTermSearch, Stages, Wiring, search::draw::Draw,
 };
 
-/// Scores closer than this, relative to the largest distance involved, single precision may rank
-/// either way.
+/// Single precision may rank scores closer than this either way, relative to the largest distance involved.
 const MARGIN: f64 = 1e-5;
 
 #[derive(Clone, Debug)]
@@ -36,21 +35,21 @@ pub(crate) struct ReferenceRow {
     margin: f64,
     pub(crate) engrams: Vec<ReferenceEngram>,
     cofired: HashMap<(EngramId, EngramId), u32>,
-    /// Long-term engrams as exploration numbers them: one that becomes long-term goes to the end; where
-    /// one dies, the last one moves; of several that die together the smaller ids go first.
+    /// Long-term engrams in the order of exploration. A new one is appended. Where one dies, the last one moves; of
+    /// several that die together the smaller ids go first.
     long_term: Vec<EngramId>,
-    /// The engrams that were reminded and are still to be adjusted.
+    /// The reminded engrams that are still to be adjusted.
     reminded: Vec<EngramId>,
     next_id: u64,
     reminds: u64,
 }
 
-/// What a search must find, and why.
+/// The expected result of a search, and why.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Expected {
     pub(crate) stages: Stages,
     pub(crate) trace: SearchTrace,
-    /// The largest squared distance of an engram from a vector of the query: scores are as exact as that is.
+    /// The largest squared distance of an engram from a vector of the query: it limits the accuracy of scores.
     pub(crate) largest: f64,
 }
 
@@ -89,8 +88,8 @@ impl ReferenceRow {
         }
     }
 
-    /// What the working engrams remind of, or the vectors of a query in their place. `None`, and nothing
-    /// happened, if single precision could rank otherwise.
+    /// The expected result of a remind by the working engrams, or by the vectors of a query. `None`, without any
+    /// change, if single precision could rank otherwise.
     pub(crate) fn remind(&mut self, query: Option<&[Vec<f32>]>) -> Option<Expected> {
         let working = self.ids(EngramKind::Working);
         let vectors: Vec<_> = working.iter().map(|&id| self.vector(id).to_vec()).collect();
@@ -114,7 +113,7 @@ impl ReferenceRow {
         Some(expected)
     }
 
-    /// What is connected with the working engrams.
+    /// The engrams that are connected with the working ones.
     fn wired(&self, stages: &Stages) -> Vec<EngramId> {
         let (stms, ltms) = (stages.reminded_stm.len(), stages.reminded_ltm.len());
         match self.config.wiring {
@@ -127,7 +126,7 @@ impl ReferenceRow {
         }
     }
 
-    /// What the vectors `query` remind of; `None` if single precision could rank otherwise.
+    /// The expected result of a search for `query`; `None` if single precision could rank otherwise.
     pub(crate) fn search(&self, query: &[Vec<f32>]) -> Option<Expected> {
         if query.is_empty() {
             return Some(Expected::default());
@@ -220,7 +219,7 @@ impl ReferenceRow {
         drawn
     }
 
-    /// With one gain per reminded engram, in order of id.
+    /// Ends a step, with one gain per reminded engram, in order of id.
     pub(crate) fn adjust(&mut self, gains: &[f32]) {
         for (id, gain) in std::mem::take(&mut self.reminded).into_iter().zip(gains) {
             let engram = self.engrams.iter_mut().find(|engram| engram.id == id).unwrap();
@@ -271,7 +270,7 @@ impl ReferenceRow {
         self.cofired.get(&(i, j)).copied().unwrap_or(0)
     }
 
-    /// The engrams as a memory tells of them.
+    /// The engrams as a memory reports them.
     pub(crate) fn told(&self) -> Vec<Engram> {
         let told =
             self.engrams.iter().map(|&ReferenceEngram { id, kind, lifespan, age, .. }| Engram {
@@ -332,7 +331,7 @@ impl ReferenceRow {
         distances.fold(0.0, f64::max)
     }
 
-    /// The mean of the correlations or the largest of them, for the Gaussian its logarithm.
+    /// The mean or the largest of the correlations, for the Gaussian its logarithm.
     fn score(&self, engram: &[f32], query: &[Vec<f32>]) -> f64 {
         let mean = |values: Vec<f64>| values.iter().sum::<f64>() / values.len() as f64;
         let exponents: Vec<f64> = query.iter().map(|w| -squared_distance(w, engram)).collect();

@@ -30,7 +30,7 @@ pub(crate) struct Row {
     working: Vec<Member>,
     short_term: VecDeque<Member>,
     long_term: ChunkedVec<Entry>,
-    /// What spares a search looks at most of their vectors.
+    /// Lets a search skip most of their vectors.
     long_term_index: LongTermIndex,
     cell_limits: CellLimits,
     calendar: Calendar,
@@ -72,19 +72,18 @@ impl Row {
         self.log.grow(self.records.len());
     }
 
-    /// Identities that were never given out. The last number is not one of them: it stands for an
-    /// engram that is still to come.
+    /// Identities that were never assigned. The largest number is not one of them: it stands for a future engram.
     pub(crate) fn ids_left(&self) -> u64 {
         u64::MAX - self.next_id
     }
 
-    /// Uses up identities for engrams that were gone before they were looked at.
+    /// Uses up identities for engrams that were removed before they were read.
     pub(crate) fn skip_ids(&mut self, count: usize) {
         self.next_id += count as u64;
     }
 
-    /// Fires engrams, in order of id: as many long-term and short-term ones as the row is reminded of, and then
-    /// its working ones.
+    /// Fires engrams, in order of id: `ltms` long-term and `stms` short-term ones that the row is reminded of, then its
+    /// working ones.
     pub(crate) fn fire(&mut self, members: &[Member], ltms: usize, stms: usize) {
         if !self.working.is_empty() {
             self.reminds += 1;
@@ -98,15 +97,15 @@ impl Row {
         }
     }
 
-    /// Connects engrams with each other, in order of id, of which the first `ltms` are long-term.
+    /// Connects engrams with each other, in order of id; the first `ltms` are long-term.
     pub(crate) fn wire(&mut self, members: &[Member], ltms: usize) {
         self.log.fire(members, ltms, &self.records);
     }
 
-    /// Applies gains, lets a step pass, moves engrams on and forgets those with no time left.
+    /// Applies gains, ends a step, promotes engrams and forgets those with no lifespan left.
     ///
-    /// Appends the slots that the dead leave to `left`. Costs what was gained and what changes kind or
-    /// dies; it does not walk over the living.
+    /// Appends the slots of the dead to `left`. The cost depends on the gains and on the engrams that change kind or
+    /// die; it does not iterate over the living.
     pub(crate) fn adjust(
         &mut self,
         gains: impl IntoIterator<Item = (Entry, f32)>,
@@ -144,13 +143,13 @@ impl Row {
         }
         self.forget(&dead);
         left.extend(dead.iter().map(|member| self.slot(member.entry)));
-        // Many live no longer than it takes them to become long-term: the log need not be told of those.
+        // Many die in the step in which they become long-term: the log does not need those.
         promoted.retain(|&member| self.records.lives(member));
         self.log.promote(&promoted, &self.records);
         self.passing = (promoted, dead);
     }
 
-    /// Forgets all engrams; identities go on from where they were. Returns the slots left.
+    /// Forgets all engrams; identities go on from where they were. Returns the freed slots.
     pub(crate) fn clear(&mut self) -> Vec<Slot> {
         let slots = self.living().map(|member| self.slot(member.entry)).collect();
         self.record_reset();
@@ -175,7 +174,7 @@ impl Row {
         self.short_term.iter().copied()
     }
 
-    /// What will be short-term after [`adjust`](Self::adjust), some of which may die in it.
+    /// The engrams that will be short-term after [`adjust`](Self::adjust); some of them may die in it.
     pub(crate) fn next_short_term(&self, stm_capacity: usize) -> impl Iterator<Item = Member> {
         let leaving = (self.short_term.len() + self.working.len()).saturating_sub(stm_capacity);
         self.short_term.iter().chain(&self.working).copied().skip(leaving)
@@ -190,7 +189,7 @@ impl Row {
         (0..self.long_term.len()).map(|position| self.long_term_at(position))
     }
 
-    /// The long-term engram at a position, which depends on nothing but what happened in this row.
+    /// The long-term engram at a position. Positions depend only on what happened in this row.
     pub(crate) fn long_term_at(&self, position: usize) -> Member {
         self.records.member(self.long_term[position])
     }
@@ -270,7 +269,7 @@ impl Row {
             + self.recorder.as_ref().map_or(0, |recorder| recorder.bytes())
     }
 
-    /// Makes sure that the engram is looked at in the step it dies in, or earlier.
+    /// Ensures an appointment with the engram in the step it dies in, or earlier.
     fn keep_appointment(&mut self, entry: Entry) {
         let record = self.records.get_mut(entry);
         let Some(death) = record.lifespan.death(self.steps) else { return };
@@ -280,8 +279,8 @@ impl Row {
         }
     }
 
-    /// Takes due appointments out of the calendar, and puts the engrams with no lifespan left into
-    /// `dead`, in place of what is there, in order of id.
+    /// Takes due appointments out of the calendar. Replaces `dead` by the engrams with no lifespan left, in order of
+    /// id.
     fn due(&mut self, dead: &mut Vec<Member>) {
         dead.clear();
         while let Some((step, entries)) = self.calendar.next_due(self.steps) {
@@ -298,7 +297,7 @@ impl Row {
             }
             self.calendar.has_done(entries);
         }
-        // The order of the dead decides the order of the long-term engrams that stay.
+        // The order of the dead determines the order of the remaining long-term engrams.
         dead.sort_unstable();
     }
 

@@ -1,18 +1,17 @@
-//! How a row is searched: from a query to the engrams that the row is reminded of.
+//! The search of a row: from a query to the reminded engrams.
 //!
-//! A [`Search`] goes through stages. A stage may *ask* for the scores of some candidates; it is *answered* with
-//! them, or with nothing if it did not ask. Where scores come from, and when, is not the search's concern: on
-//! the host they are there at once, on a device the stages of all rows are read together.
+//! A [`Search`] goes through stages. A stage may *ask* for the scores of some candidates. The *answer* is these scores,
+//! or nothing if it did not ask. The search does not depend on where scores come from and when: on the host they are
+//! available at once, on a device the stages of all rows are read together.
 //!
 //! | stage | candidates | asks | chooses |
 //! |---|---|---|---|
 //! | [`short_term`] | the row's short-term engrams | by `Nearest`, if there are more than wanted | the reminded short-term ones |
-//! | [`long_term`] | what a [`walk`] from those visited, or all long-term engrams | if there are more than wanted and they are not drawn | the reminded long-term ones |
-//! | [`trace`] | everything that was chosen | if the search is traced | nothing; notes the scores |
+//! | [`long_term`] | the engrams visited by a [`walk`] from those, or all long-term engrams | if there are more than wanted and they are not drawn | the reminded long-term ones |
+//! | [`trace`] | all chosen engrams | if the search is traced | nothing; records the scores |
 //!
-//! A new way of searching is a variant of [`ShortTermSearch`](crate::ShortTermSearch) or
-//! [`LongTermSearch`](crate::LongTermSearch), its arms in the file of its stage, and the same once more in the slow
-//! reference.
+//! A new search is a variant of [`ShortTermSearch`](crate::ShortTermSearch) or
+//! [`LongTermSearch`](crate::LongTermSearch), with arms in the file of its stage and in the slow reference.
 
 mod candidates;
 pub(crate) mod draw;
@@ -34,18 +33,18 @@ pub(crate) use workspace::SearchWorkspace;
 
 use crate::MemoriaConfig;
 
-/// The search of one row on its way.
+/// The search of one row in progress.
 #[derive(Debug)]
 pub(crate) struct Search {
     stage: Stage,
-    /// What the stage asks.
+    /// What the stage asks for.
     pub(crate) ask: Option<Ask>,
     pub(crate) answer: Answer,
     is_traced: bool,
     pub(crate) found: Found,
 }
 
-/// The stage that comes next.
+/// The next stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     ShortTerm,
@@ -54,32 +53,32 @@ enum Stage {
     Done,
 }
 
-/// A question for the scores of the workspace's candidates.
+/// A request for the scores of the workspace's candidates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ask {
-    /// Of short-term engrams, of which so many are to be chosen: the others' scores need only be lower.
+    /// Short-term engrams, of which this many are to be chosen: the scores of the others need only be lower.
     ShortTerm(usize),
-    /// Of the candidates.
+    /// The candidates.
     Candidates,
-    /// Of so many long-term engrams with the highest scores, and of what a walk visited: these are to be listed
-    /// as candidates, with others or without.
+    /// This many long-term engrams with the highest scores, and those that a walk visited. The store lists them as
+    /// candidates, possibly with others.
     Nearest(usize),
 }
 
-/// What the workspace tells of the candidates.
+/// What the workspace contains about the candidates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// Nothing: it was not asked.
+    /// Nothing: the stage did not ask.
     Nothing,
     /// Their scores.
     Scores,
-    /// Which are certainly chosen, and the scores of those that may be.
+    /// Which of them are certainly chosen, and the scores of those that may be.
     Pruned,
 }
 
 impl Search {
-    /// Lists the short-term engrams that are candidates. If an adjustment of the row `is_due`, those that it
-    /// will have after it; some of them may die in it.
+    /// Lists the short-term engrams that are candidates. If an adjustment of the row `is_due`, they are those that the
+    /// row will have after it; some of them may die in it.
     pub(crate) fn begin(
         lane: &mut Lane,
         config: &MemoriaConfig,
@@ -91,7 +90,7 @@ impl Search {
         Self { stage, ask, answer, is_traced, found }
     }
 
-    /// Goes through the next stage, with the answer to what it asked. Whether everything is found then.
+    /// Goes through the next stage, with the answer to its request. Returns whether the search is complete.
     pub(crate) fn go_on(&mut self, lane: &mut Lane, config: &MemoriaConfig) -> bool {
         let Self { stage, ask, answer, is_traced, found } = self;
         let answer = core::mem::replace(answer, Answer::Nothing);

@@ -1,4 +1,4 @@
-//! Memories as `Debug` shows them: short, with counts. The numbers in them are many.
+//! `Debug` of memories: short, with counts in place of their many numbers.
 
 use core::fmt;
 
@@ -17,7 +17,7 @@ fn counts(lanes: &[Lane]) -> EngramCounts {
     all
 }
 
-/// Counts of engrams as of the last read; working memories that were not read yet are not among them.
+/// Counts of engrams as of the last read; pending working memories are not counted.
 impl<B: Backend> fmt::Debug for Memoria<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Memoria")

@@ -1,8 +1,8 @@
-//! Memories on disk.
+//! Snapshots of memories.
 //!
-//! [`Snapshot`] says what is in one. The bytes, in the stream that [`checksummed`](crate::files::checksummed)
-//! describes, version 2; numbers are of variable length unless said otherwise, floats are 32 bits, and texts and
-//! bytes come after their length:
+//! [`Snapshot`] describes the contents. The bytes form a stream as in [`checksummed`](crate::files::checksummed),
+//! version 2. Numbers are of variable length unless said otherwise, floats are 32 bits, and texts and bytes follow
+//! their length:
 //!
 //! ```text
 //! configuration    how many settings are neither 0 nor the default; of each, in order of name: its name, as
@@ -28,13 +28,12 @@
 //!                  dimensions (byte), their sizes, and the numbers, little-endian, of the vectors' float type
 //! ```
 //!
-//! A setting that is not there has its default, so that a new one needs no new version; a name that is not
-//! known is refused. Version 1 has no attachments, and the configuration is num_reminded_stm, stm_capacity,
-//! ltm_search_depth, initial_lifespan (float), num_final_ltms, correlation (byte), ltm_exploration, seed (u64).
+//! A missing setting has its default, so that a new one needs no new version; an unknown name is refused. Version 1 has
+//! no attachments, and its configuration is num_reminded_stm, stm_capacity, ltm_search_depth, initial_lifespan (float),
+//! num_final_ltms, correlation (byte), ltm_exploration, seed (u64).
 //!
-//! Two engrams' co-firing count is the number of firings that both are members of plus their tie. That is
-//! what the memory's own firing log keeps, without how it keeps it: a memory that keeps something else
-//! can read and write it.
+//! The co-firing count of two engrams is the number of firings that both are members of, plus their tie. This is the
+//! content of the memory's firing log without its layout, so another kind of log can read and write it.
 
 mod attachments;
 mod head;
@@ -53,7 +52,7 @@ use crate::files::checksummed::Format;
 
 static FORMAT: Format = Format { magic: *b"\x89MEMORIA", name: "snapshot", version: 2 };
 
-/// The bytes of numbers, the lowest first whatever the machine.
+/// The bytes of numbers, the lowest first on every machine.
 fn little_endian(data: TensorData) -> burn_pack::Bytes {
     let width = data.dtype().size();
     let mut bytes = data.into_bytes();

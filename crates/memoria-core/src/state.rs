@@ -9,7 +9,7 @@ use crate::{
     store::VectorStore,
 };
 
-/// A look into a memory, made by [`Memoria::state`](crate::Memoria::state).
+/// A view of a memory, made by [`Memoria::state`](crate::Memoria::state).
 #[derive(Clone, Copy)]
 pub struct State<'a, B: Backend> {
     pub(crate) lanes: &'a [Lane],
@@ -22,7 +22,7 @@ impl<'a, B: Backend> State<'a, B> {
         self.lanes.len()
     }
 
-    /// A look into one row. Sorts the row's engrams by id.
+    /// A view of one row. Sorts the row's engrams by id.
     ///
     /// # Errors
     ///
@@ -97,8 +97,8 @@ impl<B: Backend> RowState<'_, B> {
         Ok(weight(count, self.row.fire_count(self.member(from)?.entry)))
     }
 
-    /// The connections of an engram to others, strongest first and of equal ones the smaller id, at
-    /// most `limit` of them.
+    /// The connections of an engram to others, at most `limit`: the strongest first, of equal ones the smaller id
+    /// first.
     ///
     /// # Errors
     ///

@@ -2,15 +2,15 @@
 //!
 //! | stage | does | file |
 //! |---|---|---|
-//! | close | ends the step before with its lifespan gains | [`due`] |
-//! | admit | makes working engrams of the vectors that were added | [`due`], [`incoming`] |
-//! | shortlist, walk, select | [searches](crate::search); asks the store for scores | [`row_search`] |
-//! | fire | fires and connects what was found | [`fire`] |
+//! | close | ends the previous step with its lifespan gains | [`due`] |
+//! | admit | makes working engrams of the added vectors | [`due`], [`incoming`] |
+//! | shortlist, walk, select | [searches](crate::search); requests scores from the store | [`row_search`] |
+//! | fire | fires and connects the engrams that were found | [`fire`] |
 //!
-//! On the host a row goes through all of them before the next row begins. The answers of a device are worth
-//! waiting for only together. So on a device the shortlists of all rows are made first, the gains and norms
-//! are read with their scores, and then the rows are closed, and so on: [`ask`](RowSearch::ask) gives of each
-//! row what it waits for.
+//! On the host a row goes through all of them before the next row begins. On a device, waiting for answers is
+//! worthwhile only for all rows together. So the shortlists of all rows are made first, and the gains and norms are
+//! read with their scores. Then the rows are closed, and so on. [`ask`](RowSearch::ask) returns what each row waits
+//! for.
 
 mod absent;
 mod due;

@@ -15,6 +15,8 @@ mod storage;
 mod tests;
 mod transfer;
 
+use core::fmt::Debug;
+
 use burn::backend::{Backend, DType, tensor::Device};
 
 use crate::{MemoriaError, id::Slot};
@@ -31,17 +33,17 @@ pub(crate) use scoring::{Metric, Query};
 use slots::Slots;
 pub use storage::{Storage, computes_on_host};
 
-/// Bytes of vectors that are looked at, saved or moved at once.
+/// Bytes of vectors that are read, saved or moved at once.
 const AT_ONCE: usize = 1 << 20;
 
-/// The vectors of all rows; a slot is used again when its engram is gone.
+/// The vectors of all rows. A slot is reused when its engram is gone.
 #[derive(Clone, Debug)]
 pub(crate) struct VectorStore<B: Backend> {
     vectors: Vectors<B>,
     pub(crate) slots: Slots,
     pub(crate) dim: usize,
     pub(crate) dtype: DType,
-    /// Where vectors come from and go to, wherever they are kept.
+    /// The device of the tensors, wherever the vectors are kept.
     pub(crate) device: Device<B>,
     /// Whether tensors of the device lie in the host's memory.
     pub(crate) computes_here: bool,
@@ -76,13 +78,13 @@ impl<B: Backend> VectorStore<B> {
         matches!(self.vectors, Vectors::Host(_))
     }
 
-    /// Takes slots and makes room for their vectors. If there is none, everything stays as it was.
+    /// Takes slots and makes room for their vectors. If there is no memory for them, nothing changes.
     pub(crate) fn take(&mut self, count: usize) -> Result<Vec<Slot>, MemoriaError> {
         self.make_room(count, DeviceVectors::reserve)?;
         Ok(self.slots.take(count))
     }
 
-    /// Sets memory aside for so many engrams in all, and on a device for no more.
+    /// Reserves memory for this many engrams in all, and on a device for no more.
     pub(crate) fn reserve(&mut self, engrams: usize) -> Result<(), MemoriaError> {
         self.make_room(engrams, DeviceVectors::reserve_exact)
     }
@@ -102,11 +104,7 @@ impl<B: Backend> VectorStore<B> {
 
     /// Refuses another float type than that of the vectors.
     pub(crate) fn check_dtype(&self, tensor: &'static str, got: DType) -> Result<(), MemoriaError> {
-        let expected = self.dtype;
-        if got == expected {
-            return Ok(());
-        }
-        Err(MemoriaError::WrongDType { tensor, expected, got })
+        check_dtype(tensor, self.dtype, got)
     }
 
     /// Refuses another device.
@@ -115,19 +113,15 @@ impl<B: Backend> VectorStore<B> {
         tensor: &'static str,
         device: &Device<B>,
     ) -> Result<(), MemoriaError> {
-        if *device == self.device {
-            return Ok(());
-        }
-        let (expected, got) = (format!("{:?}", self.device), format!("{device:?}"));
-        Err(MemoriaError::WrongDevice { tensor, expected, got })
+        check_device(tensor, &self.device, device)
     }
 
-    /// How many slots there are to a piece of vectors that is worth handling at once.
+    /// The number of slots in a piece of vectors that is worth handling at once.
     pub(crate) fn slots_at_once(&self) -> usize {
         (AT_ONCE / vector_bytes(self.dim, self.dtype)).max(1)
     }
 
-    /// Bytes set aside for vectors.
+    /// Bytes allocated for vectors.
     pub(crate) fn bytes(&self) -> usize {
         match &self.vectors {
             Vectors::Device(vectors) => vectors.bytes(),
@@ -136,14 +130,38 @@ impl<B: Backend> VectorStore<B> {
     }
 }
 
-/// Bytes of a vector. Dimensions of tensors that are views of few numbers may be as large as numbers go:
-/// a size that cannot be counted is the largest there is, which nothing has memory for.
+/// Bytes of a vector. A tensor that is a view of few numbers may have dimensions of any size. A size that cannot be
+/// counted becomes the largest number, for which no memory suffices.
 fn vector_bytes(dim: usize, dtype: DType) -> usize {
     dim.saturating_mul(dtype.size())
 }
 
-/// Refuses sizes of dimensions, the second numbers, that are not as expected.
-pub(crate) fn check_sizes<const N: usize>(
+/// Refuses another float type than that expected.
+#[doc(hidden)]
+pub fn check_dtype(tensor: &'static str, expected: DType, got: DType) -> Result<(), MemoriaError> {
+    match got == expected {
+        true => Ok(()),
+        false => Err(MemoriaError::WrongDType { tensor, expected, got }),
+    }
+}
+
+/// Refuses another device than that expected.
+#[doc(hidden)]
+pub fn check_device<D: PartialEq + Debug>(
+    tensor: &'static str,
+    expected: &D,
+    got: &D,
+) -> Result<(), MemoriaError> {
+    if got == expected {
+        return Ok(());
+    }
+    let (expected, got) = (format!("{expected:?}"), format!("{got:?}"));
+    Err(MemoriaError::WrongDevice { tensor, expected, got })
+}
+
+/// Refuses sizes of dimensions that are not as expected. Each comes with its name and the expected size.
+#[doc(hidden)]
+pub fn check_sizes<const N: usize>(
     tensor: &'static str,
     sizes: [(&'static str, usize, usize); N],
 ) -> Result<(), MemoriaError> {

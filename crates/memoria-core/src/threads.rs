@@ -2,19 +2,19 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Numbers in a memory below which waking other threads, some hundredths of a millisecond, costs more than
-/// they save.
+/// Below this many numbers in a memory, waking other threads, some hundredths of a millisecond, costs more than they
+/// save.
 const SHARED_ABOVE: usize = 1 << 21;
 
-/// Whether work on so many numbers is worth sharing.
+/// Whether work on this many numbers is worth sharing.
 pub(crate) fn are_worth_sharing(numbers: usize) -> bool {
     numbers > SHARED_ABOVE
 }
 
 /// Calls `each` with every item and returns the results in the items' order.
 ///
-/// The calling thread works, too: it takes one item after the other, and so do other threads as soon as
-/// they are awake. Only items that a thread works on are waited for.
+/// The calling thread works too: it takes one item after the other, and so do other threads once they are awake. It
+/// waits only for items that a thread works on.
 pub(crate) fn share<T: Send, R: Send>(
     items: impl ExactSizeIterator<Item = T> + Send,
     each: impl Fn(T) -> R + Sync,
@@ -22,7 +22,7 @@ pub(crate) fn share<T: Send, R: Send>(
     let count = items.len();
     let helpers = match rayon::current_num_threads() {
         0 | 1 => 0,
-        // As many as there are, though the caller works: whichever wakes up first on a free core helps.
+        // As many helpers as there are threads, though the caller works: the first to wake up on a free core helps.
         threads => threads.min(count.saturating_sub(1)),
     };
     if helpers == 0 {
@@ -47,7 +47,7 @@ pub(crate) fn share<T: Send, R: Send>(
     done.into_iter().map(|(_, result)| result).collect()
 }
 
-/// [`share`]s the work, or does it in the calling thread.
+/// [`share`]s the work if `is_shared`, else does it in the calling thread.
 pub(crate) fn share_if<T: Send, R: Send>(
     is_shared: bool,
     items: impl ExactSizeIterator<Item = T> + Send,

@@ -95,6 +95,17 @@ pub enum ModelError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A model was to be saved with the configuration of another model.
+    #[error(
+        "a model must be saved with its own configuration: this one is of a model {expected}, the model is one {got}; pass \
+         the configuration that the model was made or loaded with"
+    )]
+    OtherConfig {
+        /// The model that the configuration is of.
+        expected: String,
+        /// The model that was to be saved.
+        got: String,
+    },
     /// Weights could not be written.
     #[error("cannot write weights to {}: {reason}", path.display())]
     UnwritableWeights {
@@ -142,6 +153,16 @@ pub enum ModelError {
         /// Tokens given, those before them in the same segment included.
         got: usize,
     },
+    /// An input has fewer or more rows than the tokens.
+    #[error("{what} must have {expected} rows, got {got}")]
+    WrongRowCount {
+        /// Which input.
+        what: &'static str,
+        /// Rows it must have.
+        expected: usize,
+        /// Rows given.
+        got: usize,
+    },
     /// Rows of a batch, or its mask, differ in length.
     #[error("{what} {row} must have {expected} entries, got {got}")]
     WrongLength {
@@ -175,12 +196,12 @@ pub enum ModelError {
         /// The number given.
         got: i64,
     },
-    /// A tensor of an input has another shape than the input ids.
-    #[error("{tensor} must have the shape {expected:?} of the input ids, got {got:?}")]
+    /// A tensor of an input has another shape than the input ids, or these have other rows than a cache.
+    #[error("{tensor} must have the shape {expected:?}{}, got {got:?}", of_input_ids(tensor))]
     WrongInputShape {
         /// Which tensor.
         tensor: &'static str,
-        /// The shape of the input ids.
+        /// The shape it must have.
         expected: [usize; 2],
         /// The shape given.
         got: [usize; 2],
@@ -230,4 +251,9 @@ pub enum ModelError {
         "the model has no memory: its configuration lacks the fields that begin with `memoria_`, or `memory_layer_index`"
     )]
     NoMemory,
+}
+
+/// Whose shape it is that a tensor must have.
+fn of_input_ids(tensor: &str) -> &'static str {
+    if tensor.starts_with("input_ids") { "" } else { " of the input ids" }
 }

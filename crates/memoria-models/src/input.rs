@@ -49,8 +49,8 @@ impl ModelInput {
     ///
     /// # Errors
     ///
-    /// [`ModelError::EmptyInput`], [`ModelError::WrongLength`] if rows differ in length, and
-    /// [`ModelError::InvalidInput`] for a token that is not below `vocab_size` or a mask that is neither
+    /// [`ModelError::EmptyInput`], [`ModelError::WrongLength`] if rows differ in length,
+    /// [`ModelError::WrongRowCount`] for a mask of other rows than the tokens', and [`ModelError::InvalidInput`] for a token that is not below `vocab_size` or a mask that is neither
     /// 0 nor 1.
     pub fn from_rows(
         input_ids: &[Vec<i64>],
@@ -72,11 +72,7 @@ impl ModelInput {
         let tensor = |rows: &[Vec<i64>]| TensorData::new(rows.concat(), [batch, seq]);
         let mut input = Self::new(Tensor::from_data(tensor(input_ids), device));
         if let Some(mask) = attention_mask {
-            if mask.len() != batch {
-                let what = "attention_mask of a batch whose last row is";
-                let (expected, got) = (batch, mask.len());
-                return Err(ModelError::WrongLength { what, row: batch - 1, expected, got });
-            }
+            check_row_count("attention_mask", batch, mask)?;
             let is_bit = |bit: i64| bit == 0 || bit == 1;
             check_rows("row of attention_mask", "attention_mask", mask, seq, "0 or 1", is_bit)?;
             let padding = mask.iter().flatten().map(|&bit| bit == 0).collect();
@@ -108,10 +104,10 @@ impl ModelInput {
     ///
     /// # Errors
     ///
-    /// [`ModelError::WrongLength`] for other rows than the tokens', [`ModelError::InvalidInput`] for a
-    /// number below 0.
+    /// [`ModelError::WrongRowCount`] and [`ModelError::WrongLength`] for other rows than the tokens',
+    /// [`ModelError::InvalidInput`] for a number below 0.
     pub fn token_type_rows(self, rows: &[Vec<i64>]) -> Result<Self, ModelError> {
-        let what = ["token_type_ids of a batch whose last row is", "row of token_type_ids"];
+        let what = ["token_type_ids", "row of token_type_ids"];
         let tensor = self.like_ids(rows, what, "token type")?;
         Ok(self.token_type_ids(tensor))
     }
@@ -123,7 +119,7 @@ impl ModelInput {
     ///
     /// As [`token_type_rows`](Self::token_type_rows).
     pub fn position_rows(self, rows: &[Vec<i64>]) -> Result<Self, ModelError> {
-        let what = ["position_ids of a batch whose last row is", "row of position_ids"];
+        let what = ["position_ids", "row of position_ids"];
         let tensor = self.like_ids(rows, what, "position")?;
         Ok(self.position_ids(tensor))
     }
@@ -136,10 +132,7 @@ impl ModelInput {
         entry_name: &'static str,
     ) -> Result<Tensor<2, Int>, ModelError> {
         let shape @ [batch, seq] = self.input_ids.dims();
-        if rows.len() != batch {
-            let (row, expected, got) = (batch.saturating_sub(1), batch, rows.len());
-            return Err(ModelError::WrongLength { what: batch_name, row, expected, got });
-        }
+        check_row_count(batch_name, batch, rows)?;
         check_rows(row_name, entry_name, rows, seq, "0 or more", |number| number >= 0)?;
         let device = self.input_ids.device();
         Ok(Tensor::from_data(TensorData::new(rows.concat(), shape), &device))
@@ -242,6 +235,17 @@ fn check_range(
             let expected = format!("0 or more and below {limit}");
             Err(ModelError::InvalidInput { what, row, position, expected, got })
         }
+    }
+}
+
+fn check_row_count(
+    what: &'static str,
+    expected: usize,
+    rows: &[Vec<i64>],
+) -> Result<(), ModelError> {
+    match rows.len() {
+        got if got == expected => Ok(()),
+        got => Err(ModelError::WrongRowCount { what, expected, got }),
     }
 }
 

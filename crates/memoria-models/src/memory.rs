@@ -12,7 +12,8 @@ use previous::check_model;
 /// `&mut` and never kept in the model.
 ///
 /// Made by [`MemoryConfig::init`](crate::MemoryConfig::init). One value belongs to one model and one
-/// stream of documents per batch row. It outlives the process ([`save`](Self::save) and
+/// stream of documents per batch row; a model does not notice the memory of another one of the same width, and its results
+/// are meaningless then. It outlives the process ([`save`](Self::save) and
 /// [`load`](Self::load)), and a server batches the sessions that are there ([`merge`](Self::merge) and
 /// [`split`](Self::split)):
 ///

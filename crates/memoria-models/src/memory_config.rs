@@ -49,7 +49,7 @@ use crate::{ModelMemory, size::Size};
 ///
 /// | field | value | absent | is |
 /// |---|---|---|---|
-/// | `memoria_num_memories` | count or null | 50 in GPT-2, 64 in encoders | [`num_memories`](Self::num_memories) |
+/// | `memoria_num_memories` | count or null, which 0 says in GPT-2, too | 50 in GPT-2, 64 in encoders | [`num_memories`](Self::num_memories) |
 /// | `memoria_num_reminded_stm` | count | 50, 64 | [`num_reminded_stm`](MemoriaConfig::num_reminded_stm) |
 /// | `memoria_num_reminded_ltm` | count | 50, 64 | [`num_final_ltms`](MemoriaConfig::num_final_ltms) |
 /// | `memoria_stm_capacity` | count | 400, 128 | [`stm_capacity`](MemoriaConfig::stm_capacity) |

@@ -13,6 +13,11 @@ use crate::ModelError;
 pub(crate) struct Size(u128);
 
 impl Size {
+    /// Their number.
+    pub(crate) fn params(self) -> u128 {
+        self.0
+    }
+
     /// A table or matrix.
     pub(crate) fn matrix(rows: usize, columns: usize) -> Self {
         Self(rows as u128 * columns as u128)

@@ -25,8 +25,8 @@ pub struct AbstractorConfig {
     /// their unscaled products with the keys differ without saturating the softmax.
     pub query_initializer: Option<Initializer>,
     /// Initializer of the linear layers. By default a memory starts as a weighted average of hidden
-    /// states: the values and the two last layers together as the identity, the keys as Burn's linear
-    /// layers are.
+    /// states: the values start as the identity, and so do the two last layers together if `d_ff` is at least
+    /// `d_model`; the keys start as Burn's linear layers do.
     pub initializer: Option<Initializer>,
     /// Queries made of each segment, which engrams are compared with and which are not stored. They start
     /// by looking at all positions alike. Default: 0
@@ -95,8 +95,9 @@ impl AbstractorConfig {
     ///
     /// # Panics
     ///
-    /// If [`max_places`](Self::max_places) is 0.
+    /// If [`num_memories`](Self::num_memories) or [`max_places`](Self::max_places) is 0.
     pub fn init(&self, device: &Device) -> Abstractor {
+        assert!(self.num_memories > 0, "num_memories must be at least 1, got 0");
         let d_model = self.d_model;
         let d_ff = self.d_ff.unwrap_or(4 * d_model);
         let linear = |d_input, d_output| {
@@ -139,17 +140,19 @@ impl AbstractorConfig {
     ///
     /// # Panics
     ///
-    /// As [`init`](Self::init).
+    /// If [`num_queries`](Self::num_queries) or [`max_places`](Self::max_places) is 0.
     pub fn init_queries(&self, device: &Device) -> Abstractor {
+        let asked = self.num_queries;
+        assert!(asked > 0, "num_queries must be at least 1 for queries alone, got 0");
         let config = Self {
-            num_memories: self.num_queries,
+            num_memories: asked,
             num_queries: 0,
             query_initializer: Some(Initializer::Zeros),
             equal_length: false,
             max_places: None,
             ..self.clone()
         };
-        let places = self.max_places.map(|longest| liking(0, self.num_queries, longest, device));
+        let places = self.max_places.map(|longest| liking(0, asked, longest, device));
         Abstractor { places, ..config.init(device) }
     }
 }
@@ -157,8 +160,8 @@ impl AbstractorConfig {
 impl Abstractor {
     /// Makes memories `[batch, num_memories, d_model]` of hidden states `[batch, seq, d_model]`, and queries.
     ///
-    /// `mask_pad` `[batch, seq]`, where given, is true for positions that take no part; what is made of a
-    /// row without any other says nothing. Costs
+    /// `mask_pad` `[batch, seq]`, where given, is true for positions that take no part. They must be finite, too. What
+    /// is made of a row without any other position says nothing. Costs
     /// batch · seq · (2 · d_model² + 2 · (num_memories + num_queries) · d_model) multiplications for the
     /// attention.
     ///

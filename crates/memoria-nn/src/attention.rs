@@ -65,7 +65,7 @@ pub struct MemoryAttentionInput {
     pub hidden: Tensor<3>,
     /// `[batch, memories, d_model]`.
     pub memories: Tensor<3>,
-    /// `[batch, memories]`, true for padding.
+    /// `[batch, memories]`, true for padding, which must be finite, too.
     pub mask_pad: Option<Tensor<2, Bool>>,
     /// What is added to the scaled scores: `[batch, n_heads, seq, memories]`, of which all but the last may
     /// be 1.
@@ -187,7 +187,7 @@ pub struct ProjectedMemories {
     pub key: Tensor<3>,
     /// `[batch, memories, d_model]`.
     pub value: Tensor<3>,
-    /// `[batch, memories]`, true for padding.
+    /// As [`MemoryAttentionInput::mask_pad`].
     pub mask_pad: Option<Tensor<2, Bool>>,
     /// As [`MemoryAttentionInput::bias`].
     pub bias: Option<Tensor<4>>,

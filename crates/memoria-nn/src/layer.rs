@@ -302,8 +302,10 @@ impl MemoriaLayer {
             let (hidden, padding) = (hidden.clone(), padding.cloned());
             return Ok(Some(MemorySource::new(hidden, padding.clone(), padding)));
         }
-        // A memory of other rows is refused here.
-        memory.prepare(hidden)?;
+        // A memory of other rows is refused here, and of other rows that were reset nothing comes.
+        if memory.check_rows(hidden)? {
+            return Ok(None);
+        }
         let Some(previous) = memory.previous_segment(&hidden.device())? else { return Ok(None) };
         let absent = padding.map(Padding::empty_rows).unwrap_or_default();
         Ok(previous.source_without(&absent))

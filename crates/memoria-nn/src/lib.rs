@@ -31,9 +31,11 @@
 //!
 //! | call | input | gives |
 //! |---|---|---|
-//! | [`MemoryAttentionConfig::init`], [`MemoriaLayerConfig::init`] | heads that do not divide the width | panic |
-//! | [`MemoriaLayerConfig::init`] | no places to learn, hidden states as memories without a query | panic |
-//! | [`Abstractor::forward`], [`MemoryAttention::forward`], [`MemoriaLayer::attend`] | shapes that do not fit | panic |
+//! | [`MemoryAttentionConfig::init`], [`MemoriaLayerConfig::init`] | heads that do not divide the width, a dropout that is not within 0 and 1 | panic |
+//! | [`AbstractorConfig::init`], [`MemoriaLayerConfig::init`] | 0 memories, 0 places to learn | panic |
+//! | [`AbstractorConfig::init_queries`], [`MemoriaLayerConfig::init`] | hidden states as memories and 0 queries | panic |
+//! | [`MemoriaLayerConfig::init`] | a recency of 0 | panic |
+//! | [`Abstractor::forward`], [`MemoryAttention::forward`], [`MemoriaLayer::attend`], [`recall_scores`] | shapes that do not fit | panic |
 //! | [`MemoriaLayer::forward`], [`MemoriaLayer::forward_peek`] | hidden states of another width, a start of a segment that is to be remembered | panic, before the memory takes part |
 //! | | the memory of another layer | `OtherLayer` |
 //! | | a segment without positions | `EmptyDimension` |
@@ -44,14 +46,15 @@
 //! | | the same in the attention to reminded memories | `NonFiniteAttention`, on a device at the next segment; the row gets no lifespan of that segment |
 //! | [`MemoriaStateConfig::init`] | a scale that is not finite; a configuration that is not valid | `InvalidConfig` |
 //! | [`MemoriaState::recall`], [`MemoriaState::peek`], [`MemoriaState::prepare`] | as of `add_working_memory` | the memory's error |
-//! | | a `backward` without [`detach`](MemoriaState::detach) | `NotDetached` on flex, and with the feature `autodiff` on GPUs; on ndarray Burn's own panic |
+//! | [`MemoriaState::recall`], [`MemoriaState::peek`] | a `backward` without [`detach`](MemoriaState::detach), if the working memories have autodiff | `NotDetached` on flex, and with the feature `autodiff` on GPUs; on ndarray Burn's own panic |
 //! | | a query of another batch, width, float type or device than the working memories, or of no vectors; padding of another shape | `WrongDimension`, `WrongDType`, `WrongDevice`, `EmptyDimension`; nothing is stored |
 //! | | a query that is not finite | `NonFiniteQuery`; nothing is stored |
 //! | | absent rows that do not exist | `RowOutOfRange` |
 //! | [`MemoriaState::reinforce`] | weights of another batch, width, device or float type; without heads or queries | `WrongDimension`, `WrongDevice`, `WrongDType`, `EmptyDimension` |
 //! | | weights that are not finite | `NonFiniteGain` when the memory is next read |
 //! | | a recall of a peek, of an earlier step, or that was reinforced already | `StaleReminded`, `NothingReminded` |
-//! | [`MemoriaState::reinforce_except`] | padding of another batch, number of queries or device | `WrongDimension`, `WrongDevice`; else as of `reinforce` |
+//! | [`MemoriaState::reinforce_except`] | padding of another batch and, if something was reminded, of another number of queries or device | `WrongDimension`, `WrongDevice`; else as of `reinforce` |
+//! | [`MemoriaState::checking`], [`MemoriaState::keep_segment`] | padding of another shape | `WrongDimension` |
 //! | [`MemoriaState::merge`], [`MemoriaState::replace_row`] | a state with another scale, or of another layer | `InvalidConfig`, `OtherLayer`; else as of the memory's |
 //! | [`MemoriaState::load`] | a snapshot that was not made of a state | `MissingAttribute`; else as of the memory's |
 //! | [`Recall::ids`] | a row that does not exist | panic, as of a slice |

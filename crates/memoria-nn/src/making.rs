@@ -4,12 +4,15 @@ use burn::{
 };
 use memoria_core::MemoriaError;
 
-use crate::{Abstractor, Recall, RecallInput, abstractor::equally_long, padding::Padding};
+use crate::{
+    Abstractor, Recall, RecallInput, abstractor::equally_long, finite::without_padding,
+    padding::Padding,
+};
 
 /// Hidden states that memories and queries are made of.
 #[derive(Clone)]
 pub struct MemorySource {
-    /// `[batch, seq, d_model]`.
+    /// `[batch, seq, d_model]`, zeros at positions that take no part.
     hidden: Tensor<3>,
     /// `[batch, seq]`, true for positions that take no part.
     mask: Option<Tensor<2, Bool>>,
@@ -20,10 +23,14 @@ pub struct MemorySource {
 }
 
 impl MemorySource {
-    /// Hidden states `[batch, seq, d_model]`. Their positions in `left_out` are not read, and those in
+    /// Hidden states `[batch, seq, d_model]`. Their positions in `left_out` are not read, NaN included, and those in
     /// `not_stored` not stored: the same, and all of rows that take no part.
     pub fn new(hidden: Tensor<3>, left_out: Option<Padding>, not_stored: Option<Padding>) -> Self {
         let mask = left_out.map(|padding| padding.mask(&hidden.device()));
+        let hidden = match &mask {
+            Some(mask) => without_padding(hidden, mask.clone()),
+            None => hidden,
+        };
         Self { hidden, mask, padding: not_stored, of: "the segment" }
     }
 

@@ -1,6 +1,8 @@
 use burn::tensor::{Bool, Device, Tensor, TensorData};
 use memoria_core::MemoriaError;
 
+use crate::places::indices;
+
 /// Which positions of a batch are padding, on the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Padding {
@@ -99,6 +101,24 @@ impl Padding {
     pub fn mask(&self, device: &Device) -> Tensor<2, Bool> {
         Tensor::from_data(TensorData::new(self.positions.clone(), self.dims()), device)
     }
+}
+
+/// Removes the padding from rows `[batch, seq, d_model]`. Returns `[batch, longest, d_model]` and the length of each row.
+/// Places beyond a row's length repeat its first place.
+pub(crate) fn closed_up(hidden: Tensor<3>, padding: &Padding) -> (Tensor<3>, Vec<usize>) {
+    let [batch, seq, d_model] = hidden.dims();
+    let read: Vec<Vec<usize>> = (0..batch).map(|row| padding.read_positions(row)).collect();
+    let lengths: Vec<usize> = read.iter().map(Vec::len).collect();
+    let longest = lengths.iter().copied().max().unwrap_or(0).max(1);
+    let position = |row: usize, place: usize| {
+        let read = &read[row];
+        (row * seq + read.get(place).or(read.first()).copied().unwrap_or(0)) as i64
+    };
+    let places = (0..batch).flat_map(|row| (0..longest).map(move |place| (row, place)));
+    let places =
+        indices(places.map(|(row, place)| position(row, place)).collect(), &hidden.device());
+    let closed = hidden.reshape([batch * seq, d_model]).select(0, places);
+    (closed.reshape([batch, longest, d_model]), lengths)
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ pub fn score_scale(d_model: usize) -> f64 {
 ///
 /// # Panics
 ///
-/// If the shapes do not fit.
+/// If the shapes do not fit, or the query has no vectors.
 pub fn recall_scores(
     query: Tensor<3>,
     engrams: Tensor<3>,
@@ -32,6 +32,7 @@ pub fn recall_scores(
     correlation: Correlation,
     pooling: Pooling,
 ) -> Tensor<2> {
+    assert!(query.dims()[1] > 0, "a query must have at least one vector, got {:?}", query.dims());
     scores_for(Query { vectors: query, mask_pad: None }, engrams, mask_pad, (correlation, pooling))
 }
 

@@ -6,14 +6,23 @@ mod snapshot;
 
 use core::fmt;
 
-use burn::{backend::Dispatch, config::Config, module::ParamId, tensor::Tensor};
-use memoria_core::{Memoria, MemoriaConfig, MemoriaError, computes_on_host};
+use burn::{
+    backend::Dispatch,
+    config::Config,
+    module::ParamId,
+    tensor::{Device, Tensor},
+};
+use memoria_core::{
+    Memoria, MemoriaConfig, MemoriaError, check_device, check_dtype, check_sizes, computes_on_host,
+};
 
 use previous::Graph;
 pub use previous::PreviousSegment;
 
 use crate::{
-    Recall, RecallInput, RemindedMemories, finite, padding::Padding, window::GradientWindow,
+    Recall, RecallInput, RemindedMemories, finite,
+    padding::{Padding, closed_up},
+    window::GradientWindow,
 };
 
 /// Configuration of a [`MemoriaState`].
@@ -125,20 +134,20 @@ impl MemoriaState {
     /// As [`Memoria::add_working_memory`] and [`Memoria::remind`]. [`MemoriaError::RowOutOfRange`] for absent rows
     /// that do not exist. [`MemoriaError::WrongDimension`], [`MemoriaError::WrongDType`],
     /// [`MemoriaError::WrongDevice`] or [`MemoriaError::EmptyDimension`] for a query that is not like the working
-    /// memories, or for padding of another shape; [`MemoriaError::NonFiniteQuery`], after which nothing of the segment
-    /// is stored. [`MemoriaError::NotDetached`] if a `backward` has gone through the gradient window since, which is
-    /// noticed on flex and, with the feature `autodiff`, on GPUs.
+    /// memories, or for padding of another shape; [`MemoriaError::NonFiniteQuery`]. [`MemoriaError::NotDetached`] if the
+    /// working memories have autodiff and a `backward` has gone through the gradient window since, which is noticed on
+    /// flex and, with the feature `autodiff`, on GPUs. After an error nothing of the segment is stored, except after a
+    /// [`MemoriaError::Device`] during the search.
     pub fn recall(&mut self, input: impl Into<RecallInput>) -> Result<Recall, MemoriaError> {
         let input = self.checked(input.into())?;
         self.drop_rows_for(&input.working)?;
-        self.store(input.working.clone().inner(), input.padding.as_ref())?;
-        let reminded = match &input.query {
-            None => self.memory.remind_except(&input.absent)?,
-            Some(query) => {
-                let query = query.clone().inner().into_dispatch();
-                self.memory.remind_added_for(query, &input.absent)?
+        let is_new = self.memory.batch() == 0;
+        let reminded = self.remembered(&input).inspect_err(|_| {
+            self.memory.withdraw_added();
+            if is_new {
+                _ = self.drop_rows();
             }
-        };
+        })?;
         self.is_reset = false;
         let recall = self.attended(&input, reminded);
         // Not before: what is pushed may push out what is reminded.
@@ -154,13 +163,26 @@ impl MemoriaState {
     ///
     /// As [`recall`](Self::recall) and [`Memoria::peek`].
     pub fn peek(&mut self, input: impl Into<RecallInput>) -> Result<Recall, MemoriaError> {
-        let input = self.checked(input.into())?;
-        let query = input.query.as_ref().unwrap_or(&input.working).clone().inner();
+        let mut input = self.checked(input.into())?;
+        let [rows, count, _] = input.working.dims();
+        if count == 0 {
+            input.absent = (0..rows).collect();
+        }
+        let (query, counts) = match (&input.query, &input.padding) {
+            (Some(query), _) => (query.clone().inner(), None),
+            (None, None) => (input.working.clone().inner(), None),
+            (None, Some(padding)) => {
+                let (read, counts) = closed_up(input.working.clone().inner(), padding);
+                (read, Some(counts))
+            }
+        };
         let query = query.into_dispatch();
-        let reminded = match self.makes_way_for(&input.working) {
-            // Of other rows nothing is known, and those that there are stay.
-            true => Memoria::new(*self.memory.config())?.peek_except(query, &input.absent)?,
-            false => self.memory.peek_except(query, &input.absent)?,
+        let reminded = if self.makes_way_for(&input.working) {
+            // Reads what is watched. An empty memory stands for the new rows; the present ones stay.
+            self.memory.state()?;
+            Memoria::new(*self.memory.config())?.peek_except(query, &input.absent)?
+        } else {
+            self.memory.peek_first(query, &input.absent, counts)?
         };
         Ok(self.attended(&input, reminded))
     }
@@ -230,13 +252,15 @@ impl MemoriaState {
     ///
     /// # Errors
     ///
-    /// [`MemoriaError::NonFiniteHidden`], after which the memory is as it was; as of `read`.
+    /// [`MemoriaError::NonFiniteHidden`], after which the memory is as it was; [`MemoriaError::WrongDimension`] for
+    /// padding of another shape; as of `read`.
     pub fn checking<T>(
         &mut self,
         hidden: &Tensor<3>,
         padding: Option<&Padding>,
         read: impl FnOnce(&mut Self) -> Result<T, MemoriaError>,
     ) -> Result<T, MemoriaError> {
+        check_padding(hidden, padding)?;
         if self.is_on_host(hidden) {
             finite::check(hidden, padding)?;
             return read(self);
@@ -274,16 +298,44 @@ impl MemoriaState {
         }
     }
 
-    /// What a segment recalls that has no working memories. No step begins.
+    /// Refuses hidden states of a batch that does not fit the rows, unless the rows make way for it. Returns whether
+    /// they do.
     ///
     /// # Errors
     ///
-    /// As [`prepare`](Self::prepare) and [`Memoria::peek`].
+    /// As [`prepare`](Self::prepare).
+    pub(crate) fn check_rows(&self, hidden: &Tensor<3>) -> Result<bool, MemoriaError> {
+        let makes_way = self.makes_way_for(hidden);
+        if !makes_way {
+            self.memory.check_working(&hidden.clone().inner().into_dispatch())?;
+        }
+        Ok(makes_way)
+    }
+
+    /// What a segment without working memories recalls. Begins no step and makes no rows.
+    ///
+    /// # Errors
+    ///
+    /// As [`peek`](Self::peek).
     pub(crate) fn nothing(&mut self, hidden: &Tensor<3>) -> Result<Recall, MemoriaError> {
-        self.prepare(hidden)?;
         let [batch, _, d_model] = hidden.dims();
         let working = Tensor::empty([batch, 0, d_model], (&hidden.device(), hidden.dtype()));
         self.peek(RecallInput::new(working))
+    }
+
+    /// Stores the working memories, and reminds for them or for the query.
+    fn remembered(
+        &mut self,
+        input: &RecallInput,
+    ) -> Result<memoria_core::Recall<Dispatch>, MemoriaError> {
+        self.store(input.working.clone().inner(), input.padding.as_ref())?;
+        match &input.query {
+            None => self.memory.remind_except(&input.absent),
+            Some(query) => {
+                let query = query.clone().inner().into_dispatch();
+                self.memory.remind_added_for(query, &input.absent)
+            }
+        }
     }
 
     /// Stores working memories `[batch, n, d_model]`, which are like a query that was checked.
@@ -304,16 +356,13 @@ impl MemoriaState {
 
     /// An input with the same rows absent as without any working memory, if nothing is wrong with it.
     fn checked(&mut self, mut input: RecallInput) -> Result<RecallInput, MemoriaError> {
-        self.check_window()?;
+        self.check_window(&input.working.device())?;
         check_query(&input)?;
         let [rows, count, _] = input.working.dims();
         if let Some(&got) = input.absent.iter().find(|&&row| row >= rows) {
             return Err(MemoriaError::RowOutOfRange { got, rows });
         }
-        if let Some(padding) = &input.padding {
-            let [got_rows, got_count] = padding.dims();
-            check_sizes("padding", [("batch", rows, got_rows), ("positions", count, got_count)])?;
-        }
+        check_padding(&input.working, input.padding.as_ref())?;
         if count > 0 {
             let padding = Padding::of_rows(&input.absent, [rows, count]);
             input.padding = Padding::either(input.padding, padding);
@@ -324,11 +373,12 @@ impl MemoriaState {
 
     /// Makes way for a batch of other rows after a reset.
     fn drop_rows_for(&mut self, working: &Tensor<3>) -> Result<(), MemoriaError> {
-        if self.makes_way_for(working) {
-            let all: Vec<usize> = (0..self.memory.batch()).collect();
-            self.memory.split(&all)?;
-        }
-        Ok(())
+        if self.makes_way_for(working) { self.drop_rows() } else { Ok(()) }
+    }
+
+    fn drop_rows(&mut self) -> Result<(), MemoriaError> {
+        let all: Vec<usize> = (0..self.memory.batch()).collect();
+        self.memory.split(&all).map(drop)
     }
 
     /// Whether the rows were reset, and a batch has other ones: more or fewer, of another width or in another place.
@@ -342,10 +392,11 @@ impl MemoriaState {
         self.is_reset && !fits
     }
 
-    /// Refuses a gradient window of which the graph is gone.
-    fn check_window(&self) -> Result<(), MemoriaError> {
-        let is_consumed = self.graph.as_ref().is_some_and(Graph::is_consumed);
-        if is_consumed || self.window.is_consumed() {
+    /// Refuses a gradient window whose graph is gone. On a device without autodiff nothing depends on the window.
+    fn check_window(&self, device: &Device) -> Result<(), MemoriaError> {
+        let is_consumed =
+            || self.window.is_consumed() || self.graph.as_ref().is_some_and(Graph::is_consumed);
+        if device.is_autodiff() && is_consumed() {
             return Err(MemoriaError::NotDetached);
         }
         Ok(())
@@ -384,17 +435,11 @@ impl fmt::Debug for MemoriaState {
     }
 }
 
-/// Refuses sizes of dimensions, the last numbers, that are not as expected.
-fn check_sizes(
-    tensor: &'static str,
-    sizes: [(&'static str, usize, usize); 2],
-) -> Result<(), MemoriaError> {
-    for (dimension, expected, got) in sizes {
-        if expected != got {
-            return Err(MemoriaError::WrongDimension { tensor, dimension, expected, got });
-        }
-    }
-    Ok(())
+/// Refuses padding that is not of the positions of `[batch, seq, d_model]`.
+fn check_padding(of: &Tensor<3>, padding: Option<&Padding>) -> Result<(), MemoriaError> {
+    let Some(padding) = padding else { return Ok(()) };
+    let ([rows, seq, _], [got_rows, got_seq]) = (of.dims(), padding.dims());
+    check_sizes("padding", [("batch", rows, got_rows), ("positions", seq, got_seq)])
 }
 
 /// Refuses a query that is not like the working memories, before anything is stored.
@@ -407,14 +452,6 @@ fn check_query(input: &RecallInput) -> Result<(), MemoriaError> {
         let (dimension, got) = ("queries", query.dims().to_vec());
         return Err(MemoriaError::EmptyDimension { tensor, dimension, got });
     }
-    let (expected, got) = (working.dtype(), query.dtype());
-    if expected != got {
-        return Err(MemoriaError::WrongDType { tensor, expected, got });
-    }
-    let (expected, got) = (working.device().inner(), query.device().inner());
-    if expected != got {
-        let (expected, got) = (format!("{expected:?}"), format!("{got:?}"));
-        return Err(MemoriaError::WrongDevice { tensor, expected, got });
-    }
-    Ok(())
+    check_dtype(tensor, working.dtype(), query.dtype())?;
+    check_device(tensor, &working.device().inner(), &query.device().inner())
 }

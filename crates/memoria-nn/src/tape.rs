@@ -1,5 +1,7 @@
 //! Whether a tensor's graph is still there.
 
+use std::sync::Arc;
+
 use burn::{
     backend::{Dispatch, TensorMetadata, tensor::FloatTensor},
     tensor::Tensor,
@@ -8,9 +10,10 @@ use burn::{
 /// A mark in a graph, which tells whether a `backward` has gone through it.
 ///
 /// A product keeps its factors in the graph until then. This is one of them, a constant of which there is
-/// no other handle. On ndarray the mark never tells that it is gone: there a forgotten detach is Burn's to notice.
+/// no other handle; clones share it. On ndarray the mark never tells that it is gone: there a forgotten detach is Burn's
+/// to notice.
 #[derive(Clone, Debug)]
-pub(crate) struct Tape(Option<FloatTensor<Dispatch>>);
+pub(crate) struct Tape(Option<Arc<FloatTensor<Dispatch>>>);
 
 impl Tape {
     /// The same numbers, with a mark in their graph if they have one.
@@ -23,12 +26,12 @@ impl Tape {
         let mark = one.inner().into_dispatch();
         // What did not keep it cannot tell of it.
         let is_kept = !mark.can_mut();
-        (marked, Self(is_kept.then_some(mark)))
+        (marked, Self(is_kept.then(|| Arc::new(mark))))
     }
 
     /// Whether there was a graph that is gone.
     pub(crate) fn is_consumed(&self) -> bool {
-        self.0.as_ref().is_some_and(TensorMetadata::can_mut)
+        self.0.as_ref().is_some_and(|mark| mark.can_mut())
     }
 }
 
@@ -67,8 +70,7 @@ mod tests {
         assert!(!tape.is_consumed() && !copy.is_consumed());
         let gradients = loss.backward();
         assert_eq!(leaf.grad(&gradients).unwrap().into_data().iter::<f32>().next(), Some(3.0));
-        drop(copy);
-        assert!(tape.is_consumed());
+        assert!(tape.is_consumed() && copy.is_consumed());
     }
 
     #[test]

@@ -106,7 +106,8 @@ impl GradientWindow {
         let mut choice: Vec<i64> = (0..(batch * width) as i64).collect();
         let mut parts = vec![stored.clone().reshape([batch * width, d_model])];
         let mut start = batch * width;
-        for segment in &self.segments {
+        // The rows of a segment of another batch have moved without the window.
+        for segment in self.segments.iter().filter(|segment| segment.made.len() == batch) {
             let count = segment.memories.dims()[1];
             let mut used = false;
             for row in 0..batch {

@@ -91,6 +91,7 @@ fn a_step_leaves_nothing_behind() {
         bidirectional.clone(),
         bidirectional.clone().with_num_memories(None),
         bidirectional.clone().paper(),
+        bidirectional.clone().with_recency(Some(2)),
         causal.clone(),
         causal.clone().with_num_memories(None),
         causal.clone().with_score_in_logits(false).with_num_memories(None),

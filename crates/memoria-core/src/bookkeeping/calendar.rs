@@ -1,18 +1,18 @@
-//! Which engrams may die in which step, so that no step walks over all of them.
+//! Which engrams may die in which step, so that no step iterates over all of them.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::id::Entry;
 
-/// Days this near are found by index, days beyond by a search.
+/// Days up to this distance are found by index, later days by a search.
 const NEAR: u64 = 32;
-/// The list of a near day is reused if it has room for this many appointments at most.
+/// The list of a near day is reused if its capacity is at most this many appointments.
 const MOST_SPARE: usize = 256;
 
 /// Appointments with engrams at future steps.
 ///
-/// A reminded engram's appointment is not moved: when it comes up and the engram has more to live,
-/// a new one is made. So there is about one appointment per engram, however often it is reminded.
+/// A reminded engram's appointment is not moved: when it is due and the engram has lifespan left, a new one is made. So
+/// there is about one appointment per engram, however often it is reminded.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Calendar {
     /// The first day of `near`; all days before it are over.
@@ -21,7 +21,7 @@ pub(crate) struct Calendar {
     near: VecDeque<Vec<Entry>>,
     /// Appointments for days that were not near when they were made.
     far: BTreeMap<u64, Vec<Entry>>,
-    /// Empty lists for near days to come.
+    /// Empty lists for future near days.
     spare: Vec<Vec<Entry>>,
 }
 
@@ -105,7 +105,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever is made for when, and however many steps pass at once.
+        /// For any appointments, and any number of steps at once.
         #[test]
         fn equals_a_list(
             start in prop_oneof![Just(0u64), Just(1 << 40)],

@@ -1,4 +1,4 @@
-//! A vector that grows without moving and keeps no room to spare.
+//! A vector that grows without moving its items and keeps almost no spare room.
 
 use core::ops::{Index, IndexMut};
 

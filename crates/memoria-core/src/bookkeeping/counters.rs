@@ -1,4 +1,4 @@
-//! Counters per engram, reused and cleared in the time they were used for.
+//! Counters per engram, reused, and cleared in proportion to their use.
 
 use crate::id::Entry;
 
@@ -30,8 +30,8 @@ impl Counts {
         self.counts[entry.index()]
     }
 
-    /// The count of an engram, which is zero from then on. It is not to be counted again before the
-    /// next clearing.
+    /// Returns the count of an engram and sets it to zero. The engram must not be counted again before the next
+    /// clearing.
     pub(crate) fn take(&mut self, entry: Entry) -> u32 {
         core::mem::take(&mut self.counts[entry.index()])
     }
@@ -50,13 +50,13 @@ impl Counts {
     }
 }
 
-/// Counts per engram that are cleared in constant time, without a list of what was counted: what is below
-/// the base of the present counting is zero.
+/// Counts per engram that are cleared in constant time, without a list of the counted engrams: a value below the base
+/// of the present counting means zero.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tally {
     held: Vec<u32>,
     base: u32,
-    /// No count goes beyond this.
+    /// The largest possible count.
     most: u32,
 }
 
@@ -64,7 +64,7 @@ impl Tally {
     /// Begins to count up to `most` in a table of `len` entries.
     pub(crate) fn begin(&mut self, len: usize, most: u32) {
         make_room(&mut self.held, len);
-        // Nothing held is above the base of the last counting and what that could count to.
+        // No value is above the base of the last counting plus its largest possible count.
         self.base += self.most;
         if self.base.checked_add(most).is_none() {
             self.held.fill(0);
@@ -73,7 +73,7 @@ impl Tally {
         self.most = most;
     }
 
-    /// Counts an engram once more; its count.
+    /// Counts an engram once more; returns its count.
     pub(crate) fn add(&mut self, entry: Entry) -> u32 {
         let held = &mut self.held[entry.index()];
         *held = (*held).max(self.base) + 1;
@@ -88,7 +88,7 @@ impl Tally {
 /// Makes room for a table of `len` entries.
 fn make_room(counts: &mut Vec<u32>, len: usize) {
     if counts.len() < len {
-        // A little ahead, so that growing engram by engram does not move it each time.
+        // With some room ahead, so that growing engram by engram does not move it each time.
         let room = len.max(counts.len() + counts.len() / 16);
         counts.reserve_exact(room - counts.len());
         counts.resize(room, 0);

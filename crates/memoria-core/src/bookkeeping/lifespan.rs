@@ -1,16 +1,16 @@
-//! Lifespans that cost nothing while time passes.
+//! Lifespans that cost nothing while steps pass.
 
-/// From here on `f32` has gaps wider than 1: a step may leave a lifespan as it is.
+/// From here on `f32` has gaps wider than 1: a step may leave a lifespan unchanged.
 const EXACT: f32 = 16_777_216.0;
 
-/// A lifespan as of some step, from which that of any later step is computed.
+/// A lifespan as of some step, from which its value at any later step is computed.
 ///
-/// Equal, bit for bit, to an `f32` from which 1 is taken at every step.
+/// Equal, bit for bit, to an `f32` that loses 1 at every step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Lifespan {
     value: f32,
-    /// The low half of the step. That is enough: an engram that can die does so within 2²⁵ steps of it, and
-    /// for one that cannot it does not matter.
+    /// The low half of the step. That is enough: an engram that can die dies within 2²⁵ steps of it, and for others it
+    /// does not matter.
     as_of: u32,
 }
 
@@ -19,7 +19,7 @@ impl Lifespan {
         Self { value, as_of: now as u32 }
     }
 
-    /// What is left at step `now`.
+    /// The lifespan left at step `now`.
     pub(crate) fn at(&self, now: u64) -> f32 {
         let mut value = self.value;
         let mut steps = self.steps_until(now);
@@ -42,8 +42,7 @@ impl Lifespan {
         self.as_of = now as u32;
     }
 
-    /// The first step at which nothing is left, seen from step `now` of its life, or `None` if time no
-    /// longer wears it down.
+    /// The first step at which no lifespan is left, seen from step `now`, or `None` if steps no longer reduce it.
     pub(crate) fn death(&self, now: u64) -> Option<u64> {
         let mut value = self.value;
         let mut step = now - u64::from(self.steps_until(now));
@@ -54,7 +53,7 @@ impl Lifespan {
             value -= 1.0;
             step += 1;
         }
-        // Rounded up; what is 0 or below it dies at the next step.
+        // Rounded up; a lifespan of 0 or below ends at the next step.
         let whole = value as u32;
         Some(step + u64::from(whole + u32::from(whole as f32 != value)).max(1))
     }

@@ -1,8 +1,8 @@
-//! Marks on engrams, cleared in the time they were used for.
+//! Marks on engrams, cleared in proportion to their use.
 
 use crate::id::Entry;
 
-/// A set of engrams, one bit each, with a list of what is to be cleared.
+/// A set of engrams, one bit each, with a list of the marks to clear.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Marks {
     words: Vec<u64>,
@@ -16,7 +16,7 @@ impl Marks {
         }
     }
 
-    /// Marks an engram; whether it was not marked before.
+    /// Marks an engram; returns whether it was not marked before.
     #[inline]
     pub(crate) fn insert(&mut self, entry: Entry) -> bool {
         let word = entry.index() / 64;
@@ -36,7 +36,7 @@ impl Marks {
         self.words.get(entry.index() / 64).is_some_and(|word| word & bit(entry) != 0)
     }
 
-    /// Whether nothing is marked but what is remembered to be cleared.
+    /// Whether no marks exist except those in the list to clear.
     pub(crate) fn is_clear(&self) -> bool {
         let marked: u32 = self.words.iter().map(|word| word.count_ones()).sum();
         marked as usize == self.entries.len()

@@ -9,13 +9,13 @@ use crate::{
     invariant::mark_once,
 };
 
-/// An engram, but for its vector and its connections.
+/// An engram, without its vector and its connections.
 #[derive(Clone, Debug)]
 pub(crate) struct Record {
     pub(crate) id: EngramId,
     pub(crate) born: u64,
     pub(crate) lifespan: Lifespan,
-    /// The day of the calendar on which it is looked at next.
+    /// The day of its next appointment in the calendar.
     pub(crate) appointment: Option<Day>,
     pub(crate) slot: Slot,
     pub(crate) fire_count: u32,
@@ -24,8 +24,7 @@ pub(crate) struct Record {
 
 const _: () = assert!(size_of::<Record>() == 40, "millions of these are kept");
 
-/// A step by its low half, never zero: steps that are not far apart differ, but for one pair of
-/// neighbours in 2³².
+/// The low half of a step, never zero. Steps that are not far apart differ, except for one pair of neighbours in 2³².
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Day(NonZeroU32);
 
@@ -34,13 +33,13 @@ impl Day {
         Self(NonZeroU32::new(step as u32).unwrap_or(NonZeroU32::MAX))
     }
 
-    /// Steps from `now` until then.
+    /// Steps from `now` until that day.
     pub(crate) fn after(self, now: u64) -> u64 {
         u64::from(self.0.get().wrapping_sub(now as u32))
     }
 }
 
-/// Which memory an engram lives in, and where there if that must be known.
+/// Which memory an engram lives in, and its position there if it is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place(u32);
 
@@ -61,7 +60,7 @@ impl Place {
     }
 }
 
-/// The records of a row by entry. An entry is used again when its engram is gone.
+/// The records of a row by entry. An entry is reused when its engram is gone.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Records {
     table: ChunkedVec<Record>,
@@ -83,7 +82,7 @@ impl Records {
         entry
     }
 
-    /// Frees an entry; the place that its engram had.
+    /// Frees an entry; returns the place that its engram had.
     pub(crate) fn vacate(&mut self, entry: Entry) -> Place {
         self.vacant.push(entry);
         core::mem::replace(&mut self.get_mut(entry).place, Place::VACANT)
@@ -111,7 +110,7 @@ impl Records {
         self.table.get(member.entry.index()).is_some_and(here)
     }
 
-    /// The living engram at an entry, if there is one with this id or a smaller one.
+    /// The living engram at an entry, if its id is at most `until`.
     #[inline]
     pub(crate) fn living_at(&self, entry: Entry, until: EngramId) -> Option<Member> {
         let record = self.get(entry);

@@ -1,35 +1,35 @@
-//! Configurations with names.
+//! Named configurations.
 
 use super::{LongTermSearch, MemoriaConfig};
 
 impl MemoriaConfig {
-    /// For small models that learn what to be reminded of: 8 engrams of all, those of the last 64 searched
-    /// apart, and a lifespan of 128 steps.
+    /// For small models that learn what to be reminded of. A step reminds of 4 of the last 64 engrams and of 4 older
+    /// ones; a lifespan is 128 steps.
     ///
-    /// Long-term memory is searched as a whole: learned recall asks for what is near the question, which need
-    /// never have fired with what is asked now, and so is out of the reach of a walk. What is not asked for
-    /// within its lifespan is gone: give it at least half of the steps of a document.
+    /// Searches all long-term memory. Learned recall asks for engrams near the question, which need not have fired with
+    /// the present ones, so a walk would not reach them. Engrams that are not reminded within their lifespan are
+    /// forgotten: set it to at least half of the steps of a document.
     pub fn small() -> Self {
         Self::new(4, 64, 10, 128.0, 4).with_long_term_search(LongTermSearch::Nearest)
     }
 
-    /// As [`small`](Self::small), for larger ones: 32 engrams, those of the last 512 searched apart, and a
-    /// lifespan of 512 steps.
+    /// As [`small`](Self::small), for larger models. A step reminds of 16 of the last 512 engrams and of 16 older ones;
+    /// a lifespan is 512 steps.
     pub fn base() -> Self {
         Self::new(16, 512, 10, 512.0, 16).with_long_term_search(LongTermSearch::Nearest)
     }
 
-    /// The paper's for WikiText-103, with 50 memories a segment.
+    /// The paper's values for WikiText-103, with 50 memories a segment.
     pub fn paper_wikitext103() -> Self {
         Self::new(50, 400, 10, 9.0, 50)
     }
 
-    /// The paper's for enwik8, with 128 memories a segment.
+    /// The paper's values for enwik8, with 128 memories a segment.
     pub fn paper_enwik8() -> Self {
         Self::new(192, 1536, 10, 9.0, 192)
     }
 
-    /// The paper's for sorting, with 128 memories a segment.
+    /// The paper's values for sorting, with 128 memories a segment.
     pub fn paper_sorting() -> Self {
         Self::new(256, 512, 10, 5.0, 640)
     }

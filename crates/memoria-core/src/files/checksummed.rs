@@ -7,9 +7,9 @@
 //! the last block   length 0, with its checksum
 //! ```
 //!
-//! All numbers are little-endian. A checksum is the 64-bit XXH3 of all bytes before it, other checksums left
-//! out: a block that was changed, moved, left out, repeated or cut off does not fit its checksum. A block is
-//! compared with its checksum before it is used, and no more memory is set aside than bytes have come.
+//! All numbers are little-endian. A checksum is the 64-bit XXH3 of all bytes before it, without other checksums. So a
+//! block that was changed, moved, omitted, repeated or cut off does not match its checksum. A block is compared with
+//! its checksum before it is used, and the allocated memory grows only with the bytes that arrive.
 
 use std::io::{self, Read, Write};
 
@@ -18,23 +18,23 @@ use xxhash_rust::xxh3::Xxh3;
 use super::varint;
 use crate::MemoriaError;
 
-/// Most bytes in a block.
+/// The largest number of bytes in a block.
 const BLOCK: usize = 1 << 18;
 /// Bytes before a block's content: its length.
 const LENGTH: usize = size_of::<u32>();
 /// Bytes after it.
 const CHECKSUM: usize = size_of::<u64>();
 
-/// What is wrong with a stream that ends in the midst of a block.
+/// The fault of a stream that ends within a block.
 const CUT_OFF: &str = "it is cut off";
 
-/// What a stream holds.
+/// A format of streams.
 #[derive(Debug)]
 pub(crate) struct Format {
     pub(crate) magic: [u8; 8],
-    /// As messages call it.
+    /// Its name in messages.
     pub(crate) name: &'static str,
-    /// The newest version. It and all earlier ones are read.
+    /// The newest version. It and all earlier ones can be read.
     pub(crate) version: u32,
 }
 
@@ -42,7 +42,7 @@ pub(crate) struct Format {
 pub(crate) struct ChecksummedWriter<W> {
     writer: W,
     format: &'static Format,
-    /// The block that is being filled, after the place of its length.
+    /// The block that is being filled, after the room for its length.
     block: Vec<u8>,
     checksum: Xxh3,
 }
@@ -83,18 +83,18 @@ impl<W: Write> ChecksummedWriter<W> {
         self.put(&digits[..len])
     }
 
-    /// One of several numbers in ascending order, less the `least` that it can be.
+    /// Writes one of several numbers in ascending order, less the `least` that it can be.
     pub(crate) fn put_above(&mut self, least: &mut u64, number: u64) -> Result<(), MemoriaError> {
         self.put_number(number - core::mem::replace(least, number + 1))
     }
 
-    /// Bytes after their length.
+    /// Writes bytes after their length.
     pub(crate) fn put_bytes(&mut self, bytes: &[u8]) -> Result<(), MemoriaError> {
         self.put_number(bytes.len() as u64)?;
         self.put(bytes)
     }
 
-    /// Ends the stream and hands the writer back, flushed.
+    /// Ends the stream and returns the writer, flushed.
     pub(crate) fn end(mut self) -> Result<W, MemoriaError> {
         if self.block.len() > LENGTH {
             self.end_block()?;
@@ -128,7 +128,7 @@ pub(crate) struct ChecksummedReader<R> {
     /// The row that is being read, for messages.
     pub(crate) row: Option<usize>,
     block: Vec<u8>,
-    /// How much of the block has been taken.
+    /// How many bytes of the block have been taken.
     taken: usize,
     /// Bytes of the stream before the next block.
     offset: u64,
@@ -183,7 +183,7 @@ impl<R: Read> ChecksummedReader<R> {
         Ok(array)
     }
 
-    /// So many bytes, for which memory is set aside as they come.
+    /// Takes this many bytes; memory is allocated as they arrive.
     pub(crate) fn take(&mut self, len: usize) -> Result<Vec<u8>, MemoriaError> {
         let mut bytes = Vec::new();
         while bytes.len() < len {
@@ -192,7 +192,7 @@ impl<R: Read> ChecksummedReader<R> {
         Ok(bytes)
     }
 
-    /// Passes over bytes.
+    /// Skips bytes.
     pub(crate) fn skip(&mut self, mut len: u64) -> Result<(), MemoriaError> {
         while len > 0 {
             let most = usize::try_from(len).unwrap_or(usize::MAX);
@@ -206,14 +206,14 @@ impl<R: Read> ChecksummedReader<R> {
         number.ok_or_else(|| self.invalid("a number is not written as numbers are"))
     }
 
-    /// One of several numbers in ascending order, all below `end`; `None` if it is not.
+    /// Reads one of several numbers in ascending order, all below `end`; `None` if it is not.
     pub(crate) fn above(&mut self, least: &mut u64, end: u64) -> Result<Option<u64>, MemoriaError> {
         let number = self.number()?.checked_add(*least).filter(|&number| number < end);
         *least = number.map_or(end, |number| number + 1);
         Ok(number)
     }
 
-    /// A number that counts things in memory.
+    /// Reads a number that counts things in memory.
     pub(crate) fn count(&mut self, of: &str) -> Result<usize, MemoriaError> {
         let number = self.number()?;
         let most = isize::MAX as u64;
@@ -223,26 +223,26 @@ impl<R: Read> ChecksummedReader<R> {
         Ok(number as usize)
     }
 
-    /// A number that limits things and may be larger than there can be of them.
+    /// Reads a number that limits things and may be larger than their possible number.
     pub(crate) fn setting(&mut self, of: &str) -> Result<usize, MemoriaError> {
         let number = self.number()?;
         let too_large = |_| self.invalid(format!("{of}: {number}, more than can be"));
         usize::try_from(number).map_err(too_large)
     }
 
-    /// Text after its length.
+    /// Reads text after its length.
     pub(crate) fn text(&mut self, of: &str) -> Result<String, MemoriaError> {
         let text = String::from_utf8(self.bytes(of)?);
         text.map_err(|_| self.invalid(format!("{of} is not text")))
     }
 
-    /// Bytes after their length.
+    /// Reads bytes after their length.
     pub(crate) fn bytes(&mut self, of: &str) -> Result<Vec<u8>, MemoriaError> {
         let len = self.count(of)?;
         self.take(len)
     }
 
-    /// Ends the stream, of which nothing may be left.
+    /// Ends the stream; nothing may be left in it.
     pub(crate) fn end(&mut self) -> Result<(), MemoriaError> {
         if !self.is_at_end()? {
             return Err(self.invalid("there is more in it than it says"));
@@ -250,7 +250,7 @@ impl<R: Read> ChecksummedReader<R> {
         Ok(())
     }
 
-    /// As [`end`](Self::end), where nothing may follow in the source either.
+    /// As [`end`](Self::end); nothing may follow in the source either.
     pub(crate) fn end_of_source(&mut self) -> Result<(), MemoriaError> {
         self.end()?;
         match self.reader.read(&mut [0]) {
@@ -260,13 +260,13 @@ impl<R: Read> ChecksummedReader<R> {
         }
     }
 
-    /// An error about what the stream says, where its checksums are right.
+    /// An error about the contents of the stream, where its checksums are right.
     pub(crate) fn invalid(&self, found: impl Into<String>) -> MemoriaError {
         let (format, row, found) = (self.format.name, self.row, found.into());
         MemoriaError::Invalid { path: None, format, row, found }
     }
 
-    /// The next bytes of the block, at most so many and at least one.
+    /// The next bytes of the block: at least one, and at most this many.
     fn some(&mut self, most: usize) -> Result<&[u8], MemoriaError> {
         if self.is_at_end()? {
             return Err(self.invalid("it ends too early"));
@@ -276,7 +276,7 @@ impl<R: Read> ChecksummedReader<R> {
         Ok(&self.block[from..self.taken])
     }
 
-    /// Whether no byte is left; goes on to the next block if this one is used up.
+    /// Whether no byte is left; goes on to the next block if all of this one was taken.
     fn is_at_end(&mut self) -> Result<bool, MemoriaError> {
         if self.taken == self.block.len() && !self.has_ended {
             self.next_block()?;
@@ -311,7 +311,7 @@ impl<R: Read> ChecksummedReader<R> {
         Ok(())
     }
 
-    /// Bytes that are no part of a block.
+    /// Reads bytes outside the blocks.
     fn fixed<const N: usize>(&mut self) -> Result<[u8; N], MemoriaError> {
         let mut bytes = [0; N];
         self.reader.read_exact(&mut bytes).map_err(|error| match error.kind() {
@@ -321,7 +321,7 @@ impl<R: Read> ChecksummedReader<R> {
         Ok(bytes)
     }
 
-    /// An error about the next block, which ends there if it is there.
+    /// An error about the next block and, if it is complete, its end.
     fn damaged(&self, end: Option<u64>, found: impl Into<String>) -> MemoriaError {
         let (format, at, found) = (self.format.name, self.offset, found.into());
         MemoriaError::Damaged { path: None, format, at, end, found }
@@ -358,7 +358,7 @@ mod tests {
             let contents: Vec<u8> = (0..len).map(|i| (i * 31 % 251) as u8).collect();
             let bytes = written(&contents);
             assert_eq!(read(&bytes).unwrap(), contents);
-            // A block is 12 bytes longer than what is in it.
+            // A block is 12 bytes longer than its content.
             let blocks = (len + 3).div_ceil(BLOCK) + 1;
             assert!(bytes.len() <= 12 + len + 3 + 12 * blocks, "{} for {len}", bytes.len());
         }
@@ -444,7 +444,7 @@ mod tests {
             stream.end().unwrap();
         }
 
-        /// One way to write a number, and no number too large.
+        /// A number can be written in one way only, and not too large.
         #[test]
         fn what_is_read_as_a_number_is_what_is_written(digits in proptest::collection::vec(any::<u8>(), 1..12)) {
             let mut writer = ChecksummedWriter::begin(Vec::new(), &FORMAT, FORMAT.version).unwrap();

@@ -1,4 +1,4 @@
-//! Files that are whole or as they were.
+//! Files that are written completely or not at all.
 
 use std::{
     fs::{self, File},
@@ -15,10 +15,10 @@ pub(crate) fn open(path: &Path) -> Result<File, MemoriaError> {
     File::open(path).map_err(|error| MemoriaError::io(format!("opening {}", path.display()), error))
 }
 
-/// Writes a file that takes the path's place once it is whole and on the disk; if that fails, what was
-/// there is untouched. A link is followed; a device or a pipe cannot be replaced, and is refused.
+/// Writes a file that replaces the path once it is complete and on the disk. On an error the existing file is
+/// untouched. A link is followed; a device or a pipe cannot be replaced, and is refused.
 ///
-/// `what` it is, for messages.
+/// `what` names it in messages.
 pub(crate) fn write(
     path: &Path,
     what: &str,
@@ -39,7 +39,7 @@ pub(crate) fn write(
         other => other,
     })?;
     writer.flush().map_err(|error| failed(error.into()))?;
-    // Here, and not only in the commit: it is this handle that an error of the disk comes to.
+    // Here, and not only in the commit: an error of the disk is reported to this handle.
     writer.get_ref().sync_all().map_err(|error| failed(error.into()))?;
     drop(writer);
     scratch.commit().map_err(|error| failed(error.into()))

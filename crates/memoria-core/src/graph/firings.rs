@@ -7,14 +7,14 @@ use crate::{
     id::{Entry, Member},
 };
 
-/// Engrams that fired together once, as far as they live.
+/// The living ones of engrams that fired together once.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Firing {
-    /// In order of id; none in a firing that is not used.
+    /// In order of id; empty in an unused firing.
     pub(super) members: Vec<Entry>,
     /// How many of them are long-term: the first ones.
     pub(super) long_term: u32,
-    /// How many of them are no hubs.
+    /// How many of them are not hubs.
     pub(super) few: u32,
 }
 
@@ -34,7 +34,7 @@ impl Firing {
     }
 }
 
-/// Firings by index. An index is used again when its firing is gone.
+/// Firings by index. An index is reused when its firing is gone.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Firings {
     table: ChunkedVec<Firing>,
@@ -42,7 +42,7 @@ pub(super) struct Firings {
 }
 
 impl Firings {
-    /// Adds a firing; its index. None of its members counts as a hub yet.
+    /// Adds a firing; returns its index. None of its members counts as a hub yet.
     pub(super) fn add(&mut self, members: &[Member], long_term: usize) -> u32 {
         let index = self.unused.pop().unwrap_or_else(|| {
             self.table.push(Firing::default());
@@ -54,7 +54,7 @@ impl Firings {
         index
     }
 
-    /// Removes a firing; the room of at most `spare` members is kept for the next one.
+    /// Removes a firing. Keeps the room of at most `spare` members for the next one.
     pub(super) fn remove(&mut self, index: u32, spare: usize) {
         let mut members = core::mem::take(&mut self[index]).members;
         if members.capacity() <= spare {

@@ -1,5 +1,4 @@
-//! Flushing: firings leave the log, and their counts are added to the ties of their members, all of them
-//! hubs.
+//! Flushing: firings of hubs only leave the log, and their counts are added to the ties of their members.
 
 use super::FiringLog;
 use crate::{bookkeeping::records::Records, id::Entry};
@@ -11,7 +10,7 @@ pub(super) struct Pending {
     pub(super) waiting: Vec<u32>,
     /// Firings that are being flushed, a few in each step.
     pub(super) flushing: Vec<u32>,
-    /// From how many on it is next checked whether flushing pays.
+    /// The number of waiting firings at which it is next checked whether flushing pays.
     next_check: usize,
 }
 
@@ -33,7 +32,7 @@ impl Pending {
     }
 }
 
-/// From how many on it is checked again if flushing does not pay for `waiting`.
+/// The number at which it is checked again, if flushing does not pay for `waiting` firings.
 fn checked_after(waiting: usize) -> usize {
     waiting + waiting / 4 + 1
 }
@@ -41,10 +40,9 @@ fn checked_after(waiting: usize) -> usize {
 impl FiringLog {
     /// Flushes some pending firings if it pays.
     ///
-    /// A firing in the log takes memory for each member; a flushed one takes it for each two members that had
-    /// no tie. So firings of the same hubs are flushed, since they would let the log grow for ever, and
-    /// firings of ever new hubs stay. Adds at most [`flush_work`](super::GraphLimits::flush_work) counts, but
-    /// for the last firing.
+    /// A firing in the log takes memory for each member. A flushed one takes it for each two members that had no tie.
+    /// So firings of the same hubs are flushed, because the log would grow without end, and firings of ever new hubs
+    /// stay. Adds at most [`flush_work`](super::GraphLimits::flush_work) counts, except for the last firing.
     pub(super) fn flush(&mut self, records: &Records) {
         let waiting = self.pending.waiting.len();
         if waiting >= self.limits.pending.max(self.pending.next_check) {

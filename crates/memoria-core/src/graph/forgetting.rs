@@ -1,4 +1,4 @@
-//! Engrams that die, and what is left of their firings.
+//! Engrams that die, and the rest of their firings.
 
 use super::{FiringLog, participation::Participation};
 use crate::id::Member;

@@ -15,11 +15,11 @@ pub(super) struct Hub {
     pub(super) firings: Vec<u32>,
     /// Counts with other hubs from flushed firings, in order of entry. Some of the others may be dead.
     ties: Vec<Tie>,
-    /// No tie is with a younger engram: a younger one at the same entry has replaced a dead one.
+    /// The youngest engram of a tie. A younger one at the same entry has replaced a dead one.
     youngest_tied: EngramId,
-    /// Made when it is first asked for, and again after a [sweep](super::participation::Participations::sweep).
+    /// Made at the first request, and again after a [sweep](super::participation::Participations::sweep).
     pub(super) strongest: Option<StrongestCache>,
-    /// The search in which it was last asked for.
+    /// The last search that requested it.
     pub(super) last_asked: u32,
 }
 
@@ -56,7 +56,7 @@ impl Hub {
         found.map_or(0, |at| self.ties[at].count)
     }
 
-    /// Adds counts with other hubs to the ties; some are then gone from `counts`.
+    /// Adds counts with other hubs to the ties; takes some of them out of `counts`.
     pub(super) fn add_ties(&mut self, counts: &mut Counts, records: &Records) {
         let youngest = self.youngest_tied;
         self.ties.retain_mut(|tie| {
@@ -83,7 +83,7 @@ impl Hub {
         self.youngest_tied = self.youngest_tied.max(with.id);
     }
 
-    /// Whether the ties are in order, each of them once.
+    /// Whether the ties are in order, without duplicates.
     pub(super) fn ties_are_in_order(&self) -> bool {
         self.ties.is_sorted_by(|a, b| a.with < b.with)
     }
@@ -107,7 +107,7 @@ impl Hub {
         }
     }
 
-    /// Bytes set aside beside itself.
+    /// Bytes that it has allocated, without its own size.
     pub(super) fn bytes(&self) -> usize {
         self.firings.capacity() * size_of::<u32>()
             + self.ties.capacity() * size_of::<Tie>()

@@ -1,28 +1,28 @@
-//! Sizes from which on the firing log works in another way.
+//! Sizes at which the firing log changes its method.
 
 use super::small_list_arena::SmallList;
 
-/// Limits that change what the log costs, never what it counts.
+/// Limits that change the costs of the log, never its counts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct GraphLimits {
-    /// An engram in more firings of the log is a hub. At most [`SmallList::MAX_LEN`].
+    /// An engram in more firings of the log than this is a hub. At most [`SmallList::MAX_LEN`].
     pub(crate) few_firings: usize,
-    /// Fewer pending firings stay in the log.
+    /// Pending firings stay in the log if they are fewer than this.
     pub(crate) pending: usize,
-    /// Pending firings stay in the log while the ties between their hubs could be more than so many per member
-    /// of a firing.
+    /// Pending firings stay in the log while the possible ties between their hubs are more than this many per member of
+    /// a firing.
     pub(crate) ties_per_member: usize,
-    /// Counts that one step adds at most to flush firings, but for the last firing.
+    /// Counts that one step adds at most to flush firings, except for the last firing.
     pub(crate) flush_work: usize,
-    /// In a search from more engrams, each set of firings is counted once.
+    /// In a search from more engrams than this, each set of firings is counted once.
     pub(crate) grouped_above: usize,
-    /// Lists of at most so many members are reused for later firings.
+    /// Lists of at most this many members are reused for later firings.
     pub(crate) spare_members: usize,
-    /// A hub keeps at least so many of its strongest connections.
+    /// A hub caches at least this many of its strongest connections.
     pub(crate) kept_connections: usize,
-    /// Hubs that are swept when the connections of another one are counted anew.
+    /// Hubs that are swept when the connections of another hub are counted again.
     pub(crate) swept_hubs: usize,
-    /// Sweeping drops kept connections that were not used in so many searches.
+    /// Sweeping drops cached connections that were not used in this many searches.
     pub(crate) unused_searches: u32,
 }
 

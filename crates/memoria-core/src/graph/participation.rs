@@ -74,7 +74,7 @@ impl Participations {
         }
     }
 
-    /// An upper bound of the firings that an engram takes part in, without a look at ties.
+    /// An upper bound of the firings that an engram takes part in, without reading ties.
     #[inline]
     pub(super) fn at_most(&self, entry: Entry) -> u32 {
         match &self.by_entry[entry.index()] {
@@ -83,8 +83,7 @@ impl Participations {
         }
     }
 
-    /// A number that is the same for engrams of the same few firings and seldom for others; every hub
-    /// has one of its own.
+    /// A number that is the same for engrams of the same few firings, and rarely for others. Every hub has its own.
     pub(super) fn grouping(&self, entry: Entry) -> u64 {
         let (high, low) = match &self.by_entry[entry.index()] {
             Participation::Hub(_) => (u32::MAX, entry.0),
@@ -96,7 +95,7 @@ impl Participations {
         u64::from(high) << 32 | u64::from(low)
     }
 
-    /// Adds a firing to an engram that takes part in fewer than `most`; whether it does.
+    /// Adds a firing to an engram that takes part in fewer than `most`; returns whether it does.
     #[inline]
     pub(super) fn add_to_few(&mut self, entry: Entry, firing: u32, most: usize) -> bool {
         match &mut self.by_entry[entry.index()] {
@@ -106,7 +105,7 @@ impl Participations {
         true
     }
 
-    /// Makes a hub of an engram that is none; it takes part in the same firings.
+    /// Turns an engram into a hub that takes part in the same firings.
     pub(super) fn make_hub(&mut self, entry: Entry) -> &mut Hub {
         let at = self.hubs.len();
         let mut hub = Hub::new(entry);
@@ -119,8 +118,8 @@ impl Participations {
         &mut self.hubs[at]
     }
 
-    /// Removes an engram: it takes part in no firing and is no hub. Appends the firings that it took part in to
-    /// `firings`; whether it was a hub.
+    /// Removes an engram: it takes part in no firing and is no hub. Appends its firings to `firings`; returns whether
+    /// it was a hub.
     pub(super) fn remove(&mut self, entry: Entry, firings: &mut Vec<u32>) -> bool {
         match core::mem::take(&mut self.by_entry[entry.index()]) {
             Participation::Few(mut list) => {
@@ -137,8 +136,7 @@ impl Participations {
         }
     }
 
-    /// Drops the connections that the next `count` hubs keep, if they were not used in the last `unused`
-    /// searches.
+    /// Drops the cached connections of the next `count` hubs, if they were not used in the last `unused` searches.
     pub(super) fn sweep(&mut self, count: usize, unused: u32) {
         for _ in 0..count.min(self.hubs.len()) {
             self.next_swept = (self.next_swept + 1) % self.hubs.len();

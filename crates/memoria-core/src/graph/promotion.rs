@@ -4,7 +4,7 @@ use super::{FiringLog, workspace::GraphWorkspace};
 use crate::{bookkeeping::records::Records, id::Member};
 
 impl FiringLog {
-    /// Takes in that engrams have become long-term, in order of id and after all that are older.
+    /// Updates the log for engrams that have become long-term, in order of id and after all older ones.
     pub(crate) fn promote(&mut self, promoted: &[Member], records: &Records) {
         let touched = &mut self.workspace.firings;
         touched.clear();
@@ -19,7 +19,7 @@ impl FiringLog {
         }
     }
 
-    /// Adds connections with new long-term engrams to what hubs keep. The workspace lists their firings.
+    /// Adds connections with new long-term engrams to the caches of hubs. The workspace lists their firings.
     fn promote_for_hubs(&mut self, promoted: &[Member], records: &Records) {
         let Self { firings, participations, workspace, .. } = self;
         let GraphWorkspace { grouped, firings: touched, hubs, hubs_end, counts, .. } = workspace;
@@ -31,7 +31,7 @@ impl FiringLog {
             let firing = &firings[firing];
             let end = hubs.len() + firing.hubs();
             for &entry in &firing.members {
-                // Hubs are old, and so among the first: what comes after the last one is not looked at.
+                // Hubs are old, and so among the first: members after the last hub are not visited.
                 if hubs.len() == end {
                     break;
                 }
@@ -46,7 +46,7 @@ impl FiringLog {
             let start = if at == 0 { 0 } else { hubs_end[at - 1] };
             &hubs[start..hubs_end[at]]
         };
-        // Engrams of the same few firings have fired with the same hubs as often.
+        // Engrams of the same few firings have fired equally often with the same hubs.
         grouped.clear();
         let grouping = |&member: &Member| (participations.grouping(member.entry), member);
         grouped.extend(promoted.iter().map(grouping));

@@ -4,9 +4,9 @@ use core::{num::NonZeroU8, slice};
 
 use crate::invariant::mark_once;
 
-/// The lengths that are allocated.
+/// The allocated lengths.
 const SIZES: [usize; 5] = [2, 4, 6, 8, 12];
-/// For each length above 1, which of the sizes it fits in.
+/// For each length above 1, the index of the size it fits in.
 const CLASSES: [u8; SmallList::MAX_LEN + 1] = {
     let mut classes = [0; SmallList::MAX_LEN + 1];
     let (mut len, mut class) = (2, 0);
@@ -25,7 +25,7 @@ const CHUNK: usize = 256;
 /// A list kept in a [`SmallListArena`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SmallList {
-    /// Its slot, or, if it has one item only, that item.
+    /// Its slot, or its only item if it has one item.
     at: u32,
     /// One more than its length, so that an enum of a list and a number takes no more room.
     len_and_one: NonZeroU8,
@@ -38,7 +38,7 @@ impl Default for SmallList {
 }
 
 impl SmallList {
-    /// No list is longer.
+    /// The largest length of a list.
     pub(crate) const MAX_LEN: usize = SIZES[SIZES.len() - 1];
 
     #[inline]
@@ -50,21 +50,21 @@ impl SmallList {
         self.len_and_one = NonZeroU8::MIN.saturating_add(len as u8);
     }
 
-    /// Which of the sizes its slot has; a list of fewer than two items has no slot.
+    /// The index of its slot's size; a list of fewer than two items has no slot.
     #[inline]
     fn class(&self) -> Option<usize> {
         (self.len() > 1).then(|| usize::from(CLASSES[self.len()]))
     }
 }
 
-/// The items of small lists. A list has a slot of the least of a few sizes that it fits in; a slot that
-/// it leaves is used again by the next list of that size.
+/// The items of small lists. A list has a slot of the smallest size that it fits in. A slot that it leaves is reused by
+/// the next list of that size.
 #[derive(Clone, Debug)]
 pub(crate) struct SmallListArena {
     slots: [Slots; SIZES.len()],
 }
 
-/// All slots of one size, in chunks that do not move, so that a new slot costs no copying of the others.
+/// All slots of one size, in chunks that do not move, so that a new slot copies no others.
 #[derive(Clone, Debug)]
 struct Slots {
     size: usize,
@@ -98,7 +98,7 @@ impl SmallListArena {
         }
     }
 
-    /// Empties a list and appends what it held to `items`.
+    /// Empties a list and appends its items to `items`.
     pub(crate) fn take(&mut self, list: &mut SmallList, items: &mut Vec<u32>) {
         items.extend_from_slice(self.get(list));
         self.resize(list, 0);
@@ -112,7 +112,7 @@ impl SmallListArena {
         }
     }
 
-    /// Gives a list another length, in a slot that this fits in.
+    /// Changes the length of a list, in a slot that fits the new length.
     #[inline]
     fn resize(&mut self, list: &mut SmallList, len: usize) {
         let old = *list;
@@ -144,7 +144,7 @@ impl SmallListArena {
         }
     }
 
-    /// Checks that `lists`, which are all there are, and the list of vacant slots share no slot.
+    /// Checks that `lists`, which are all lists, and the list of vacant slots share no slot.
     pub(crate) fn verify(&self, lists: impl Iterator<Item = SmallList>) -> Result<(), String> {
         let mut taken: Vec<Vec<bool>> =
             self.slots.iter().map(|slots| vec![false; slots.count]).collect();

@@ -110,7 +110,7 @@ impl FiringLog {
                 let Some(count) = u32::try_from(count).ok().filter(|&count| count > 0) else {
                     return Err(from.invalid(format!("a tie of {count}")));
                 };
-                // Both come in order of id: first with all that are earlier, then with the later ones.
+                // Each gets its ties in order of id: first with all earlier engrams, then with the later ones.
                 for (one, other) in [(here, with), (with, here)] {
                     self.hub_at(one).add_tie(records.member(other), count);
                 }

@@ -20,13 +20,13 @@ pub(crate) struct Connection {
 }
 
 impl FiringLog {
-    /// Tells for each of some engrams, none of them long-term unless visited, its connection to the long-term
-    /// engram not in `visited` that fired with it most often; of equal ones to that with the smallest id. Engrams
-    /// without any are passed over. Ids of long-term engrams are below `youngest`.
+    /// Reports, for each of some engrams, its connection to the long-term engram not in `visited` that fired with it
+    /// most often; of equal ones to that with the smallest id. None of the engrams is long-term unless visited. Engrams
+    /// without a connection are skipped. Ids of long-term engrams are below `youngest`.
     ///
-    /// Costs the long-term members of the few firings that an engram took part in, once for all engrams
-    /// of the same firings. A hub costs the connections it keeps, about twice as many as were visited; now and
-    /// then they are counted anew, which costs its row.
+    /// Costs the long-term members of the few firings that an engram took part in, once for all engrams of the same
+    /// firings. A hub costs its cached connections, about twice as many as were visited. Sometimes they are counted
+    /// again, which costs the hub's row.
     pub(crate) fn strongest_connections(
         &mut self,
         from: &[Member],
@@ -76,7 +76,7 @@ impl FiringLog {
     }
 }
 
-/// The long-term engram not in `visited` that took part in most of some firings, and in how many.
+/// The long-term engram not in `visited` that took part in most of the `listed` firings, and in how many.
 fn of_few(
     listed: &[u32],
     firings: &Firings,
@@ -92,8 +92,8 @@ fn of_few(
     tally.begin(records.len(), listed.len() as u32);
     let mut strongest: Option<(Member, u32)> = None;
     for &firing in listed {
-        // Counts only grow, so that the strongest of all is the strongest of some firing when that has
-        // been counted. Members come in order of id: in one firing the first of equals will do.
+        // Counts only grow, so the strongest of all is the strongest of some firing when that has been counted. Members
+        // are in order of id: in one firing the first of equals suffices.
         let mut most = strongest.map_or(0, |(_, count)| count - 1);
         let mut with_most = None;
         for &entry in firings[firing].long_term() {

@@ -1,4 +1,4 @@
-//! A hub's strongest connections to long-term engrams, kept so that its row need not be counted.
+//! A cache of a hub's strongest connections to long-term engrams, so that its row need not be counted.
 
 use core::cmp::Reverse;
 use std::collections::HashSet;
@@ -10,10 +10,10 @@ use crate::{
     id::{Entry, Member},
 };
 
-/// What connections are ranked by: the greater is the stronger, of equal counts that to the smaller id.
+/// The rank of a connection: the greater is the stronger, of equal counts that to the smaller id.
 type Rank = (u32, Reverse<EngramId>);
 
-/// A kept connection, in 16 bytes.
+/// A cached connection, in 16 bytes.
 #[derive(Clone, Copy, Debug)]
 struct Kept {
     id: EngramId,
@@ -35,18 +35,17 @@ impl Kept {
     }
 }
 
-/// Some of a hub's connections to long-term engrams, with their present counts, and how strong the others
-/// are at most.
+/// Some of a hub's connections to long-term engrams, with their present counts, and an upper bound of the others.
 ///
-/// A connection to an engram that died since is recognized when it is used.
+/// A connection to an engram that has died is detected when it is used.
 #[derive(Clone, Debug)]
 pub(super) struct StrongestCache {
     kept: Vec<Kept>,
-    /// No connection that is not kept ranks higher. `None` if all are kept.
+    /// No connection outside the cache ranks higher. `None` if all are cached.
     others: Option<Rank>,
-    /// How many are kept when some are dropped.
+    /// How many remain when some are dropped.
     room: usize,
-    /// Beyond so many, the dead are dropped, and then the weakest.
+    /// Above this number, the dead are dropped, and then the weakest.
     full: usize,
 }
 
@@ -59,7 +58,7 @@ pub(super) struct Partners<'a> {
 }
 
 impl StrongestCache {
-    /// Keeps the strongest of all connections, more than were `visited`.
+    /// Caches the strongest of all connections, more than were `visited`.
     pub(super) fn of(
         counts: &Counts,
         visited: usize,
@@ -75,8 +74,8 @@ impl StrongestCache {
         cache
     }
 
-    /// The strongest connection to a living engram that was not visited, if there is any left, with its count; `None`
-    /// if one that is not kept may be stronger.
+    /// The strongest connection to a living engram that was not visited, if any is left, with its count; `None` if one
+    /// outside the cache may be stronger.
     pub(super) fn unvisited(
         &self,
         visited: &Marks,
@@ -99,9 +98,9 @@ impl StrongestCache {
         Some(best.map(|best| (best.to(), best.count)))
     }
 
-    /// Takes in that the hub fired once more with these long-term engrams, of which it may be one.
+    /// Counts one more firing of the hub with these long-term engrams, of which it may be one.
     ///
-    /// `at_most` bounds the count with one of them, that firing included; `exact` computes it.
+    /// `at_most` is an upper bound of the count with one of them, this firing included; `exact` computes it.
     pub(super) fn fired_with(
         &mut self,
         here: Member,
@@ -126,7 +125,7 @@ impl StrongestCache {
         self.prune_if_full(records);
     }
 
-    /// Takes in a connection to an engram that has just become long-term.
+    /// Adds a connection to an engram that has just become long-term, if it is strong enough.
     pub(super) fn promoted(&mut self, to: Member, count: u32, records: &Records) {
         if self.may_outrank(to, count) {
             self.kept.push(Kept::new(to, count));
@@ -134,7 +133,7 @@ impl StrongestCache {
         }
     }
 
-    /// Whether a connection of this count might rank higher than all that are not kept.
+    /// Whether a connection of this count might rank higher than all outside the cache.
     fn may_outrank(&self, to: Member, count: u32) -> bool {
         self.others.is_none_or(|others| (count, Reverse(to.id)) > others)
     }
@@ -160,7 +159,7 @@ impl StrongestCache {
         }
     }
 
-    /// Checks what is kept against all `counts` of the engram's row.
+    /// Checks the cached connections against all `counts` of the engram's row.
     pub(super) fn verify(
         &self,
         counts: &Counts,

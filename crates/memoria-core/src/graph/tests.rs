@@ -1,4 +1,4 @@
-//! The log beside a matrix of counts.
+//! The log compared with a matrix of counts.
 
 use super::*;
 use crate::{
@@ -14,8 +14,7 @@ use proptest::prelude::*;
 use rstest::rstest;
 use std::collections::HashMap;
 
-/// A log beside a matrix, over engrams that are born in one order, become long-term in that order,
-/// and die in any.
+/// A log and a matrix of the same engrams. These are made in one order, become long-term in that order, and die in any.
 #[derive(Default)]
 struct Judged {
     log: FiringLog,
@@ -53,7 +52,7 @@ impl Judged {
         self.log.grow(self.records.len());
     }
 
-    /// Fires those of the living that have their bit set.
+    /// Fires the living engrams whose bit is set.
     fn fire(&mut self, bits: u64) {
         let fires = |place: usize| bits >> (place % 64) & 1 == 1;
         let places = (0..self.living.len()).filter(|&place| fires(place));
@@ -78,7 +77,7 @@ impl Judged {
         self.long_term = until;
     }
 
-    /// Forgets those of the living that have their bit set.
+    /// Forgets the living engrams whose bit is set.
     fn forget(&mut self, bits: u64) {
         let dies = |place: usize| bits >> (place % 64) & 1 == 1;
         let places: Vec<usize> = (0..self.living.len()).filter(|&place| dies(place)).collect();
@@ -168,7 +167,7 @@ impl Judged {
 }
 
 proptest! {
-    /// With all that can happen to a log, in any order.
+    /// With all operations of a log, in any order.
     #[test]
     fn equals_the_matrix(
         rounds in proptest::collection::vec(
@@ -234,8 +233,8 @@ fn fire_in_windows(judged: &mut Judged, steps: usize, width: usize, born: usize)
     }
 }
 
-/// Two of a window fired together in so many steps that they are all hubs, and each with a hundred others:
-/// as ties that takes 800 bytes per engram and more, as firings the 8 bytes of 25 of them.
+/// Two of a window fired together in so many steps that they are all hubs, each with a hundred others. As ties that
+/// takes 800 bytes per engram and more, as firings 25 times 8 bytes.
 #[test]
 fn dense_firings_of_ever_new_engrams_stay_in_the_log() {
     let mut judged = Judged::default();

@@ -8,9 +8,9 @@ use crate::{
 };
 
 impl FiringLog {
-    /// Checks every invariant, for the `living` in order of id, of which the first `long_term` are
-    /// long-term, and each of which was logged at most `at_most` times, or as often as it fired. Costs a look at every
-    /// firing and every tie, and a count of the connections of the hubs that keep the strongest.
+    /// Checks every invariant. `living` is in order of id, and its first `long_term` engrams are long-term. Each was
+    /// logged at most `at_most` times, or as often as it fired. Costs a visit to every firing and every tie, and a
+    /// count of the connections of the hubs that have a cache.
     pub(crate) fn verify(
         &self,
         living: &[Member],
@@ -35,8 +35,8 @@ impl FiringLog {
             let ties = hub.into_iter().flat_map(|hub| hub.ties(records));
             let tied = ties.map(|(_, count)| u64::from(count)).max().unwrap_or(0);
             let logged = self.participations.firings(here.entry).len() as u64;
-            // Every firing of the log, and every one that a tie comes from, was one of its own. Counts stop at
-            // their end.
+            // Every firing of the log, and every flushed one that a tie comes from, was one of its own. Counts stop at
+            // their maximum.
             let counted = (logged + tied).min(u32::MAX.into());
             let found = format_args!(
                 "engram {} fired {most} times, with others {logged} + {tied}",
@@ -102,7 +102,7 @@ impl FiringLog {
         Ok(())
     }
 
-    /// That every engram lists as many firings as it is a member of, once each.
+    /// Checks that every engram lists as many firings as it is a member of, each once.
     fn verify_lists(&self, living: &[Member], records: &Records) -> Result<(), Finding> {
         let mut memberships = vec![0usize; records.len()];
         for (_, firing) in self.firings.used() {
@@ -138,7 +138,7 @@ impl FiringLog {
         found.map_err(|found| Finding::new(Invariant::FiringList, found))
     }
 
-    /// That every hub is one engram's, and that ties are known on both sides.
+    /// Checks that every hub belongs to one engram, and that ties exist on both sides.
     fn verify_hubs(&self, living: &[Member], records: &Records) -> Result<(), Finding> {
         let hubs = &self.participations.hubs;
         let mut is_taken = vec![false; hubs.len()];
@@ -180,8 +180,8 @@ mod tests {
     };
     use rstest::rstest;
 
-    /// Seven engrams, three of them long-term, that all fired so often that they are hubs with ties,
-    /// and then two by two with four newer ones.
+    /// Seven engrams, three of them long-term, that all fired so often that they are hubs with ties, and then in pairs
+    /// with four newer ones.
     fn lived() -> (FiringLog, Records, Vec<Member>) {
         let (mut log, mut records) = (FiringLog::default(), Records::default());
         log.limits = GraphLimits::SMALL;

@@ -1,4 +1,4 @@
-//! What the firing log works with, reused from call to call.
+//! The buffers of the firing log, reused from call to call.
 
 use crate::{
     bookkeeping::{
@@ -15,14 +15,14 @@ pub(super) struct GraphWorkspace {
     pub(super) tally: Tally,
     pub(super) marked: Marks,
     pub(super) noted: Marks,
-    /// Engrams with a number that they are grouped by.
+    /// Engrams with the number that they are grouped by.
     pub(super) grouped: Vec<(u64, Member)>,
     /// Firings of the log.
     pub(super) firings: Vec<u32>,
-    /// Hubs: those of each of the firings, one firing after the other, and where they end; or some of them.
+    /// The hubs of each of the firings, one firing after the other, and where they end; or some hubs.
     pub(super) hubs: Vec<Entry>,
     pub(super) hubs_end: Vec<usize>,
-    /// Counts added to flush firings, and firings of hubs looked through, ever since.
+    /// All counts added to flush firings, and all visits to firings of hubs, since the beginning.
     pub(super) work: u64,
 }
 

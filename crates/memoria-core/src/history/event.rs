@@ -1,4 +1,4 @@
-//! What a record tells, event by event: the one form that everything which looks at a history works on.
+//! The events of a record: the one form that all readers of a history use.
 
 use core::ops::Range;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Engram, EngramId, EngramKind, Reached, SearchTrace};
 
-/// Something that happened in a row. Lists of engrams are in order of id.
+/// An event in a row. Lists of engrams are in order of id.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 #[non_exhaustive]
@@ -27,7 +27,7 @@ pub enum HistoryEvent {
         /// Their lifespan, in steps.
         lifespan: f32,
     },
-    /// Engrams fired together: each two of them are connected the more strongly by it.
+    /// Engrams fired together: each pair of them is now connected more strongly.
     Fired {
         /// The present step.
         step: u64,
@@ -38,7 +38,7 @@ pub enum HistoryEvent {
         /// Long-term engrams that were reminded.
         long_term: Vec<EngramId>,
     },
-    /// How the search came to the reminded engrams of the firing before. Only if searches are traced.
+    /// How the search reached the reminded engrams of the firing before. Only if searches are traced.
     Searched {
         /// The present step.
         step: u64,
@@ -51,7 +51,7 @@ pub enum HistoryEvent {
         step: u64,
         /// The engrams.
         engrams: Vec<EngramId>,
-        /// What each gained, in steps.
+        /// The gain of each, in steps.
         gains: Vec<f32>,
     },
     /// Engrams became short-term or long-term, at the end of the step.
@@ -128,8 +128,8 @@ impl HistoryEvent {
     }
 }
 
-/// A [`HistoryEvent`] after the beginning, as a [walk](super::walk::Walk) lends it. No list is empty but those of
-/// a firing, a reset and a search.
+/// A [`HistoryEvent`] after the beginning, as a [walk](super::walk::Walk) lends it. No list is empty, except those of a
+/// firing, a reset and a search.
 #[derive(Clone, Debug)]
 pub(super) enum Event<'w> {
     Born { engrams: Range<u64>, lifespan: f32 },

@@ -1,5 +1,5 @@
-//! Histories as bytes, in the stream that [`checksummed`](crate::files::checksummed) describes: of version 2 if searches
-//! were traced, otherwise of version 1.
+//! Histories as bytes, in the stream of [`checksummed`](crate::files::checksummed): version 2 if searches were traced,
+//! otherwise version 1.
 //!
 //! ```text
 //! rows             how many
@@ -9,8 +9,8 @@
 //!   end            after its length: ids of the living engrams
 //! ```
 //!
-//! Every engram takes at least a byte, as it dies, is in a reset, or lives at the end. So nothing that is made
-//! while reading is larger than a fixed multiple of the bytes that are there.
+//! Every engram takes at least a byte: when it dies, in a reset, or as one of the living at the end. So no allocation
+//! while reading is larger than a fixed multiple of the bytes present.
 
 mod beginning;
 #[cfg(test)]
@@ -37,12 +37,12 @@ use beginning::{put_beginning, read_beginning};
 
 static FORMAT: Format = Format { magic: *b"\x89MEMHIST", name: "history", version: 2 };
 
-/// The version that a history is written in. Earlier versions of this library read the first one.
+/// The version that a history is written in. Earlier versions of this library read version 1.
 fn version(history: &History) -> u32 {
     if history.rows.iter().any(|row| row.has_traces) { FORMAT.version } else { 1 }
 }
 
-/// Writes a history; the records are not copied before.
+/// Writes a history without copying the records before.
 pub(super) fn write<W: Write>(history: &History, writer: W) -> Result<W, MemoriaError> {
     let mut to = ChecksummedWriter::begin(writer, &FORMAT, version(history))?;
     to.put_number(history.rows.len() as u64)?;
@@ -60,8 +60,8 @@ pub(super) fn write<W: Write>(history: &History, writer: W) -> Result<W, Memoria
     to.end()
 }
 
-/// Reads a history and replays it, so that whatever is accepted can be looked at. The reader is
-/// left where the history ends, unless it `is_all` that there must be.
+/// Reads a history and replays it, so that all of an accepted one can be used. The reader stops where the history ends,
+/// and if it `is_all`, nothing may follow.
 pub(super) fn read(reader: impl Read, is_all: bool) -> Result<History, MemoriaError> {
     let mut stream = ChecksummedReader::begin(reader, &FORMAT)?;
     let rows = stream.number()?;
@@ -89,7 +89,7 @@ pub(super) fn read(reader: impl Read, is_all: bool) -> Result<History, MemoriaEr
     Ok(history)
 }
 
-/// A row from its parts, its record in pieces that end with the step after so many bytes.
+/// Makes a row from its parts. The pieces of its record end with the step after this many bytes.
 fn read_row(
     beginning: &[u8],
     record: &[u8],
@@ -101,7 +101,7 @@ fn read_row(
     all_of(end, |rest| ids(rest, &mut living))?;
     let mut replay = Replay::new(&beginning);
     let mut walk = Walk::through(&beginning, record);
-    // Each engram that is born takes a byte of what is told of deaths, or of the end.
+    // Each engram that is born takes a byte as one of the dead, or of the living at the end.
     let mut room = (record.len() + end.len()) as u64;
     let mut pieces = Vec::new();
     let (mut from, mut from_at) = (record, beginning.at);
@@ -130,11 +130,11 @@ fn read_row(
     Ok(RowHistory { beginning, pieces, end: walk.at, has_traces })
 }
 
-/// The living engrams at the end of a sound record, in order of id. Passes over what it needs not decode: saving
-/// spends most of its time here.
+/// The living engrams at the end of a sound record, in order of id. Skips whatever needs no decoding: saving spends
+/// most of its time here.
 fn living(history: &RowHistory) -> Vec<EngramId> {
     let mut living: Vec<EngramId> = history.beginning.engrams.iter().map(|e| e.id).collect();
-    // Taken out when they are many, so that each costs little however many live.
+    // Removed in large groups, so that each costs little however many live.
     let mut dead: Vec<EngramId> = Vec::new();
     let bury = |living: &mut Vec<EngramId>, dead: &mut Vec<EngramId>| {
         dead.sort_unstable();

@@ -5,7 +5,7 @@ use crate::{
     history::{event::Event, row_history::RowHistory, walk::Walk},
 };
 
-/// That an engram fired, and what it gained by it.
+/// One firing of an engram, and its gain by it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Firing {
     /// The step.
@@ -14,13 +14,13 @@ pub struct Firing {
     pub engram: EngramId,
     /// Its kind at that time: working engrams fire by themselves, others because they were reminded.
     pub kind: EngramKind,
-    /// Steps of life that it gained: 0 for working engrams, and as long as the step has not ended.
+    /// Lifespan that it gained, in steps: 0 for working engrams, and as long as the step has not ended.
     pub lifespan_gain: f32,
 }
 
 impl RowHistory {
-    /// The engrams that fired in a step, each with what it gained by it; one that fired in several reminds
-    /// of the step is there several times. Reads no more than some 64 KiB before it.
+    /// The engrams that fired in a step, each with its gain by it. An engram that fired in several reminds of the step
+    /// is listed several times. Reads at most some 64 KiB before the step.
     ///
     /// # Errors
     ///
@@ -29,7 +29,7 @@ impl RowHistory {
         self.check_step(step, Some(self.end.step))?;
         let mut walk = Walk::from_step(self, step);
         let mut firings: Vec<Firing> = Vec::new();
-        // Where those of the last remind begin.
+        // Where the firings of the last remind begin.
         let mut last = 0;
         while let Some((of_step, event)) = walk.next_sound()
             && of_step == step

@@ -19,20 +19,19 @@ use crate::{
 pub struct EngramHistory {
     /// The steps that it lived.
     pub life: Life,
-    /// The first step that is known: that in which it was made, or in which the recording began.
+    /// The first known step: that in which it was made, or in which the recording began.
     pub recorded_from: u64,
     /// Its lifespan then, in steps.
     pub initial_lifespan: f32,
-    /// The step at the end of which it became short-term; `None` if it did not since it is recorded.
+    /// The step at the end of which it became short-term; `None` if that is not in the record.
     pub became_short_term: Option<u64>,
-    /// The step at the end of which it became long-term; `None` if it did not since it is recorded.
+    /// The step at the end of which it became long-term; `None` if that is not in the record.
     pub became_long_term: Option<u64>,
-    /// When it fired and what it gained.
+    /// Its firings, with their gains.
     pub firings: Vec<Firing>,
-    /// How it was at the end of each step that it lived through, from
-    /// [`recorded_from`](Self::recorded_from) on.
+    /// Its state at the end of each step that it lived through, from [`recorded_from`](Self::recorded_from) on.
     pub states: Vec<Engram>,
-    /// The engrams that it fired with, living or dead: most often first, of equal ones the smaller id.
+    /// The engrams that it fired with, living or dead: the most frequent first, of equal ones the smaller id first.
     pub companions: Vec<Companion>,
 }
 
@@ -55,15 +54,15 @@ impl EngramHistory {
         self.firings.iter().map(|firing| firing.step)
     }
 
-    /// What it gained in all, in steps.
+    /// The sum of its gains, in steps.
     pub fn total_gain(&self) -> f64 {
         self.firings.iter().fold(0.0, |sum, firing| sum + f64::from(firing.lifespan_gain))
     }
 }
 
 impl RowHistory {
-    /// The life of one engram: when it fired and with which others, what it gained, how it ended. Reads the
-    /// record from its birth to its death.
+    /// The life of one engram: when it fired and with which others, its gains, its end. Reads the record from its birth
+    /// to its death.
     ///
     /// # Errors
     ///
@@ -91,7 +90,7 @@ impl RowHistory {
         self.beginning.fired_together(|members, count| {
             meet(&mut companions, id, members, count, at.step);
         });
-        // The firing of which the gain is not known yet.
+        // The firing whose gain is not known yet.
         let mut last_firing = None;
         while told.life.death.is_none()
             && let Some((step, event)) = walk.next_sound()
@@ -145,7 +144,7 @@ impl RowHistory {
     }
 }
 
-/// Goes on to the birth of an engram; how it was then, and the step.
+/// Goes on to the birth of an engram; returns its state then, and the step.
 fn birth(walk: &mut Walk<'_>, id: EngramId) -> Option<(Engram, u64)> {
     while let Some((step, event)) = walk.next_sound() {
         if let Event::Born { engrams, lifespan } = event {

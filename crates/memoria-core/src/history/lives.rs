@@ -12,15 +12,15 @@ pub struct Life {
     pub engram: EngramId,
     /// The step in which it was made, perhaps before the recording began.
     pub born: u64,
-    /// How it ended; `None` if it lives on at the end of the record.
+    /// Its end; `None` if it still lives at the end of the record.
     pub death: Option<Death>,
-    /// How many steps it lived to the end of: its age when it was last seen. 0 for an engram that died
-    /// at the end of the step in which it was made.
+    /// How many steps it survived: its age when it was last seen. 0 for an engram that died at the end of the step in
+    /// which it was made.
     pub duration: u64,
 }
 
 impl Life {
-    /// The last step that it lived to the end of.
+    /// The last step that it survived.
     pub fn last_step(&self) -> Option<u64> {
         (self.duration > 0).then(|| self.born + self.duration - 1)
     }
@@ -36,7 +36,7 @@ impl Life {
 pub struct Death {
     /// The step; the engram did not live to the end of it.
     pub step: u64,
-    /// Of what.
+    /// The cause.
     pub cause: DeathCause,
 }
 
@@ -44,15 +44,15 @@ pub struct Death {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeathCause {
-    /// It had nothing left to live.
+    /// It had no lifespan left.
     Forgotten,
     /// Its row was emptied.
     Reset,
 }
 
 impl RowHistory {
-    /// The steps that every engram lived, in order of id: those that lived when the recording
-    /// began, and all that were made since.
+    /// The life of every engram, in order of id: of those that lived when the recording began, and of all that were
+    /// made since.
     pub fn lives(&self) -> Vec<Life> {
         let begun = |engram, born| Life { engram, born, death: None, duration: 0 };
         let start = self.beginning.at.step;
@@ -82,7 +82,7 @@ impl RowHistory {
     }
 }
 
-/// Steps that an engram lived to the end of, by the end of the record at step `now`.
+/// Steps that an engram survived, if the record ends at step `now`.
 pub(super) fn duration(born: u64, death: Option<Death>, now: u64) -> u64 {
     death.map_or(now, |death| death.step) - born
 }

@@ -21,9 +21,9 @@ pub struct Edge {
     pub weight: f32,
 }
 
-/// A row as it was at some moment, worked out from what was recorded.
+/// The state of a row at some moment, computed from the record.
 ///
-/// Engrams are at hand; connections are counted when they are asked for.
+/// Contains the engrams; connections are counted on request.
 #[derive(Clone, Debug)]
 pub struct Moment<'a> {
     history: &'a RowHistory,
@@ -80,8 +80,8 @@ impl<'a> Moment<'a> {
         Ok(count)
     }
 
-    /// The connections of an engram to others that lived, strongest first and of equal ones the
-    /// smaller id. Reads the record from its birth up to the moment.
+    /// The connections of an engram to others that lived, the strongest first, of equal ones the smaller id first.
+    /// Reads the record from its birth up to the moment.
     ///
     /// # Errors
     ///
@@ -105,8 +105,8 @@ impl<'a> Moment<'a> {
         Ok(edges)
     }
 
-    /// All connections between engrams that lived, in order of `from` and `to`: for every pair both
-    /// ways. Reads the record up to the moment; costs the squares of the sizes of its firings.
+    /// All connections between engrams that lived, in order of `from` and `to`; each pair occurs in both directions.
+    /// Reads the record up to the moment; costs the squares of the sizes of its firings.
     pub fn edges(&self) -> Vec<Edge> {
         let mut counts: BTreeMap<(EngramId, EngramId), u32> = BTreeMap::new();
         let mut living = Vec::new();

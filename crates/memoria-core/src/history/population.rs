@@ -4,7 +4,7 @@ use crate::EngramId;
 #[derive(Clone, Debug)]
 pub(super) struct Population<T> {
     ids: Vec<EngramId>,
-    /// Beside each id; `None` for the dead, which are taken out when they are many.
+    /// The value of each id; `None` for the dead, which are removed in large groups.
     living: Vec<Option<T>>,
     dead: usize,
     /// Where the last search ended. Searches mostly go upwards.
@@ -50,14 +50,14 @@ impl<T> Population<T> {
         pairs.filter_map(|(&id, living)| Some((id, living.as_ref()?)))
     }
 
-    /// Those with smaller ids than `last`, from the largest down.
+    /// Those with smaller ids than `last`, in descending order.
     pub(super) fn below(&self, last: EngramId) -> impl Iterator<Item = (EngramId, &T)> {
         let end = self.ids.partition_point(|&id| id < last);
         let pairs = self.ids[..end].iter().zip(&self.living[..end]).rev();
         pairs.filter_map(|(&id, living)| Some((id, living.as_ref()?)))
     }
 
-    /// Looks ahead of where it last found an engram, in strides that double, then between two strides.
+    /// Searches from where it last found an engram, in strides that double, then between two strides.
     fn find(&mut self, id: EngramId) -> Option<usize> {
         let is_ahead = self.ids.get(self.near).is_some_and(|&near| near <= id);
         let (mut from, mut stride) = (if is_ahead { self.near } else { 0 }, 1);

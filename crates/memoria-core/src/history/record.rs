@@ -1,4 +1,4 @@
-//! What happened, in bytes: one record per call that changed the row, and one per search that is traced.
+//! Events as bytes: one record per call that changed the row, and one per traced search.
 //!
 //! ```text
 //! 1 born      the first id, how many, their lifespan
@@ -11,8 +11,8 @@
 //!             walk its step; the score (64 bits); the id that the connection comes from, and its weight
 //! ```
 //!
-//! Numbers are LEB128 varints, floats 32 bits where nothing else is said. Ids come after their number, in
-//! ascending order, each as its distance from the one before.
+//! Numbers are LEB128 varints, floats have 32 bits where nothing else is said. Ids follow their number, in ascending
+//! order, each as its distance from the one before.
 
 use core::ops::Range;
 
@@ -28,7 +28,7 @@ pub(super) const NO_GAINS: u8 = 0;
 pub(super) const GAINS_OF_LAST_FIRING: u8 = 1;
 pub(super) const GAINS_BY_ID: u8 = 2;
 
-/// The stages of a search; their codes are their places.
+/// The stages of a search; the code of each is its position.
 const STAGES: [SearchStage; 6] = [
     SearchStage::ShortTerm,
     SearchStage::WalkStart,
@@ -69,7 +69,7 @@ pub(super) fn float(bytes: &mut &[u8]) -> Result<f32, Fault> {
     Ok(f32::from_le_bytes(array(bytes)?))
 }
 
-/// Passes over ids; tells how many there are, and their bytes. Whether these are sound is another question.
+/// Skips ids; returns how many there are, and their bytes. Does not check the ids.
 fn pass_ids<'a>(bytes: &mut &'a [u8]) -> Result<(u64, &'a [u8]), Fault> {
     let count = varint(bytes)?;
     let Some(last) = count.checked_sub(1) else { return Ok((0, &[])) };
@@ -86,7 +86,7 @@ pub(super) fn ids(bytes: &mut &[u8], to: &mut Vec<EngramId>) -> Result<(), Fault
     let mut next = 0u64;
     for _ in 0..count {
         let id = varint(&mut bytes).ok().and_then(|distance| next.checked_add(distance));
-        // The last number stands for an engram that is still to come.
+        // The largest number stands for a future engram.
         let id = id.filter(|&id| id < u64::MAX).ok_or("a list of ids that is broken")?;
         next = id + 1;
         to.push(EngramId(id));
@@ -94,7 +94,7 @@ pub(super) fn ids(bytes: &mut &[u8], to: &mut Vec<EngramId>) -> Result<(), Fault
     Ok(())
 }
 
-/// So many numbers.
+/// Reads `count` numbers.
 pub(super) fn floats<'a>(
     bytes: &mut &'a [u8],
     count: u64,
@@ -104,14 +104,14 @@ pub(super) fn floats<'a>(
     Ok(numbers.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)))
 }
 
-/// Ids of engrams that were born, and their lifespan.
+/// Reads the ids of engrams that were born, and their lifespan.
 pub(super) fn born(bytes: &mut &[u8]) -> Result<(Range<u64>, f32), Fault> {
     let (first, count) = (varint(bytes)?, varint(bytes)?);
     let end = first.checked_add(count).filter(|_| count > 0).ok_or("ids that do not exist")?;
     Ok((first..end, float(bytes)?))
 }
 
-/// How each of these engrams was reached, in place of what is in `to`.
+/// Reads how each of these engrams was reached, and replaces `to` by it.
 pub(super) fn searched(
     bytes: &mut &[u8],
     engrams: &[EngramId],
@@ -145,7 +145,7 @@ fn reached(bytes: &mut &[u8], id: EngramId) -> Result<Reached, Fault> {
     Ok(Reached { id, score, stage, via })
 }
 
-/// Passes over a record: appends those born in it to `living` and those that died to `dead`; a reset empties both.
+/// Skips a record: appends engrams born in it to `living` and those that died to `dead`; a reset empties both.
 pub(super) fn pass(
     bytes: &mut &[u8],
     living: &mut Vec<EngramId>,
@@ -186,7 +186,7 @@ pub(super) fn put_varint(out: &mut Vec<u8>, number: u64) {
     out.extend_from_slice(&room[..len]);
 }
 
-/// Writes ids that ascend.
+/// Writes ascending ids.
 pub(super) fn put_ids(out: &mut Vec<u8>, ids: impl ExactSizeIterator<Item = EngramId>) {
     // Room for all at once: this is done in every step.
     let mut end = out.len();
@@ -212,7 +212,8 @@ pub(super) fn put_fired(out: &mut Vec<u8>, reminded: impl ExactSizeIterator<Item
     put_ids(out, reminded);
 }
 
-/// `gains` in order of id; `of_last_firing` if their engrams are those of the step's last firing.
+/// Writes the end of a step: `gains` in order of id; `of_last_firing` if their engrams are those of the step's last
+/// firing.
 pub(super) fn put_adjusted(
     out: &mut Vec<u8>,
     gains: &[(EngramId, f32)],
@@ -246,7 +247,7 @@ pub(super) fn put_reset(out: &mut Vec<u8>, emptied: impl ExactSizeIterator<Item 
     put_ids(out, emptied);
 }
 
-/// `reached` in the order of the last firing's reminded engrams.
+/// Writes a search: `reached` in the order of the last firing's reminded engrams.
 pub(super) fn put_searched(out: &mut Vec<u8>, reached: &[Reached]) {
     out.push(SEARCHED);
     put_varint(out, reached.len() as u64);

@@ -13,29 +13,29 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Recorder {
     beginning: Arc<Beginning>,
-    /// Bytes after which a piece ends with the step.
+    /// A piece ends with the step after this many bytes.
     piece_bytes: usize,
-    /// Pieces that are full, shared with the histories that were asked for.
+    /// Full pieces, shared with the histories that were requested.
     pieces: Vec<Arc<Piece>>,
     /// The piece that is being written.
     last: Piece,
-    /// Where the record stands.
+    /// The end of the record.
     end: Cursor,
     has_traces: bool,
-    /// Those reminded in the present step's last firing.
+    /// The reminded engrams of the present step's last firing.
     fired: Vec<EngramId>,
     gains: Vec<(EngramId, f32)>,
     promoted: Vec<EngramId>,
 }
 
 impl Recorder {
-    /// A record from here on, in pieces that end with the step after so many bytes.
+    /// A record from here on, in pieces that end with the step after this many bytes.
     pub(crate) fn new(beginning: Beginning, piece_bytes: usize) -> Self {
         let (end, last) = (beginning.at, Piece { at: beginning.at, bytes: Vec::new() });
         Self { beginning: Arc::new(beginning), piece_bytes, last, end, ..Self::default() }
     }
 
-    /// What was recorded up to now.
+    /// The record up to now.
     pub(crate) fn history(&self) -> RowHistory {
         let last = Arc::new(self.last.clone());
         RowHistory {
@@ -56,7 +56,7 @@ impl Recorder {
         }
     }
 
-    /// The working engrams fire together with what they reminded of.
+    /// The working engrams fire together with the reminded ones.
     #[inline(never)]
     pub(crate) fn fired(&mut self, reminded_ltm: &[Member], reminded_stm: &[Member]) {
         let reminded = reminded_ltm.iter().chain(reminded_stm).map(|member| member.id);
@@ -65,7 +65,7 @@ impl Recorder {
         put_fired(&mut self.last.bytes, self.fired.iter().copied());
     }
 
-    /// How the search came to what the last firing was reminded of.
+    /// How the search reached the reminded engrams of the last firing.
     pub(crate) fn searched(&mut self, trace: &SearchTrace) {
         debug_assert!(trace.reached.iter().map(|reached| &reached.id).eq(&self.fired));
         self.has_traces = true;
@@ -82,7 +82,7 @@ impl Recorder {
         self.promoted.push(id);
     }
 
-    /// The step ends with the deaths of some.
+    /// The step ends, and some engrams die.
     #[inline(never)]
     pub(crate) fn adjusted(&mut self, dead: &[Member]) {
         let Self { last, end, fired, gains, promoted, .. } = self;
@@ -110,7 +110,7 @@ impl Recorder {
         put_reset(&mut self.last.bytes, living);
     }
 
-    /// Bytes set aside.
+    /// Allocated bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.beginning.bytes()
             + self.pieces.iter().map(|piece| piece.bytes()).sum::<usize>()

@@ -10,13 +10,13 @@ use crate::{
     },
 };
 
-/// A row that goes once more through what was recorded.
+/// A row that goes through the recorded events again.
 #[derive(Clone, Debug)]
 pub(super) struct Replay {
     step: u64,
     next_id: u64,
     living: Population<Living>,
-    /// Those that have gained something in this step: by a gain below zero they may have no lifespan left.
+    /// Engrams that gained something in this step: after a gain below zero they may have no lifespan left.
     gained: Vec<EngramId>,
 }
 
@@ -29,7 +29,7 @@ struct Living {
 }
 
 impl Replay {
-    /// From the beginning up to a step, that excluded.
+    /// The state from the beginning up to a step, that excluded.
     pub(super) fn until(history: &RowHistory, step: u64) -> Self {
         let mut replay = Self::new(&history.beginning);
         let mut walk = Walk::new(history);
@@ -55,7 +55,7 @@ impl Replay {
         Self { step, next_id, living, gained: Vec::new() }
     }
 
-    /// Applies an event. Fails if it cannot have happened; the replay is not to be used then.
+    /// Applies an event. Fails if it cannot have happened; then the replay must not be used any more.
     pub(super) fn apply(&mut self, event: &Event<'_>) -> Result<(), Fault> {
         match event {
             Event::Born { engrams, lifespan } => {
@@ -141,7 +141,7 @@ impl Replay {
             promoted.kind = EngramKind::LongTerm;
         }
         let Some(&last) = engrams.last() else { return Ok(()) };
-        // One of them, if there are as many, was promoted earlier.
+        // If there are as many, one of them was promoted earlier.
         let mut older = self.living.below(last).take(engrams.len());
         if !older.all(|(_, older)| older.kind == EngramKind::LongTerm) {
             return Err("a promotion before others that are older");

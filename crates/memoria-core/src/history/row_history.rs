@@ -5,46 +5,46 @@ use crate::{
     history::{HistoryEvent, Moment, event::Event, walk::Walk},
 };
 
-/// Bytes after which a piece of a record ends with the step.
+/// A piece of a record ends with the step after this many bytes.
 pub(crate) const PIECE_BYTES: usize = 1 << 16;
 
 /// What happened in one row, from the moment its recording began.
 ///
-/// A record of what changed, which every look reads anew: from the beginning where nothing else is said.
+/// A record of changes. Every query reads it again, from the beginning where nothing else is said.
 /// [Steps](crate::history#steps) are numbered from 0.
 #[derive(Clone, Debug)]
 pub struct RowHistory {
     pub(super) beginning: Arc<Beginning>,
     pub(super) pieces: Vec<Arc<Piece>>,
-    /// Where the record stands.
+    /// The end of the record.
     pub(super) end: Cursor,
-    /// Whether it tells of searches.
+    /// Whether it contains searches.
     pub(super) has_traces: bool,
 }
 
-/// How things were when the recording began.
+/// The state when the recording began.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Beginning {
     pub(crate) at: Cursor,
     /// In order of id.
     pub(crate) engrams: Vec<Engram>,
-    /// Living engrams that had fired together, a list per firing, in order of id.
+    /// Living engrams that had fired together: a list per firing, in order of id.
     pub(crate) firings: Vec<Vec<EngramId>>,
-    /// Further counts of having fired together, each pair once, the smaller id first.
+    /// Further co-firing counts: each pair once, the smaller id first.
     pub(crate) ties: Vec<(EngramId, EngramId, u32)>,
 }
 
-/// A place between two records, and what has to be known there.
+/// A position between two records, and the state that is needed there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Cursor {
     pub(crate) step: u64,
-    /// Ids from here on are not given out yet.
+    /// The first id that is not assigned yet.
     pub(crate) next_id: u64,
     /// Engrams with ids below this are long-term: they become so in the order in which they were made.
     pub(crate) long_term_below: u64,
 }
 
-/// Some of the record, from the beginning of a step to the end of another.
+/// A part of the record, from the beginning of a step to the end of another.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Piece {
     pub(super) at: Cursor,
@@ -89,7 +89,7 @@ impl RowHistory {
         core::iter::once(began).chain(events(Walk::new(self)))
     }
 
-    /// What happened in one step, in order. Reads no more than some 64 KiB before it.
+    /// What happened in one step, in order. Reads at most some 64 KiB before it.
     ///
     /// # Errors
     ///
@@ -99,7 +99,7 @@ impl RowHistory {
         Ok(events(Walk::from_step(self, step)).take_while(|event| event.step() == step).collect())
     }
 
-    /// The row as it was at the end of a step. Reads the record up to there.
+    /// The row at the end of a step. Reads the record up to there.
     ///
     /// # Errors
     ///
@@ -109,7 +109,7 @@ impl RowHistory {
         Ok(Moment::new(self, step + 1))
     }
 
-    /// The row as it is at the end of the record, in the midst of a step perhaps.
+    /// The row at the end of the record, possibly within a step.
     pub fn now(&self) -> Moment<'_> {
         Moment::new(self, u64::MAX)
     }
@@ -121,8 +121,8 @@ impl RowHistory {
         if is_there { Ok(()) } else { Err(MemoriaError::NoSuchStep { got, first, last }) }
     }
 
-    /// Calls `each` with the members of every firing before step `until`, in order of id, from the
-    /// piece in which `since` was made on; then with pairs that fired together a number of times.
+    /// Calls `each` with engrams that fired together, in order of id, and how often: those of the beginning, if `since`
+    /// may be older, then the members of every firing before step `until`, from the piece in which `since` was made on.
     pub(super) fn fired_together(
         &self,
         since: EngramId,
@@ -143,7 +143,7 @@ impl RowHistory {
     }
 }
 
-/// What a walk comes by.
+/// The events of a walk.
 fn events(mut walk: Walk<'_>) -> impl Iterator<Item = HistoryEvent> {
     core::iter::from_fn(move || {
         walk.next_sound().map(|(step, event)| HistoryEvent::new(step, event))

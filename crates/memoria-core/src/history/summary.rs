@@ -5,7 +5,7 @@ use crate::{
     history::{event::Event, row_history::RowHistory, walk::Walk},
 };
 
-/// What happened in one row in a step, in figures.
+/// The figures of one step of one row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct StepSummary {
     /// The step.
@@ -14,21 +14,21 @@ pub struct StepSummary {
     pub born: usize,
     /// Reminds in which engrams fired.
     pub reminds: usize,
-    /// Engrams that fired, one that fired in several reminds counted as often.
+    /// Engrams that fired; one that fired in several reminds counts each time.
     pub fired: usize,
     /// Those of them that were reminded.
     pub reminded: usize,
     /// The sum of all gains, in steps.
     pub lifespan_gain: f64,
-    /// Engrams that became short-term, those included that became long-term with it or died.
+    /// Engrams that became short-term, including those that became long-term or died at the same time.
     pub became_short_term: usize,
-    /// Engrams that became long-term, those included that died.
+    /// Engrams that became long-term, including those that died at the same time.
     pub became_long_term: usize,
     /// Engrams that had no lifespan left.
     pub forgotten: usize,
-    /// Times that the row was emptied.
+    /// How often the row was emptied.
     pub resets: usize,
-    /// Engrams that were in it.
+    /// Engrams that were in it then.
     pub emptied: usize,
     /// The living engrams at the end of the step.
     pub alive: EngramCounts,

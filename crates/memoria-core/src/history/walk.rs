@@ -16,27 +16,27 @@ use crate::{
 /// Goes through a record, event by event.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Walk<'a> {
-    /// Where it stands, the events that are pending aside. After [`Event::Ended`] it is at the beginning of a step.
+    /// Its position, without the pending events. After [`Event::Ended`] it is at the beginning of a step.
     pub(super) at: Cursor,
-    /// Bytes that were not read yet.
+    /// Bytes not read yet.
     pub(super) rest: &'a [u8],
     pieces: slice::Iter<'a, Arc<Piece>>,
-    /// The working engrams, in order of id, but for those of the last event.
+    /// The working engrams, in order of id, except those of the last event.
     working: Vec<EngramId>,
     born: Range<u64>,
-    /// The members of the step's last firing, those reminded in front, and how many these are.
+    /// The members of the step's last firing, the reminded ones first, and the number of these.
     members: Vec<EngramId>,
     reminded: Option<usize>,
     reached: Vec<Reached>,
-    /// What is left to be told of the end of a step.
+    /// The remaining parts of the end of a step.
     pending: slice::Iter<'static, Part>,
     gains: Vec<(EngramId, f32)>,
     promoted: Vec<EngramId>,
-    /// Engrams that died, or that a reset took.
+    /// Engrams that died, or that a reset removed.
     gone: Vec<EngramId>,
 }
 
-/// What a record of the end of a step tells of.
+/// The parts of a record of the end of a step.
 #[derive(Clone, Copy, Debug)]
 enum Part {
     Gains,
@@ -63,29 +63,29 @@ impl<'a> Walk<'a> {
         walk
     }
 
-    /// From some place that is not after the engram was made.
+    /// From some position that is not after the birth of the engram.
     pub(super) fn from_birth(history: &'a RowHistory, id: EngramId) -> Self {
         let after = history.pieces.partition_point(|piece| piece.at.next_id <= id.0);
         Self::from_piece(history, after.saturating_sub(1))
     }
 
-    /// Through bytes that follow a beginning and were not checked yet.
+    /// Through bytes that follow a beginning and are not checked yet.
     pub(super) fn through(beginning: &Beginning, rest: &'a [u8]) -> Self {
         Self { at: beginning.at, rest, working: working(beginning), ..Self::default() }
     }
 
     fn from_piece(history: &'a RowHistory, index: usize) -> Self {
         let pieces = history.pieces.get(index..).unwrap_or_default().iter();
-        // A piece begins with a step, where no engram is working; but for the first one.
+        // A piece begins with a step, where no engram is working; except for the first one.
         let working = if index == 0 { working(&history.beginning) } else { Vec::new() };
         let at = history.pieces.get(index).map_or(history.beginning.at, |piece| piece.at);
         Self { at, pieces, working, ..Self::default() }
     }
 
-    /// The next event and its step; what is wrong with the record otherwise. Lists are sound, in order of id.
+    /// The next event and its step, or the fault of the record. Lists are sound, in order of id.
     pub(super) fn next(&mut self) -> Result<Option<(u64, Event<'_>)>, Fault> {
         let step = self.at.step;
-        // Only now, as a record that was not checked yet may tell of more than there can be.
+        // Only now, because an unchecked record may claim more than there can be.
         self.working.extend(core::mem::take(&mut self.born).map(EngramId));
         if self.pending.len() == 0 {
             while self.rest.is_empty() {
@@ -101,7 +101,7 @@ impl<'a> Walk<'a> {
             read_ids(&mut self.rest, &mut self.gone)?;
             self.pending = PARTS.iter();
         }
-        // The parts that no engram had are left out.
+        // Parts without engrams are skipped.
         let part = self.pending.find(|part| match part {
             Part::Gains => !self.gains.is_empty(),
             Part::ShortTerm => !self.working.is_empty(),
@@ -156,7 +156,7 @@ impl<'a> Walk<'a> {
     }
 
     fn read_gains(&mut self) -> Result<(), Fault> {
-        // Who is promoted is read after this.
+        // The promoted engrams are read after this.
         let Self { rest, members, promoted: engrams, gains, .. } = self;
         gains.clear();
         let engrams = match array(rest)? {
@@ -186,7 +186,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// The next event of a history that was recorded here, or checked when it was read.
+    /// The next event of a history that was recorded here, or checked on reading.
     pub(super) fn next_sound(&mut self) -> Option<(u64, Event<'_>)> {
         let next = self.next();
         debug_assert!(next.is_ok(), "{next:?}");
@@ -194,7 +194,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Decodes ids in place of what is in `to`.
+/// Decodes ids and replaces `to` by them.
 fn read_ids(rest: &mut &[u8], to: &mut Vec<EngramId>) -> Result<(), Fault> {
     to.clear();
     ids(rest, to)

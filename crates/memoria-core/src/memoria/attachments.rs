@@ -1,4 +1,4 @@
-//! What a user keeps beside the engrams of a row.
+//! Values that a user attaches to a row.
 
 use std::sync::Arc;
 
@@ -11,13 +11,13 @@ use crate::{
     store::check_sizes,
 };
 
-/// What errors call it.
+/// The name that errors use.
 const TENSOR: &str = "an attached tensor";
 
 impl<B: Backend> Memoria<B> {
-    /// Attaches a value to a row under a name, in place of the one that it has. See [`Attachment`].
+    /// Attaches a value to a row under a name, and replaces the one there. See [`Attachment`].
     ///
-    /// No copy, no device round trip. It is not counted in the [memory
+    /// Makes no copy and no device round trip. The value does not count towards the [memory
     /// limit](Self::with_memory_limit), which is for vectors.
     ///
     /// # Errors
@@ -42,8 +42,8 @@ impl<B: Backend> Memoria<B> {
         Ok(())
     }
 
-    /// Attaches to every row its part of `data` `[batch, …]`, as [`attach`](Self::attach) does, but for the rows
-    /// in `absent`, which keep what they have. No copy: the rows share the tensor until they part.
+    /// Attaches to every row its part of `data` `[batch, …]`, as [`attach`](Self::attach) does. The rows in `absent`
+    /// keep their values. Makes no copy: the rows share the tensor until they are separated.
     ///
     /// # Errors
     ///
@@ -67,7 +67,7 @@ impl<B: Backend> Memoria<B> {
         Ok(())
     }
 
-    /// What is attached to a row under a name.
+    /// The value attached to a row under a name.
     ///
     /// # Errors
     ///
@@ -81,7 +81,7 @@ impl<B: Backend> Memoria<B> {
         Ok(self.attachments[row].get(name).map(Value::attachment))
     }
 
-    /// The names under which something is attached to a row, in order.
+    /// The names of the values attached to a row, in order.
     ///
     /// # Errors
     ///
@@ -91,10 +91,10 @@ impl<B: Backend> Memoria<B> {
         Ok(self.attachments[row].keys().map(|name| &**name))
     }
 
-    /// The tensors that are attached to the rows under a name, in one; `None` if no row has one.
+    /// The tensors attached to the rows under a name, as one; `None` if no row has one.
     ///
-    /// Costs no copy if they were [attached together](Self::attach_rows) and the rows are the same since;
-    /// otherwise a copy on the device.
+    /// Costs no copy if they were [attached together](Self::attach_rows) and the rows are still the same, otherwise a
+    /// copy on the device.
     ///
     /// # Errors
     ///
@@ -120,7 +120,7 @@ impl<B: Backend> Memoria<B> {
         Ok(stack(&parts))
     }
 
-    /// Takes away what is attached to a row under a name, if anything is.
+    /// Removes the value attached to a row under a name, if there is one.
     ///
     /// # Errors
     ///
@@ -131,7 +131,7 @@ impl<B: Backend> Memoria<B> {
         Ok(())
     }
 
-    /// Refuses a tensor of fewer than `least` dimensions, or of so many more than a row's can have.
+    /// Refuses a tensor with fewer than `least` dimensions, or with that many more than a row's tensor can have.
     fn check_attached(
         &self,
         tensor: &FloatTensor<B>,

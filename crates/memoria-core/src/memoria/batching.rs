@@ -1,4 +1,4 @@
-//! Rows that come and go.
+//! Moving rows into and out of a batch.
 
 use burn::backend::Backend;
 
@@ -14,16 +14,16 @@ use crate::{
 };
 
 impl<B: Backend> Memoria<B> {
-    /// Takes rows out, as a memory of their own with the rows in the order given. The others close up.
+    /// Takes rows out, as a memory of their own with the rows in the given order. The others close up.
     ///
-    /// A server batches the sessions that are present: [`merge`](Self::merge) those that come, split off those
-    /// that leave. A row goes on as it would have, whichever batches it is in. The new memory has the same
-    /// configuration, storage and limit; its costs begin at zero. What a row [has
-    /// recorded](Self::record_history) and what is [attached](crate::Attachment) to it go with it. A memory that
-    /// is joined by one that records begins to record. A memory without rows is as good as new.
+    /// A server batches its present sessions: it [merges](Self::merge) new ones and splits off those that leave. A row
+    /// goes on as it would have, whichever batches it is in. The new memory has the same configuration, storage and
+    /// limit; its costs begin at zero. The [recorded history](Self::record_history) and the
+    /// [attachments](crate::Attachment) of a row move with it. A memory that gets rows from a recording one begins to
+    /// record. A memory without rows is equal to a new one.
     ///
-    /// Costs a copy of the rows' vectors, which for that time are there twice; on a device it is made
-    /// there. One round trip if gains or working memories still wait to be read, none otherwise.
+    /// Costs a copy of the rows' vectors, which exist twice during the call; on a device the copy is made there. One
+    /// round trip if gains or working memories are still to be read, none otherwise.
     ///
     /// # Errors
     ///
@@ -59,7 +59,7 @@ impl<B: Backend> Memoria<B> {
         Ok(taken)
     }
 
-    /// Appends the rows of another memory, which is left without any.
+    /// Appends the rows of another memory, which then has no rows.
     ///
     /// A memory without rows takes over the other's dimension, float type and device. Costs a copy of
     /// the other's vectors; see [`split`](Self::split).
@@ -91,8 +91,8 @@ impl<B: Backend> Memoria<B> {
         Ok(())
     }
 
-    /// Exchanges a row with the only row of another memory: one session leaves a batch and another one
-    /// comes in its place, and no other row moves.
+    /// Exchanges a row with the only row of another memory: one session leaves a batch and another one takes its place.
+    /// No other row moves.
     ///
     /// Costs a copy of the vectors of both rows; see [`split`](Self::split).
     ///
@@ -127,7 +127,7 @@ impl<B: Backend> Memoria<B> {
         Ok(())
     }
 
-    /// Appends empty rows, for sequences that begin now.
+    /// Appends empty rows, for new sequences.
     ///
     /// # Errors
     ///
@@ -145,21 +145,20 @@ impl<B: Backend> Memoria<B> {
         Ok(())
     }
 
-    /// Appends empty rows until there are so many.
+    /// Appends empty rows until there are `batch` rows.
     pub(super) fn resize_rows(&mut self, batch: usize) {
         self.lanes.resize_with(batch, Lane::default);
         self.attachments.resize_with(batch, RowAttachments::default);
     }
 
-    /// Records in all rows what happens if this memory does or the one that rows came from did: no row
-    /// loses its record by moving.
+    /// Records all rows if this memory records, or the one that rows came from did: no row loses its record by moving.
     fn record_if_either_did(&mut self, other_did: bool) {
         if self.records_history || other_did {
             self.record_history(true);
         }
     }
 
-    /// Settles two memories that rows are to go between, if they fit.
+    /// Settles two memories between which rows are to move, if they fit.
     fn settle_with_other(
         &mut self,
         what: &'static str,
@@ -177,7 +176,7 @@ impl<B: Backend> Memoria<B> {
     }
 }
 
-/// Takes items out, in the order given. The others close up.
+/// Takes items out, in the given order. The others close up.
 fn take<T>(from: &mut Vec<T>, places: &[usize]) -> Vec<T> {
     let mut held: Vec<Option<T>> = from.drain(..).map(Some).collect();
     let taken = places.iter().filter_map(|&place| held[place].take()).collect();
@@ -188,7 +187,7 @@ fn take<T>(from: &mut Vec<T>, places: &[usize]) -> Vec<T> {
 /// Where the vectors of a row have been copied to, by engram.
 type Moved = Vec<(Entry, Slot)>;
 
-/// Tells the row where its vectors are now; the slots that it leaves.
+/// Sets the slots of the row's vectors; returns the slots that it leaves.
 fn apply(moved: Moved, row: &mut Row) -> impl Iterator<Item = Slot> {
     moved.into_iter().map(|(entry, new)| row.set_slot(entry, new))
 }

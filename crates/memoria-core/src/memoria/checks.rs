@@ -1,4 +1,4 @@
-//! What is refused before anything is done.
+//! Checks before anything is done.
 
 use burn::backend::{Backend, DType, TensorMetadata, tensor::FloatTensor};
 
@@ -10,10 +10,16 @@ use crate::{
     store::{available_memory, check_sizes},
 };
 
-/// What takes more bytes than this is compared with the memory available.
+/// More bytes than this are compared with the available memory.
 const LOOKED_AT_ABOVE: u64 = 1 << 26;
 
 impl<B: Backend> Memoria<B> {
+    /// Refuses working memories that [`add_working_memory`](Self::add_working_memory) would refuse.
+    #[doc(hidden)]
+    pub fn check_working(&self, data: &FloatTensor<B>) -> Result<(), MemoriaError> {
+        self.check_data("working memory", data).map(|_| ())
+    }
+
     /// The dimensions of working memories, if they fit this memory.
     pub(super) fn check_data(
         &self,
@@ -40,7 +46,7 @@ impl<B: Backend> Memoria<B> {
         Ok([batch, count, dim])
     }
 
-    /// Refuses more engrams than a row has identities for that is not absent.
+    /// Refuses more engrams than some row that is not absent has identities for.
     pub(super) fn check_ids(&self, count: usize, absent: &Absent) -> Result<(), MemoriaError> {
         let waiting: u64 = self.incoming.iter().map(|incoming| incoming.count as u64).sum();
         let requested = waiting.saturating_add(count as u64);
@@ -52,7 +58,7 @@ impl<B: Backend> Memoria<B> {
         Ok(())
     }
 
-    /// Refuses more rows than there is memory for, before anything is made of them.
+    /// Refuses more rows than fit in memory, before they are used.
     pub(super) fn check_batch(&self, batch: usize) -> Result<(), MemoriaError> {
         check_new_rows(batch.saturating_sub(self.lanes.len()))
     }
@@ -68,7 +74,7 @@ impl<B: Backend> Memoria<B> {
         store.check_device(tensor, &data.device())
     }
 
-    /// Refuses a row that there is not.
+    /// Refuses a row that does not exist.
     pub(super) fn check_row(&self, got: usize) -> Result<(), MemoriaError> {
         let rows = self.lanes.len();
         if got < rows { Ok(()) } else { Err(MemoriaError::RowOutOfRange { got, rows }) }
@@ -121,13 +127,13 @@ fn check_host_gain<B: Backend>(
     Ok(())
 }
 
-/// Refuses more rows than there is memory for, which they take even if they are empty.
+/// Refuses more rows than fit in memory, which they take even if they are empty.
 pub(crate) fn check_new_rows(count: usize) -> Result<(), MemoriaError> {
     check_available((count as u64).saturating_mul(size_of::<Lane>() as u64))
 }
 
-/// Refuses a query `[batch, n, hidden_dim]` that is larger than the memory available. A tensor that is
-/// a view of few numbers may have any size, but what is compared is computed from all of them.
+/// Refuses a query `[batch, n, hidden_dim]` that is larger than the available memory. A tensor that is a view of few
+/// numbers may have any size, but all of its numbers are used.
 pub(super) fn check_query_size(dims: [usize; 3], dtype: DType) -> Result<(), MemoriaError> {
     let bytes = |bytes: u64, size: usize| bytes.saturating_mul(size as u64);
     check_available(dims.into_iter().fold(dtype.size() as u64, bytes))

@@ -1,4 +1,4 @@
-//! What is left of a memory if its device fails to be read.
+//! The state of a memory after a failed read from its device.
 
 use burn::backend::{Flex, TensorData, ops::FloatTensorOps, tensor::FloatTensor};
 use rstest::rstest;
@@ -11,7 +11,7 @@ fn tensor<const D: usize>(seed: usize, shape: [usize; D]) -> FloatTensor<Flex> {
     Flex::float_from_data(TensorData::new::<f32, _>(numbers, shape), &Default::default())
 }
 
-/// So old that a remind reads twice on a device: the short-term scores, and those of too many long-term
+/// A memory so old that a remind reads twice on a device: the short-term scores, and those of too many long-term
 /// engrams.
 fn lived() -> Memoria<Flex> {
     let memory = Memoria::new(MemoriaConfig::new(2, 4, 4, 4.0, 1)).unwrap();
@@ -40,7 +40,7 @@ fn failed<T>(result: Result<T, MemoriaError>) {
     }
 }
 
-/// A call that fails; what was added before it is withdrawn, and nothing else has changed.
+/// A call fails: what was added before it is withdrawn, and nothing else has changed.
 #[rstest]
 #[case::remind(|memory: &mut Memoria<Flex>| failed(memory.remind()))]
 #[case::state(|memory: &mut Memoria<Flex>| failed(memory.state()))]
@@ -58,7 +58,7 @@ fn what_was_added_is_withdrawn(#[case] call: fn(&mut Memoria<Flex>)) {
     assert!(bytes(&mut memory) == before);
 }
 
-/// The second read of a remind fails: no engram fired, and the working memories are there.
+/// The second read of a remind fails: no engram fired, and the working memories are kept.
 #[test]
 fn a_remind_that_fails_late_can_be_repeated() {
     let (mut memory, mut twin) = (lived(), lived());
@@ -76,7 +76,7 @@ fn a_remind_that_fails_late_can_be_repeated() {
     assert!(bytes(&mut memory) == bytes(&mut twin));
 }
 
-/// Gains that wait on the device are read again.
+/// Pending gains on the device are read again.
 #[test]
 fn gains_that_could_not_be_read_wait_on() {
     let (mut memory, mut twin) = (lived(), lived());
@@ -104,7 +104,7 @@ fn an_adjustment_that_has_to_read_can_be_repeated() {
     assert!(bytes(&mut memory) == bytes(&mut twin));
 }
 
-/// Vectors that cannot be read cannot be saved, looked through or moved to the host.
+/// Vectors that cannot be read cannot be saved, verified or moved to the host.
 #[test]
 fn vectors_that_cannot_be_read() {
     let mut memory = lived();

@@ -1,4 +1,4 @@
-//! Recording what happens.
+//! Recording of histories.
 
 use burn::backend::Backend;
 
@@ -12,12 +12,11 @@ impl<B: Backend> Memoria<B> {
         self
     }
 
-    /// Records [what happens](crate::history) from now on, or no longer: then what was recorded is
-    /// dropped.
+    /// Begins to record [what happens](crate::history), or stops and drops the record.
     ///
-    /// May begin at any time. What lives is the beginning of the record, connections included: costs
-    /// a look at every engram and at the firing log, one device round trip if gains still have to be
-    /// read, and nothing in a new memory. Recording then costs a few bytes per engram and change; see
+    /// May begin at any time. The living engrams and their connections are the beginning of the record. It costs a
+    /// visit to every engram and to the firing log, one device round trip if gains are still to be read, and nothing in
+    /// a new memory. Recording then costs a few bytes per engram and change; see
     /// [`RowHistory::bytes`](crate::history::RowHistory::bytes).
     pub fn record_history(&mut self, record: bool) {
         if record && !self.records_history {
@@ -33,15 +32,15 @@ impl<B: Backend> Memoria<B> {
         }
     }
 
-    /// Whether what happens is recorded.
+    /// Whether the memory records a history.
     pub fn records_history(&self) -> bool {
         self.records_history
     }
 
-    /// What happened up to now. Shares what was recorded: no more than some 64 KiB per row are copied.
+    /// The history up to now. It shares the record: at most some 64 KiB per row are copied.
     ///
-    /// Takes `&mut` as [`state`](Self::state) does: one device round trip if gains and working memories
-    /// still have to be read, none otherwise.
+    /// Takes `&mut` as [`state`](Self::state) does: one device round trip if gains and working memories are still to be
+    /// read, none otherwise.
     ///
     /// # Errors
     ///
@@ -51,17 +50,17 @@ impl<B: Backend> Memoria<B> {
             return Err(MemoriaError::NotRecorded);
         }
         self.settle()?;
-        // Rows from elsewhere may have come without.
+        // Rows from other memories may have come without a record.
         self.record_history(true);
         Ok(History { rows: self.lanes.iter().filter_map(|lane| lane.row.history()).collect() })
     }
 
-    /// What happened up to now, after which the recording begins anew: with a file per day, what is
-    /// recorded does not grow without end.
+    /// The history up to now, after which the recording begins again. With a file per day, for example, the record does
+    /// not grow without end.
     ///
     /// # Errors
     ///
-    /// As [`history`](Self::history), and then the recording goes on as if it had not been called.
+    /// As [`history`](Self::history). After an error the recording goes on unchanged.
     pub fn take_history(&mut self) -> Result<History, MemoriaError> {
         let history = self.history()?;
         self.record_history(false);
@@ -74,7 +73,7 @@ impl<B: Backend> Memoria<B> {
         if self.lanes.len() == batch {
             return;
         }
-        // A step of no rows is none of theirs.
+        // A step without rows does not belong to the new rows.
         self.end_recorded_step();
         self.resize_rows(batch);
         if self.records_history {
@@ -82,8 +81,8 @@ impl<B: Backend> Memoria<B> {
         }
     }
 
-    /// Ends an adjusted step before rows are emptied, if it is recorded, so that its gains and deaths
-    /// come first. If that fails nothing has happened: the next call that reads the gains fails as well.
+    /// Ends an adjusted step before rows are emptied, if it is recorded, so that its gains and deaths come first. An
+    /// error changes nothing: the next call that reads the gains fails as well.
     pub(super) fn end_recorded_step(&mut self) {
         if self.records_history {
             self.end_adjusted_step();

@@ -1,4 +1,4 @@
-//! Rows with long-term vectors in cells: what is found depends on nothing but what happened in the row.
+//! Rows with long-term vectors in cells: a result depends only on what happened in the row.
 
 use burn::backend::{Backend, Flex, TensorData, ops::FloatTensorOps, tensor::FloatTensor};
 use proptest::prelude::*;
@@ -10,7 +10,7 @@ use crate::{
 };
 
 impl<B: Backend> Memoria<B> {
-    /// Sets the limits of the rows that there are: of their firing logs, and of cells of long-term vectors.
+    /// Sets the limits of all rows: of their firing logs, and of cells of long-term vectors.
     pub(crate) fn set_limits(&mut self, graph: GraphLimits, cells: CellLimits) {
         self.lanes.iter_mut().for_each(|lane| lane.row.set_limits(graph, cells));
     }
@@ -23,7 +23,7 @@ fn config(search: LongTermSearch, probes: usize) -> MemoriaConfig {
     MemoriaConfig::new(1, 2, 2, 9.0, 3).with_long_term_search(search).with_long_term_probes(probes)
 }
 
-/// Vectors about some centres.
+/// Vectors around some centres.
 fn tensor(numbers: &[i16], count: usize) -> FloatTensor<Flex> {
     let number = |at: usize| {
         let raw = numbers[at % numbers.len()];
@@ -38,7 +38,7 @@ fn ids(recall: &Recall<Flex>) -> Vec<Vec<EngramId>> {
     (0..recall.batch()).map(|row| recall.ids(row).to_vec()).collect()
 }
 
-/// One step, in which about every second engram that it is reminded of gains something.
+/// One step, in which about every second reminded engram gains lifespan.
 fn step(memory: &mut Memoria<Flex>, numbers: &[i16], count: usize) -> Vec<Vec<EngramId>> {
     memory.add_working_memory(tensor(numbers, count)).unwrap();
     memory.set_limits(GraphLimits::SMALL, CellLimits::SMALL);
@@ -91,15 +91,15 @@ proptest! {
     }
 }
 
-/// Ten thousand engrams about a hundred centres, in cells of the usual size: the four nearest are found nearly as
-/// often as if all were looked at.
+/// Ten thousand engrams around a hundred centres, in cells of the usual size: the four nearest are found nearly as
+/// often as with all cells.
 #[test]
 fn few_cells_have_nearly_all_of_the_nearest() {
     use rand::{RngExt, SeedableRng};
     let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
     const DIM: usize = 16;
     let mut normal = |scale: f32| -> Vec<f32> {
-        // Near enough: a sum of uniform numbers.
+        // A good approximation: a sum of uniform numbers.
         let mut one = || (0..4).map(|_| rng.random::<f32>() - 0.5).sum::<f32>() * scale;
         (0..DIM).map(|_| one()).collect()
     };

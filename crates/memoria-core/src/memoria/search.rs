@@ -32,6 +32,8 @@ pub(super) struct GivenQuery<B: Backend> {
     /// `[batch · count, dim]`.
     pub(super) vectors: FloatTensor<B>,
     pub(super) count: usize,
+    /// How many of each row's vectors are compared with, if not all.
+    pub(super) counts: Option<Vec<usize>>,
 }
 
 impl<B: Backend> GivenQuery<B> {
@@ -43,7 +45,9 @@ impl<B: Backend> GivenQuery<B> {
         row: usize,
         metric: Metric,
     ) -> Query<B> {
-        store.query_of(&self.vectors, read, row * self.count..(row + 1) * self.count, metric)
+        let start = row * self.count;
+        let count = self.counts.as_ref().map_or(self.count, |counts| counts[row]);
+        store.query_of(&self.vectors, read, start..start + count, metric)
     }
 }
 

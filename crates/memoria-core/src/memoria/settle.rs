@@ -174,7 +174,8 @@ impl<B: Backend> Memoria<B> {
     }
 
     /// Drops what was added and not settled yet.
-    pub(super) fn withdraw_added(&mut self) {
+    #[doc(hidden)]
+    pub fn withdraw_added(&mut self) {
         if let Some(store) = &mut self.store {
             self.incoming.drain(..).for_each(|incoming| store.slots.release(incoming.held()));
         }

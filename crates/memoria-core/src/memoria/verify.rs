@@ -1,4 +1,4 @@
-//! What must hold of a memory.
+//! The invariants of a memory.
 
 use burn::backend::Backend;
 
@@ -11,14 +11,13 @@ use crate::{
 };
 
 impl<B: Backend> Memoria<B> {
-    /// Checks every [invariant](Invariant) of the memory and names the first that is broken.
+    /// Checks every [invariant](Invariant) of the memory and reports the first broken one.
     ///
-    /// A memory keeps them whatever it is given; to find one broken means a fault of this crate, or that
-    /// something else wrote into its storage. Working memories and gains that still wait to be read are
-    /// not waited for.
+    /// A memory keeps them for any input. A broken one means a fault of this crate, or that something else wrote into
+    /// its storage. Does not wait for working memories and gains that are still to be read.
     ///
-    /// Costs a look at every vector (on a device a round trip per megabyte of them), and a count of
-    /// every engram's connections: much more than a step. For tests, and after a suspicion.
+    /// Costs a visit to every vector (on a device a round trip per megabyte of them), and a count of every engram's
+    /// connections: much more than a step. For tests, and for suspected faults.
     ///
     /// # Errors
     ///
@@ -40,7 +39,7 @@ impl<B: Backend> Memoria<B> {
         Ok(())
     }
 
-    /// [`verify`](Self::verify) without a look at the vectors.
+    /// [`verify`](Self::verify) without the vectors.
     pub(crate) fn verify_bookkeeping(&self) -> Result<(), MemoriaError> {
         self.verify_batch().map_err(|finding| broken(None, finding))?;
         for (index, lane) in self.lanes.iter().enumerate() {
@@ -110,7 +109,7 @@ mod tests {
     use burn::backend::{Flex, TensorData, ops::FloatTensorOps};
     use rstest::rstest;
 
-    /// Two rows, reminded in their third step, with working memories that wait to be read.
+    /// Two rows, reminded in their third step, with pending working memories.
     fn lived(storage: Storage) -> Memoria<Flex> {
         let config = MemoriaConfig::new(2, 3, 2, 3.0, 2);
         let mut memory = Memoria::new(config).unwrap().with_storage(storage);

@@ -1,4 +1,4 @@
-//! A memory and its judge, side by side.
+//! A memory and the slow reference, side by side.
 
 use burn::backend::{Flex, TensorData, ops::FloatTensorOps, tensor::FloatTensor};
 
@@ -21,8 +21,8 @@ pub(crate) enum GainKind {
     Device,
 }
 
-/// Every operation goes to both; what they return is compared at once. `None` if single precision could rank
-/// otherwise than double: what follows cannot be judged.
+/// Applies every operation to both, and compares their results at once. `None` if single precision could rank otherwise
+/// than double: then the rest cannot be judged.
 pub(crate) struct Judged {
     pub(crate) memory: Memoria<Flex>,
     limits: (GraphLimits, CellLimits),
@@ -31,12 +31,12 @@ pub(crate) struct Judged {
     last: Option<Recall<Flex>>,
     is_open: bool,
     ids_seen: Vec<Option<EngramId>>,
-    /// What the history of each row must tell, once it is recorded.
+    /// The expected history of each row, once it is recorded.
     chronicles: Option<Vec<Chronicle>>,
 }
 
 impl Judged {
-    /// One with firing logs of the users' limits.
+    /// With firing logs of the default limits.
     pub(crate) fn new(config: MemoriaConfig, rows: usize, dim: usize) -> Self {
         Self::stored(config, rows, dim, Storage::Auto)
     }
@@ -57,14 +57,14 @@ impl Judged {
         }
     }
 
-    /// Has firing logs and cells of small limits if `is_small`.
+    /// Sets small limits of firing logs and cells if `is_small`.
     pub(crate) fn with_small_limits(mut self, is_small: bool) -> Self {
         let small = (GraphLimits::SMALL, CellLimits::SMALL);
         self.limits = if is_small { small } else { Default::default() };
         self
     }
 
-    /// Records from now on.
+    /// Begins to record.
     pub(crate) fn record(&mut self) {
         self.memory.record_history(true);
         self.chronicles = Some(self.rows.iter().map(Chronicle::new).collect());
@@ -82,11 +82,11 @@ impl Judged {
         recorded::check_bytes(&history);
     }
 
-    /// Adds `width` vectors to every row, made of `numbers` over and over.
+    /// Adds `width` vectors to every row, made of `numbers` repeated.
     pub(crate) fn add(&mut self, width: usize, numbers: &[f32]) {
         let vectors = self.vectors(width, numbers);
         self.memory.add_working_memory(self.tensor(&vectors)).unwrap();
-        // Rows come with the first vectors, or from a snapshot, with the users' limits.
+        // Rows made by the first vectors, or from a snapshot, have the default limits.
         self.memory.set_limits(self.limits.0, self.limits.1);
         for (row, vectors) in self.rows.iter_mut().zip(vectors) {
             row.add(vectors);
@@ -97,7 +97,7 @@ impl Judged {
         self.remind_of(None)
     }
 
-    /// Reminds with a query of `width` vectors, made of `numbers` over and over.
+    /// Reminds with a query of `width` vectors, made of `numbers` repeated.
     pub(crate) fn remind_for(&mut self, width: usize, numbers: &[f32]) -> Option<()> {
         self.remind_of(Some(self.vectors(width, numbers)))
     }
@@ -130,7 +130,7 @@ impl Judged {
         Some(())
     }
 
-    /// Adjusts with gains taken from `numbers` over and over. Padding gains NaN, which is ignored.
+    /// Adjusts with gains from `numbers` repeated. Padding gains NaN, which is ignored.
     pub(crate) fn adjust(&mut self, kind: GainKind, numbers: &[f32]) {
         let Some(reminded) = &self.last else { return };
         let mut numbers = numbers.iter().copied().cycle();
@@ -175,7 +175,7 @@ impl Judged {
         self.is_open = false;
     }
 
-    /// Goes on with what comes back from a snapshot, if the step is over.
+    /// Goes on with the memory restored from a snapshot, if the step is over.
     pub(crate) fn save(&mut self) {
         let device = Default::default();
         let saved = self.memory.clone().snapshot().and_then(|snapshot| snapshot.to_bytes());
@@ -189,14 +189,14 @@ impl Judged {
         restored.set_limits(self.limits.0, self.limits.1);
         restored.trace_searches(self.memory.traces_searches());
         self.memory = restored;
-        // A snapshot holds no history.
+        // A snapshot contains no history.
         if self.chronicles.is_some() {
             self.record();
         }
     }
 
-    /// Takes rows out and puts them in again as the last ones, in the order given; a single one takes
-    /// the place of the first, which becomes the last.
+    /// Takes rows out and appends them again, in the given order; a single one takes the place of the first, which
+    /// becomes the last.
     pub(crate) fn regroup(&mut self, rows: &[usize]) {
         if self.memory.batch() == 0 {
             return;
@@ -239,8 +239,7 @@ impl Judged {
         rows.iter().for_each(|&row| self.rows[row].reset());
     }
 
-    /// Compares everything there is to know. Looks at a clone, so that gains and data that still wait
-    /// for the device go on waiting.
+    /// Compares the whole state. Reads a clone, so that pending gains and data on the device stay pending.
     pub(crate) fn check_state(&mut self) {
         self.memory.verify().unwrap();
         let mut look = self.memory.clone();
@@ -252,7 +251,7 @@ impl Judged {
             return;
         }
         assert_eq!(state.batch(), self.rows.len());
-        // What is wired at random need not have fired.
+        // Engrams that are wired at random need not have fired.
         let is_random = self.memory.config().wiring == Wiring::Random;
         for (index, row) in self.rows.iter().enumerate() {
             let state = state.row(index).unwrap();
@@ -281,7 +280,7 @@ impl Judged {
         Flex::float_from_data(TensorData::new(numbers, shape), &Default::default())
     }
 
-    /// Scores have a constant in common, which ranks nothing.
+    /// Scores have a common constant, which does not affect the ranking.
     fn check_traces(&self, got: &Recall<Flex>, expected: &[Expected]) {
         for (row, expected) in expected.iter().enumerate() {
             let (expected, largest) = (&expected.trace.reached, expected.largest);

@@ -1,4 +1,4 @@
-//! A history and what it must tell.
+//! A history and its expected contents.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::{
     history::{DeathCause, Edge, Firing, History, HistoryEvent, Moment, RowHistory},
 };
 
-/// What happened in a row since it is recorded, kept in the most obvious way.
+/// What happened in a row since the recording began, kept in the simplest way.
 #[derive(Clone, Debug)]
 pub(crate) struct Chronicle {
     /// The row as it was when the recording began.
@@ -23,7 +23,7 @@ pub(crate) struct Chronicle {
     ends: Vec<ReferenceRow>,
     /// By step since then; firings in order.
     firings: Vec<Firing>,
-    /// Where those of the last remind begin.
+    /// Where the firings of the last remind begin.
     last: usize,
 }
 
@@ -52,7 +52,7 @@ impl Chronicle {
         row: &ReferenceRow,
     ) {
         for (id, gain) in gains {
-            // Nowhere if it was reminded before the recording began.
+            // Not found if it was reminded before the recording began.
             let mut firings = self.firings[self.last..].iter_mut();
             if let Some(firing) = firings.find(|firing| firing.engram == id) {
                 firing.lifespan_gain = gain;
@@ -129,7 +129,7 @@ impl Chronicle {
             let last = self.ends.last().unwrap_or(&self.beginning);
             for companion in &told.companions {
                 let counted = last.cofire_count(life.engram, companion.engram);
-                // A firing of the step that has not ended is not there yet.
+                // A firing of the step that has not ended is not counted yet.
                 assert!(counted <= companion.cofire_count);
             }
         }
@@ -137,7 +137,7 @@ impl Chronicle {
     }
 
     fn check_summaries(&self, history: &RowHistory) {
-        // Working engrams that were not looked at yet when the recording began were born in it.
+        // Working engrams that were not read yet when the recording began were born in it.
         let Some(HistoryEvent::Began { engrams, .. }) = history.events().next() else {
             panic!("a history begins with its beginning");
         };
@@ -155,7 +155,7 @@ impl Chronicle {
             let firings = self.firings.iter().filter(|firing| firing.step == index as u64);
             assert_eq!(summary.fired, firings.clone().count());
             let gains: f64 = firings.map(|firing| f64::from(firing.lifespan_gain)).sum();
-            // What is gained for a firing before the recording is only in the sum.
+            // The gain for a firing before the recording is only in the sum.
             if self.beginning.reminded.is_empty() || index > 0 {
                 let close = (summary.lifespan_gain - gains).abs() <= 1e-9 * gains.abs();
                 assert!(close || !gains.is_finite(), "{} is not {gains}", summary.lifespan_gain);
@@ -165,7 +165,7 @@ impl Chronicle {
     }
 }
 
-/// Equal, lifespans bit for bit.
+/// Equality, with lifespans compared bit for bit.
 pub(super) fn alike(a: &[Engram], b: &[Engram]) -> bool {
     let bits =
         |engrams: &[Engram]| engrams.iter().map(|e| e.lifespan.to_bits()).collect::<Vec<_>>();
@@ -215,15 +215,15 @@ pub(super) fn check_bytes(history: &History) {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
-    /// The recording begins anywhere. Resets come before the next step all the same whether the gains
-    /// of the step before have been read or not.
+    /// The recording begins anywhere. Resets come before the next step, whether or not the gains of the step before
+    /// have been read.
     #[test]
     fn a_history_tells_what_happened_to_the_reference(
         (setting, operations) in setting_and_operations(),
         from in 0..30usize,
     ) {
         let (config, numbers, rows, dim) = setting;
-        // A history tells what fired, not what else was wired.
+        // A history contains the engrams that fired, not those wired at random.
         let config = config.with_wiring(Wiring::CoFiring);
         let mut judged = Judged::new(config, rows, dim).with_small_limits(true);
         let from = from.min(operations.len()).saturating_sub(10);
@@ -243,8 +243,7 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
 
-    /// Long lives, so that what was before the recording has partly left the firing log, and records
-    /// of many pieces.
+    /// Long lives, so that a part of the time before the recording has left the firing log, and records of many pieces.
     #[test]
     fn a_long_history_tells_what_happened_to_the_reference(
         raw in proptest::collection::vec(-1000i16..1000, 1013),
@@ -273,7 +272,7 @@ proptest! {
     }
 }
 
-/// Deaths are told apart.
+/// The causes of death are distinguished.
 #[test]
 fn causes_of_death() {
     use super::judged::GainKind;

@@ -25,7 +25,7 @@ pub(super) enum Operation {
     Regroup(Vec<usize>),
 }
 
-/// What numbers vectors are made of.
+/// The numbers that vectors are made of.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Numbers {
     /// Few small integers: vectors and distances are often equal, and always exact.
@@ -65,7 +65,7 @@ pub(super) fn perform(judged: &mut Judged, numbers: Numbers, op: &Operation) -> 
     Some(())
 }
 
-/// Runs operations until one of them cannot be judged; how many were.
+/// Runs operations until one of them cannot be judged; returns how many were.
 fn judge(
     (config, numbers, rows, dim): (MemoriaConfig, Numbers, usize, usize),
     operations: &[Operation],
@@ -86,7 +86,7 @@ fn numbers() -> impl Strategy<Value = Vec<i16>> {
     vec(-1000i16..1000, 97)
 }
 
-/// Powers of two most of the time, for which the mean of integers is exact.
+/// Mostly powers of two, for which the mean of integers is exact.
 fn width() -> impl Strategy<Value = usize> {
     select(vec![0, 1, 1, 2, 2, 2, 4, 4, 3])
 }
@@ -121,7 +121,7 @@ fn operation(rows: usize) -> impl Strategy<Value = Operation> {
 fn config() -> impl Strategy<Value = MemoriaConfig> {
     let lifespan = select(vec![0.5f32, 1.0, 2.0, 3.5, 6.0, 9.0]);
     let sizes = (0..5usize, 0..7usize, 0..5usize, lifespan, 0..5usize);
-    // All cells, or none at all: only then the reference finds the same.
+    // All cells, or none: only then the reference finds the same.
     let probes = select(vec![0, 1000]);
     let rest = (any::<bool>(), select(vec![0, 0, 1, 3]), any::<u64>(), probes);
     (sizes, rest, policies()).prop_map(
@@ -142,7 +142,7 @@ fn config() -> impl Strategy<Value = MemoriaConfig> {
     )
 }
 
-/// Those of the paper half of the time.
+/// Half of the time those of the paper.
 fn policies() -> impl Strategy<Value = (ShortTermSearch, LongTermSearch, Wiring, Pooling)> {
     use {LongTermSearch as L, ShortTermSearch as S};
     let short_term = select(vec![S::Nearest, S::Nearest, S::Newest, S::Random, S::None]);
@@ -156,7 +156,7 @@ fn policies() -> impl Strategy<Value = (ShortTermSearch, LongTermSearch, Wiring,
     ]
 }
 
-/// Configuration, kind of numbers, rows, dimension; and what is done.
+/// Configuration, kind of numbers, rows, dimension; and the operations.
 pub(super) fn setting_and_operations()
 -> impl Strategy<Value = ((MemoriaConfig, Numbers, usize, usize), Vec<Operation>)> {
     let reals = || select(vec![Numbers::Reals(2.0), Numbers::Reals(60.0)]);
@@ -189,8 +189,7 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
-    /// Few engrams that live for hundreds of steps and fire in most of them, so that their past moves
-    /// out of the firing log.
+    /// Few engrams that live for hundreds of steps and fire in most of them, so that their past leaves the firing log.
     #[test]
     fn long_lives_are_counted_like_the_reference_counts_them(
         widths in vec(select(vec![1usize, 1, 2]), 250),
@@ -225,7 +224,7 @@ proptest! {
     }
 }
 
-/// The judge is worth something only where it can judge.
+/// The reference is useful only if most operations can be judged.
 #[test]
 fn most_operations_can_be_judged() {
     use proptest::{strategy::ValueTree, test_runner::TestRunner};

@@ -1,7 +1,7 @@
-//! The recorded traces, and how those of the ways of searching were recorded.
+//! The recorded traces, and how those of the searches were recorded.
 //!
-//! A trace holds a configuration, and for every step what is added, what is asked, what is gained and what must
-//! come of it. Those with names that begin with `search-` come from the slow reference:
+//! A trace contains a configuration, and for every step the added vectors, the query, the gains and the expected
+//! results. Those with names that begin with `search-` come from the slow reference:
 //!
 //! ```sh
 //! cargo test --release --workspace --lib -- --ignored write_the_traces
@@ -30,7 +30,7 @@ fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/traces")
 }
 
-/// Runs the inputs of a trace, with what must come of them; `None` if a choice is too close.
+/// Runs the inputs of a trace and adds the expected results; `None` if a choice is too close.
 fn recorded(mut trace: Value, margin: f64) -> Option<Value> {
     let config: MemoriaConfig = serde_json::from_value(trace["config"].clone()).unwrap();
     let batch = trace["batch"].as_u64().unwrap() as usize;
@@ -83,11 +83,11 @@ fn cofire(row: &ReferenceRow) -> Value {
     counts.filter(|&(.., count)| count > 0).map(|pair| json!(pair)).collect()
 }
 
-/// Documents that come back to a few topics; some steps ask for what they do not add.
+/// Documents that return to a few topics; some steps have a query that they do not add.
 fn inputs(config: MemoriaConfig, seed: u64) -> Value {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let (batch, steps) = (2, 24);
-    // Numbers of few digits, which are written as they are.
+    // Numbers of few digits, which are written exactly.
     let mut near = |topic: usize| -> Vec<f32> {
         let number = |place: usize| {
             let centre = ((topic * 7 + place * 3) % 5) as f32 - 2.0;
@@ -115,7 +115,7 @@ fn inputs(config: MemoriaConfig, seed: u64) -> Value {
     json!({ "config": config, "batch": batch, "dim": DIM, "steps": steps })
 }
 
-/// The ways of searching, each in some trace.
+/// All searches, each in some trace.
 fn configurations() -> [(&'static str, MemoriaConfig); 8] {
     let config = MemoriaConfig::new(3, 6, 3, 5.0, 4).with_ltm_exploration(1, 17);
     [
@@ -150,7 +150,7 @@ fn write_the_traces() {
     }
 }
 
-/// Equal, with numbers compared as the single precision numbers they are.
+/// Equality, with numbers compared in single precision.
 fn same(got: &Value, expected: &Value) -> bool {
     match (got, expected) {
         (Value::Array(a), Value::Array(b)) => {
@@ -166,7 +166,7 @@ fn same(got: &Value, expected: &Value) -> bool {
     }
 }
 
-/// The slow reference gives what every trace says, also those that it did not write.
+/// The slow reference gives the results of every trace, also of those that it did not write.
 #[test]
 fn the_reference_gives_what_the_traces_say() {
     let mut traces = 0;

@@ -1,4 +1,4 @@
-//! How a row's long-term vectors are searched.
+//! The search of a row's long-term vectors.
 
 use burn::backend::Backend;
 
@@ -9,8 +9,8 @@ use crate::{
 };
 
 impl Row {
-    /// Long-term engrams that have the `of.0` nearest to a query among them, with few others: if the row has cells,
-    /// the nearest of those in `of.1` of these and in none, and on a device all there are.
+    /// Long-term engrams that include the `of.0` nearest to a query, with few others. If the row has cells, the nearest
+    /// of those in `of.1` cells and in no cell. On a device all long-term engrams.
     pub(crate) fn nearest_candidates<B: Backend>(
         &mut self,
         store: &VectorStore<B>,
@@ -20,7 +20,7 @@ impl Row {
     ) -> Vec<Member> {
         let mut index = core::mem::take(&mut self.long_term_index);
         if !store.is_on_host() {
-            // There all vectors are compared, and nothing is kept that would spare it.
+            // A device compares all vectors and keeps no index.
             return self.long_term().collect();
         }
         let list = &self.long_term_list();
@@ -29,7 +29,7 @@ impl Row {
         positions.into_iter().map(|at| self.long_term_at(at as usize)).collect()
     }
 
-    /// Forgets the cells.
+    /// Drops the cells.
     pub(crate) fn drop_cells(&mut self) {
         self.long_term_index.cells = None;
     }
@@ -47,7 +47,7 @@ impl Row {
         self.long_term_index = index;
     }
 
-    /// The list of long-term engrams as the store looks at it.
+    /// The list of long-term engrams for the store.
     fn long_term_list(&self) -> LongTermList<impl Fn(usize) -> Slot + Sync + Copy> {
         let slot = |position| self.slot(self.long_term[position]);
         LongTermList { len: self.long_term.len(), slot }

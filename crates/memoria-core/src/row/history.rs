@@ -1,4 +1,4 @@
-//! What a row records of itself.
+//! The recording of a row.
 
 use crate::{
     EngramId,
@@ -7,19 +7,19 @@ use crate::{
 };
 
 impl Row {
-    /// Records from now on, if it does not yet.
+    /// Begins to record, if the row does not record yet.
     pub(crate) fn record_history(&mut self) {
         if self.recorder.is_none() {
             self.recorder = Some(Box::new(Recorder::new(self.beginning(), PIECE_BYTES)));
         }
     }
 
-    /// What was recorded.
+    /// The recorded history.
     pub(crate) fn history(&self) -> Option<RowHistory> {
         self.recorder.as_ref().map(|recorder| recorder.history())
     }
 
-    /// How things are, for a recording that begins. Costs the engrams and the firing log.
+    /// The state at the beginning of a recording. Costs the number of engrams and the size of the firing log.
     fn beginning(&self) -> Beginning {
         let long_term_below = self.long_term_below().0;
         let mut engrams: Vec<_> = self.living().map(|member| self.engram(member.entry)).collect();

@@ -1,4 +1,4 @@
-//! A row as snapshots have it.
+//! Rows in snapshots.
 
 use std::io::{Read, Write};
 
@@ -15,14 +15,14 @@ use crate::{
     store::Cells,
 };
 
-/// No counter of steps or reminds goes further: at a nanosecond each it takes 292 years to get there.
-/// So what is added to a step never overflows.
+/// The largest number of steps or reminds: at a nanosecond each, reaching it takes 292 years. So additions to a step
+/// never overflow.
 const MOST_STEPS: u64 = 1 << 63;
-/// No row has more engrams.
+/// The largest number of engrams of a row.
 const MOST_ENGRAMS: usize = i32::MAX as usize;
 
 impl Row {
-    /// Writes the row, and returns the slots of its vectors, which are to follow.
+    /// Writes the row, and returns the slots of its vectors, which follow in the snapshot.
     pub(crate) fn write(
         &self,
         to: &mut ChecksummedWriter<impl Write>,
@@ -99,7 +99,7 @@ impl Row {
             match place {
                 Place::SHORT_TERM => row.short_term.push_back(Member { id, entry }),
                 Place::WORKING => row.working.push(Member { id, entry }),
-                // Its place is still to come.
+                // Its place is read later.
                 _ => {}
             }
             age_before = age;
@@ -109,7 +109,7 @@ impl Row {
         Ok(row)
     }
 
-    /// Writes the cells that the row's long-term vectors lie in.
+    /// Writes the cells of the row's long-term vectors.
     pub(crate) fn write_cells(
         &self,
         to: &mut ChecksummedWriter<impl Write>,
@@ -117,7 +117,7 @@ impl Row {
         Cells::write(self.long_term_index.cells.as_deref(), to)
     }
 
-    /// Reads the cells of vectors of a dimension.
+    /// Reads the cells, for vectors of a dimension.
     pub(crate) fn read_cells(
         &mut self,
         dim: Option<usize>,
@@ -127,12 +127,12 @@ impl Row {
         Ok(())
     }
 
-    /// Tells where the vector of an engram lies; where it was before.
+    /// Sets the slot of an engram's vector; returns the slot before.
     pub(crate) fn set_slot(&mut self, entry: Entry, slot: Slot) -> Slot {
         core::mem::replace(&mut self.records.get_mut(entry).slot, slot)
     }
 
-    /// The order of long-term memory, each engram once.
+    /// Reads the order of long-term memory, each engram once.
     fn read_long_term(
         &mut self,
         len: usize,

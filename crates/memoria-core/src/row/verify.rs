@@ -1,4 +1,4 @@
-//! What must hold of a row.
+//! The invariants of a row.
 
 use std::collections::HashSet;
 
@@ -11,8 +11,7 @@ use crate::{
 };
 
 impl Row {
-    /// Checks every invariant of the control plane. Costs a look at every engram, and a count of its
-    /// connections.
+    /// Checks every invariant of the control plane. Costs a visit to every engram, and a count of its connections.
     pub(crate) fn verify(&self, config: &MemoriaConfig) -> Result<(), Finding> {
         let stm_capacity = config.stm_capacity;
         let entries = self.records.verify();
@@ -38,7 +37,7 @@ impl Row {
             let verified = cells.verify(self.long_term.len());
             verified.map_err(|found| Finding::new(Invariant::Cells, found))?;
         }
-        // What is wired at random need not have fired.
+        // Engrams that are wired at random need not have fired.
         let at_most = (config.wiring == Wiring::Random).then_some(self.reminds);
         self.log.verify(&living, self.long_term.len(), &self.records, at_most)
     }
@@ -57,8 +56,8 @@ impl Row {
         ensure(last.is_none_or(|id| id.0 < self.next_id), Invariant::Identity, found)
     }
 
-    /// That the living, in order of id, are long-term, then short-term, then working, and that all three
-    /// memories know so.
+    /// Checks that the living, in order of id, are long-term, then short-term, then working, and that the lists of all
+    /// three memories agree with that.
     fn verify_kinds(&self, living: &[Member]) -> Result<(), Finding> {
         let counts = self.counts();
         let found = format_args!("{counts:?} for {} living engrams", living.len());

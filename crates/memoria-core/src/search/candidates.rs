@@ -4,7 +4,7 @@ use crate::{
     row::Row,
 };
 
-/// Engrams that are to be chosen from, in order of id, with the slots of their vectors.
+/// Engrams to choose from, in order of id, with the slots of their vectors.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Candidates {
     members: Vec<Member>,
@@ -14,14 +14,14 @@ pub(crate) struct Candidates {
 }
 
 impl Candidates {
-    /// Lists others in their place.
+    /// Replaces the list.
     pub(super) fn list(&mut self, row: &Row, members: impl Iterator<Item = Member>) {
         self.members.clear();
         self.members.extend(members);
         self.find_slots(row);
     }
 
-    /// As [`list`](Self::list), for members in any order, some of them twice.
+    /// As [`list`](Self::list), for members in any order, possibly repeated.
     pub(crate) fn list_sorted(&mut self, row: &Row, members: impl Iterator<Item = Member>) {
         self.members.clear();
         self.members.extend(members);

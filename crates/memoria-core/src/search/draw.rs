@@ -1,11 +1,11 @@
-//! What a search draws.
+//! The random draws of a search.
 
 use rand::seq::index;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
 use crate::{id::Member, row::Row};
 
-/// What is drawn. Each has a stream of its own, so that whether one is drawn changes no other.
+/// What is drawn. Each kind has its own stream, so that one draw changes no other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Draw {
     /// Long-term engrams that a walk starts from, by their places in long-term memory.
@@ -21,9 +21,9 @@ pub(crate) enum Draw {
 }
 
 impl Draw {
-    /// Positions of `amount` of `len` things, uniformly and without replacement.
+    /// Positions of `amount` of `len` items, drawn uniformly and without replacement.
     ///
-    /// A function of its arguments alone: of no global generator, no backend and no neighbour.
+    /// Depends only on its arguments: on no global generator, backend or neighbour.
     pub(crate) fn positions(self, seed: u64, remind: u64, len: usize, amount: usize) -> Vec<usize> {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         // No row is reminded so often that the highest bits are needed.
@@ -31,7 +31,7 @@ impl Draw {
         index::sample(&mut rng, len, amount.min(len)).into_vec()
     }
 
-    /// So many of a row's long-term engrams, drawn so.
+    /// Draws this many of a row's long-term engrams.
     pub(crate) fn long_term(
         self,
         row: &Row,
@@ -43,7 +43,7 @@ impl Draw {
         drawn.into_iter().map(|position| row.long_term_at(position))
     }
 
-    /// Keeps `amount` of these, drawn so, in their order.
+    /// Keeps `amount` drawn items, in their order.
     pub(crate) fn keep<T: Copy>(self, of: &mut Vec<T>, seed: u64, remind: u64, amount: usize) {
         let mut drawn = self.positions(seed, remind, of.len(), amount);
         drawn.sort_unstable();
@@ -81,7 +81,7 @@ mod tests {
         assert_eq!(kept.len(), 7);
     }
 
-    /// What earlier versions drew is drawn for ever.
+    /// Draws are the same as in earlier versions.
     #[test]
     fn exploration_draws_what_it_always_drew() {
         let mut rng = ChaCha8Rng::seed_from_u64(99);

@@ -21,11 +21,10 @@ pub struct Stages {
 /// What one row's search found, stage by stage, each in order of id.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Found {
-    /// One stage after the other, so that what fires stands together: the long-term engrams that a walk
-    /// starts from, those it visited, those that the row is reminded of, the short-term ones that it is
-    /// reminded of, and its working ones.
+    /// One stage after the other, so that the firing engrams are adjacent: the long-term engrams that a walk starts
+    /// from, those it visited, the reminded long-term ones, the reminded short-term ones, and the working ones.
     members: Vec<Member>,
-    /// Where the stages end, all but the last.
+    /// Where each stage except the last ends.
     initial_end: usize,
     visited_end: usize,
     reminded_ltm_end: usize,
@@ -34,23 +33,23 @@ pub(crate) struct Found {
 }
 
 impl Found {
-    /// What a walk visited: the first `initial` of `members`, and then all.
+    /// The result of a walk: `members` are the `initial` engrams that it started from, then all that it visited.
     pub(super) fn walked(members: Vec<Member>, initial: usize) -> Self {
         let end = members.len();
         Self { members, initial_end: initial, visited_end: end, ..Self::default() }
     }
 
-    /// Adds long-term engrams that the row is reminded of, in order of id.
+    /// Adds reminded long-term engrams, in order of id.
     pub(super) fn remind_of_ltms(&mut self, members: &[Member]) {
         self.members.extend_from_slice(members);
     }
 
-    /// Adds all that was visited to what the row is reminded of.
+    /// Adds all visited engrams to the reminded ones.
     pub(super) fn remind_of_visited(&mut self) {
         self.members.extend_from_within(self.initial_end..self.visited_end);
     }
 
-    /// Adds the short-term engrams that the row is reminded of, and the working ones: nothing comes after.
+    /// Adds the reminded short-term engrams and the working ones. Nothing is added after them.
     pub(crate) fn conclude(&mut self, short_term: &[Member], working: &[Member]) {
         self.reminded_ltm_end = self.members.len();
         self.members.extend_from_slice(short_term);
@@ -58,18 +57,18 @@ impl Found {
         self.members.extend_from_slice(working);
     }
 
-    /// Everything that fires, in order of id: long-term engrams are older than short-term ones, and those
+    /// All engrams that fire, in order of id: long-term engrams are older than short-term ones, and these are older
     /// than working ones.
     pub(crate) fn firing(&self) -> &[Member] {
         &self.members[self.visited_end..]
     }
 
-    /// Everything the row is reminded of, in order of id.
+    /// All reminded engrams, in order of id.
     pub(crate) fn reminded(&self) -> &[Member] {
         &self.members[self.visited_end..self.reminded_stm_end]
     }
 
-    /// The row's working engrams, which fire with those.
+    /// The row's working engrams, which fire with the reminded ones.
     pub(crate) fn working(&self) -> &[Member] {
         &self.members[self.reminded_stm_end..]
     }
@@ -82,7 +81,7 @@ impl Found {
         &self.members[self.reminded_ltm_end..self.reminded_stm_end]
     }
 
-    /// What a walk visited, where it started included.
+    /// The engrams that a walk visited, those it started from included.
     pub(crate) fn visited(&self) -> &[Member] {
         &self.members[self.initial_end..self.visited_end]
     }

@@ -6,7 +6,7 @@ use crate::{
     row::Row,
 };
 
-/// A row with what its searches work with, which stay together wherever the row goes.
+/// A row with the buffers of its searches. The two stay together when the row moves.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Lane {
     pub(crate) row: Row,
@@ -14,13 +14,13 @@ pub(crate) struct Lane {
 }
 
 impl Lane {
-    /// Empties the row. Codes of vectors that are gone are not kept.
+    /// Empties the row and drops the codes of its vectors.
     pub(crate) fn clear(&mut self) -> Vec<Slot> {
         self.workspace = SearchWorkspace::default();
         self.row.clear()
     }
 
-    /// Checks every invariant of the row, and that the search left nothing behind.
+    /// Checks every invariant of the row, and that the buffers of the search are empty.
     pub(crate) fn verify(&self, config: &MemoriaConfig) -> Result<(), Finding> {
         self.row.verify(config)?;
         let is_clear = self.workspace.is_clear();

@@ -3,8 +3,8 @@
 use super::{Answer, Ask, Found, Lane, SearchWorkspace, draw::Draw, walk::walk};
 use crate::{LongTermSearch, MemoriaConfig};
 
-/// Walks, if that is how to search, and lists the candidates; what has to be known of them. If nothing has to
-/// be, all of them are reminded.
+/// Walks, if the search does, and lists the candidates. Returns the request for their scores; without one, all
+/// candidates are reminded, or none are wanted.
 pub(super) fn find(
     lane: &mut Lane,
     config: &MemoriaConfig,
@@ -36,7 +36,7 @@ pub(super) fn find(
     }
 }
 
-/// Lists all long-term engrams if that many are wanted.
+/// Lists all long-term engrams if there are no more than wanted, else asks for the nearest.
 fn nearest(lane: &mut Lane, wanted: usize) -> Option<Ask> {
     let Lane { row, workspace } = lane;
     if wanted == 0 {
@@ -49,7 +49,7 @@ fn nearest(lane: &mut Lane, wanted: usize) -> Option<Ask> {
     None
 }
 
-/// Adds the long-term engrams that the row is reminded of to what was found.
+/// Adds the reminded long-term engrams to `found`.
 pub(super) fn choose(lane: &mut Lane, answer: Answer, config: &MemoriaConfig, found: &mut Found) {
     let SearchWorkspace { candidates, scores, ranking, others, .. } = &mut lane.workspace;
     let wanted = config.num_final_ltms;

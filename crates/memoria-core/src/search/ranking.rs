@@ -2,7 +2,7 @@
 
 use crate::id::Member;
 
-/// What candidates are ranked by, as a whole number: the higher the score, the smaller it is.
+/// The rank of a score as a whole number: the higher the score, the smaller the rank.
 fn rank(score: f64) -> u64 {
     // The bits of positive numbers rise with them, and those of negative ones fall. Adding 0.0 makes the
     // two zeros equal.
@@ -11,7 +11,7 @@ fn rank(score: f64) -> u64 {
     if is_negative { bits } else { !bits ^ 1 << 63 }
 }
 
-/// Room to rank in.
+/// Buffers to rank in.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ranking {
     members: Vec<Member>,
@@ -20,8 +20,8 @@ pub(crate) struct Ranking {
 }
 
 impl Ranking {
-    /// Of candidates in order of id the `k` with the highest scores, in the same order; of equal ones those
-    /// with the smaller ids. Costs the number of candidates.
+    /// The `k` candidates with the highest scores, in order of id; of equal scores those with the smaller ids.
+    /// Candidates are in order of id. The cost is linear in their number.
     pub(crate) fn best(
         &mut self,
         candidates: impl Iterator<Item = (Member, f64)>,

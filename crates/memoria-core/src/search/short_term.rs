@@ -3,8 +3,8 @@
 use super::{Answer, Ask, Lane, SearchWorkspace, draw::Draw};
 use crate::{MemoriaConfig, ShortTermSearch};
 
-/// Lists the candidates; what has to be known of them. If an adjustment `is_due`, they are those that the row
-/// will have after it.
+/// Lists the candidates and returns the request for their scores. If an adjustment `is_due`, they are those that the
+/// row will have after it.
 pub(super) fn list(lane: &mut Lane, config: &MemoriaConfig, is_due: bool) -> Option<Ask> {
     let Lane { row, workspace: SearchWorkspace { candidates, .. } } = lane;
     let wanted = config.num_reminded_stm;
@@ -18,7 +18,7 @@ pub(super) fn list(lane: &mut Lane, config: &MemoriaConfig, is_due: bool) -> Opt
     asks.then_some(Ask::ShortTerm(wanted))
 }
 
-/// Puts the candidates that the row is reminded of into `workspace.chosen`, in order of id.
+/// Puts the reminded candidates into `workspace.chosen`, in order of id.
 pub(super) fn choose(lane: &mut Lane, answer: Answer, config: &MemoriaConfig) {
     let Lane { row, workspace } = lane;
     let SearchWorkspace { candidates, scores, pruned, chosen, ranking, .. } = workspace;

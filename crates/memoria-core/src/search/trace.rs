@@ -1,4 +1,4 @@
-//! Why a row was reminded of what it was reminded of.
+//! Why a row was reminded of its engrams.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,10 +7,10 @@ use crate::{
     EngramId, LongTermSearch, MemoriaConfig, engram::weight, graph::Connection, id::Member,
 };
 
-/// How one row's search came to what the row is reminded of.
+/// How one row's search reached the reminded engrams.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SearchTrace {
-    /// Everything that the row is reminded of, in order of id.
+    /// All reminded engrams, in order of id.
     pub reached: Vec<Reached>,
 }
 
@@ -22,21 +22,21 @@ impl SearchTrace {
     }
 }
 
-/// How a search came to an engram.
+/// How a search reached an engram.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reached {
     /// The engram.
     pub id: EngramId,
-    /// What it is ranked by, the higher the more alike. Comparable within one row of one recall only: −‖w̄ − e‖²
-    /// by the mean w̄ of the query for a mean of [`NegSquaredL2`](crate::Correlation::NegSquaredL2), else the
-    /// logarithm of the sum of exp(−‖w − e‖²) over the query's vectors w, or the largest −‖w − e‖². `None` in a
-    /// history that says so: a search knows every score.
+    /// The score that it is ranked by: the higher, the more similar. Comparable only within one row of one recall. For
+    /// the mean of [`NegSquaredL2`](crate::Correlation::NegSquaredL2) it is −‖w̄ − e‖² with the mean w̄ of the query.
+    /// Otherwise it is the logarithm of the sum of exp(−‖w − e‖²) over the query's vectors w, or the largest −‖w − e‖².
+    /// `None` only in a history that contains no score: a search computes every score.
     pub score: Option<f64>,
     /// Where in the search it was reached first.
     pub stage: SearchStage,
-    /// The engram that it was reached from, and the weight of that connection at the time: how often both
-    /// had fired together, by how often that one had fired. Of several that reached it in the same step the
-    /// one with the smallest id.
+    /// The engram that it was reached from, and the weight of that connection at the time: how often both had fired
+    /// together, divided by how often that engram had fired. If several reached it in the same step, the one with the
+    /// smallest id.
     pub via: Option<(EngramId, f32)>,
 }
 
@@ -48,16 +48,16 @@ pub enum SearchStage {
     ShortTerm,
     /// A walk started from it, by its connection with a reminded short-term engram.
     WalkStart,
-    /// A walk came to it in this step, from 1 on.
+    /// A walk reached it in this step, from 1 on.
     Walk {
-        /// Which step.
+        /// The step.
         step: usize,
     },
     /// A walk started from it because it was drawn.
     Explored,
-    /// Chosen among all long-term engrams by its score, and by no walk.
+    /// Chosen by its score among all long-term engrams, and reached by no walk.
     Nearest,
-    /// Drawn.
+    /// Drawn at random.
     Random,
 }
 
@@ -65,11 +65,11 @@ pub enum SearchStage {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Arrival {
     pub(super) connection: Connection,
-    /// 0 for where a walk starts.
+    /// 0 where a walk starts.
     pub(super) step: usize,
 }
 
-/// Adds the trace to what was found, which the workspace has the scores of.
+/// Adds the trace to `found`. The workspace contains the scores.
 pub(super) fn note(lane: &mut Lane, config: &MemoriaConfig, found: &mut Found) {
     let Lane { row, workspace: SearchWorkspace { scores, arrivals, .. } } = lane;
     // An engram is visited in one step only, but several may reach it there.

@@ -3,11 +3,11 @@
 use super::{Found, Lane, SearchWorkspace, draw::Draw, trace::Arrival};
 use crate::{MemoriaConfig, id::Member};
 
-/// Walks from the short-term engrams that were chosen: to the long-term engram that fired with each of them
-/// most often, and from there, and from what is explored, `ltm_search_depth` steps on.
+/// Walks from the chosen short-term engrams: first to the long-term engram that fired with each of them most often.
+/// From these, and from the explored engrams, it goes `ltm_search_depth` steps on.
 ///
-/// Costs a look for the strongest connection per step and walker, or several walkers that took part in the
-/// same firings.
+/// Costs a lookup of the strongest connection per step and walker, or per group of walkers that took part in the same
+/// firings.
 pub(super) fn walk(lane: &mut Lane, config: &MemoriaConfig, is_traced: bool) -> Found {
     let Lane { row, workspace } = lane;
     let (depth, explored) = (config.ltm_search_depth, config.ltm_exploration);
@@ -40,7 +40,7 @@ pub(super) fn walk(lane: &mut Lane, config: &MemoriaConfig, is_traced: bool) -> 
         if walkers.is_empty() || members.len() - initial == most {
             break;
         }
-        // All choose before any of them marks; walkers that meet become one.
+        // All walkers choose before any of them marks; walkers that meet become one.
         go(lane, &members[walkers.clone()], step, is_traced, &mut reached);
         let is_new = |walker: &&Member| lane.workspace.visited.insert(walker.entry);
         members.extend(reached.iter().filter(is_new));
@@ -51,7 +51,7 @@ pub(super) fn walk(lane: &mut Lane, config: &MemoriaConfig, is_traced: bool) -> 
     Found::walked(members, initial)
 }
 
-/// Where walkers get to in one step, in place of what is in `reached`.
+/// Replaces `reached` by the engrams that walkers reach in one step.
 fn go(lane: &mut Lane, from: &[Member], step: usize, is_traced: bool, reached: &mut Vec<Member>) {
     reached.clear();
     let Lane { row, workspace: SearchWorkspace { visited, arrivals, .. } } = lane;

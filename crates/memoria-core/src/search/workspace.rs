@@ -1,4 +1,4 @@
-//! What a row's search works with, reused from step to step.
+//! The buffers of a row's search, reused from step to step.
 
 use super::{Candidates, ranking::Ranking, trace::Arrival};
 use crate::{
@@ -10,18 +10,18 @@ use crate::{
 /// Marks and lists over one row's engrams, and the codes of short-term vectors.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SearchWorkspace {
-    /// What a stage chooses from.
+    /// The candidates of a stage.
     pub(crate) candidates: Candidates,
-    /// Their scores, or what codes tell of them, if it asked for that.
+    /// Their scores, or the result of comparing codes if the stage asked for that.
     pub(crate) scores: Vec<f64>,
     pub(crate) pruned: Pruned,
     pub(crate) quantized: QuantizedVectors,
     /// Short-term engrams that were chosen.
     pub(super) chosen: Vec<Member>,
-    /// Long-term engrams at hand.
+    /// Long-term engrams of intermediate results.
     pub(super) others: Vec<Member>,
     pub(crate) visited: Marks,
-    /// How walkers came to where they are, if the search is traced.
+    /// How walkers reached their engrams, if the search is traced.
     pub(super) arrivals: Vec<Arrival>,
     pub(super) ranking: Ranking,
 }

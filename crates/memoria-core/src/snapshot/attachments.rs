@@ -1,4 +1,4 @@
-//! What is attached to rows, as snapshots have it.
+//! Attachments in snapshots.
 
 use std::{
     collections::BTreeSet,
@@ -19,7 +19,7 @@ use crate::{
 const BYTES: u8 = 0;
 const TENSOR: u8 = 1;
 
-/// Writes what is attached to rows. Waits for the device once for every tensor that rows share.
+/// Writes the attachments of rows. Waits for the device once for every tensor that rows share.
 pub(super) fn write<B: Backend>(
     rows: &[&RowAttachments<B>],
     store: Option<&VectorStore<B>>,
@@ -33,7 +33,7 @@ pub(super) fn write<B: Backend>(
             || rows.iter().enumerate().filter_map(|(index, row)| Some((index, row.get(name)?)));
         to.put_number(values().count() as u64)?;
         let mut least = 0;
-        // What was read last, as the next row may be a part of it.
+        // The tensor that was read last, because the next row may be a part of it.
         let mut whole: Option<(Arc<_>, burn_pack::Bytes)> = None;
         for (index, value) in values() {
             to.put_above(&mut least, index as u64)?;
@@ -65,7 +65,7 @@ pub(super) fn write<B: Backend>(
     Ok(())
 }
 
-/// Reads what is attached to rows, for those that have a place among `wanted`.
+/// Reads the attachments of the rows that have a place among `wanted`.
 pub(super) fn read<B: Backend>(
     from: &mut ChecksummedReader<impl Read>,
     info: &SnapshotInfo,
@@ -123,7 +123,7 @@ pub(super) fn read<B: Backend>(
     Ok(())
 }
 
-/// Numbers where a store has its vectors, in their float type; `None` if they do not fit it.
+/// A tensor on the device of a store, in the float type of its vectors; `None` if the numbers do not fit it.
 fn tensor<B: Backend>(mut data: TensorData, store: &VectorStore<B>) -> Option<FloatTensor<B>> {
     let dtype = store.dtype;
     if data.dtype() != dtype {
@@ -138,7 +138,7 @@ fn tensor<B: Backend>(mut data: TensorData, store: &VectorStore<B>) -> Option<Fl
     Some(if tensor.dtype() == dtype { tensor } else { B::float_cast(tensor, dtype.into()) })
 }
 
-/// The shape of a tensor, no larger than can be counted in bytes.
+/// The shape of a tensor, if its bytes can be counted.
 fn shape(
     from: &mut ChecksummedReader<impl Read>,
     dtype: DType,

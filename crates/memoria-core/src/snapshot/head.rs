@@ -15,11 +15,11 @@ use crate::{
     },
 };
 
-/// By the bytes that stand for them.
+/// In order of their codes.
 const STORAGES: [Storage; 3] = [Storage::Auto, Storage::Device, Storage::Host];
 const DTYPES: [DType; 5] = [DType::F32, DType::F64, DType::Flex32, DType::F16, DType::BF16];
 
-/// What a snapshot tells of itself before any engram.
+/// The head of a snapshot: everything before its engrams.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct SnapshotInfo {
@@ -37,12 +37,12 @@ pub struct SnapshotInfo {
     pub dtype: Option<DType>,
     /// Engrams in all rows.
     pub engrams: u64,
-    /// What was [added](crate::Snapshot::attribute) when it was saved.
+    /// The attributes that were [added](crate::Snapshot::attribute) when it was saved.
     pub attributes: BTreeMap<String, Vec<u8>>,
 }
 
 impl SnapshotInfo {
-    /// Looks into a file without restoring anything.
+    /// Reads the head of a file without restoring anything.
     ///
     /// # Errors
     ///
@@ -52,12 +52,12 @@ impl SnapshotInfo {
         Self::read(open(path)?).map_err(|error| error.in_file(path))
     }
 
-    /// Looks into a snapshot: at its first blocks, and at no engram.
+    /// Reads the head of a snapshot: its first blocks, and no engram.
     ///
     /// # Errors
     ///
     /// [`MemoriaError::UnknownFormat`], [`MemoriaError::NewerVersion`], [`MemoriaError::Damaged`] or
-    /// [`MemoriaError::Invalid`] of what is looked at; [`MemoriaError::Io`].
+    /// [`MemoriaError::Invalid`] for the part that is read; [`MemoriaError::Io`].
     pub fn read(reader: impl Read) -> Result<Self, MemoriaError> {
         Self::take_from(&mut ChecksummedReader::begin(reader, &FORMAT)?)
     }
@@ -118,12 +118,12 @@ fn attributes(
     Ok(attributes)
 }
 
-/// The byte that stands for a value: its place among the known ones.
+/// The code of a value: its place among the known ones.
 fn code<T: PartialEq>(known: &[T], value: T) -> u8 {
     known.iter().position(|known| *known == value).unwrap_or(0) as u8
 }
 
-/// The value that the next byte stands for.
+/// Reads a code and returns its value.
 fn known<T: Copy>(
     known: &[T],
     what: &str,

@@ -14,15 +14,14 @@ use crate::{
     store::VectorStore,
 };
 
-/// How a [`Snapshot`](crate::Snapshot) becomes a memory again.
+/// The settings with which a [`Snapshot`](crate::Snapshot) is restored as a memory.
 ///
-/// The memory need not be restored where it was saved: on another backend or device it goes on alike,
-/// as alike as the two compute scores. In [another float type](Self::dtype), vectors are rounded once.
+/// The memory can be restored elsewhere: on another backend or device it goes on alike, as far as the two compute
+/// scores alike. In [another float type](Self::dtype), vectors are rounded once.
 ///
-/// Nothing in the source is trusted. Every block is compared with its checksum before it is looked at;
-/// what it tells is checked to be a memory that can be, with [every rule](crate::Invariant) that
-/// [`Memoria::verify`] checks; and memory is set aside as bytes come, not as they promise. Costs one
-/// pass over the source, and a look at every vector, firing and count.
+/// The source is not trusted. Every block is compared with its checksum before it is used. The contents are checked
+/// with [every rule](crate::Invariant) that [`Memoria::verify`] checks. Memory is allocated for the bytes that arrive,
+/// not for those that are announced. Costs one pass over the source, and a visit to every vector, firing and count.
 #[derive(Clone, Debug)]
 pub struct Restore<B: Backend> {
     device: Device<B>,
@@ -32,20 +31,20 @@ pub struct Restore<B: Backend> {
     rows: Option<Vec<usize>>,
 }
 
-/// A memory that was restored, and what its snapshot told of itself.
+/// A restored memory, and the head of its snapshot.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Restored<B: Backend> {
     /// The memory.
     pub memory: Memoria<B>,
-    /// What [`SnapshotInfo::read`] tells.
+    /// The result of [`SnapshotInfo::read`].
     pub info: SnapshotInfo,
-    /// The rows of the snapshot that it has, in its order.
+    /// The rows of the snapshot that were restored, in the order of the memory.
     pub rows: Vec<usize>,
 }
 
 impl<B: Backend> Restore<B> {
-    /// Restores to this device, all rows, with the float type and the storage that were saved.
+    /// Restores all rows to this device, with the saved float type and storage.
     pub fn new(device: &Device<B>) -> Self {
         let device = device.clone();
         Self { device, dtype: None, storage: None, memory_limit: None, rows: None }
@@ -57,7 +56,7 @@ impl<B: Backend> Restore<B> {
         self
     }
 
-    /// Chooses where the vectors are kept.
+    /// Selects where the vectors are kept.
     pub fn storage(mut self, storage: Storage) -> Self {
         self.storage = Some(storage);
         self
@@ -90,7 +89,7 @@ impl<B: Backend> Restore<B> {
         ended.map_err(|error| error.in_file(path))
     }
 
-    /// Restores from bytes, which nothing may follow.
+    /// Restores from bytes, after which nothing may follow.
     ///
     /// # Errors
     ///
@@ -101,14 +100,14 @@ impl<B: Backend> Restore<B> {
         Ok(restored)
     }
 
-    /// Restores from anything, of which it reads the snapshot and no byte more.
+    /// Restores from any reader. Reads the snapshot and no byte more.
     ///
     /// # Errors
     ///
     /// [`MemoriaError::UnknownFormat`], [`MemoriaError::NewerVersion`], [`MemoriaError::Damaged`] or
-    /// [`MemoriaError::Invalid`] for what is no snapshot, or not as it was saved;
+    /// [`MemoriaError::Invalid`] for data that is no snapshot, or not as it was saved;
     /// [`MemoriaError::UnsupportedDType`] if the backend lacks the float type;
-    /// [`MemoriaError::NonFiniteData`] if vectors do not fit the float type asked for;
+    /// [`MemoriaError::NonFiniteData`] if vectors do not fit the requested float type;
     /// [`MemoriaError::RowOutOfRange`] or [`MemoriaError::RowTwice`]; [`MemoriaError::PoolFull`] or
     /// [`MemoriaError::OutOfMemory`]; [`MemoriaError::Io`].
     pub fn read(&self, reader: impl Read) -> Result<Restored<B>, MemoriaError> {
@@ -117,7 +116,7 @@ impl<B: Backend> Restore<B> {
         Ok(restored)
     }
 
-    /// Reads everything but the end, from a source of so many bytes if that is known.
+    /// Reads everything but the end, from a source of this many bytes, if their number is known.
     fn restore<R: Read>(
         &self,
         reader: R,
@@ -172,10 +171,10 @@ impl<B: Backend> Restore<B> {
 }
 
 impl<B: Backend> Memoria<B> {
-    /// What is needed to save the memory.
+    /// Makes a [`Snapshot`](crate::Snapshot) that can be saved.
     ///
-    /// Takes `&mut` because gains and working memories that still wait are read: one round trip if so.
-    /// Working memories that were added and not reminded yet are saved as such.
+    /// Takes `&mut` because it reads pending gains and working memories: one round trip if there are any. Working
+    /// memories that were added and not reminded yet are saved as such.
     ///
     /// # Errors
     ///
@@ -186,7 +185,7 @@ impl<B: Backend> Memoria<B> {
         Ok(crate::Snapshot::new(self))
     }
 
-    /// [Saves](crate::Snapshot::save) all rows to a file, or leaves the one that was there.
+    /// [Saves](crate::Snapshot::save) all rows to a file, or leaves the existing file on an error.
     ///
     /// # Errors
     ///
@@ -195,7 +194,7 @@ impl<B: Backend> Memoria<B> {
         self.snapshot()?.save(path)
     }
 
-    /// Restores all rows from a file to a device. [`Restore`] has more choices.
+    /// Restores all rows from a file to a device. [`Restore`] has more settings.
     ///
     /// # Errors
     ///
@@ -205,7 +204,7 @@ impl<B: Backend> Memoria<B> {
     }
 }
 
-/// Sets memory aside for all engrams at once, if the source is long enough to hold them.
+/// Reserves memory for all engrams at once, if the source is long enough to contain them.
 fn reserve<B: Backend>(
     store: &mut VectorStore<B>,
     info: &SnapshotInfo,
@@ -219,7 +218,7 @@ fn reserve<B: Backend>(
     }
 }
 
-/// Reads all rows, and keeps those that have a place.
+/// Reads all rows, and keeps those with a place in the memory.
 fn read_rows<B: Backend>(
     from: &mut ChecksummedReader<impl Read>,
     info: &SnapshotInfo,
@@ -241,7 +240,7 @@ fn read_rows<B: Backend>(
                 Some(place) => {
                     read_vectors(from, &mut row, place, store, dtype)?;
                     if rows.len() == rows.capacity() {
-                        // It doubles.
+                        // The capacity doubles.
                         check_new_rows(rows.len())?;
                     }
                     rows.push((place, row));

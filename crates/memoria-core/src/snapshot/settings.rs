@@ -1,4 +1,4 @@
-//! The configuration as snapshots have it.
+//! The configuration in snapshots.
 
 use std::{
     collections::BTreeMap,
@@ -16,7 +16,7 @@ const NUMBER: u8 = 0;
 const FLOAT: u8 = 1;
 const TEXT: u8 = 2;
 
-/// A configuration by field, as serde has it.
+/// A configuration by field, in serde's form.
 type Settings = BTreeMap<String, Value>;
 
 /// Writes the settings that are neither zero nor the default.
@@ -49,7 +49,7 @@ pub(super) fn write(
     Ok(())
 }
 
-/// Reads what [`write`] wrote, in one way only.
+/// Reads what [`write`] wrote; every configuration has exactly one form.
 pub(super) fn read(from: &mut ChecksummedReader<impl Read>) -> Result<MemoriaConfig, MemoriaError> {
     let mut settings = settings(&plain())?;
     let mut last = String::new();
@@ -102,7 +102,7 @@ pub(super) fn read_version_1(
     Ok(config)
 }
 
-/// What a setting that is not there stands for.
+/// The values of missing settings.
 fn plain() -> MemoriaConfig {
     MemoriaConfig::new(0, 0, 0, 0.0, 0)
 }
@@ -114,7 +114,7 @@ fn settings(config: &MemoriaConfig) -> Result<Settings, MemoriaError> {
     }
 }
 
-/// A setting of a kind that [`write`] does not write: a mistake in this crate, which a test finds.
+/// An error for a setting of a kind that [`write`] does not write: a fault of this crate, which a test finds.
 fn unknown(name: &str) -> MemoriaError {
     let error = format!("`{name}` is of a kind that snapshots do not have");
     MemoriaError::io("writing a configuration", error)
@@ -151,7 +151,7 @@ mod tests {
         }
     }
 
-    /// So that a field that is added to the configuration can be written.
+    /// Every new field of the configuration must be of a kind that can be written.
     #[test]
     fn every_field_is_of_a_kind_that_is_written() {
         for (name, value) in settings(&plain()).unwrap() {

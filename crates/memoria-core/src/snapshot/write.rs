@@ -109,7 +109,7 @@ impl<'a, B: Backend> Snapshot<'a, B> {
     /// once this has returned, it is the new one.
     ///
     /// A program that is killed leaves the new file behind, under the path's name with `.tmp` at the
-    /// end; it is safe to delete when no program is saving. A link at the path is replaced, not followed.
+    /// end; it is safe to delete when no program is saving. A link at the path is followed, not replaced.
     ///
     /// # Errors
     ///

@@ -8,7 +8,7 @@ pub(crate) struct Absent {
 }
 
 impl Absent {
-    /// Some of so many rows.
+    /// Some of this many rows.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! The first stages of a step: what a row has to do before it can be looked at.
+//! The first stages of a step: the pending work of a row before its search.
 
 use burn::backend::Backend;
 
@@ -9,16 +9,16 @@ use crate::{
     row::Row,
 };
 
-/// What every row has to do before it can be looked at, all of it checked.
+/// The pending work of every row before its search, all of it checked.
 pub(crate) struct Due<B: Backend> {
     /// The step to end, with the gain of every place, row by row.
     pub(crate) closing: Option<(OpenStep, Vec<f64>)>,
-    /// What is to be admitted.
+    /// The working memories to admit.
     pub(crate) incoming: Vec<Incoming<B>>,
 }
 
 impl<B: Backend> Due<B> {
-    /// Does it in one row: closes, then admits. Appends the slots that the dead leave to `left`.
+    /// Does the work of one row: closes, then admits. Appends the slots of the dead to `left`.
     pub(crate) fn settle(
         &self,
         row: &mut Row,
@@ -41,8 +41,7 @@ impl<B: Backend> Due<B> {
     }
 }
 
-/// Ends a step in a row, with the gain of each reminded engram by place. Appends the slots that the dead leave
-/// to `left`.
+/// Ends a step in a row, with the gain of each reminded engram by place. Appends the slots of the dead to `left`.
 pub(crate) fn close(
     row: &mut Row,
     reminded: &[Member],
@@ -71,7 +70,7 @@ pub(crate) fn check_gains(open: &OpenStep, gains: &[f64]) -> Result<(), MemoriaE
     Ok(())
 }
 
-/// Gives nothing to rows with gains that are not finite.
+/// Sets all gains of a row to zero if one of them is not finite.
 pub(crate) fn forgive(open: &OpenStep, gains: &mut [f64]) {
     let width = open.width();
     for (row, reminded) in open.rows().enumerate() {
@@ -82,7 +81,7 @@ pub(crate) fn forgive(open: &OpenStep, gains: &mut [f64]) {
     }
 }
 
-/// Whether a lifespan can grow by this.
+/// Whether a lifespan can gain this.
 fn is_gain(gain: f64) -> bool {
     (gain as f32).is_finite()
 }

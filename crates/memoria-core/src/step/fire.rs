@@ -1,10 +1,10 @@
-//! The last stage of a step: what was found fires together with the working engrams.
+//! The last stage of a step: the engrams that were found fire together with the working ones.
 
 use crate::{MemoriaConfig, Wiring, row::Row, search::Found, search::draw::Draw};
 
-/// Fires what was found and connects it, or with [`Wiring::Random`] as many others of the same kinds.
+/// Fires the engrams that were found. Connects them, or with [`Wiring::Random`] as many others of the same kinds.
 ///
-/// Costs the engrams that fire; with [`Wiring::Random`] also a look at every short-term engram.
+/// Costs the number of engrams that fire; with [`Wiring::Random`] also a visit to every short-term engram.
 pub(crate) fn fire(row: &mut Row, found: &Found, config: &MemoriaConfig) {
     let (ltms, stms) = (found.reminded_ltm().len(), found.reminded_stm().len());
     let remind = row.reminds;

@@ -3,14 +3,14 @@ use std::sync::Arc;
 use super::Absent;
 use crate::{id::Member, search::Found};
 
-/// What was found in an open step, as the memory keeps it until it is adjusted.
+/// What was found in an open step. The memory keeps it until it is adjusted.
 #[derive(Clone, Debug)]
 pub(crate) struct OpenStep {
     pub(crate) ticket: u64,
     width: usize,
     pub(crate) found: Arc<Vec<Found>>,
     absent: Absent,
-    /// Whether a row is given nothing if its gains turn out not to be finite.
+    /// Whether a row gets no gain if its gains are not finite.
     pub(crate) forgives: bool,
 }
 
@@ -24,7 +24,7 @@ impl OpenStep {
         self.absent.contains(row)
     }
 
-    /// The second dimension of its gains: what it was when the rows were reminded.
+    /// The second dimension of its gains: the width when the rows were reminded.
     pub(crate) fn width(&self) -> usize {
         self.width
     }
@@ -33,12 +33,12 @@ impl OpenStep {
         self.found[row].reminded()
     }
 
-    /// What the rows are reminded of.
+    /// The reminded engrams of the rows.
     pub(crate) fn rows(&self) -> impl ExactSizeIterator<Item = &[Member]> {
         self.found.iter().map(Found::reminded)
     }
 
-    /// Is told of rows that came since, which are reminded of nothing.
+    /// Adds rows that were made since and are reminded of nothing.
     pub(crate) fn grow(&mut self, rows: usize) {
         if rows > self.found.len() {
             Arc::make_mut(&mut self.found).resize(rows, Found::default());
@@ -51,7 +51,7 @@ impl OpenStep {
     }
 }
 
-/// The largest number of engrams that any row is reminded of.
+/// The largest number of reminded engrams of any row.
 pub(crate) fn width(found: &[Found]) -> usize {
     found.iter().map(|found| found.reminded().len()).max().unwrap_or(0)
 }

@@ -1,4 +1,4 @@
-//! The middle stages of a step: a row's search, with the store that answers it.
+//! The middle stages of a step: a row's search, answered by the store.
 
 use burn::backend::{Backend, TensorData, tensor::FloatTensor};
 
@@ -10,23 +10,23 @@ use crate::{
 /// The search of one row with its query.
 pub(crate) struct RowSearch<B: Backend> {
     pub(crate) query: Query<B>,
-    /// The first of them has listed its candidates.
+    /// The search; its first stage has listed its candidates.
     pub(crate) stages: Search,
 }
 
 /// How scores are computed on the host.
 #[derive(Clone, Copy)]
 pub(crate) struct Scoring {
-    /// By codes of the short-term vectors, where they tell enough.
+    /// Whether codes of the short-term vectors are used where they suffice.
     pub(crate) by_codes: bool,
-    /// By several threads for one row.
+    /// Whether several threads work on one row.
     pub(crate) is_shared: bool,
-    /// In so many cells, if the row has any.
+    /// How many cells are read, if the row has any.
     pub(crate) probes: usize,
 }
 
 impl<B: Backend> RowSearch<B> {
-    /// Asks the store what the next stage wants to know, if anything. On a device: the scores, which have to be
+    /// Asks the store for what the next stage needs, if anything. On a device these are the scores, which have to be
     /// [read](Self::take_read) before the search can go on.
     pub(crate) fn ask(
         &mut self,
@@ -46,7 +46,7 @@ impl<B: Backend> RowSearch<B> {
         }
         self.stages.answer = match ask {
             Ask::ShortTerm(wanted) if scoring.by_codes => {
-                // The working engrams will be candidates, and the query was just made of them.
+                // The working engrams will be candidates later, and the query was just made from them.
                 let working =
                     row.working().iter().map(|member| (member.id, row.slot(member.entry)));
                 let members = candidates.with_slots().chain(working);
@@ -62,8 +62,8 @@ impl<B: Backend> RowSearch<B> {
         None
     }
 
-    /// Lists the nearest long-term engrams as candidates, with those that a walk visited, and some others: as
-    /// few as codes can tell, or on a device all there are.
+    /// Lists as candidates the nearest long-term engrams, those that a walk visited, and some others: as few as codes
+    /// allow, or on a device all long-term engrams.
     fn list_nearest(
         &self,
         lane: &mut Lane,

@@ -3,8 +3,8 @@ use sysinfo::{MemoryRefreshKind, System};
 
 use crate::store::computes_on_host;
 
-/// Bytes of memory that a program could still get: what the machine has available, or what is left of
-/// the limit that the system has set, for example for a container. `None` where that is not known.
+/// Bytes of memory that a program can still get: the available memory of the machine, or the rest of a limit that the
+/// system has set, for example for a container. `None` if that is not known.
 pub(crate) fn available_memory() -> Option<u64> {
     let mut system = System::new();
     system.refresh_memory_specifics(MemoryRefreshKind::nothing().with_ram());
@@ -15,8 +15,8 @@ pub(crate) fn available_memory() -> Option<u64> {
     (available > 0).then_some(available)
 }
 
-/// Bytes that tensors on this device could still get, where they lie in the host's memory; `None` where
-/// they do not, or where that is not known.
+/// Bytes that tensors on this device can still get, if they lie in the host's memory; `None` if they do not, or if that
+/// is not known.
 pub fn available_memory_of<B: Backend>(device: &Device<B>) -> Option<u64> {
     computes_on_host::<B>(device).then(available_memory).flatten()
 }

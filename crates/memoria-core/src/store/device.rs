@@ -9,20 +9,19 @@ use burn::backend::{
 use super::{scoring::Metric, vector_bytes};
 use crate::{Pooling, id::Slot};
 
-/// Stays zero: padding is gathered from it.
+/// A slot that stays zero: padding is gathered from it.
 pub(super) const PADDING: Slot = Slot(0);
-/// The first tensor has room for so many vectors, if they take no more than so many bytes.
+/// The first tensor has room for this many vectors, if they take no more than that many bytes.
 const INITIAL_SLOTS: usize = 64;
 const INITIAL_BYTES: usize = 1 << 16;
-/// Numbers that scores are computed from at once, or one vector: so many, and some tensors as large beside them,
-/// a device has room for.
+/// Numbers that scores are computed from at once, or one vector if that is larger. A device must have room for this
+/// many, and for some more tensors of this size.
 const SCORED_AT_ONCE: usize = 1 << 24;
 
 /// One tensor `[slots, dim]`.
 #[derive(Clone, Debug)]
 pub(super) struct DeviceVectors<B: Backend> {
-    /// There as soon as there are slots; taken out only while it is written, so that it is written in
-    /// place.
+    /// Exists as soon as there are slots. Taken out only during a write, so that it is written in place.
     vectors: Option<FloatTensor<B>>,
     slots: usize,
     dim: usize,
@@ -35,7 +34,7 @@ impl<B: Backend> DeviceVectors<B> {
         Self { vectors: None, slots: 0, dim, dtype, device }
     }
 
-    /// Slots there will be room for after [`reserve`](Self::reserve).
+    /// Slots that there is room for after [`reserve`](Self::reserve).
     pub(super) fn slots_for(&self, slots: usize) -> usize {
         if slots <= self.slots {
             return self.slots;
@@ -44,13 +43,12 @@ impl<B: Backend> DeviceVectors<B> {
         slots.next_power_of_two().max(initial)
     }
 
-    /// Makes room for so many slots in all. At least doubles if it grows, and then copies all vectors
-    /// on the device.
+    /// Makes room for this many slots in all. If it grows, it at least doubles, and copies all vectors on the device.
     pub(super) fn reserve(&mut self, slots: usize) {
         self.reserve_exact(self.slots_for(slots));
     }
 
-    /// Makes room for so many slots in all and no more.
+    /// Makes room for this many slots in all and no more.
     pub(super) fn reserve_exact(&mut self, slots: usize) {
         if slots <= self.slots {
             return;
@@ -80,8 +78,8 @@ impl<B: Backend> DeviceVectors<B> {
         B::float_select(vectors, 0, self.indices(&slots))
     }
 
-    /// Scores of `candidates` against the vectors `working` `[n, dim]`, `[candidates]`: of many a part after the
-    /// other, all parts of the same shape.
+    /// Scores of `candidates` against the vectors `working` `[n, dim]`, `[candidates]`. Many candidates are scored in
+    /// parts, all of the same shape.
     pub(super) fn scores(
         &self,
         working: FloatTensor<B>,
@@ -109,10 +107,9 @@ impl<B: Backend> DeviceVectors<B> {
 
     /// Scores of a part of the candidates.
     ///
-    /// The mean over w of −‖w − e‖² is −‖w̄ − e‖² plus a constant, so that the candidates are read once.
-    /// Otherwise it is the log-sum-exp over w of −‖w − e‖², or their maximum, with everything measured from
-    /// w̄ so that nothing cancels. Every operation has the shape of this one row: its
-    /// result does not depend on the row's neighbours.
+    /// The mean over w of −‖w − e‖² is −‖w̄ − e‖² plus a constant, so the candidates are read once. Otherwise the score
+    /// is the log-sum-exp over w of −‖w − e‖², or their maximum, with everything measured from w̄ so that nothing
+    /// cancels. Every operation has the shape of this one row, so its result does not depend on the row's neighbours.
     fn scores_of_part(
         &self,
         working: FloatTensor<B>,
@@ -147,7 +144,7 @@ impl<B: Backend> DeviceVectors<B> {
 
     fn indices(&self, slots: &[Slot]) -> IntTensor<B> {
         let shape = [slots.len()];
-        // Backends disagree on the integers they index with; this is the one they make by default.
+        // Backends index with different integer types; this is the default one of the device.
         let data = match get_or_init_device_settings::<B>(&self.device).int_dtype {
             IntDType::I64 => TensorData::new(slots.iter().map(|s| i64::from(s.0)).collect(), shape),
             _ => TensorData::new(slots.iter().map(|s| s.0 as i32).collect(), shape),
@@ -163,7 +160,7 @@ pub(crate) fn squared_norms<B: Backend>(vectors: FloatTensor<B>) -> FloatTensor<
     B::float_reshape(norms, Shape::new([count]))
 }
 
-/// In at least single precision, which scores are computed in.
+/// Converts to at least single precision, in which scores are computed.
 fn widen<B: Backend>(tensor: FloatTensor<B>) -> FloatTensor<B> {
     match tensor.dtype() {
         DType::F64 | DType::F32 => tensor,

@@ -1,4 +1,4 @@
-//! Devices that fail to be read, for tests: no backend at hand does.
+//! Devices that fail to be read, for tests: no available backend fails.
 
 use core::cell::Cell;
 
@@ -11,7 +11,7 @@ thread_local! {
     static READS: Cell<Option<usize>> = const { Cell::new(None) };
 }
 
-/// Makes one read of this thread fail, after so many that do not.
+/// Makes one read of this thread fail, after `reads` successful ones.
 pub(crate) fn after(reads: usize) {
     READS.set(Some(reads));
 }

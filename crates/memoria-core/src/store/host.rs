@@ -25,7 +25,7 @@ pub(super) enum HostVectors {
     F64(Vectors<f64>),
 }
 
-/// Does the same for vectors of every float type.
+/// Evaluates an expression for vectors of every float type.
 macro_rules! for_any {
     ($any:expr, $vectors:ident => $result:expr) => {
         match $any {
@@ -38,7 +38,7 @@ macro_rules! for_any {
 }
 pub(super) use for_any;
 
-/// Vectors one after the other, in the precision that is computed in.
+/// Vectors one after the other, in the precision of the computation.
 #[derive(Clone, Debug)]
 pub(super) enum WideVectors {
     Single(Vec<f32>),
@@ -54,24 +54,23 @@ impl WideVectors {
     }
 }
 
-/// What candidates are compared with.
+/// The query that candidates are compared with.
 #[derive(Clone, Debug)]
 pub(crate) struct HostQuery {
     vectors: WideVectors,
     comparison: Comparison,
 }
 
-/// How scores are made of distances.
+/// How distances become scores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Comparison {
     /// The distance from the only vector, which may be the mean of several.
     Single,
-    /// The distances from several vectors, pooled: by the least one, or by the logarithm of the sum of their
-    /// exponentials.
+    /// The distances from several vectors, pooled: the smallest, or the logarithm of the sum of their exponentials.
     Several(Pooling),
 }
 
-/// What [`Vectors`] do, of whichever float type they are; those that are given lie one after the other in `data`.
+/// The operations of [`Vectors`], for every float type. Given vectors lie one after the other in `data`.
 impl HostVectors {
     pub(super) fn new(dim: usize, dtype: DType) -> Self {
         match dtype {
@@ -107,8 +106,8 @@ impl HostVectors {
 }
 
 impl<B: Backend> VectorStore<B> {
-    /// As [`scores`](Self::scores), of a store on the host; the scores take the place of what is in
-    /// `scores`. Several threads of the host take part only if they `may_share` the work.
+    /// As [`scores`](Self::scores), for a store on the host; replaces the contents of `scores`. Several threads of the
+    /// host work only if they `may_share` it.
     pub(crate) fn host_scores(
         &self,
         query: &Query<B>,
@@ -121,12 +120,11 @@ impl<B: Backend> VectorStore<B> {
         for_any!(vectors, vectors => vectors.scores(query, candidates, may_share, scores));
     }
 
-    /// Tells which candidates are among the `k` with the highest scores, fewer than there are, as far as the
-    /// quantized vectors of the row tell; the scores of the others are computed.
+    /// Determines which candidates are among the `k` with the highest scores, fewer than there are, as far as the row's
+    /// quantized vectors decide it. Computes the scores of the undecided ones.
     ///
-    /// `members` are the engrams with quantized vectors that are worth keeping, in order of id: the candidates,
-    /// and then others. Costs a look at the candidates' codes, and at the vectors of those that are undecided or
-    /// new.
+    /// `members` are the engrams whose quantized vectors are worth keeping, in order of id: the candidates, and then
+    /// others. Costs a comparison with the candidates' codes, and with the vectors of those that are undecided or new.
     pub(crate) fn prune_and_rescore(
         &self,
         query: &Query<B>,
@@ -151,12 +149,12 @@ impl<B: Backend> VectorStore<B> {
         })
     }
 
-    /// Positions of a row's list of long-term engrams, ascending: the `of.0` with the highest scores, and of
-    /// engrams with equal ones those with the smallest ids, are among them, with few others. If there are cells,
-    /// only among those in the `of.1` nearest to the query, and in no cell.
+    /// Positions in a row's list of long-term engrams, ascending. They include the `of.0` with the highest scores, and
+    /// of engrams with equal ones those with the smallest ids, with few others. If there are cells, only the engrams in
+    /// the `of.1` cells nearest to the query and in no cell take part.
     ///
-    /// Costs a look at every code, or at the centres of all cells and every code of those, and making the codes
-    /// of the engrams that are new in the list.
+    /// Costs a comparison with every code, or with the centres of all cells and every code of those cells, and coding
+    /// the engrams that are new in the list.
     pub(crate) fn long_term_candidates(
         &self,
         query: &Query<B>,
@@ -176,7 +174,7 @@ impl<B: Backend> VectorStore<B> {
         })
     }
 
-    /// Brings the cells of a row's long-term vectors on the host up to date; few vectors have none.
+    /// Updates the cells of a row's long-term vectors on the host; a row with few vectors has no cells.
     pub(crate) fn follow_cells(
         &self,
         index: &mut LongTermIndex,
@@ -203,7 +201,7 @@ impl<B: Backend> VectorStore<B> {
     }
 }
 
-/// The numbers of `data` in the type that is stored, converted only if they have another.
+/// The numbers of `data` in the stored type, converted only if they have another one.
 pub(super) fn numbers_of<N: Number>(data: &TensorData) -> std::borrow::Cow<'_, [N]> {
     match data.as_slice::<N>() {
         Ok(numbers) => numbers.into(),

@@ -1,4 +1,4 @@
-//! The float types that vectors on the host are made of.
+//! The float types of vectors on the host.
 
 use core::fmt::Debug;
 
@@ -13,17 +13,17 @@ use super::host::WideVectors;
 
 /// Numbers added up side by side. Fixed, so that every machine rounds alike.
 const LANES: usize = 16;
-/// Numbers of a vector that are looked at before the next vector's turn.
+/// Numbers of a vector that are processed before the next vector.
 const BLOCK: usize = 4 * LANES;
-/// Vectors compared side by side, block by block: the memory's answers to all of them are awaited together.
+/// Vectors compared side by side, block by block, so that the waits for memory overlap.
 pub(super) const ABREAST: usize = 4;
 
-/// A float type that is stored.
+/// A stored float type.
 pub(super) trait Number: Element + Default {
-    /// What is computed with: at least single precision.
+    /// The type of computations: at least single precision.
     type Wide: Wide;
 
-    /// The vector as it is computed with, in the buffer if it has to be converted.
+    /// The vector in the type of computations, in the buffer if it has to be converted.
     fn widen<'a>(vector: &'a [Self], buffer: &'a mut Vec<Self::Wide>) -> &'a [Self::Wide];
 }
 
@@ -63,13 +63,13 @@ impl Number for bf16 {
     }
 }
 
-/// A float type that is computed with.
+/// A float type of computations.
 pub(super) trait Wide: Copy + Default + Debug + Send + Sync + Into<f64> {
     /// ‖v − query‖² of each vector, which does not depend on the others.
     fn squared_distances<const N: usize>(vectors: [&[Self]; N], query: &[Self]) -> [f64; N];
 
-    /// Writes (v − centre) · factor of each number in whole numbers, and zeros beyond. There is room for
-    /// eight at a time, and none of them needs more than 15 bits.
+    /// Writes (v − centre) · factor of each number as whole numbers, and zeros beyond. There is room for eight at a
+    /// time, and none of them needs more than 15 bits.
     fn encode(vector: &[Self], centre: &[Self], factor: f64, codes: &mut [i16]);
 
     fn from_f64(number: f64) -> Self;
@@ -77,7 +77,7 @@ pub(super) trait Wide: Copy + Default + Debug + Send + Sync + Into<f64> {
     /// Vectors of these numbers.
     fn into_vectors(numbers: Vec<Self>) -> WideVectors;
 
-    /// The numbers of vectors that were made of such.
+    /// The numbers of vectors of this type.
     fn of_vectors(vectors: &WideVectors) -> &[Self];
 }
 
@@ -155,7 +155,7 @@ macro_rules! impl_wide {
                 let (centres, rest_of_centre) = centre.as_chunks::<8>();
                 let (codes, _) = codes.as_chunks_mut::<8>();
                 let mut codes = codes.iter_mut();
-                // The codes last: the first iterator of a zip is advanced once more at the end.
+                // `codes` is last: the first iterator of a zip is advanced once more at the end.
                 for ((vector, centre), codes) in vectors.iter().zip(centres).zip(&mut codes) {
                     *codes = code(vector, centre);
                 }

@@ -8,8 +8,8 @@ use burn::backend::{
 use super::failing;
 use crate::MemoriaError;
 
-/// Waits for the device and reads tensors to the host: the one place where a memory does so. If they `are_here`
-/// already there is nothing to wait for.
+/// Waits for the device and reads tensors to the host: the only place where a memory does so. It does not wait if they
+/// `are_here` already.
 pub(crate) fn read<B: Backend>(
     tensors: Vec<FloatTensor<B>>,
     are_here: bool,

@@ -1,15 +1,15 @@
-//! Growing, but not beyond what there is.
+//! Growth within the available memory.
 
 use burn::backend::Backend;
 
 use super::{DeviceVectors, VectorStore, Vectors, available_memory, host::for_any, vector_bytes};
 use crate::MemoriaError;
 
-/// Growth is compared with the memory available whenever it passes a multiple of this.
+/// Growth is compared with the available memory whenever it passes a multiple of this.
 const LOOKED_AT_EVERY: usize = 1 << 26;
 
 impl<B: Backend> VectorStore<B> {
-    /// Makes room for so many slots more if there is memory for them; `grow` says how on a device.
+    /// Makes room for `count` more slots if there is memory for them; `grow` does so on a device.
     pub(super) fn make_room(
         &mut self,
         count: usize,
@@ -24,7 +24,7 @@ impl<B: Backend> VectorStore<B> {
         Ok(())
     }
 
-    /// Refuses to grow to so many slots if there is no memory for them.
+    /// Refuses to grow to this many slots if there is no memory for them.
     fn check_memory(&self, slots: usize) -> Result<(), MemoriaError> {
         let held = self.bytes();
         let (slots, is_here) = match &self.vectors {

@@ -1,4 +1,4 @@
-//! How alike engrams and working memories are.
+//! The similarity of engrams and queries.
 
 use burn::backend::{Backend, Slice, TensorData, tensor::FloatTensor};
 
@@ -16,13 +16,13 @@ pub(crate) struct Metric {
 }
 
 impl Metric {
-    /// Whether the mean of a query's vectors ranks as all of them do.
+    /// Whether the mean of a query's vectors ranks candidates as all of them do.
     pub(super) fn ranks_by_mean(self) -> bool {
         self.correlation == Correlation::NegSquaredL2 && self.pooling == Pooling::Mean
     }
 }
 
-/// What candidates are compared with, and how: made by the store that answers it.
+/// The query of a comparison, with its metric. The store that answers it makes it.
 #[derive(Clone, Debug)]
 pub(crate) enum Query<B: Backend> {
     /// Vectors `[n, dim]`.
@@ -67,9 +67,8 @@ impl<B: Backend> VectorStore<B> {
         }
     }
 
-    /// Scores of `candidates`, on the device that the store is on; higher is more alike, and only the order
-    /// within one call means something. A score depends on nothing but the query and the candidate. There
-    /// must be candidates.
+    /// Scores of `candidates`, on the device of the store; higher is more similar, and only the order within one call
+    /// has a meaning. A score depends only on the query and the candidate. There must be candidates.
     pub(crate) fn scores(&self, query: &Query<B>, candidates: &[Slot]) -> FloatTensor<B> {
         match (&self.vectors, query) {
             (Vectors::Device(vectors), Query::Device(query, metric)) => {

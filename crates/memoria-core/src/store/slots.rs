@@ -2,10 +2,10 @@
 
 use crate::{MemoriaError, id::Slot, invariant::mark_once};
 
-/// Slots are numbered by 31 bits, which every backend can index with; slot 0 is never given out.
+/// Slots are numbered by 31 bits, which every backend can index with; slot 0 is never assigned.
 const MAX_SLOTS: usize = i32::MAX as usize;
 
-/// Gives out slots and takes them back.
+/// Assigns slots and takes them back.
 #[derive(Clone, Debug)]
 pub(crate) struct Slots {
     vacant: Vec<Slot>,
@@ -19,7 +19,7 @@ impl Default for Slots {
 }
 
 impl Slots {
-    /// Slots that the store must have room for to give out `count` more, slot 0 included.
+    /// Slots that the store must have room for to assign `count` more, slot 0 included.
     pub(super) fn needed(&self, count: usize) -> Result<usize, MemoriaError> {
         let needed = self.used.saturating_add(count.saturating_sub(self.vacant.len()));
         if needed > MAX_SLOTS {
@@ -30,7 +30,7 @@ impl Slots {
         Ok(needed)
     }
 
-    /// Gives out slots, of which [`needed`](Self::needed) has told that there is room.
+    /// Assigns slots for which [`needed`](Self::needed) has confirmed the room.
     pub(super) fn take(&mut self, count: usize) -> Vec<Slot> {
         let again = count.min(self.vacant.len());
         let mut slots = self.vacant.split_off(self.vacant.len() - again);
@@ -45,7 +45,7 @@ impl Slots {
         self.vacant.extend(slots);
     }
 
-    /// Checks that the slots `taken`, which are all there are, and the vacant ones are every slot once.
+    /// Checks that the `taken` slots, which are all taken ones, and the vacant ones together contain every slot once.
     pub(crate) fn verify(&self, taken: impl Iterator<Item = Slot>) -> Result<(), String> {
         let mut seen = vec![false; self.used];
         seen[0] = true;

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 
 /// Where the vectors of a memory are kept.
 ///
-/// What a memory does is the same either way, up to the rounding of scores and, on the host, what
+/// A memory does the same either way, except for the rounding of scores and, on the host, for engrams that
 /// [cells](crate::MemoriaConfig::long_term_probes) miss.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -11,12 +11,12 @@ pub enum Storage {
     /// On the host for backends that compute there (flex and ndarray), else on the device.
     #[default]
     Auto,
-    /// With the tensors, in one of them that doubles as it grows. Scores are tensor operations.
+    /// With the tensors, in one tensor that doubles as it grows. Scores are tensor operations.
     Device,
     /// In the host's memory, in pieces, which never move. Scores are computed by the host's threads.
     ///
-    /// A device sends new working memories to the host and gets back what it is reminded of: one round
-    /// trip per step. So a GPU can have more engrams than fit into its own memory.
+    /// A device sends new working memories to the host and gets the reminded engrams back: one round trip per step. So
+    /// a GPU can have more engrams than fit into its own memory.
     Host,
 }
 
@@ -33,11 +33,11 @@ impl Storage {
 
 /// Whether tensors on this device lie in the host's memory: flex's and ndarray's do, also under autodiff.
 ///
-/// A backend is known by its name: Burn's `Backend` says of no backend where its tensors lie, and the types of
-/// its devices are hidden behind `Dispatch`, under features that a program may or may not have enabled. A name
-/// that is not known is taken for a device of its own, which is slower for a host and never wrong.
+/// A backend is recognized by its name: Burn's `Backend` does not report where its tensors lie, and the types of its
+/// devices are hidden behind `Dispatch`, under features that a program may not have enabled. An unknown name counts as
+/// a separate device, which is slower for a host and never wrong.
 pub fn computes_on_host<B: Backend>(device: &Device<B>) -> bool {
-    // Backends that wrap others name themselves around them: `dispatch<autodiff<flex>>`.
+    // Names of wrapping backends contain the wrapped one: `dispatch<autodiff<flex>>`.
     let name = B::name(device);
     let innermost = name.rsplit('<').next().unwrap_or(&name).trim_end_matches('>');
     matches!(innermost, "flex" | "ndarray")

@@ -1,4 +1,4 @@
-//! The same of a store on the host and of one on the device.
+//! Stores on the host and on the device give the same.
 
 use super::*;
 use crate::{Correlation, Pooling};
@@ -118,7 +118,7 @@ fn distant_engrams_neither_underflow_nor_tie_under_the_gaussian(
     assert!(scores[2] > scores[0] && scores[0] > scores[1], "{scores:?}");
 }
 
-/// Of many candidates a part after the other.
+/// Many candidates are scored in parts.
 #[rstest]
 fn parts_of_the_candidates_have_the_scores_of_the_whole(#[values(MEAN, GAUSSIAN)] metric: Metric) {
     let mut store = store(5, DType::F32, Storage::Device);
@@ -137,7 +137,7 @@ fn parts_of_the_candidates_have_the_scores_of_the_whole(#[values(MEAN, GAUSSIAN)
     }
 }
 
-/// However many candidates there are, and however many threads share them.
+/// For any number of candidates, and any number of threads.
 #[test]
 fn a_score_depends_on_nothing_but_the_query_and_the_candidate() {
     let mut store = store(100, DType::F32, Storage::Host);

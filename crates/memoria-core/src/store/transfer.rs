@@ -1,4 +1,4 @@
-//! Vectors on their way into the store and out of it.
+//! Vectors that move into the store and out of it.
 
 use burn::backend::{
     Backend, DType, Shape, TensorData, TensorMetadata,
@@ -9,9 +9,8 @@ use super::{VectorStore, Vectors, device::PADDING, host::HostVectors, read, squa
 use crate::{MemoriaError, id::Slot};
 
 impl<B: Backend> VectorStore<B> {
-    /// Writes new vectors `[…, dim]`, one for each slot, if they are kept where they are, and returns what
-    /// has to be read of them: their squared norms, or on the host the vectors, still to be
-    /// [written](Self::write_read).
+    /// Writes new vectors `[…, dim]`, one for each slot, if they are kept on the device. Returns what has to be read of
+    /// them: their squared norms, or for a store on the host the vectors, still to be [written](Self::write_read).
     pub(crate) fn write(&mut self, slots: &[Slot], vectors: FloatTensor<B>) -> FloatTensor<B> {
         match &mut self.vectors {
             Vectors::Host(_) => vectors,
@@ -23,7 +22,7 @@ impl<B: Backend> VectorStore<B> {
         }
     }
 
-    /// Squared norms from what was [to be read](Self::write).
+    /// Squared norms from the result of [`write`](Self::write) once it is read.
     pub(crate) fn squared_norms(&self, read: &TensorData) -> Vec<f64> {
         match &self.vectors {
             Vectors::Host(vectors) => vectors.squared_norms(read),
@@ -31,8 +30,8 @@ impl<B: Backend> VectorStore<B> {
         }
     }
 
-    /// Writes vectors that have been read, if they are not written yet. Returns whether the squared
-    /// norms of those written are below `limit`, if it looked at them.
+    /// Writes vectors that have been read, if they are not written yet. Returns whether the squared norms of the
+    /// written ones are below `limit`, if it computed them.
     pub(crate) fn write_read(
         &mut self,
         slots: impl Iterator<Item = Option<Slot>>,
@@ -77,11 +76,11 @@ impl<B: Backend> VectorStore<B> {
         }
     }
 
-    /// Writes vectors `[slots, dim]` of the host.
+    /// Writes vectors `[slots, dim]` from the host.
     pub(crate) fn put(&mut self, slots: &[Slot], data: TensorData) {
         match &mut self.vectors {
             Vectors::Host(vectors) => {
-                // They were in a memory before: their norms are known to be in range.
+                // They were in a memory before, so their norms are in range.
                 let slots = slots.iter().map(|&slot| Some(slot));
                 vectors.write(slots, &data, f64::INFINITY, false);
             }
@@ -130,13 +129,13 @@ impl<B: Backend> VectorStore<B> {
     }
 }
 
-/// A tensor of this float type, which not every device has by itself.
+/// A tensor of this float type, which not every device creates directly.
 fn tensor<B: Backend>(data: TensorData, dtype: DType, device: &Device<B>) -> FloatTensor<B> {
     let tensor = B::float_from_data(data, device);
     if tensor.dtype() == dtype { tensor } else { B::float_cast(tensor, dtype.into()) }
 }
 
-/// The slots, none of which is padding.
+/// The slots; none of them is padding.
 fn all_there(slots: &[Slot]) -> Vec<Option<Slot>> {
     slots.iter().map(|&slot| Some(slot)).collect()
 }

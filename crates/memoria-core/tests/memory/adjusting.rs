@@ -1,4 +1,4 @@
-//! Which adjustments are refused, at once or when the gains arrive, and that nothing changes then.
+//! Adjustments that are refused, at once or when the gains arrive. They change nothing.
 
 use crate::support::{
     device, filled, go_on_alike, host_gains, lived, new, refused, reminded, step, tensor,
@@ -7,7 +7,7 @@ use burn::backend::{Dispatch, tensor::Device};
 use memoria_core::{EngramId, LifespanGain, MemoriaError};
 use rstest::rstest;
 
-/// Gains on the device for two rows, all 1 but for one.
+/// Returns gains on the device for two rows; all are 1 except one.
 fn gains_with(
     bad: f32,
     row: usize,
@@ -123,7 +123,7 @@ fn gains_on_the_host_must_be_finite(
     assert_eq!((of_row, engram), (row, id));
 }
 
-/// Noticed by a remind, a state, or a peek; the memory is as after the remind that they answered.
+/// A remind, a state or a peek detects them. The memory is then as after the remind to which they belong.
 #[rstest]
 fn gains_on_the_device_must_be_finite_and_may_be_given_again(
     #[values("flex", "ndarray")] name: &str,

@@ -1,4 +1,4 @@
-//! What is refused, with which error, and that a refused call changes nothing.
+//! Refused calls and their errors. A refused call changes nothing.
 
 use crate::support::{device, filled, go_on_alike, lived, new, refused, reminded, tensor};
 use burn::backend::{Dispatch, Flex, TensorData, ops::FloatTensorOps};

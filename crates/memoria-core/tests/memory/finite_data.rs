@@ -1,4 +1,4 @@
-//! Data that is not finite is noticed when the memory is next read, and never kept.
+//! Non-finite data is detected at the next read of the memory, and never kept.
 
 use crate::support::{
     Memory, device, filled, go_on_alike, host_gains, lived, new, reminded, step, tensor,
@@ -7,7 +7,7 @@ use burn::backend::{Dispatch, tensor::Device};
 use memoria_core::{LifespanGain, MemoriaError};
 use rstest::rstest;
 
-/// Data for two rows of which one number is bad: in the second row, the third of its vectors.
+/// Adds data for two rows with one bad number, in the third vector of the second row.
 fn add_bad(memory: &mut Memory, bad: f32, device: &Device<Dispatch>) {
     let mut numbers = vec![0.25; 2 * 3 * 4];
     numbers[12 + 2 * 4 + 1] = bad;

@@ -1,11 +1,11 @@
-//! More than there can be is refused before anything is made of it.
+//! Sizes beyond a limit are refused before anything is allocated for them.
 
 use crate::support::{Memory, device, go_on_alike, lived, new, step, tensor};
 use burn::backend::{Dispatch, Flex, Shape, TensorData, ops::FloatTensorOps, tensor::FloatTensor};
 use memoria_core::{LifespanGain, Memoria, MemoriaConfig, MemoriaError, Storage};
 use rstest::rstest;
 
-/// One number as a tensor of any size: its memory is that of the number.
+/// Returns one number as a tensor of any size; it takes the memory of one number.
 fn spread<const D: usize>(shape: [usize; D]) -> FloatTensor<Dispatch> {
     let one = Dispatch::float_from_data(TensorData::new(vec![0.5f32], [1; D]), &device("flex"));
     Dispatch::float_expand(one, Shape::new(shape))
@@ -30,7 +30,7 @@ fn more_engrams_than_can_be_numbered_are_refused() {
     memory.add_working_memory(tensor(0, [2, 3, 4], device)).unwrap();
 }
 
-/// Products of sizes that no number holds: unchecked, 2⁶⁴ is 0.
+/// Products of sizes that overflow: unchecked, 2⁶⁴ is 0.
 #[rstest]
 fn sizes_that_cannot_be_counted_are_refused(
     #[values(
@@ -94,7 +94,7 @@ fn more_vectors_than_there_is_memory_for_are_refused() {
     assert!(matches!(refused, Err(MemoriaError::OutOfMemory { .. })), "{refused:?}");
     memory.verify().unwrap();
     go_on_alike(&mut memory, &mut twin, None, device);
-    // Without a limit it is the machine's: no machine has petabytes.
+    // Without a limit, the machine's memory is the limit: no machine has petabytes.
     let mut memory = new();
     let refused = memory.add_working_memory(spread([2, 1 << 29, 1 << 21]));
     assert!(matches!(refused, Err(MemoriaError::OutOfMemory { .. })), "{refused:?}");
@@ -120,7 +120,7 @@ fn more_rows_than_there_is_memory_for_are_refused() {
     assert_eq!(memory.batch(), 2);
 }
 
-/// Sizes that nothing reaches are as good as any others that nothing reaches.
+/// Any size that nothing reaches has the same effect.
 #[rstest]
 fn sizes_of_a_configuration_may_be_as_large_as_numbers_go(
     #[values(Storage::Host, Storage::Device)] storage: Storage,

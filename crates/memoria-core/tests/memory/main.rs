@@ -1,4 +1,4 @@
-//! What the memory does with good and with bad input. One program, so that Burn is linked once.
+//! The memory with valid and with invalid input. One program, so that Burn is linked once.
 
 mod adjusting;
 mod errors;

@@ -1,4 +1,4 @@
-//! The nearest of all long-term engrams, of memories large enough to be searched by codes of their vectors.
+//! Nearest search of long-term memory, in memories large enough for a search by codes of their vectors.
 
 use crate::support::{device, tensor};
 use burn::{
@@ -23,7 +23,7 @@ fn memory(search: LongTermSearch, correlation: Correlation, pooling: Pooling) ->
     Memoria::new(config).unwrap().with_storage(Storage::Host)
 }
 
-/// Working memories of a step, of which a few are alike and two are equal.
+/// Returns the working memories of a step. A few are similar, and two are equal.
 fn working(step: usize, dim: usize, dtype: DType) -> FloatTensor<Dispatch> {
     let device = device("flex");
     let numbers = tensor(step, [2, 40, dim], &device);
@@ -46,7 +46,7 @@ fn working(step: usize, dim: usize, dtype: DType) -> FloatTensor<Dispatch> {
     )
 }
 
-/// Some gain for good, some for a while, and many die.
+/// Gives gains: some engrams live until the end, some for a while, and many die.
 fn adjust(memory: &mut Memory, reminded: &Recall<Dispatch>) {
     let gain = |id: &EngramId| [300.0, 15.0, 0.0][(id.0 % 3) as usize];
     let gains = (0..reminded.batch()).map(|row| reminded.ids(row).iter().map(gain).collect());
@@ -57,8 +57,7 @@ fn ids(reminded: &Recall<Dispatch>) -> Vec<Vec<EngramId>> {
     reminded.stages().iter().map(|row| row.reminded_ltm.clone()).collect()
 }
 
-/// What a memory finds by codes that have followed it is what one finds that has just been restored, and so
-/// has made its codes anew.
+/// Codes that were updated in every step find the same engrams as the new codes of a restored memory.
 #[rstest]
 fn codes_that_followed_find_what_new_ones_find(
     #[values(DType::F32, DType::F16, DType::BF16, DType::F64)] dtype: DType,
@@ -99,8 +98,7 @@ fn codes_that_followed_find_what_new_ones_find(
     memory.verify().unwrap();
 }
 
-/// The reminded long-term engrams are those with the highest scores of all, as computed here in double
-/// precision.
+/// The reminded long-term engrams are those with the highest scores, computed here in double precision.
 #[rstest]
 fn the_nearest_are_found(
     #[values(Storage::Host, Storage::Device)] storage: Storage,

@@ -1,4 +1,4 @@
-//! A query apart from what is stored.
+//! A query that differs from the stored memories.
 
 use crate::support::{device, filled, go_on_alike, host_gains, picture, refused, step, tensor};
 use burn::backend::Dispatch;
@@ -7,7 +7,7 @@ use memoria_core::{
 };
 use rstest::rstest;
 
-/// Five steps old, of two rows and dimension 4.
+/// Returns a memory with two rows and dimension 4, after five steps.
 fn lived(storage: Storage, pooling: Pooling) -> Memoria<Dispatch> {
     let config = MemoriaConfig::new(3, 6, 3, 3.0, 3)
         .with_ltm_exploration(1, 11)
@@ -46,7 +46,7 @@ fn a_query_of_the_working_vectors_reminds_as_they_do(
     go_on_alike(&mut memory, &mut twin, None, device);
 }
 
-/// The same engrams as a peek with the query, which fire together with the working ones.
+/// It finds the same engrams as a peek with the query. They fire together with the working ones.
 #[rstest]
 fn a_query_finds_what_a_peek_finds_and_is_not_stored(
     #[values(Storage::Host, Storage::Device)] storage: Storage,
@@ -73,7 +73,7 @@ fn a_row_without_working_engrams_is_reminded_of_nothing(
     let device = &device("flex");
     let mut memory = lived(storage, Pooling::Mean);
     memory.add_working_memory_except(tensor(50, [2, 3, 4], device), &[1]).unwrap();
-    // The row's part of the query is not looked at.
+    // The row's part of the query is not read.
     let mut numbers = vec![0.25; 2 * 2 * 4];
     numbers[2 * 4] = f32::NAN;
     let reminded = memory.remind_for(filled(numbers, [2, 2, 4], device)).unwrap();
@@ -113,7 +113,7 @@ fn a_query_that_does_not_fit_is_refused(
     assert!(matches!(flat, WrongRank { tensor: "query", .. }));
 }
 
-/// Nothing fires, what was added stays, gains that waited are taken; the remind can be repeated.
+/// Nothing fires, added memories stay, and waiting gains are applied. The remind can be repeated.
 #[rstest]
 fn a_query_that_is_not_finite_is_refused_and_can_be_repeated(
     #[values(Storage::Host, Storage::Device)] storage: Storage,

@@ -1,4 +1,4 @@
-//! Why a row is reminded of an engram.
+//! Traces show why a row is reminded of an engram.
 
 use crate::support::{device, go_on_alike, step, tensor};
 use burn::backend::Dispatch;
@@ -8,7 +8,7 @@ use memoria_core::{
 };
 use rstest::rstest;
 
-/// Eight steps old, of two rows and dimension 4.
+/// Returns a memory with two rows and dimension 4, after eight steps.
 fn lived(storage: Storage, search: LongTermSearch) -> Memoria<Dispatch> {
     let config = MemoriaConfig::new(3, 6, 3, 6.0, 6)
         .with_ltm_exploration(1, 11)
@@ -64,7 +64,7 @@ fn a_trace_tells_of_everything_reminded_and_changes_nothing(
     go_on_alike(&mut memory, &mut twin, None, device);
 }
 
-/// A history has the trace of every search that was traced, after what fired.
+/// A history has the trace of every traced search, after the firings.
 #[rstest]
 fn a_history_has_what_was_traced(#[values(Storage::Host, Storage::Device)] storage: Storage) {
     let device = &device("flex");
@@ -98,7 +98,7 @@ fn a_history_has_what_was_traced(#[values(Storage::Host, Storage::Device)] stora
     }
 }
 
-/// The engrams that are reminded by their scores are those with the highest.
+/// The engrams with the highest scores are reminded.
 #[rstest]
 fn scores_are_what_engrams_are_ranked_by(
     #[values(Storage::Host, Storage::Device)] storage: Storage,

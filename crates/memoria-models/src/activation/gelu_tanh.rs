@@ -30,7 +30,9 @@ const FLAT: f32 = 12.0;
 pub(super) fn gelu_tanh<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     let device = x.device();
     if x.dtype() != DType::F32 || !computes_on_host::<Dispatch>(device.as_dispatch()) {
-        let slope = x.clone() * x.clone() * CURVE + SLOPE;
+        // Where s(x) does not change, x may be too large to be squared.
+        let near = x.clone().clamp(-FLAT, FLAT);
+        let slope = near.clone() * near * CURVE + SLOPE;
         return sigmoid(slope * x.clone()) * x;
     }
     let shape = x.dims();
@@ -163,5 +165,32 @@ mod tests {
         assert_eq!(got.dtype(), DType::F16);
         let got: Vec<f32> = got.into_data().iter().collect();
         assert!((got[0] - 0.345_71).abs() < 1e-3 && (got[1] + 0.045_4).abs() < 1e-3, "{got:?}");
+    }
+
+    /// Numbers with squares that overflow.
+    #[test]
+    fn gradients_of_other_types_are_exact_however_large_x_is() {
+        for (dtype, largest) in [(DType::F16, 6e4), (DType::BF16, 1e30), (DType::F64, 1e200)] {
+            let device = Device::flex().autodiff();
+            let x = [-largest, -300.0, -12.5, -1.5, 0.0, 2.0, 12.5, 300.0, largest];
+            let tensor = Tensor::<1>::from_data(TensorData::from(x), (&device, dtype));
+            let tensor = tensor.require_grad();
+            let values = gelu_tanh(tensor.clone());
+            let gradient = tensor.grad(&values.clone().sum().backward()).unwrap();
+            let [values, gradient] = [values.inner(), gradient].map(|t| t.into_data());
+            for ((&x, value), slope) in
+                x.iter().zip(values.iter::<f64>()).zip(gradient.iter::<f64>())
+            {
+                let [expected, expected_slope] = exactly(x);
+                let near = |got: f64, expected: f64| {
+                    (got - expected).abs() <= 2e-2 * expected.abs().max(1.0)
+                };
+                assert!(near(value, expected), "{dtype:?}, {x}: {value} for {expected}");
+                assert!(
+                    near(slope, expected_slope),
+                    "{dtype:?}, {x}: {slope} for {expected_slope}"
+                );
+            }
+        }
     }
 }

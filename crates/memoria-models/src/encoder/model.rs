@@ -26,7 +26,7 @@ pub struct Encoder {
     pub abstractor: Option<Abstractor>,
     /// The first token's hidden state to what stands for the whole segment.
     pub pooler: Linear,
-    /// Layers below the memory.
+    /// Index, from 0, of the layer after which memories are made.
     pub memory_layer_index: usize,
     /// Whether padding is [remembered](crate::MemoryConfig::remembers_padding).
     pub remembers_padding: bool,
@@ -89,9 +89,11 @@ impl Encoder {
     /// # Errors
     ///
     /// [`ModelError::EmptyInput`], [`ModelError::WrongInputShape`], [`ModelError::WrongInputDevice`],
-    /// [`ModelError::TooManyTokens`] and [`ModelError::InvalidInput`]; [`ModelError::NoMemory`] for a memory that a plain model is given, and [`ModelError::Memory`]. An
-    /// input that does not fit is refused before the memory takes part, and so are hidden states that are not
-    /// finite, which parameters or half precision can make.
+    /// [`ModelError::TooManyTokens`] and [`ModelError::InvalidInput`]; [`ModelError::NoMemory`] for a memory that a plain
+    /// model is given, and [`ModelError::Memory`]. An input that does not fit is refused before the memory takes part.
+    /// Hidden states that are not finite, which parameters or half precision can make, are refused, too, if memories
+    /// are made of them. In later layers they are told of after the step, as
+    /// [`NonFiniteAttention`](memoria_core::MemoriaError::NonFiniteAttention).
     pub fn forward(
         &self,
         input: &ModelInput,
@@ -107,7 +109,7 @@ impl Encoder {
             }
             return Ok(EncoderOutput { hidden, recall: None, gains: None });
         };
-        if self.layers.iter().all(|layer| layer.memory_attention.is_none()) {
+        if !self.has_memory() {
             return Err(ModelError::NoMemory);
         }
         let (below, above) = self.layers.split_at(self.memory_layer_index + 1);
@@ -136,6 +138,11 @@ impl Encoder {
         let gains = memory.memoria().gains_except(&recall, weights, left_out.as_ref())?;
         memory.memoria().adjust_forgiving(&recall, gains.clone())?;
         Ok(EncoderOutput { hidden, recall: Some(recall), gains })
+    }
+
+    /// Whether layers attend to memories.
+    pub(crate) fn has_memory(&self) -> bool {
+        self.layers.iter().any(|layer| layer.memory_attention.is_some())
     }
 
     fn making(&self) -> MemoryMaking<'_> {

@@ -11,7 +11,7 @@ use crate::{ModelError, fields::invalid};
 /// assert!(config.validate(50_257, 1024).is_ok());
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct GenerationConfig {
     /// Tokens to generate per row, at most. Default: 20
     pub max_new_tokens: usize,

@@ -1,7 +1,8 @@
 use burn::tensor::{Bool, Device, Tensor, TensorData};
 
 /// Keys and values of the tokens that a segment has had so far, and of the memories it attends to, so
-/// that its next tokens need not be read together with them again.
+/// that its next tokens need not be read together with them again. It belongs to one model: another one
+/// of the same sizes does not notice it, and its results are meaningless then.
 #[derive(Clone, Debug, Default)]
 pub struct Gpt2Cache {
     /// One entry per block.

@@ -219,7 +219,12 @@ impl Gpt2Config {
             scale_attn_by_inverse_layer_idx: fields.or("scale_attn_by_inverse_layer_idx", false)?,
             tie_word_embeddings: fields.optional("tie_word_embeddings")?,
             memory: match with_memory {
-                true => Some(MemoryConfig::read(&mut fields, MemoryConfig::of_gpt2())?),
+                true => {
+                    let memory = MemoryConfig::read(&mut fields, MemoryConfig::of_gpt2())?;
+                    // The package's GPT-2 has no abstractor then.
+                    let num_memories = memory.num_memories.filter(|&count| count > 0);
+                    Some(memory.with_num_memories(num_memories))
+                }
                 false => None,
             },
             ..Self::new(

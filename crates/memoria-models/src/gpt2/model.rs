@@ -127,7 +127,7 @@ impl Gpt2 {
         let (tokens, positions) = (self.wte.weight.lazy_shape()[0], self.n_positions());
         let got @ [batch, seq] = input.input_ids.dims();
         if let Some(held) = cache.and_then(Gpt2Cache::batch).filter(|&held| held != batch) {
-            let (tensor, expected) = ("input_ids beside those that the cache holds", [held, seq]);
+            let (tensor, expected) = ("input_ids that go on from a cache", [held, seq]);
             return Err(ModelError::WrongInputShape { tensor, expected, got });
         }
         let before = cache.map_or(0, Gpt2Cache::len);

@@ -159,14 +159,18 @@ fn in_file(error: ApplyError, file_names: &BTreeMap<String, String>) -> ModelErr
     unreadable(file_names.get(&path).unwrap_or(&path), reason)
 }
 
-/// Whether two tensors hold the same numbers in the same type.
+/// Whether two tensors hold the same numbers, in whatever type.
 fn are_same(a: &StoredTensor, b: &StoredTensor) -> Result<bool, ModelError> {
-    if a.shape != b.shape || a.dtype != b.dtype {
+    if a.shape != b.shape {
         return Ok(false);
     }
     let read =
         |tensor: &StoredTensor| to_data(tensor).map_err(|error| unreadable(&tensor.name, error));
-    Ok(read(a)?.as_bytes() == read(b)?.as_bytes())
+    if a.dtype == b.dtype {
+        return Ok(read(a)?.as_bytes() == read(b)?.as_bytes());
+    }
+    let are_floats = a.dtype.is_float() && b.dtype.is_float();
+    Ok(are_floats && read(a)?.iter::<f64>().eq(read(b)?.iter::<f64>()))
 }
 
 fn unreadable(tensor: &str, reason: impl ToString) -> ModelError {

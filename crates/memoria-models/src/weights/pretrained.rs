@@ -3,7 +3,13 @@ use std::path::Path;
 use burn::tensor::Device;
 use serde_json::Value;
 
-use super::{LoadReport, file::CONFIG, fill::Source, names::Names, save::save};
+use super::{
+    LoadReport,
+    file::CONFIG,
+    fill::Source,
+    names::Names,
+    save::{check_own, save},
+};
 use crate::{
     Encoder, EncoderConfig, EncoderKind, Gpt2, Gpt2Config, Gpt2LmHead, ModelError,
     SequenceClassifier, fields::invalid, json::read_json, model_kind::model_type_of,
@@ -136,7 +142,8 @@ impl Gpt2LmHead {
     ///
     /// # Errors
     ///
-    /// [`ModelError::Io`] and [`ModelError::UnwritableWeights`].
+    /// [`ModelError::Io`] and [`ModelError::UnwritableWeights`]; [`ModelError::InvalidField`] for a value out of its
+    /// range, and [`ModelError::OtherConfig`] for the configuration of another model: nothing is written then.
     pub fn save_pretrained(
         &self,
         config: &Gpt2Config,
@@ -144,6 +151,9 @@ impl Gpt2LmHead {
     ) -> Result<(), ModelError> {
         let tied = self.lm_head.is_none();
         let config = Gpt2Config { tie_word_embeddings: Some(tied), ..config.clone() };
+        config.validate()?;
+        let told = (config.memory.is_some(), config.size(true));
+        check_own(self, self.transformer.has_memory(), told)?;
         save(self, Names::GPT2_LM_HEAD, config.into(), folder.as_ref())
     }
 }
@@ -250,7 +260,13 @@ impl SequenceClassifier {
         config: &EncoderConfig,
         folder: impl AsRef<Path>,
     ) -> Result<(), ModelError> {
-        save(self, Names::classifier(config.kind), config.clone().into(), folder.as_ref())
+        let projected = self.encoder.embeddings.projection.is_some();
+        let embedding_size = config.embedding_size.filter(|_| projected);
+        let config = EncoderConfig { embedding_size, ..config.clone() };
+        config.validate()?;
+        let told = (config.memory.is_some(), config.size(true));
+        check_own(self, self.encoder.has_memory(), told)?;
+        save(self, Names::classifier(config.kind), config.into(), folder.as_ref())
     }
 }
 

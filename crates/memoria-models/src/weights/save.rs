@@ -21,10 +21,31 @@ use super::{
     layout::to_pytorch,
     names::Names,
 };
-use crate::ModelError;
+use crate::{ModelError, size::Size};
 
 /// What `config.json` calls the type of the weights, in today's version of transformers and in older ones.
 const DTYPE_FIELDS: [&str; 2] = ["dtype", "torch_dtype"];
+
+/// Refuses the configuration of another model: it differs in whether there is a memory, or in the number of parameters.
+///
+/// # Errors
+///
+/// [`ModelError::OtherConfig`].
+pub(crate) fn check_own<M: Module>(
+    module: &M,
+    has_memory: bool,
+    (with_memory, size): (bool, Size),
+) -> Result<(), ModelError> {
+    let told = |has_memory: bool, params: u128| {
+        let with = if has_memory { "with" } else { "without" };
+        format!("{with} memory, of {params} parameters")
+    };
+    let expected = told(with_memory, size.params());
+    match told(has_memory, module.num_params() as u128) {
+        got if got == expected => Ok(()),
+        got => Err(ModelError::OtherConfig { expected, got }),
+    }
+}
 
 /// Writes `model.safetensors` and `config.json` into a folder, which is made if there is none. Each is the
 /// old one or the new one, whole, whatever happens meanwhile.

@@ -33,6 +33,15 @@ fn a_configuration_out_of_range_is_refused(
     );
 }
 
+/// Files of Hugging Face mean another thing by the names that are the same.
+#[test]
+fn fields_that_are_not_known_are_refused() {
+    let read = serde_json::from_str::<GenerationConfig>;
+    assert_eq!(read(r#"{"max_new_tokens": 3}"#).unwrap(), GenerationConfig::new(3));
+    let error = read(r#"{"max_new_tokens": 3, "do_sample": true}"#).unwrap_err().to_string();
+    assert!(error.contains("do_sample"), "{error}");
+}
+
 #[test]
 fn prompts_that_do_not_fit_are_refused_and_change_nothing() {
     let device = Device::flex();

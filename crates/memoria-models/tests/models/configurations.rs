@@ -83,6 +83,9 @@ fn without_abstractor_hidden_states_are_the_working_memories() {
     let null = json!({"memoria_num_memories": null, "memoria_stm_capacity": 100});
     let of_gpt2 = gpt2(null.clone()).unwrap();
     assert_eq!(of_gpt2.memory.as_ref().unwrap().num_memories, None);
+    // So the package's reads 0, too.
+    let zero = json!({"memoria_num_memories": 0, "memoria_stm_capacity": 100});
+    assert_eq!(gpt2(zero).unwrap(), of_gpt2);
     assert_eq!(Map::from(of_gpt2.clone())["memoria_num_memories"], Value::Null);
     let model = of_gpt2.init(&Device::flex()).unwrap();
     let mut memory = of_gpt2.memory.unwrap().init().unwrap();
@@ -301,7 +304,9 @@ fn rows_of_types_and_positions_are_checked() {
     let rows = |rows: &[Vec<i64>]| input(31, 0).token_type_rows(rows).map(|_| ());
     assert!(rows(&[vec![0; 4], vec![1; 4]]).is_ok());
     let told = |error: ModelError| error.to_string();
-    assert!(told(rows(&[vec![0; 4]]).unwrap_err()).contains("must have 2 entries, got 1"));
+    assert!(
+        told(rows(&[vec![0; 4]]).unwrap_err()).contains("token_type_ids must have 2 rows, got 1")
+    );
     assert!(told(rows(&[vec![0; 4], vec![0; 3]]).unwrap_err()).contains("row of token_type_ids 1"));
     let error = input(31, 0).position_rows(&[vec![0; 4], vec![0, 1, -1, 2]]).unwrap_err();
     assert!(told(error).contains("position -1 at position 2 of row 1 must be 0 or more"));

@@ -32,6 +32,20 @@ fn halved(tensors: &BTreeMap<String, Stored>) -> BTreeMap<String, Stored> {
     tensors.iter().map(half).collect()
 }
 
+/// The same numbers in double precision.
+fn in_double(tensors: &BTreeMap<String, Stored>) -> BTreeMap<String, Stored> {
+    let double = |(name, (about, bytes)): (&String, &Stored)| {
+        let numbers = bytes.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes));
+        let mut about = about.clone();
+        about["dtype"] = json!("F64");
+        (
+            name.clone(),
+            (about, numbers.flat_map(|number| f64::from(number).to_le_bytes()).collect()),
+        )
+    };
+    tensors.iter().map(double).collect()
+}
+
 /// Two files, and the list of which tensor is in which.
 fn write_parts(checkpoint: &Checkpoint, tensors: &BTreeMap<String, Stored>) -> [String; 2] {
     let files = [1, 2].map(|part| format!("model-0000{part}-of-00002.safetensors"));
@@ -158,11 +172,14 @@ fn two_names_of_one_parameter_are_refused_or_reported(#[case] name: &str, #[case
         write_safetensors(&path, &all);
         all.len() - tensors.len()
     };
-    // The same numbers twice are one model.
-    let copies = with(tensors.clone());
-    let loaded = SequenceClassifier::from_pretrained(checkpoint.folder(), &Device::flex()).unwrap();
-    assert!(loaded.report.is_complete());
-    assert_eq!(loaded.report.unused.len(), copies, "{}", loaded.report);
+    // The same numbers twice are one model, in whatever type.
+    for others in [tensors.clone(), in_double(&tensors)] {
+        let copies = with(others);
+        let loaded = SequenceClassifier::from_pretrained(checkpoint.folder(), &Device::flex());
+        let report = loaded.unwrap().report;
+        assert!(report.is_complete());
+        assert_eq!(report.unused.len(), copies, "{report}");
+    }
     with(halved(&tensors));
     let error = checkpoint.load_encoder();
     assert!(matches!(error, ModelError::TwoTensors { .. }), "{error}");

@@ -70,7 +70,7 @@ fn assert_untracked(output: &Output) {
 fn a_memory_of_training_makes_no_pass_one_of_training(
     #[values(gpt2, bert)] models: fn(usize, &Device) -> [Forward; 2],
     #[values(0, 2)] bptt: usize,
-    #[values(false, true)] is_detached: bool,
+    #[values("open", "detached", "consumed")] window: &str,
     #[values(false, true)] reads_there: bool,
 ) {
     let device = Device::flex().autodiff();
@@ -78,13 +78,12 @@ fn a_memory_of_training_makes_no_pass_one_of_training(
     let mut memory = memory(bptt).init().unwrap();
     for at in 0..5 {
         let output = training(&segment(at, &device), &mut memory);
-        if at < 4 {
+        if at < 4 || window == "consumed" {
             output.hidden.sum().backward();
+        }
+        if at < 4 || window == "detached" {
             memory.detach();
         }
-    }
-    if is_detached {
-        memory.detach();
     }
     // Where inputs are made does not matter: the model's device decides.
     let device = if reads_there { device.clone().inner() } else { device };
@@ -108,6 +107,7 @@ fn a_memory_of_training_makes_no_pass_one_of_training(
 fn a_layer_is_reminded_without_autodiff(
     #[values(0, 2)] bptt: usize,
     #[values(false, true)] is_peek: bool,
+    #[values(false, true)] is_consumed: bool,
     #[values(MemoriaLayerConfig::bidirectional(16, 2, 3), MemoriaLayerConfig::causal(16, 2, 5))]
     config: MemoriaLayerConfig,
 ) {
@@ -116,8 +116,9 @@ fn a_layer_is_reminded_without_autodiff(
     let memoria = MemoriaConfig::new(4, 8, 5, 4.0, 4);
     let mut memory = MemoriaStateConfig::new(memoria).with_bptt(bptt).init().unwrap();
     let hidden = |device: &Device| Tensor::<3>::ones([2, 5, 16], device).cumsum(1);
-    for _ in 0..4 {
-        layer.forward(hidden(&device), &mut memory).unwrap();
+    let outputs = [(); 4].map(|()| layer.forward(hidden(&device), &mut memory).unwrap().hidden);
+    if is_consumed {
+        Tensor::cat(outputs.to_vec(), 0).sum().backward();
     }
     let (valid, device) = (layer.valid(), device.clone().inner());
     let [once, twice] = [(); 2].map(|()| {
@@ -139,8 +140,11 @@ fn a_layer_is_reminded_without_autodiff(
     };
     if is_peek {
         valid.forward_peek(hidden(&device), &mut memory).unwrap();
+        if is_consumed {
+            memory.detach();
+        }
     } else {
         valid.forward(hidden(&device), &mut memory).unwrap();
     }
-    assert_eq!(tracked(&mut memory), is_peek && bptt > 0);
+    assert_eq!(tracked(&mut memory), is_peek && bptt > 0 && !is_consumed);
 }

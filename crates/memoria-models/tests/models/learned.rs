@@ -144,10 +144,11 @@ fn every_option_counts() {
         (plain.clone(), plain.clone().with_sink(true)),
         (plain.clone(), plain.clone().with_max_places(Some(4))),
         (plain.clone(), plain.clone().with_norm(true)),
+        (plain.clone(), plain.clone().with_own_attention(true)),
     ];
     for (without, with) in pairs {
         let run = |config: &MemoryConfig| {
-            let model = gpt2_config(config).init(&device).unwrap().map(&mut Same);
+            let model = gpt2_config(config).init(&device).unwrap().map(&mut Same::default());
             let mut memory = config.init().unwrap();
             let outputs =
                 (0..5).map(|number| logits(&model, &segment(number, 2, &device), &mut memory));
@@ -156,7 +157,7 @@ fn every_option_counts() {
         assert!(run(&without) != run(&with), "GPT-2: {with:?}");
         let run = |config: &MemoryConfig| {
             let model = encoder_config(EncoderKind::Bert, config).init(&device).unwrap();
-            let model = model.map(&mut Same);
+            let model = model.map(&mut Same::default());
             let mut memory = config.init().unwrap();
             let outputs = (0..5).map(|number| {
                 let input = segment(number, 2, &device);
@@ -168,14 +169,27 @@ fn every_option_counts() {
     }
 }
 
-/// Numbers that depend on the shape alone, so that two models differ by what one has more.
-struct Same;
+/// Numbers that depend on the shape alone, and on whether they are of an attention of its own for reminded memories, so
+/// that two models differ by what one has more.
+#[derive(Default)]
+struct Same {
+    is_own: bool,
+}
 
 impl ModuleMapper for Same {
+    fn enter_module(&mut self, name: &str, _: &str) {
+        self.is_own |= name == "memory_attention_reminded";
+    }
+
+    fn exit_module(&mut self, name: &str, _: &str) {
+        self.is_own &= name != "memory_attention_reminded";
+    }
+
     fn map_float<const R: usize>(&mut self, param: Param<Tensor<R>>) -> Param<Tensor<R>> {
         param.map(|tensor| {
             let shape = tensor.dims();
-            let numbers = (0..shape.iter().product()).map(|at| (at as f32 * 0.7).sin() * 0.3);
+            let step = if self.is_own { 0.9 } else { 0.7 };
+            let numbers = (0..shape.iter().product()).map(|at| (at as f32 * step).sin() * 0.3);
             let numbers: Vec<f32> = numbers.collect();
             Tensor::from_data(TensorData::new(numbers, shape), &tensor.device())
         })

@@ -221,12 +221,13 @@ fn every_field_says_that_there_is_a_memory() {
         .with_pooling(Pooling::Max)
         .with_short_term_search(ShortTermSearch::Newest)
         .with_wiring(Wiring::Random)
+        .with_long_term_probes(4)
         .with_ltm_exploration(2, 7);
     let memory = MemoryConfig::causal(SEQ, memoria).with_num_queries(3);
     let whole: Map<String, Value> = gpt2_config(&memory).into();
     assert_eq!(Gpt2Config::try_from(whole.clone()).unwrap().memory, Some(memory));
     let fields: Vec<_> = whole.keys().filter(|field| field.starts_with("memoria_")).collect();
-    assert_eq!(fields.len(), 23);
+    assert_eq!(fields.len(), 24);
     let plain: Map<String, Value> = Gpt2Config::new(VOCABULARY, SEQ, 16, 2, 2).into();
     for field in fields {
         let mut map = plain.clone();

@@ -56,7 +56,6 @@ fn a_missing_field_of_an_encoder_is_named(
 #[case("initializer_range", json!("small"))]
 #[case("scale_attn_weights", json!("yes"))]
 #[case("tie_word_embeddings", json!(1))]
-#[case("memoria_num_memories", json!(0))]
 #[case("memoria_initial_lifespan", json!(0))]
 #[case("memoria_stm_capacity", json!(-1))]
 #[case("memoria_correlation", json!("cosine"))]
@@ -77,6 +76,7 @@ fn a_value_that_a_field_cannot_have_is_told(#[case] name: &str, #[case] value: V
 #[case("is_decoder", json!(true))]
 #[case("add_cross_attention", json!(true))]
 #[case("memory_layer_index", json!(2))]
+#[case("memoria_num_memories", json!(0))]
 #[case("num_labels", json!(0))]
 #[case("type_vocab_size", json!(0))]
 #[case("classifier_dropout", json!(-0.1))]
@@ -331,6 +331,8 @@ fn inputs_that_do_not_fit_are_refused() {
     model.forward_cached(&ModelInput::new(ids([2, 3])), &mut cache).unwrap();
     let error = model.forward_cached(&ModelInput::new(ids([3, 1])), &mut cache).unwrap_err();
     assert!(matches!(error, ModelError::WrongInputShape { expected: [2, 1], got: [3, 1], .. }));
+    let told = "input_ids that go on from a cache must have the shape [2, 1], got [3, 1]";
+    assert_eq!(error.to_string(), told);
     model.forward_cached(&ModelInput::new(ids([2, 1])), &mut cache).unwrap();
     let mask = ids([1, 4]).bool();
     let error = forward(ModelInput::new(ids([2, 4])).mask_pad(mask));
@@ -352,7 +354,7 @@ fn inputs_that_do_not_fit_are_refused() {
 #[case(&[vec![1, 2], vec![1]], None, "row of input_ids 1 must have 2 entries, got 1")]
 #[case(&[vec![1, 31]], None, "token 31 at position 1 of row 0")]
 #[case(&[vec![-1]], None, "token -1 at position 0 of row 0")]
-#[case(&[vec![1]], Some(&[][..]), "must have 1 entries, got 0")]
+#[case(&[vec![1]], Some(&[][..]), "attention_mask must have 1 rows, got 0")]
 #[case(&[vec![1]], Some(&[vec![1, 1]][..]), "row of attention_mask 0 must have 1 entries, got 2")]
 #[case(&[vec![1]], Some(&[vec![2]][..]), "attention_mask 2 at position 0 of row 0 must be 0 or 1")]
 fn rows_that_do_not_fit_are_refused(

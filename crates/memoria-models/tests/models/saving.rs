@@ -10,8 +10,8 @@ use burn::tensor::{Device, Tensor};
 use burn_store::{ModuleStore, SafetensorsStore, bridge::to_data};
 use memoria_core::MemoriaConfig;
 use memoria_models::{
-    EncoderConfig, EncoderKind, Gpt2Config, Gpt2LmHead, MemoryConfig, ModelInput, ModelMemory,
-    SequenceClassifier,
+    EncoderConfig, EncoderKind, Gpt2Config, Gpt2LmHead, MemoryConfig, ModelError, ModelInput,
+    ModelMemory, SequenceClassifier,
 };
 use rstest::rstest;
 
@@ -126,6 +126,37 @@ fn an_encoder_is_as_it_was(
         outputs(&device, memory, |input, memory| model.forward(input, memory).unwrap().logits)
     };
     assert_eq!(run(&loaded.model), run(&model));
+}
+
+/// It would say of the weights what they are not.
+#[test]
+fn another_models_configuration_is_refused_and_nothing_written() {
+    let device = Device::flex();
+    let folder = tempfile::tempdir().unwrap();
+    let (config, plain) = (gpt2(true, true), gpt2(false, true));
+    let bert = encoder(EncoderKind::Bert, true);
+    let model = config.init(&device).unwrap();
+    let classifier = bert.init(&device).unwrap();
+    let errors = [
+        model.save_pretrained(&plain, &folder),
+        model.save_pretrained(&Gpt2Config { n_layer: 3, ..config.clone() }, &folder),
+        plain.init(&device).unwrap().save_pretrained(&config, &folder),
+        classifier.save_pretrained(&encoder(EncoderKind::Bert, false), &folder),
+        classifier.save_pretrained(&bert.clone().with_num_labels(4), &folder),
+    ];
+    for error in errors.map(Result::unwrap_err) {
+        assert!(matches!(error, ModelError::OtherConfig { .. }), "{error}");
+        assert!(error.to_string().contains(" memory, of "), "{error}");
+    }
+    // JSON has no such number.
+    let infinite = memory().with_lifespan_extend_scale(f32::INFINITY);
+    for error in [
+        model.save_pretrained(&config.with_memory(infinite.clone()), &folder).unwrap_err(),
+        classifier.save_pretrained(&bert.with_memory(infinite, 1), &folder).unwrap_err(),
+    ] {
+        assert!(matches!(error, ModelError::InvalidField { .. }), "{error}");
+    }
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0);
 }
 
 /// The tensors of a checkpoint, with their shapes and bytes.

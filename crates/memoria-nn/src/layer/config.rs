@@ -156,9 +156,8 @@ impl MemoriaLayerConfig {
     ///
     /// # Panics
     ///
-    /// If `n_heads` does not divide `d_model`, if the dropout is not within 0 and 1, if no places are to be learned of
-    /// segments without places,
-    /// or if hidden states are to be memories and there is no query, or if none of the newest are to be told apart.
+    /// If `n_heads` does not divide `d_model`, if the dropout is not within 0 and 1, if `num_memories`, `max_places` or
+    /// `recency` is 0, or if hidden states are to be memories and there is no query.
     pub fn init(&self, device: &Device) -> MemoriaLayer {
         assert!(self.max_places != Some(0), "max_places must be at least 1, or none, got 0");
         assert!(self.recency != Some(0), "recency must be at least 1, or none, got 0");
@@ -198,7 +197,6 @@ impl MemoriaLayerConfig {
         if self.num_memories.is_some() {
             return config.with_equal_length(self.equal_length).init(device);
         }
-        assert!(self.num_queries > 0, "hidden states as memories need num_queries of at least 1");
         config.init_queries(device)
     }
 

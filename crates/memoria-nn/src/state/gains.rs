@@ -1,10 +1,13 @@
 //! From attention weights to lifespan gains.
 
 use burn::tensor::{Bool, Tensor, TensorData};
-use memoria_core::{LifespanGain, MemoriaError};
+use memoria_core::{LifespanGain, MemoriaError, check_device, check_dtype, check_sizes};
 
 use super::MemoriaState;
 use crate::{Recall, precision::accumulated};
+
+/// What errors call it.
+const PADDING: &str = "padding of the queries";
 
 impl MemoriaState {
     /// Lets what was attended to live on, and time pass.
@@ -33,7 +36,7 @@ impl MemoriaState {
     /// # Errors
     ///
     /// As [`reinforce`](Self::reinforce), and [`MemoriaError::WrongDimension`] or
-    /// [`MemoriaError::WrongDevice`] for padding that does not fit the weights.
+    /// [`MemoriaError::WrongDevice`] for padding that does not fit the weights or, if there are none, the rows.
     pub fn reinforce_except(
         &mut self,
         recall: &Recall,
@@ -48,8 +51,9 @@ impl MemoriaState {
     /// [`reinforce`](Self::reinforce); `None` if there are no weights.
     ///
     /// An engram gains its weight, averaged over layers, heads and queries, times the number of engrams
-    /// its row was reminded of, times α: over a row the gains sum to α × (number reminded). They are
-    /// computed in single precision, or in double precision if the weights are.
+    /// its row was reminded of, times α: over a row the gains sum to α × (number reminded), or to less if
+    /// queries attended to [nothing](crate::MemoryAttentionConfig::sink). They are computed in single precision, or in
+    /// double precision if the weights are.
     ///
     /// # Errors
     ///
@@ -75,6 +79,9 @@ impl MemoriaState {
         padding: Option<&Tensor<2, Bool>>,
     ) -> Result<Option<Tensor<2>>, MemoriaError> {
         let padding = padding.map(|padding| padding.clone().inner());
+        if let Some(padding) = &padding {
+            check_sizes(PADDING, [("batch", recall.ids.batch(), padding.dims()[0])])?;
+        }
         let (mut total, mut first, mut layers) = (None::<Tensor<2>>, None, 0);
         for weights in weights {
             let weights = weights.inner();
@@ -177,11 +184,7 @@ fn check_weights(
     let tensor = "attention weights";
     let [batch, heads, queries, width] = weights.dims();
     let fixed = [("batch", recall.ids.batch(), batch), ("reminded", recall.ids.width(), width)];
-    for (dimension, expected, got) in fixed {
-        if expected != got {
-            return Err(MemoriaError::WrongDimension { tensor, dimension, expected, got });
-        }
-    }
+    check_sizes(tensor, fixed)?;
     for (dimension, size) in [("heads", heads), ("queries", queries)] {
         if size == 0 {
             let got = weights.dims().to_vec();
@@ -189,33 +192,13 @@ fn check_weights(
         }
     }
     let Some(first) = first else { return Ok(()) };
-    let (expected, got) = (first.device(), weights.device());
-    if expected != got {
-        let (expected, got) = (format!("{expected:?}"), format!("{got:?}"));
-        return Err(MemoriaError::WrongDevice { tensor, expected, got });
-    }
-    let (expected, got) = (first.dtype(), weights.dtype());
-    if expected != got {
-        return Err(MemoriaError::WrongDType { tensor, expected, got });
-    }
-    Ok(())
+    check_device(tensor, &first.device(), &weights.device())?;
+    check_dtype(tensor, first.dtype(), weights.dtype())
 }
 
 /// Refuses padding that is not of the queries of attention weights.
 fn check_padding(padding: &Tensor<2, Bool>, weights: &Tensor<4>) -> Result<(), MemoriaError> {
-    let tensor = "padding of the queries";
-    let ([batch, _, queries, _], [got_batch, got_queries]) = (weights.dims(), padding.dims());
-    for (dimension, expected, got) in
-        [("batch", batch, got_batch), ("queries", queries, got_queries)]
-    {
-        if expected != got {
-            return Err(MemoriaError::WrongDimension { tensor, dimension, expected, got });
-        }
-    }
-    let (expected, got) = (weights.device(), padding.device());
-    if expected != got {
-        let (expected, got) = (format!("{expected:?}"), format!("{got:?}"));
-        return Err(MemoriaError::WrongDevice { tensor, expected, got });
-    }
-    Ok(())
+    let ([_, _, queries, _], [_, got]) = (weights.dims(), padding.dims());
+    check_sizes(PADDING, [("queries", queries, got)])?;
+    check_device(PADDING, &weights.device(), &padding.device())
 }

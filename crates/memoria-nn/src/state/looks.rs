@@ -15,7 +15,8 @@ impl MemoriaState {
         }
     }
 
-    /// The memory itself, without the gradient window.
+    /// The memory itself, without the gradient window. Call [`detach`](Self::detach) before you move rows through it:
+    /// the window does not follow them.
     pub fn memoria(&mut self) -> &mut Memoria<Dispatch> {
         &mut self.memory
     }

@@ -7,8 +7,12 @@ use burn::{
 };
 use memoria_core::{Attachment, Memoria, MemoriaError};
 
-use super::MemoriaState;
-use crate::{MemorySource, finite, padding::Padding, places::indices, tape::Tape};
+use super::{MemoriaState, check_padding};
+use crate::{
+    MemorySource, finite,
+    padding::{Padding, closed_up},
+    tape::Tape,
+};
 
 /// The name under which it is attached: hidden states `[positions, d_model]`, without padding.
 const NAME: &str = "previous_segment";
@@ -24,6 +28,10 @@ pub struct PreviousSegment {
 
 impl PreviousSegment {
     /// What memories are made of while these rows take no part; `None` if no other row has a previous segment.
+    ///
+    /// # Panics
+    ///
+    /// If a row is not below the batch.
     pub fn source_without(self, rows: &[usize]) -> Option<MemorySource> {
         let [batch, seq, _] = self.hidden.dims();
         let stored = Padding::either(self.padding.clone(), Padding::of_rows(rows, [batch, seq]));
@@ -58,13 +66,13 @@ impl MemoriaState {
     ///
     /// # Errors
     ///
-    /// [`MemoriaError::NotDetached`]; as [`Memoria::attached_rows`]; [`MemoriaError::WrongRank`] or
-    /// [`MemoriaError::WrongDimension`] if something else was attached in its place.
+    /// [`MemoriaError::NotDetached`] if the device has autodiff; as [`Memoria::attached_rows`];
+    /// [`MemoriaError::WrongRank`] or [`MemoriaError::WrongDimension`] if something else was attached in its place.
     pub fn previous_segment(
         &mut self,
         device: &Device,
     ) -> Result<Option<PreviousSegment>, MemoriaError> {
-        self.check_window()?;
+        self.check_window(device)?;
         let Some(attached) = self.memory.attached_rows(NAME)? else { return Ok(None) };
         self.check_previous(&attached.data)?;
         let hidden = Tensor::<3>::from_dispatch(attached.data);
@@ -108,7 +116,8 @@ impl MemoriaState {
     ///
     /// # Errors
     ///
-    /// As [`prepare`](Self::prepare) and [`Memoria::attach_rows`]. On a host
+    /// As [`prepare`](Self::prepare) and [`Memoria::attach_rows`]; [`MemoriaError::WrongDimension`] for padding of
+    /// another shape. On a host
     /// [`MemoriaError::NonFiniteHidden`] for a segment that is not finite at a place that is no padding: the
     /// other rows have kept theirs then, and such a row has no previous segment. On a device that is noticed when
     /// memories are made of it, as [`MemoriaError::NonFiniteMemory`].
@@ -117,6 +126,7 @@ impl MemoriaState {
         hidden: Tensor<3>,
         padding: Option<&Padding>,
     ) -> Result<Tensor<3>, MemoriaError> {
+        check_padding(&hidden, padding)?;
         self.prepare(&hidden)?;
         if !self.is_on_host(&hidden) {
             return self.keep_checked(hidden, padding);
@@ -184,21 +194,6 @@ impl Graph {
         let rows = Tensor::<3, Bool>::from_data(rows, &hidden.device());
         hidden.mask_where(rows.expand([batch, longest, d_model]), attached)
     }
-}
-
-/// Rows without their padding, `[batch, longest, d_model]`, and how long each is.
-fn closed_up(hidden: Tensor<3>, padding: &Padding) -> (Tensor<3>, Vec<usize>) {
-    let [batch, seq, d_model] = hidden.dims();
-    let read: Vec<Vec<usize>> = (0..batch).map(|row| padding.read_positions(row)).collect();
-    let lengths: Vec<usize> = read.iter().map(Vec::len).collect();
-    let longest = lengths.iter().copied().max().unwrap_or(0).max(1);
-    let position =
-        |row: usize, place: usize| (row * seq + read[row].get(place).copied().unwrap_or(0)) as i64;
-    let places = (0..batch).flat_map(|row| (0..longest).map(move |place| (row, place)));
-    let places =
-        indices(places.map(|(row, place)| position(row, place)).collect(), &hidden.device());
-    let closed = hidden.reshape([batch * seq, d_model]).select(0, places);
-    (closed.reshape([batch, longest, d_model]), lengths)
 }
 
 /// Attaches its part of `[batch, longest, d_model]` to every row, as long as it is; rows of length 0 keep what

@@ -28,8 +28,10 @@ impl MemoriaState {
     /// [`MemoriaError::OtherLayer`] if it is another layer's; as [`Memoria::merge`](memoria_core::Memoria::merge).
     pub fn merge(&mut self, other: &mut Self) -> Result<(), MemoriaError> {
         let layer = self.common_layer(other)?;
+        let stays_reset = self.is_reset && other.batch() == 0;
         self.memory.merge(&mut other.memory)?;
         self.exchanged(other, layer);
+        self.is_reset = stays_reset;
         Ok(())
     }
 

@@ -5,7 +5,10 @@ use burn::{
     nn::Linear,
     tensor::{Bool, DType, Device, FloatDType, Tensor, TensorData},
 };
-use memoria_nn::{Abstractor, AbstractorConfig};
+use memoria_core::MemoriaConfig;
+use memoria_nn::{
+    Abstractor, AbstractorConfig, MemoriaStateConfig, MemoryMaking, MemorySource, Padding,
+};
 use rstest::rstest;
 use serde_json::Value;
 
@@ -64,6 +67,28 @@ fn padding_takes_no_part() {
     let expected = abstractor.forward(hidden, None).memories.into_data();
     let got = abstractor.forward(other, Some(mask)).memories.into_data();
     got.assert_approx_eq::<f32>(&expected, burn::tensor::Tolerance::absolute(1e-5));
+}
+
+/// Nor does what it holds, NaN included, where memories are made for a memory.
+#[rstest]
+fn padding_is_not_read(#[values(false, true)] keeps_hidden: bool) {
+    let device = Device::flex();
+    let abstractor = AbstractorConfig::new(16, 3).with_num_queries(1).init(&device);
+    let making = MemoryMaking {
+        abstractor: (!keeps_hidden).then_some(&abstractor),
+        keeps_hidden,
+        equal_length: false,
+        reads_scores: false,
+    };
+    let hidden = Tensor::<3>::ones([2, 4, 16], &device).cumsum(1);
+    let made = |held: f32| {
+        let hidden = hidden.clone().slice_fill([1..2, 3..4, 0..16], held);
+        let padding = Padding::new(4, (0..8).map(|at| at == 7).collect());
+        let source = MemorySource::new(hidden, padding.clone(), padding);
+        let mut state = MemoriaStateConfig::new(MemoriaConfig::small()).init().unwrap();
+        making.recall(source, |input| state.recall(input)).unwrap().working.into_data()
+    };
+    assert_eq!(made(f32::NAN), made(1.0));
 }
 
 /// However low the positions that are no padding score, and however high padding does.

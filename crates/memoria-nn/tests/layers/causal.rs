@@ -24,6 +24,7 @@ fn configs() -> Vec<MemoriaLayerConfig> {
         config.clone().with_num_queries(2).with_max_places(Some(3)),
         config.clone().with_num_memories(None).with_max_places(Some(3)).with_equal_length(false),
         config.clone().with_sink(false).with_own_attention(false),
+        config.clone().with_recency(Some(2)),
         config.paper(),
     ]
 }
@@ -349,6 +350,7 @@ fn half_precision(#[values(FloatDType::F16, FloatDType::BF16)] dtype: FloatDType
         let exact = layer(&config, &device);
         let half = exact.clone().map(&mut Halve(dtype));
         let (mut exact_memory, mut half_memory) = (memory(0), memory(0));
+        let mut compared = 0;
         for number in 0..6 {
             let hidden = segment(number, 2, &device);
             let expected = exact.forward(hidden.clone(), &mut exact_memory).unwrap();
@@ -362,6 +364,8 @@ fn half_precision(#[values(FloatDType::F16, FloatDType::BF16)] dtype: FloatDType
             let difference = (got - expected.hidden).abs().max().into_scalar::<f32>();
             let tolerance = if dtype == FloatDType::F16 { 0.03 } else { 0.2 };
             assert!(difference < tolerance, "{config:?}, segment {number}: {difference}");
+            compared += usize::from(expected.recall.reminded.is_some());
         }
+        assert!(compared > 0, "{config:?}: nothing that was reminded is compared");
     }
 }

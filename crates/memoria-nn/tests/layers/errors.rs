@@ -3,10 +3,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use burn::tensor::{Bool, Device, Tensor};
-use memoria_core::{MemoriaConfig, MemoriaError};
+use memoria_core::{Memoria, MemoriaConfig, MemoriaError};
 use memoria_nn::{
     AbstractorConfig, MemoriaLayerConfig, MemoriaState, MemoriaStateConfig, MemoryAttentionConfig,
-    MemoryAttentionInput, Padding, RecallInput,
+    MemoryAttentionInput, Padding, RecallInput, recall_scores,
 };
 use rstest::rstest;
 
@@ -76,12 +76,39 @@ fn padding_of_other_memories_is_refused_before_anything_is_stored() {
         mask[0] = true;
         let padding = Padding::new(positions, mask);
         let input = || RecallInput::new(ones([2, 2, 4])).padding(padding.clone());
-        for error in [refused(|state| state.recall(input())), refused(|state| state.peek(input()))]
-        {
+        for error in [
+            refused(|state| state.recall(input())),
+            refused(|state| state.peek(input())),
+            refused(|state| state.keep_segment(ones([2, 2, 4]), padding.as_ref())),
+            refused(|state| state.checking(&ones([2, 2, 4]), padding.as_ref(), |_| Ok(()))),
+        ] {
             let is_padding =
                 matches!(error, MemoriaError::WrongDimension { tensor: "padding", .. });
             assert!(is_padding, "{rows} rows of {positions}: {error}");
         }
+    }
+}
+
+/// A query that is a view may have any size, and is compared from all of it.
+#[test]
+fn of_a_segment_that_fails_halfway_nothing_is_stored() {
+    let query = ones([2, 1, 4]).expand([2, 1usize << 40, 4]);
+    let error = refused(|state| state.recall(RecallInput::new(ones([2, 2, 4])).query(query)));
+    assert!(matches!(error, MemoriaError::OutOfMemory { .. }), "{error}");
+    // The first two places fit beside what is there, the others do not.
+    let mut state = config().init().unwrap();
+    *state.memoria() = Memoria::new(config().memoria).unwrap().with_memory_limit(20 * 16);
+    let padding = (0..2 * 42).map(|place| place >= 42 + 2).collect();
+    let too_long = RecallInput::new(ones([2, 42, 4])).padding(Padding::new(42, padding));
+    for rows in [0, 2] {
+        let before = state.snapshot().unwrap().to_bytes().unwrap();
+        let error = state.recall(too_long.clone()).unwrap_err();
+        assert!(matches!(error, MemoriaError::OutOfMemory { .. }), "{error}");
+        assert_eq!(state.batch(), rows);
+        assert!(state.snapshot().unwrap().to_bytes().unwrap() == before);
+        state.verify().unwrap();
+        let recall = state.recall(ones([2, 1, 4])).unwrap();
+        state.reinforce(&recall, None).unwrap();
     }
 }
 
@@ -132,6 +159,9 @@ fn weights_that_do_not_fit_are_refused_and_others_can_be_given() {
         let error = state.reinforce_except(&recall, queries(), Some(&padding)).unwrap_err();
         assert!(matches!(error, MemoriaError::WrongDimension { .. }), "{error}");
     }
+    // Also where nothing was attended to.
+    let error = state.reinforce_except(&recall, None, Some(&padding([3, 3], &here))).unwrap_err();
+    assert!(matches!(error, MemoriaError::WrongDimension { dimension: "batch", .. }), "{error}");
     let away = padding([2, 3], &elsewhere());
     let error = state.reinforce_except(&recall, queries(), Some(&away)).unwrap_err();
     assert!(matches!(error, MemoriaError::WrongDevice { .. }), "{error}");
@@ -191,6 +221,22 @@ fn modules_panic_at_shapes_that_do_not_fit() {
     assert!(panics(&|| drop(MemoryAttentionConfig::new(10, 3).init(&device))));
     assert!(panics(&|| drop(MemoryAttentionConfig::new(10, 0).init(&device))));
     assert!(panics(&|| drop(MemoriaLayerConfig::bidirectional(10, 3, 2).init(&device))));
+    let causal = MemoriaLayerConfig::causal(4, 2, 3);
+    for none in [
+        MemoriaLayerConfig::bidirectional(4, 2, 0),
+        causal.clone().with_num_memories(Some(0)),
+        causal.clone().with_num_memories(None).with_num_queries(0),
+        causal.clone().with_max_places(Some(0)),
+        causal.with_recency(Some(0)),
+    ] {
+        assert!(panics(&|| drop(none.init(&device))), "{none:?}");
+    }
+    assert!(panics(&|| drop(AbstractorConfig::new(4, 0).init(&device))));
+    assert!(panics(&|| drop(AbstractorConfig::new(4, 2).init_queries(&device))));
+    let (metric, pooling) = Default::default();
+    let scores =
+        |queries| recall_scores(ones([2, queries, 4]), ones([2, 3, 4]), None, metric, pooling);
+    assert!(panics(&|| drop(scores(0))) && scores(1).dims() == [2, 3]);
     let abstractor = AbstractorConfig::new(4, 2).init(&device);
     assert!(panics(&|| drop(abstractor.forward(ones([2, 3, 5]), None).memories)));
     let mask = Tensor::<2, Bool>::from_data([[true, false]], &device);

@@ -152,6 +152,13 @@ fn memories_that_are_not_finite_are_told_of_as_what_they_were_made_of() {
         assert_eq!(text.contains("reset_rows(&[0])"), layer.is_causal, "{text}");
         assert!(bytes(&mut state) == before);
         layer.forward(segment(3, &device), &mut state).unwrap();
+        // Of a first segment not even the rows stay.
+        let mut state = memory();
+        let refused = bad.forward(segment(0, &device), &mut state);
+        if !layer.is_causal {
+            assert!(refused.is_err() && state.batch() == 0);
+            layer.forward(segment(0, &device).narrow(0, 0, 1), &mut state).unwrap();
+        }
     }
 }
 

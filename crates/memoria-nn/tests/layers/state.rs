@@ -1,8 +1,12 @@
 //! A state as its user meets it.
 
 use burn::tensor::{Device, Distribution, Tensor};
-use memoria_core::{Attachment, MemoriaConfig, MemoriaError, Restore};
-use memoria_nn::{MemoriaLayer, MemoriaLayerConfig, MemoriaState, MemoriaStateConfig, RecallInput};
+use memoria_core::{
+    Attachment, LongTermSearch, Memoria, MemoriaConfig, MemoriaError, Restore, Storage,
+};
+use memoria_nn::{
+    MemoriaLayer, MemoriaLayerConfig, MemoriaState, MemoriaStateConfig, Padding, RecallInput,
+};
 use rstest::rstest;
 
 fn memory() -> MemoriaState {
@@ -34,6 +38,7 @@ fn a_forgotten_detach_is_named() {
             last = Some(layer.forward(hidden(2, &device), &mut memory).unwrap().hidden);
         }
         let before = memory.snapshot().unwrap().to_bytes().unwrap();
+        let copy = memory.clone();
         drop(last.unwrap().sum().backward());
         let refused = [
             layer.forward(hidden(2, &device), &mut memory).map(drop),
@@ -45,6 +50,7 @@ fn a_forgotten_detach_is_named() {
             assert!(error.to_string().contains("call `detach`"));
         }
         assert!(memory.snapshot().unwrap().to_bytes().unwrap() == before);
+        drop(copy);
         memory.detach();
         let output = layer.forward(hidden(2, &device), &mut memory).unwrap();
         drop(output.hidden.sum().backward());
@@ -85,18 +91,94 @@ fn looking_ahead_after_a_reset_changes_nothing() {
     let device = Device::flex();
     for layer in layers(&device) {
         let mut memory = memory();
+        // Nor before anything has come.
+        layer.forward_peek(hidden(5, &device), &mut memory).unwrap();
+        assert_eq!(memory.batch(), 0);
         for _segment in 0..3 {
             layer.forward(hidden(3, &device), &mut memory).unwrap();
         }
+        let error = layer.forward_peek(hidden(5, &device), &mut memory).unwrap_err();
+        assert!(matches!(error, MemoriaError::WrongDimension { dimension: "batch", .. }));
         memory.reset();
         let before = memory.snapshot().unwrap().to_bytes().unwrap();
-        if !layer.is_causal {
-            let output = layer.forward_peek(hidden(5, &device), &mut memory).unwrap();
-            assert!(output.recall.reminded.is_none());
-        }
+        let output = layer.forward_peek(hidden(5, &device), &mut memory).unwrap();
+        assert!(output.recall.reminded.is_none());
         memory.peek(hidden(2, &device)).unwrap();
         assert!(memory.snapshot().unwrap().to_bytes().unwrap() == before);
     }
+}
+
+/// Whatever stands where there is padding, which would be asked about otherwise.
+#[rstest]
+fn a_peek_with_padding_finds_what_a_recall_does(
+    #[values(Storage::Host, Storage::Device)] storage: Storage,
+    #[values(f32::NAN, 30.0)] held: f32,
+) {
+    let device = Device::flex();
+    let config =
+        MemoriaConfig::new(2, 6, 3, 50.0, 3).with_long_term_search(LongTermSearch::Nearest);
+    let mut memory = MemoriaStateConfig::new(config).init().unwrap();
+    *memory.memoria() = Memoria::new(config).unwrap().with_storage(storage);
+    // Of the last row nothing is read.
+    let mut mask = [false; 12];
+    mask[8..].fill(true);
+    mask[0] = true;
+    mask[6] = true;
+    for far in [1.0, 20.0, 1.0, 20.0, 1.0, 1.0, 1.0] {
+        let whole = hidden(3, &device) * far;
+        let bad = whole.slice_fill([0..1, 0..1, 0..8], held).slice_fill([1..2, 2..3, 0..8], held);
+        let input = || RecallInput::new(bad.clone()).padding(Padding::new(4, mask.to_vec()));
+        let peeked = memory.peek(input()).unwrap();
+        let recall = memory.recall(input()).unwrap();
+        assert_eq!(peeked.stages(), recall.stages());
+        let scores = [&peeked, &recall].map(|recall| recall.scores().map(Tensor::into_data));
+        assert_eq!(scores[0], scores[1]);
+        memory.reinforce(&recall, None).unwrap();
+    }
+    assert!(memory.state().unwrap().row(0).unwrap().counts().long_term > 3);
+}
+
+#[test]
+fn a_query_without_working_memories_is_no_peek() {
+    let device = Device::flex();
+    let mut memory = memory();
+    for _segment in 0..3 {
+        let recall = memory.recall(hidden(2, &device)).unwrap();
+        memory.reinforce(&recall, None).unwrap();
+    }
+    let asked = || RecallInput::new(Tensor::empty([2, 0, 8], &device)).query(hidden(2, &device));
+    assert!(memory.peek(asked()).unwrap().reminded.is_none());
+    assert!(memory.recall(asked()).unwrap().reminded.is_none());
+}
+
+#[test]
+fn a_state_without_rows_ends_no_reset() {
+    let device = Device::flex();
+    let layer = &layers(&device)[0];
+    let (mut memory, mut other) = (memory(), memory());
+    layer.forward(hidden(2, &device), &mut memory).unwrap();
+    memory.reset();
+    memory.merge(&mut other).unwrap();
+    assert!(memory.is_reset());
+    layer.forward(hidden(3, &device), &mut other).unwrap();
+    memory.merge(&mut other).unwrap();
+    assert!(!memory.is_reset() && memory.batch() == 5);
+}
+
+/// A window does not follow them.
+#[test]
+fn rows_may_be_added_through_the_memory_itself() {
+    let device = Device::flex().autodiff();
+    let mut memory = memory();
+    for rows in [2, 2, 3, 3] {
+        let recall = memory.recall(hidden(rows, &device).require_grad()).unwrap();
+        let is_tracked = recall.reminded.as_ref().is_some_and(|it| it.data.is_tracked());
+        memory.reinforce(&recall, None).unwrap();
+        if memory.batch() == 2 && is_tracked {
+            memory.memoria().add_rows(1).unwrap();
+        }
+    }
+    assert_eq!(memory.batch(), 3);
 }
 
 /// A snapshot may have anything attached to its rows.

@@ -1,4 +1,4 @@
-//! The state that a row's record begins with, as bytes.
+//! The state at the beginning of a row's record, as bytes.
 
 use crate::{
     Engram, EngramId, EngramKind,
@@ -8,8 +8,7 @@ use crate::{
     },
 };
 
-/// The last step that a recording can begin in. What it tells of takes a byte per step at least, so that steps
-/// never run out.
+/// The last step that a recording can begin in. A record takes at least a byte per step, so that steps never run out.
 const LAST_STEP: u64 = 1 << 63;
 
 pub(super) fn put_beginning(out: &mut Vec<u8>, beginning: &Beginning) {

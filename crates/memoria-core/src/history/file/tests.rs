@@ -1,4 +1,4 @@
-//! Rows of histories come back, and changed ones are refused or can be looked at.
+//! Rows of histories are restored, and changed ones are refused or can be read.
 
 use super::*;
 use crate::{
@@ -16,7 +16,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::{ops::Range, path::Path};
 
-/// Memories that are recorded from some step on, with a reset, and end in the midst of a step.
+/// Memories that are recorded from some step on, with a reset, and end within a step.
 fn lived_rows(rows: usize, steps: Range<usize>) -> History {
     let mut rng = ChaCha8Rng::seed_from_u64(3);
     let config = MemoriaConfig::new(3, 5, 3, 2.0, 3);
@@ -113,7 +113,7 @@ fn mutate(bytes: &mut Vec<u8>, rng: &mut ChaCha8Rng) {
     }
 }
 
-/// Asks for all there is.
+/// Reads everything.
 fn look_at_all(row: &RowHistory) -> usize {
     let mut seen = row.events().count() + row.summaries().count();
     for life in row.lives() {
@@ -163,7 +163,7 @@ fn traces_make_it_version_2() {
         let events = history.rows().flat_map(RowHistory::events);
         assert_eq!(String::from_utf8(lines).unwrap().lines().count(), events.count());
     }
-    // Traces are told besides, and change nothing.
+    // Traces are additional and change nothing.
     for (plain, traced) in plain.rows().zip(traced.rows()) {
         let is_search = |event: &HistoryEvent| matches!(event, HistoryEvent::Searched { .. });
         assert!(traced.events().filter(|event| !is_search(event)).eq(plain.events()));
@@ -198,7 +198,7 @@ fn write_the_files_of_this_version() {
     history.save_json_lines(path.with_extension("jsonl")).unwrap();
 }
 
-/// A search that cannot have been, each refused with its reason.
+/// Impossible searches, each refused with its reason.
 #[test]
 fn a_search_that_cannot_be_is_refused() {
     let reached = |id, stage| Reached { id: EngramId(id), score: None, stage, via: None };
@@ -263,7 +263,7 @@ fn a_recorder_ends_pieces_where_reading_does() {
     }
 }
 
-/// Changes that come with the right checksums.
+/// Changes with correct checksums.
 #[test]
 fn changed_rows_are_refused_or_can_be_looked_at() {
     let mut rng = ChaCha8Rng::seed_from_u64(7);

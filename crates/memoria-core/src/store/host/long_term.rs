@@ -1,10 +1,10 @@
-//! Long-term vectors in one byte a number, in the order of the row's list of them, so that all are read in
-//! one stream. The codes tell of nearly all engrams that they are not among the nearest to a query. The few
-//! others are compared exactly, so that what is found is what would be found by the vectors alone.
+//! Long-term vectors in one byte per number, in the order of the row's list, so that all are read in one stream. The
+//! codes show for nearly all engrams that they are not among the nearest to a query. The few others are compared
+//! exactly, so that the result is the same as with the vectors alone.
 //!
-//! Neighbours in the list became long-term at about the same time, and may be alike. So they are coded beside
-//! their mean, and by the triangle inequality all of them are passed over at once if they are too far from a
-//! query: of memories of one topic after another few codes are read.
+//! Neighbours in the list became long-term at about the same time, and may be similar. So they are coded relative to
+//! their mean. By the triangle inequality all of them are skipped at once if they are too far from a query: in a memory
+//! of one topic after another few codes are read.
 
 mod byte_codes;
 mod cells;
@@ -26,19 +26,19 @@ pub(crate) use cells::{CellLimits, Cells};
 use chunk::Chunk;
 use shortlist::SharedShortlist;
 
-/// Chunks that a thread compares before it looks for more.
+/// Chunks that a thread compares before it takes more.
 const CHUNKS_AT_ONCE: usize = 4;
-/// Codes spare looking at vectors only if these are several times as many as those wanted.
+/// Codes save reading vectors only if there are at least this many times as many vectors as wanted.
 const TIMES_THE_WANTED: usize = 4;
-/// So many more changed positions than the list has are not worth keeping.
+/// Changed positions are not worth keeping if they are more than the list's engrams by over this number.
 const SPARE: usize = 64;
 
 /// When and how long-term vectors are coded.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CodeLimits {
-    /// Long-term numbers of a row that are compared as fast without codes.
+    /// Up to this many long-term numbers, a row is compared as fast without codes.
     pub(crate) coded_above: usize,
-    /// Vectors that are coded beside the same centre.
+    /// Vectors that are coded relative to the same centre.
     pub(crate) chunk: usize,
 }
 
@@ -53,11 +53,11 @@ impl Default for CodeLimits {
 pub(crate) struct LongTermList<S> {
     /// How many there are.
     pub(crate) len: usize,
-    /// The slot of the one at a position.
+    /// The slot of the engram at a position.
     pub(crate) slot: S,
 }
 
-/// What a row keeps so that few of its long-term vectors are looked at: cells, or codes of the whole list.
+/// Lets a search read few of a row's long-term vectors: cells, or codes of the whole list.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LongTermIndex {
     pub(super) codes: LongTermCodes,
@@ -65,13 +65,13 @@ pub(crate) struct LongTermIndex {
 }
 
 impl LongTermIndex {
-    /// Is told that the list has one engram more, at this position.
+    /// Notes that an engram was appended to the list, at this position.
     pub(crate) fn pushed(&mut self, position: usize) {
         self.codes.changed(position, position);
         self.cells.iter_mut().for_each(|cells| cells.pushed());
     }
 
-    /// Is told that the last engram is in the place of another one, and that so many are left.
+    /// Notes that the last engram took the place of another one, and that `len` are left.
     pub(crate) fn swap_removed(&mut self, position: usize, len: usize) {
         self.codes.changed(position, len);
         self.cells.iter_mut().for_each(|cells| cells.swap_removed(position));
@@ -82,19 +82,19 @@ impl LongTermIndex {
     }
 }
 
-/// The codes of a row's long-term engrams by position: made of their vectors, and made again if lost.
+/// The codes of a row's long-term engrams by position: made from their vectors, and made again if lost.
 #[derive(Clone, Debug, Default)]
 pub(super) struct LongTermCodes {
     /// All but the last are full.
     chunks: Vec<Chunk>,
-    /// Positions that hold another engram than when they were coded, in any order.
+    /// Positions whose engram is not the coded one, in any order.
     changed: Vec<u32>,
     limits: CodeLimits,
 }
 
 impl LongTermCodes {
-    /// Is told that a list, now of this length, holds another engram at a position. Codes that would nearly all
-    /// have to be made again are dropped.
+    /// Notes that a list, now of this length, has another engram at a position. Drops codes if nearly all would have to
+    /// be made again.
     fn changed(&mut self, position: usize, len: usize) {
         if self.changed.len() > len.saturating_add(SPARE) {
             (self.chunks, self.changed) = Default::default();
@@ -103,8 +103,8 @@ impl LongTermCodes {
         }
     }
 
-    /// Positions, ascending: the `k`, at least one, with the highest scores are among them, and all with equal
-    /// ones; of a list that is not worth coding, all.
+    /// Positions, ascending. They include the `k`, at least one, with the highest scores, and all with equal ones. All
+    /// positions for a list that is not worth coding.
     pub(super) fn candidates<N: Number>(
         &mut self,
         vectors: &Vectors<N>,
@@ -129,14 +129,14 @@ impl LongTermCodes {
         (0..list.len as u32).collect()
     }
 
-    /// Whether there are enough numbers; fewer if there are codes already, so that these do not come and go.
+    /// Whether there are enough numbers. With codes fewer suffice, so that codes are not made and dropped repeatedly.
     fn are_worth_keeping(&self, len: usize, dim: usize) -> bool {
         let above = self.limits.coded_above;
         let enough = if self.chunks.is_empty() { above } else { above / 2 };
         len.saturating_mul(dim) > enough && dim <= MOST_DIMENSIONS
     }
 
-    /// Brings the codes up to date with the list.
+    /// Updates the codes to the list.
     fn follow<N: Number>(
         &mut self,
         vectors: &Vectors<N>,
@@ -191,8 +191,8 @@ impl LongTermCodes {
     }
 }
 
-/// Places that may be among the `k` nearest to a query, given in single precision, too, of chunks with the places of
-/// their first vectors.
+/// Places that may be among the `k` nearest to a query, which is also given in single precision. Each chunk comes with
+/// the place of its first vector.
 fn nearest<W: Wide>(
     (numbers, single): (&[W], &[f32]),
     comparison: Comparison,
@@ -201,7 +201,7 @@ fn nearest<W: Wide>(
     may_share: bool,
 ) -> Vec<u32> {
     let Some(dim) = chunks.first().map(|(_, chunk)| chunk.dim()) else { return Vec::new() };
-    // The nearest chunks first: what is found there spares the others.
+    // The nearest chunks first: their vectors let the search skip the others.
     let below = below(comparison, numbers.len() / dim);
     let least = |chunk: &Chunk| chunk.at_least(single) - below;
     let chunks = chunks.into_iter().map(|(first, chunk)| (least(chunk), first, chunk));
@@ -233,18 +233,18 @@ fn nearest<W: Wide>(
     nearest.into_positions()
 }
 
-/// Numbers in single precision, in place of what is in `buffer`.
+/// Numbers in single precision; replaces the contents of `buffer`.
 fn single<'a, W: Wide>(numbers: &[W], buffer: &'a mut Vec<f32>) -> &'a [f32] {
     buffer.clear();
     buffer.extend(numbers.iter().map(|&number| number.into() as f32));
     buffer
 }
 
-/// By how much a pooled score of so many vectors may be above the highest of single ones.
+/// How far a pooled score of this many vectors can be above the highest single one.
 fn below(comparison: Comparison, vectors: usize) -> f32 {
     match comparison {
         Comparison::Single | Comparison::Several(Pooling::Max) => 0.0,
-        // The logarithm of a sum is above that of its largest part by no more than that of their number.
+        // The logarithm of a sum exceeds that of its largest term at most by that of the number of terms.
         Comparison::Several(Pooling::Mean) => (vectors as f32).ln(),
     }
 }
@@ -266,7 +266,7 @@ mod tests {
         Metric { correlation: Correlation::Gaussian, pooling: Pooling::Max },
     ];
 
-    /// A store of vectors, and the list of those that live.
+    /// A store of vectors, and the list of the living ones.
     struct Memory<N: Number> {
         vectors: Vectors<N>,
         list: Vec<Slot>,
@@ -295,7 +295,7 @@ mod tests {
             self.index.swap_removed(position, self.list.len());
         }
 
-        /// How many candidates there are for the `k` nearest, which are those of all.
+        /// The number of candidates for the `k` nearest; checks that these are the nearest of all.
         fn check(&mut self, query: &HostQuery, k: usize, share: bool) -> usize {
             let list =
                 LongTermList { len: self.list.len(), slot: |position: usize| self.list[position] };
@@ -308,7 +308,7 @@ mod tests {
             some.len()
         }
 
-        /// All cells together have the `k` nearest of all.
+        /// All cells together contain the `k` nearest of all.
         fn check_cells(&mut self, query: &HostQuery, k: usize) {
             let vector = &|position: usize| self.vectors.get(self.list[position]);
             let limits = CellLimits::SMALL;
@@ -391,7 +391,7 @@ mod tests {
     }
 
     proptest! {
-        /// A chunk's bound holds, and is of use if the query is far.
+        /// A chunk's bound holds, and is useful if the query is far.
         #[test]
         fn no_vector_of_a_chunk_is_nearer_than_its_bound(
             dim in prop_oneof![1usize..6, Just(70)],
@@ -415,7 +415,7 @@ mod tests {
         }
     }
 
-    /// Tells the bound of a chunk of all vectors but the last, which is the query, and their scores.
+    /// Calls `check` with the bound of a chunk of all vectors but the last, which is the query, and with their scores.
     fn check_bound<N: Number>(vectors: &[Vec<f64>], check: impl Fn(f32, &[f64])) {
         let memory = Memory::<N>::new(vectors, 64);
         let last = vectors.len() - 1;

@@ -1,6 +1,6 @@
-//! Short-term vectors quantized to two bytes a number, one after the other: enough to tell of most which are
-//! certainly among the nearest and which are certainly not. The few others are rescored, so that those chosen
-//! are those that the vectors alone would choose.
+//! Short-term vectors quantized to two bytes per number, one after the other. The codes decide for most vectors whether
+//! they are certainly among the nearest or certainly not. The few others are rescored, so that the chosen ones are the
+//! same as with the vectors alone.
 
 mod estimate;
 
@@ -22,42 +22,41 @@ use estimate::{Estimate, decide};
 
 /// Numbers in short-term memory, all rows together, that a processor's caches hold well enough.
 pub(crate) const CODED_ABOVE: usize = 1 << 20;
-/// Codes spare looking at vectors only if these are several times as many as those chosen: the chosen are
-/// looked at in any case.
+/// Codes save reading vectors only if there are at least this many times as many vectors as chosen ones: the chosen
+/// ones are read in any case.
 pub(super) const TIMES_THE_CHOSEN: usize = 4;
 /// Codes of a vector are padded with zeros to a multiple of this.
 const BLOCK: usize = 64;
-/// The norm of a vector's codes. By the Cauchy–Schwarz inequality sums of products of two vectors' codes
-/// stay below 2³¹ whatever is added first, up to a dimension of 10⁸.
+/// The norm of a vector's codes. By the Cauchy–Schwarz inequality sums of products of two vectors' codes stay below 2³¹
+/// in any order, up to a dimension of 10⁸.
 const NORM: f64 = 32_760.0;
-/// A norm below this is taken for zero: squares of its numbers may be too small for the float type.
+/// A norm below this counts as zero: squares of its numbers may be too small for the float type.
 const SMALLEST_NORM: f64 = 1e-15;
-/// How often every vector may stay undecided before the first centre is given up.
+/// How often every vector may stay undecided before the first centre is dropped.
 const PATIENCE: usize = 4;
 
-/// The quantized vectors of a row's short-term and working engrams: made of their vectors, and made again if
-/// lost.
+/// The quantized vectors of a row's short-term and working engrams: made from their vectors, and made again if lost.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct QuantizedVectors {
-    /// What is coded is how vectors differ from this: what they have in common needs no precision.
+    /// Codes are differences from this: what vectors have in common needs no precision.
     centre: Option<WideVectors>,
     /// The vectors with codes, in order of id.
     coded: Vec<Coded>,
-    /// The same of the next search.
+    /// The same for the next search.
     next: Vec<Coded>,
     /// The codes by place, each as long as the padded query.
     numbers: Vec<i16>,
-    /// Places that are free, to be taken in turns: so codes lie in the order of ids, and are read in it.
+    /// Free places, taken in turn: so codes lie in the order of ids, and are read in it.
     vacant: VecDeque<u32>,
     query: Vec<i16>,
-    /// How far from the query they are, as far as codes tell.
+    /// Their distances from the query, estimated from codes.
     estimates: Vec<Estimate>,
     order: Vec<Estimate>,
     undecided: Vec<Slot>,
     exact: Vec<f64>,
     /// How many were undecided since the centre was chosen.
     doubts: usize,
-    /// How many centres were given up: each has twice the time of the one before.
+    /// How many centres were dropped: each may stay twice as long as the one before.
     given_up: u32,
 }
 
@@ -70,13 +69,13 @@ struct Coded {
     norm: f64,
 }
 
-/// What quantized vectors tell of candidates of which the `k` best are to be chosen, by place in ascending order.
-/// Those that are neither chosen nor undecided are certainly not among them.
+/// The result of comparing codes, if the `k` best candidates are to be chosen, by place in ascending order. Candidates
+/// that are neither chosen nor undecided are certainly not among the best.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pruned {
     /// Certainly among the best; at most `k`.
     pub(crate) chosen: Vec<u32>,
-    /// Those that may be, with their scores: as many of them as are missing are to be chosen.
+    /// Those that may be, with their scores: the missing ones are to be chosen from them.
     pub(crate) undecided: Vec<(u32, f64)>,
 }
 
@@ -93,8 +92,8 @@ impl Pruned {
 }
 
 impl QuantizedVectors {
-    /// Makes the codes of `members`, in order of id, that are not there yet, and drops those of all others.
-    /// Vectors are coded beside the query if there is nothing else yet.
+    /// Makes the missing codes of `members`, which are in order of id, and drops all other codes. The first centre is
+    /// the query.
     pub(super) fn keep<N: Number>(
         &mut self,
         vectors: &Vectors<N>,
@@ -132,9 +131,8 @@ impl QuantizedVectors {
         core::mem::swap(&mut self.coded, &mut self.next);
     }
 
-    /// Tells which of the candidates are among the `k` best, fewer than there are, and computes the scores of
-    /// those that it cannot tell of; appends to `pruned`. The candidates are the first of those with codes
-    /// that are [kept](Self::keep).
+    /// Determines which candidates are among the `k` best, fewer than there are, and computes the scores of the
+    /// undecided ones; appends to `pruned`. The candidates are the first of those whose codes are [kept](Self::keep).
     pub(super) fn prune_and_rescore<N: Number>(
         &mut self,
         vectors: &Vectors<N>,
@@ -173,7 +171,7 @@ impl QuantizedVectors {
             + self.centre.as_ref().map_or(0, WideVectors::bytes)
     }
 
-    /// Estimates how far from the query the first `count` vectors are.
+    /// Estimates the distances of the first `count` vectors from the query.
     fn compare<N: Number>(
         &mut self,
         vectors: &Vectors<N>,
@@ -204,7 +202,7 @@ impl QuantizedVectors {
     }
 }
 
-/// Writes the codes of a vector, which is taken as a difference from `centre`; returns its norm.
+/// Writes the codes of a vector's difference from `centre`; returns the norm of the difference.
 fn encode<W: Wide>(vector: &[W], centre: &[W], codes: &mut [i16]) -> f64 {
     let [squared] = W::squared_distances([vector], centre);
     let norm = squared.sqrt();
@@ -273,8 +271,8 @@ mod tests {
         Ranking::default().best(scored, k).iter().map(|member| member.entry.0).collect()
     }
 
-    /// Slides a window of `width` candidates, every third of which dies early, over all vectors but the last,
-    /// which is the query; two more are kept ahead. Counts those that codes told apart.
+    /// Slides a window of `width` candidates, every third of which dies early, over all vectors but the last, which is
+    /// the query; two more are kept ahead. Counts the candidates that codes decided.
     fn told<N: Number>(vectors: &[Vec<f64>], width: usize, k: usize) -> usize {
         let (store, mut codes, mut told) = (store::<N>(vectors), QuantizedVectors::default(), 0);
         let last = vectors.len() - 1;
@@ -361,7 +359,7 @@ mod tests {
         }
     }
 
-    /// A centre far from everything that has come since tells nothing apart.
+    /// A centre far from all newer vectors decides nothing.
     #[test]
     fn a_centre_that_does_not_help_is_given_up() {
         let numbers: Vec<f64> = (0..600 * 64).map(|i| (i as f64 * 1.3).sin()).collect();

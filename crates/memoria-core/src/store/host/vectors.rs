@@ -14,11 +14,11 @@ use crate::{
     threads::share,
 };
 
-/// Bytes per piece: small enough that setting one aside is not felt.
+/// Bytes per piece: small enough to be allocated without a noticeable delay.
 const PIECE_BYTES: usize = 1 << 20;
 /// A part of the work on a large memory that has fewer numbers than this is not worth sharing.
 const PART_SHARED_ABOVE: usize = 1 << 16;
-/// Candidates that a thread scores before it looks for more.
+/// Candidates that a thread scores before it takes more.
 pub(super) const SCORED_AT_ONCE: usize = 16 * ABREAST;
 
 /// Vectors by slot, in pieces that never move.
@@ -26,7 +26,8 @@ pub(super) const SCORED_AT_ONCE: usize = 16 * ABREAST;
 pub(in crate::store) struct Vectors<N: Number> {
     pieces: Vec<Vec<N>>,
     pub(super) dim: usize,
-    /// What norms are distances from; made with the first vectors, as a dimension that is only told may be wrong.
+    /// The zero vector, from which norms are measured. Made with the first vectors: a dimension announced earlier may
+    /// be wrong.
     zero: Vec<N::Wide>,
     /// Slots per piece: two to this power.
     shift: u32,
@@ -43,7 +44,7 @@ impl<N: Number> Vectors<N> {
         &self.pieces[piece][place..place + self.dim]
     }
 
-    /// Writes `numbers`, a vector for each slot or none; whether the squared norms of those written are
+    /// Writes `numbers`, a vector for each slot or none; returns whether the squared norms of the written ones are
     /// below `limit`.
     pub(super) fn write(
         &mut self,
@@ -92,7 +93,7 @@ impl<N: Number> Vectors<N> {
     pub(super) fn gather(&self, slots: &[Option<Slot>], may_share: bool) -> Vec<N> {
         let numbers = slots.len() * self.dim;
         if may_share && is_worth_sharing(numbers) {
-            // Several threads fill a vector without its being zeroed before only if it is one of arrays.
+            // Several threads can fill a vector without zeroing it before only if its items are arrays.
             match self.dim {
                 dim if dim.is_multiple_of(64) => return self.gather_blocks::<64>(slots),
                 dim if dim.is_multiple_of(8) => return self.gather_blocks::<8>(slots),
@@ -109,7 +110,7 @@ impl<N: Number> Vectors<N> {
         gathered
     }
 
-    /// As [`gather`](Self::gather), in blocks of so many numbers, which divide the dimension.
+    /// As [`gather`](Self::gather), in blocks of `BLOCK` numbers, which divide the dimension.
     fn gather_blocks<const BLOCK: usize>(&self, slots: &[Option<Slot>]) -> Vec<N> {
         let blocks_each = self.dim / BLOCK;
         let block = |index: usize| match slots[index / blocks_each] {
@@ -120,7 +121,7 @@ impl<N: Number> Vectors<N> {
         blocks.collect::<Vec<[N; BLOCK]>>().into_flattened()
     }
 
-    /// Sets memory aside for so many slots in all.
+    /// Reserves memory for this many slots in all.
     pub(in crate::store) fn reserve(&mut self, slots: usize) -> Result<(), MemoriaError> {
         let full = self.dim << self.shift;
         let wanted = slots.saturating_mul(self.dim);
@@ -213,13 +214,13 @@ impl<N: Number> Vectors<N> {
             exponents.iter_mut().zip(distances).for_each(|(all, distance)| all.push(-distance));
         }
         exponents.map(|exponents| match pooling {
-            // What is ranked by the logarithm of the largest exponential.
+            // Ranked by the logarithm of the largest exponential.
             Pooling::Max => largest(&exponents),
             Pooling::Mean => log_sum_exp(&exponents),
         })
     }
 
-    /// The query for `count` vectors, at least one, each told by its number.
+    /// The query for `count` vectors, at least one, each given by its number.
     pub(in crate::store) fn query<'a>(
         &self,
         count: usize,
@@ -243,13 +244,13 @@ impl<N: Number> Vectors<N> {
     }
 }
 
-/// The mean of `count` vectors, at least one, each told by its number.
+/// The mean of `count` vectors, at least one, each given by its number.
 pub(super) fn mean<'a, N: Number>(
     count: usize,
     dim: usize,
     vector: impl Fn(usize) -> &'a [N],
 ) -> Vec<f64> {
-    // Not `vec!`: memory that the system zeroes takes it longer to find.
+    // Not `vec!`: memory that the system zeroes takes longer to get.
     let mut sums = Vec::with_capacity(dim);
     sums.resize(dim, 0.0);
     let fours = count / 4 * 4;
@@ -282,13 +283,13 @@ pub(super) fn is_worth_sharing(numbers: usize) -> bool {
     numbers > PART_SHARED_ABOVE
 }
 
-/// Which piece a slot lies in, and from which number on.
+/// The piece that a slot lies in, and the index of its first number there.
 fn locate(slot: Slot, dim: usize, shift: u32) -> (usize, usize) {
     let place = slot.index() & ((1 << shift) - 1);
     (slot.index() >> shift, place * dim)
 }
 
-/// Writes a vector into a piece that may have to grow for it.
+/// Writes a vector into a piece, which may have to grow.
 fn set<N: Number>(piece: &mut Vec<N>, place: usize, vector: &[N]) {
     if piece.len() == place {
         return piece.extend_from_slice(vector);

@@ -1,4 +1,4 @@
-//! What the integration tests share.
+//! Shared code of the integration tests.
 
 #![allow(dead_code, reason = "not every test uses all of it")]
 
@@ -15,14 +15,14 @@ use memoria_core::{Engram, LifespanGain, Memoria, MemoriaConfig, MemoriaError, R
 
 pub(crate) type Memory = Memoria<Dispatch>;
 
-/// The devices that refusals are tested on.
+/// The devices on which refusals are tested.
 pub(crate) fn device(name: &str) -> Device<Dispatch> {
     #[allow(deprecated, reason = "a tested backend for as long as Burn ships it")]
     let device = if name == "ndarray" { AnyDevice::ndarray() } else { AnyDevice::flex() };
     device.as_dispatch().clone()
 }
 
-/// A tensor of the shape filled with numbers that depend on `seed` alone.
+/// Returns a tensor of the shape with numbers that depend on `seed` only.
 pub(crate) fn tensor<const D: usize>(
     seed: usize,
     shape: [usize; D],
@@ -49,14 +49,14 @@ pub(crate) fn new() -> Memory {
     Memoria::new(config()).unwrap()
 }
 
-/// Five steps old, of two rows and dimension 4.
+/// Returns a memory with two rows and dimension 4, after five steps.
 pub(crate) fn lived(device: &Device<Dispatch>) -> Memory {
     let mut memory = new();
     (0..5).for_each(|seed| step(&mut memory, seed, device));
     memory
 }
 
-/// Lived, and reminded in its sixth step.
+/// Returns the same memory, reminded in its sixth step.
 pub(crate) fn reminded(device: &Device<Dispatch>) -> (Memory, Recall<Dispatch>) {
     let mut memory = lived(device);
     memory.add_working_memory(tensor(50, [2, 3, 4], device)).unwrap();
@@ -65,7 +65,7 @@ pub(crate) fn reminded(device: &Device<Dispatch>) -> (Memory, Recall<Dispatch>) 
     (memory, reminded)
 }
 
-/// Compares two memories now and through the next steps, the present one ended with `open`.
+/// Compares two memories now and in the next steps. The open step is ended with `open`.
 pub(crate) fn go_on_alike(
     memory: &mut Memory,
     twin: &mut Memory,
@@ -86,7 +86,7 @@ pub(crate) fn go_on_alike(
     assert_eq!(picture(memory).unwrap(), picture(twin).unwrap());
 }
 
-/// Makes a call that must fail, and then compares with a twin that never made it.
+/// Makes a call that must fail, then compares the memory with a twin without the call.
 pub(crate) fn refused<T>(
     mut memory: Memory,
     open: Option<&Recall<Dispatch>>,
@@ -101,19 +101,19 @@ pub(crate) fn refused<T>(
     error
 }
 
-/// As many equal gains as the rows were reminded of engrams.
+/// Returns the same gain for each reminded engram.
 pub(crate) fn host_gains(reminded: &Recall<Dispatch>, gain: f32) -> Vec<Vec<f32>> {
     (0..reminded.batch()).map(|row| vec![gain; reminded.ids(row).len()]).collect()
 }
 
-/// One whole step.
+/// Takes one whole step.
 pub(crate) fn step(memory: &mut Memory, seed: usize, device: &Device<Dispatch>) {
     memory.add_working_memory(tensor(seed, [2, 3, 4], device)).unwrap();
     let reminded = memory.remind().unwrap();
     memory.adjust(&reminded, LifespanGain::Host(host_gains(&reminded, 1.5))).unwrap();
 }
 
-/// Everything there is to know of one row: engrams, connections, vectors.
+/// The complete state of one row: engrams, connections, vectors.
 #[derive(Debug, PartialEq)]
 pub(crate) struct RowPicture {
     engrams: Vec<Engram>,
@@ -121,7 +121,7 @@ pub(crate) struct RowPicture {
     vectors: Vec<u32>,
 }
 
-/// Everything there is to know of a memory; looking changes nothing.
+/// Returns the complete state of a memory, without changing it.
 pub(crate) fn picture<B: Backend>(memory: &Memoria<B>) -> Result<Vec<RowPicture>, MemoriaError> {
     let mut look = memory.clone();
     let state = look.state()?;
@@ -141,7 +141,7 @@ pub(crate) fn picture<B: Backend>(memory: &Memoria<B>) -> Result<Vec<RowPicture>
     Ok(rows)
 }
 
-/// The numbers of a tensor, bit for bit.
+/// Returns the numbers of a tensor, bit for bit.
 pub(crate) fn bits<B: Backend>(tensor: FloatTensor<B>) -> Vec<u32> {
     let data = read_sync(B::float_into_data(tensor)).unwrap();
     data.iter::<f32>().map(f32::to_bits).collect()

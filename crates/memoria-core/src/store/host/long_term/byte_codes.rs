@@ -1,12 +1,12 @@
-//! Vectors in one byte a number, or two, and how far from a query they are at least and at most.
+//! Vectors in one or two bytes per number, with lower and upper bounds of their distances from a query.
 //!
-//! A vector v is coded beside a centre c as v − c = s · a + r, with whole numbers a from −127 to 127 or of 15 bits, and
-//! a query q as q − c = t · b + p, with whole numbers b of 15 bits. Then
+//! A vector v is coded relative to a centre c as v − c = s · a + r, with whole numbers a from −127 to 127 or of 15
+//! bits, and a query q as q − c = t · b + p, with whole numbers b of 15 bits. Then
 //!
 //! ‖v − q‖² = ‖v − c‖² + ‖q − c‖² − 2 s t ⟨a, b⟩ − 2 s ⟨a, p⟩ − 2 ⟨r, q − c⟩,
 //!
-//! where all is known but the last two terms, which the Cauchy–Schwarz inequality bounds by
-//! 2 (‖v − c‖ + ‖r‖) ‖p‖ and 2 ‖r‖ ‖q − c‖: the norms of what rounding left are kept.
+//! where all terms are known except the last two. The Cauchy–Schwarz inequality bounds these by 2 (‖v − c‖ + ‖r‖) ‖p‖
+//! and 2 ‖r‖ ‖q − c‖: the norms of the rounding residues are kept.
 
 use core::fmt::Debug;
 
@@ -22,30 +22,30 @@ pub(super) const BLOCK: usize = 16;
 pub(super) const MOST_DIMENSIONS: usize = 1 << 22;
 /// The largest code of one byte.
 const LARGEST: f64 = 127.0;
-/// The norm of a vector's codes of two bytes, about.
+/// The approximate norm of a vector's codes of two bytes.
 const NORM: f64 = 32_000.0;
-/// The norm of a query's codes, at most.
+/// The largest norm of a query's codes.
 const QUERY_NORM: f64 = 32_000.0;
-/// Squared norms above this have no place in single precision, beside others and multiplied with them.
+/// Squared norms above this are too large for single precision, where they are added and multiplied.
 const LARGEST_SQUARED_NORM: f64 = 1e36;
-/// Numbers below this are taken for zero: their squares may be too small for single precision.
+/// Numbers below this count as zero: their squares may be too small for single precision.
 const SMALLEST: f64 = 1e-30;
-/// More than all that numbers too small for single precision change about a squared distance.
+/// An upper bound of what numbers too small for single precision change in a squared distance.
 pub(super) const UNDERFLOW: f64 = 1e-36;
 
-/// What is known of a vector beside its codes.
+/// Properties of a vector besides its codes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Coded {
     /// ‖v − c‖².
     squared_norm: f32,
     /// s.
     scale: f32,
-    /// ‖r‖ or a little more; infinite if nothing is known of the vector.
+    /// ‖r‖ or slightly more; infinite if nothing is known of the vector.
     rounded: f32,
 }
 
 impl Coded {
-    /// What ‖v − c‖ is at least and at most.
+    /// The lower and the upper bound of ‖v − c‖.
     pub(super) fn distance(&self) -> [f32; 2] {
         if self.rounded == f32::INFINITY {
             return [0.0, f32::INFINITY];
@@ -55,14 +55,13 @@ impl Coded {
     }
 }
 
-/// What rounding changes about a sum of squares of so many numbers in single precision, at most and relative to
-/// it: numbers are added up in sixteen sums, and every addition is off by 2⁻²⁴ at most. With more than enough for
-/// a few operations more.
+/// The largest relative rounding error of a sum of squares of `dim` numbers in single precision: numbers are added up
+/// in sixteen sums, and every addition is off by at most 2⁻²⁴. With a margin for a few more operations.
 pub(super) fn rounding(dim: usize) -> f64 {
     (dim as f64 / 16.0 + 32.0) * f64::from(f32::EPSILON)
 }
 
-/// The same of as many vectors as are compared abreast.
+/// The same for as many vectors as are compared abreast.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct CodedAbreast {
     squared_norms: [f32; ABREAST],
@@ -84,25 +83,25 @@ impl CodedAbreast {
     }
 }
 
-/// Between what the squared distances are that are computed of the vectors themselves.
+/// Bounds of the squared distances computed from the vectors themselves.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ranges {
     pub(super) least: f32x4,
     pub(super) most: f32x4,
 }
 
-/// What a number is coded in.
+/// The type of a code.
 pub(super) trait Code: Copy + Default + Debug {
-    /// Codes are stored with this added.
+    /// This is added to stored codes.
     const OFFSET: i32;
 
     /// s, for a vector of this norm and this largest number.
     fn scale(norm: f64, largest: f64) -> f64;
 
-    /// The code of a whole number, and that number, if it is too large the largest that there is.
+    /// The code of a whole number and its value; of a number that is too large, those of the largest possible one.
     fn of(whole: f64) -> (Self, f64);
 
-    /// Some products of a block added up.
+    /// Partial sums of the products of a block.
     fn products(codes: &[Self; BLOCK], query: &[i16; BLOCK]) -> i32x4;
 }
 
@@ -129,7 +128,7 @@ impl Code for u8 {
     }
 }
 
-/// More precise, and compared faster as long as the cache holds them.
+/// More precise, and compared faster while the cache holds them.
 impl Code for i16 {
     const OFFSET: i32 = 0;
 
@@ -138,6 +137,7 @@ impl Code for i16 {
         norm / NORM
     }
 
+    /// By the scale, no number is larger than `NORM`.
     #[inline(always)]
     fn of(whole: f64) -> (Self, f64) {
         (whole as i16, whole)
@@ -151,7 +151,7 @@ impl Code for i16 {
     }
 }
 
-/// Codes one vector; there is room for it padded.
+/// Codes one vector; `codes` has room for it padded.
 pub(super) fn encode<W: Wide, C: Code>(vector: &[W], centre: &[f32], codes: &mut [C]) -> Coded {
     let differences = || {
         let pairs = vector.iter().zip(centre);
@@ -180,36 +180,37 @@ pub(super) fn encode<W: Wide, C: Code>(vector: &[W], centre: &[f32], codes: &mut
     Coded { squared_norm: squared, scale, rounded: upwards(rest.sqrt()) }
 }
 
-/// The nearest whole number to one far below 2⁵¹. Without SSE4.1 the standard library's is a call for each.
+/// The nearest whole number to a number far below 2⁵¹. Without SSE4.1 the standard library's function is a call for
+/// each.
 fn nearest_whole(number: f64) -> f64 {
     /// Numbers between this and its next power of two differ by 1.
     const WHOLE: f64 = 1.5 * (1u64 << 52) as f64;
     (number + WHOLE) - WHOLE
 }
 
-/// In single precision, and no less.
+/// Converts to single precision, and to no less.
 fn upwards(number: f64) -> f32 {
     (number * (1.0 + 1e-6) + UNDERFLOW) as f32
 }
 
-/// A vector of a query, coded beside the same centre as what it is compared with.
+/// A vector of a query, coded relative to the same centre as the vectors it is compared with.
 #[derive(Clone, Debug, Default)]
 pub(super) struct CodedQuery {
     codes: Vec<i16>,
     /// The sum of the codes.
     sum: i32,
-    /// ‖q − c‖²; `None` if nothing can be told.
+    /// ‖q − c‖²; `None` if it cannot be used.
     squared_norm: Option<f32>,
     /// 2 t.
     scale: f32,
-    /// What a distance may be off by: for each unit of ‖r‖, for each of ‖v − c‖², and in any case.
+    /// Error bounds of a distance: per unit of ‖r‖, per unit of ‖v − c‖², and constant.
     of_rounded: f32,
     of_squared_norm: f32,
     constant: f32,
 }
 
 impl CodedQuery {
-    /// Codes a vector of a query in place of the one before.
+    /// Codes a vector of a query, and replaces the one before.
     pub(super) fn encode<W: Wide>(&mut self, query: &[W], centre: &[f32]) {
         let dim = query.len() as f64;
         let differences =
@@ -222,7 +223,7 @@ impl CodedQuery {
         let (mut sum, mut rest) = (0, squared_norm);
         self.scale = 0.0;
         if norm > SMALLEST && self.squared_norm.is_some() {
-            // No sum of some products is above the product of the norms, which is below 2³¹.
+            // No partial sum of products is above the product of the norms, which is below 2³¹.
             let largest = 0.9 * 2f64.powi(31) / (255.0 * dim.sqrt()) - dim.sqrt();
             let factor = QUERY_NORM.min(largest) / norm;
             rest = 0.0;
@@ -247,8 +248,8 @@ impl CodedQuery {
         self.constant = (absolute + of_sums * squared_norm + UNDERFLOW) as f32;
     }
 
-    /// How far from the query vectors are, with their codes one after the other: tells `each` the first
-    /// vector's index of those abreast, and their ranges.
+    /// Bounds the distances of vectors from the query, with their codes one after the other. Calls `each` with the
+    /// index of the first vector of those abreast, and with their ranges.
     #[inline]
     pub(super) fn ranges<C: Code>(
         &self,

@@ -1,9 +1,9 @@
-//! Long-term vectors in cells of similar ones, so that a search looks at a few cells and not at all vectors: an
-//! inverted file that grows and shrinks with the memory.
+//! Long-term vectors in cells of similar ones, so that a search reads a few cells instead of all vectors: an inverted
+//! file that grows and shrinks with the memory.
 //!
-//! A vector lies in the cell with the nearest centre. A cell that has become too large is split in two, one that
-//! has nearly been emptied is dissolved. What came since the last time is fresh: it lies in no cell yet and is
-//! always looked at. So what a search finds is decided by what happened in the row, and by nothing else.
+//! A vector lies in the cell with the nearest centre. A cell that has become too large is split in two; one that is
+//! nearly empty is dissolved. Vectors added since the last update are fresh: they lie in no cell yet and are always
+//! compared. So the result of a search depends only on what happened in the row.
 
 mod snapshot;
 mod split;
@@ -23,21 +23,21 @@ use crate::{
 };
 use split::halves;
 
-/// Cells about a new one that vectors are exchanged with.
+/// Cells around a new one that it exchanges vectors with.
 const ABOUT: usize = 16;
-/// So many more positions than there are may wait to be sorted out.
+/// The list of fresh positions may be longer than twice the list of engrams by this before it is cleaned.
 const SPARE: usize = 64;
-/// Vectors that a thread finds cells for before it looks for more.
+/// Vectors that a thread finds cells for before it takes more.
 const ROUTED_AT_ONCE: usize = 8;
 
 /// When there are cells, and how large they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CellLimits {
-    /// Long-term engrams of a row from which on there are cells; with fewer than half of it, no longer.
+    /// A row has cells from this many long-term engrams on, and drops them below half of it.
     pub(crate) worth_it: usize,
-    /// Above this a cell is split; below a sixteenth of it, dissolved.
+    /// A cell with more vectors is split, one with at most a sixteenth of them dissolved.
     pub(crate) largest: usize,
-    /// So many fresh ones wait until they are put into cells.
+    /// Fresh vectors wait until there are this many before they are put into cells.
     pub(crate) fresh: usize,
 }
 
@@ -69,14 +69,14 @@ impl Place {
 #[derive(Clone, Debug)]
 pub(crate) struct Cells {
     dim: usize,
-    /// One after the other: those of all cells are compared in one stream.
+    /// One after the other, so that all are compared in one stream.
     centres: Vec<f32>,
-    /// Of the centres: all of them, or none yet.
+    /// The codes of the centres: of all of them, or of none yet.
     codes: Chunk<i16>,
     cells: Vec<Cell>,
     /// By position in the row's list.
     places: Vec<Place>,
-    /// Positions of those in no cell, and some others.
+    /// Positions of vectors in no cell, and some others.
     fresh: Vec<u32>,
 }
 
@@ -84,7 +84,7 @@ pub(crate) struct Cells {
 struct Cell {
     /// Positions in the row's list, in the order of the codes.
     positions: Vec<u32>,
-    /// Made of the vectors, and made again if lost.
+    /// Made from the vectors, and made again if lost.
     codes: Chunk,
 }
 
@@ -107,7 +107,7 @@ impl Cells {
         Some(cells)
     }
 
-    /// Is told that the list has one engram more.
+    /// Notes that an engram was appended to the list.
     pub(crate) fn pushed(&mut self) {
         self.fresh.push(self.places.len() as u32);
         self.places.push(Place::FRESH);
@@ -116,7 +116,7 @@ impl Cells {
         }
     }
 
-    /// Is told that an engram has left the list, and that the last one is in its place now.
+    /// Notes that an engram was removed from the list, and that the last one is in its place now.
     pub(crate) fn swap_removed(&mut self, position: usize) {
         self.take_out(position);
         let Some(last) = self.places.pop() else { return };
@@ -140,7 +140,7 @@ impl Cells {
         }
     }
 
-    /// Leaves each fresh position once, ascending, and no other.
+    /// Keeps each fresh position once, ascending, and no other.
     fn sort_fresh(&mut self) {
         let places = &self.places;
         self.fresh.retain(|&position| places.get(position as usize) == Some(&Place::FRESH));
@@ -148,10 +148,10 @@ impl Cells {
         self.fresh.dedup();
     }
 
-    /// Positions, ascending: the `k` nearest to a query among the vectors of the `probes` cells with the nearest
-    /// centres, or of more if these have fewer than `k`, are among them; with all that are fresh.
+    /// Positions, ascending. They include the `k` nearest to a query among the vectors of the `probes` cells with the
+    /// nearest centres, or of more cells if these have fewer than `k`. They also include all fresh ones.
     ///
-    /// Costs a look at every centre and at every code of those cells.
+    /// Costs a comparison with every centre and with every code of those cells.
     pub(in crate::store) fn candidates<'a, N: Number>(
         &mut self,
         query: &HostQuery,
@@ -165,7 +165,7 @@ impl Cells {
         let single = single(numbers, &mut buffer);
         let mut order = self.distances(single);
         let mut sorted = 0;
-        // Places of the cells looked at, one cell after the other, each rounded up to as many as are abreast.
+        // Places in the cells that are read, one cell after the other, each rounded up to as many as are abreast.
         let (mut first, mut looked_at, mut offered) = (0, Vec::new(), 0);
         for probed in 0..order.len() {
             if probed >= probes && offered >= k {
@@ -214,11 +214,11 @@ impl Cells {
         all
     }
 
-    /// Puts what is fresh into cells, if it is worth it, and keeps the cells' sizes within their limits. Whether
-    /// there are still enough vectors for cells.
+    /// Puts fresh vectors into cells, if it is worth it, and keeps the sizes of cells within their limits. Returns
+    /// whether there are still enough vectors for cells.
     ///
-    /// Costs a look at the codes of every centre for each fresh vector, and where a cell is split or dissolved one at its
-    /// vectors and at the codes of those in the cells about it.
+    /// Costs a comparison with the codes of every centre for each fresh vector. A cell that is split or dissolved costs
+    /// its vectors, and the codes in the cells around it.
     pub(in crate::store) fn follow<'a, N: Number>(
         &mut self,
         vector: &(impl Fn(usize) -> &'a [N] + Sync),
@@ -260,7 +260,8 @@ impl Cells {
         true
     }
 
-    /// The cell with the nearest centre, for each of some vectors: one of those few that codes leave in doubt.
+    /// The cell with the nearest centre, for each of some vectors. Only the few centres that codes leave in doubt are
+    /// compared.
     fn route<'a, N: Number>(
         &self,
         positions: &[u32],
@@ -286,7 +287,7 @@ impl Cells {
         positions.iter().map(route).collect()
     }
 
-    /// Makes the vectors of cells that have few fresh, and drops those cells.
+    /// Makes the vectors of small cells fresh, and drops those cells.
     fn dissolve(&mut self, few: usize) {
         for index in (0..self.cells.len()).rev() {
             if self.cells[index].positions.len() > few || self.cells.len() == 1 {
@@ -309,8 +310,8 @@ impl Cells {
         }
     }
 
-    /// Splits a cell, and the halves, until none is too large; then vectors that are nearer to another of the centres
-    /// about there go to its cell.
+    /// Splits a cell, and the halves, until none is too large. Then vectors that are nearer to another centre around it
+    /// move to that cell.
     fn split<'a, N: Number>(
         &mut self,
         index: usize,
@@ -339,7 +340,7 @@ impl Cells {
         }
     }
 
-    /// Moves vectors between a new cell and those about it that are nearer to the centre of the other one.
+    /// Exchanges vectors between a new cell and those around it, if they are nearer to the other centre.
     fn settle<'a, N: Number>(&mut self, index: usize, vector: &impl Fn(usize) -> &'a [N]) {
         let centre = self.centre(index);
         let mut about = self.distances(centre);
@@ -370,7 +371,7 @@ impl Cells {
         for (_, other) in about {
             self.cells[other as usize].code(self.dim, vector);
             let (cell, other_centre) = (&self.cells[other as usize], self.centre(other as usize));
-            // Of most vectors their codes tell that the centre of their own cell is the nearer one.
+            // For most vectors, codes show that the centre of their own cell is the nearer one.
             let (mut most, mut maybe) = (Vec::new(), Vec::new());
             cell.codes.compare(other_centre, &mut coded, |_, ranges| most.push(ranges.most));
             cell.codes.compare(&centre, &mut coded, |first, ranges| {
@@ -397,7 +398,7 @@ impl Cells {
         &self.centres[index * self.dim..][..self.dim]
     }
 
-    /// Puts a position that is in no cell into one.
+    /// Puts a position that is in no cell into a cell.
     fn put<'a, N: Number>(
         &mut self,
         position: u32,
@@ -408,13 +409,13 @@ impl Cells {
         let at = cell.positions.len();
         cell.positions.push(position);
         self.places[position as usize] = Place { cell: index as u32, at: at as u32 };
-        // Codes that have not been made yet are made of all vectors at once.
+        // Codes that are not made yet are made later, of all vectors at once.
         if cell.codes.len() == at && at > 0 {
             cell.codes.code(self.dim, at, |at| vector(cell.positions[at] as usize));
         }
     }
 
-    /// Sets a cell's vectors and centre. The codes are made when they are looked at.
+    /// Sets a cell's vectors and centre. The codes are made when they are needed.
     fn set(&mut self, index: usize, positions: Vec<u32>, centre: &[f32]) {
         for (at, &position) in positions.iter().enumerate() {
             self.places[position as usize] = Place { cell: index as u32, at: at as u32 };
@@ -427,7 +428,7 @@ impl Cells {
         }
     }
 
-    /// Codes lead to the cell with the nearest centre.
+    /// Codes give the cell with the nearest centre.
     #[cfg(test)]
     pub(super) fn check_route<'a, N: Number>(
         &self,
@@ -460,7 +461,7 @@ impl Cells {
 }
 
 impl Cell {
-    /// Codes the vectors if that has not been done.
+    /// Codes the vectors, if they are not coded yet.
     fn code<'a, N: Number>(&mut self, dim: usize, vector: &impl Fn(usize) -> &'a [N]) {
         let Self { positions, codes } = self;
         if codes.len() != positions.len() {
@@ -469,8 +470,8 @@ impl Cell {
     }
 }
 
-/// Sorts so many more cells by distance, and by index where that is equal; all before `sorted` are. Returns how many
-/// are sorted then.
+/// Sorts this many more cells by distance, of equal ones by index; all before `sorted` are sorted already. Returns how
+/// many are sorted then.
 fn sort_nearest(cells: &mut [(f32, u32)], sorted: usize, more: usize) -> usize {
     let by_distance = |a: &(f32, u32), b: &(f32, u32)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
     let rest = &mut cells[sorted..];
@@ -489,7 +490,7 @@ fn squared_distance(vector: &[f32], from: &[f32]) -> f64 {
     distance
 }
 
-/// Tells the squared distances of vectors, one after the other, from another one.
+/// Calls `each` with the squared distances of vectors from another one, one after the other.
 fn each_distance(vectors: &[f32], from: &[f32], mut each: impl FnMut(f32)) {
     const TOGETHER: usize = crate::store::number::ABREAST;
     let dim = from.len();

@@ -1,4 +1,4 @@
-//! Neighbours in the list of long-term engrams, coded beside their mean.
+//! Neighbours in the list of long-term engrams, coded relative to their mean.
 
 use wide::f32x4;
 
@@ -13,7 +13,7 @@ use crate::store::number::{Number, Wide};
 /// The codes of some vectors.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Chunk<C = u8> {
-    /// What is coded is how vectors differ from this: what they have in common needs no precision.
+    /// Codes are differences from this: what vectors have in common needs no precision.
     centre: Vec<f32>,
     /// The codes of each vector, padded, with room for as many vectors as are compared abreast.
     codes: Vec<C>,
@@ -21,7 +21,7 @@ pub(super) struct Chunk<C = u8> {
     len: usize,
     /// The least and the greatest distance from the centre.
     distances: [f32; 2],
-    /// How many vectors the centre was chosen for, and how many were coded beside it since.
+    /// How many vectors the centre was chosen for, and how many were coded relative to it since.
     chosen_for: usize,
     since: usize,
 }
@@ -32,12 +32,12 @@ impl<C: Code> Chunk<C> {
         self.len
     }
 
-    /// Of how many numbers its vectors are; 0 if none was coded yet.
+    /// The dimension of its vectors; 0 if none was coded yet.
     pub(super) fn dim(&self) -> usize {
         self.centre.len()
     }
 
-    /// Codes the vector at a place, which may be the first one that is vacant.
+    /// Codes the vector at a place, which may be the first vacant one.
     pub(super) fn code<'a, N: Number>(
         &mut self,
         dim: usize,
@@ -46,7 +46,7 @@ impl<C: Code> Chunk<C> {
     ) {
         self.resize(self.len.max(at + 1), dim);
         self.since += 1;
-        // Each vector is coded anew once for about every one that comes, and the centre stays near the mean.
+        // On average one vector is coded again for each new one, and the centre stays near the mean.
         if self.since > self.chosen_for {
             self.code_all(dim, self.len, vector);
         } else {
@@ -97,7 +97,8 @@ impl<C: Code> Chunk<C> {
         self.resize(last, dim);
     }
 
-    /// Tells `each` how far vectors are from a query, by the first one's index of those abreast.
+    /// Calls `each` with the ranges of the vectors' distances from a query, and the index of the first of those
+    /// abreast.
     pub(super) fn compare<W: Wide>(
         &self,
         query: &[W],
@@ -108,8 +109,8 @@ impl<C: Code> Chunk<C> {
         coded.ranges(&self.codes, &self.coded, each);
     }
 
-    /// How far vectors are from the nearest of several, or by `below` nearer than that, in place of what is in
-    /// `pooled`.
+    /// Replaces `pooled` by the ranges of the vectors' distances from the nearest of several queries. The lower bounds
+    /// are reduced by `below`.
     pub(super) fn pool<W: Wide>(
         &self,
         queries: &[W],
@@ -130,7 +131,8 @@ impl<C: Code> Chunk<C> {
         pooled.iter_mut().for_each(|ranges| ranges.least -= f32x4::splat(below));
     }
 
-    /// What the squared distance from the nearest of some vectors is at least, by the triangle inequality.
+    /// A lower bound of the squared distance of its vectors from the nearest of some queries, by the triangle
+    /// inequality.
     pub(super) fn at_least(&self, queries: &[f32]) -> f32 {
         let dim = self.centre.len();
         let rounding = rounding(dim);
@@ -140,7 +142,7 @@ impl<C: Code> Chunk<C> {
             if !squared.is_finite() {
                 return 0.0;
             }
-            // With what rounding to single precision may have changed about the query.
+            // With the possible effect of rounding the query to single precision.
             let size = query.iter().fold(0.0, |size: f32, x| size.max(x.abs()));
             let of_query = f64::from(size) * f64::from(f32::EPSILON) * (dim as f64).sqrt();
             let off = squared.sqrt() * rounding + of_query + UNDERFLOW.sqrt();

@@ -1,4 +1,4 @@
-//! Those that may be among the nearest.
+//! Positions that may be among the nearest.
 
 use core::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -7,41 +7,40 @@ use wide::f32x4;
 
 use super::byte_codes::{ABREAST, Ranges};
 
-/// A list is pruned when it has grown to twice what was left, but is not worth pruning below this.
+/// A list is pruned when it has grown to twice its length after the last pruning, but not below this length.
 const WORTH_PRUNING: usize = 128;
 
-/// Between what a squared distance is.
+/// Bounds of a squared distance.
 #[derive(Clone, Copy, Debug)]
 struct Range {
     least: f32,
     most: f32,
 }
 
-/// Positions that may be among the `k` nearest of all that were offered.
+/// Positions that may be among the `k` nearest of all offered ones.
 #[derive(Debug)]
 pub(super) struct Shortlist {
     k: usize,
     found: Vec<(u32, Range)>,
-    /// There are `k` with no greater distances.
+    /// At least `k` have no greater distances.
     threshold: f32,
-    /// Pruned again at this length.
+    /// The length at which it is pruned again.
     limit: usize,
 }
 
 impl Shortlist {
-    /// An empty one for `k`, at least one, where it is known that there are `k` that are no farther than
-    /// `threshold`.
+    /// An empty list for `k`, at least one, if at least `k` are known to be no farther than `threshold`.
     pub(super) fn new(k: usize, threshold: f32) -> Self {
         let limit = k.saturating_mul(2).max(WORTH_PRUNING);
         Self { k, found: Vec::new(), threshold, limit }
     }
 
-    /// Whether any distance from this one on may be among the `k` least.
+    /// Whether a distance with this lower bound may be among the `k` least.
     pub(super) fn admits(&self, least: f32) -> bool {
         least.partial_cmp(&self.threshold) != Some(core::cmp::Ordering::Greater)
     }
 
-    /// Takes in those positions from `first` on, below `end`, with distances that may be among the `k` least.
+    /// Adds those positions from `first` on, below `end`, whose distances may be among the `k` least.
     #[inline]
     pub(super) fn offer(&mut self, first: usize, end: usize, ranges: Ranges) {
         if ranges.least.simd_gt(f32x4::splat(self.threshold)).all() {
@@ -67,7 +66,7 @@ impl Shortlist {
         }
     }
 
-    /// Drops those that are known by now not to be among the `k` nearest.
+    /// Drops those that are now known not to be among the `k` nearest.
     fn prune(&mut self) {
         if self.found.len() > self.k {
             let by_most = |a: &(u32, Range), b: &(u32, Range)| a.1.most.total_cmp(&b.1.most);
@@ -80,7 +79,7 @@ impl Shortlist {
         self.limit = self.limit.max(self.found.len().saturating_mul(2));
     }
 
-    /// Tells `each` the positions left, in any order, and begins anew.
+    /// Calls `each` with the remaining positions, in any order, and starts again.
     pub(super) fn take(&mut self, mut each: impl FnMut(u32)) {
         for &(position, range) in &self.found {
             if self.admits(range.least) {
@@ -91,7 +90,7 @@ impl Shortlist {
         self.threshold = f32::INFINITY;
     }
 
-    /// The positions left, in ascending order.
+    /// The remaining positions, in ascending order.
     pub(super) fn into_positions(mut self) -> Vec<u32> {
         self.prune();
         let mut positions: Vec<u32> = self.found.iter().map(|&(position, _)| position).collect();
@@ -117,12 +116,12 @@ impl SharedShortlist {
         }
     }
 
-    /// An empty list that knows what is known so far.
+    /// An empty list with the present threshold.
     pub(super) fn part(&self, k: usize) -> Shortlist {
         Shortlist::new(k, f32::from_bits(self.threshold.load(Ordering::Relaxed)))
     }
 
-    /// Takes in a part.
+    /// Adds a part.
     pub(super) fn add(&self, part: Shortlist) {
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         all.threshold = all.threshold.min(part.threshold);

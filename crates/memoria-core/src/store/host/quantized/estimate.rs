@@ -1,8 +1,8 @@
-//! Squared distances as far as codes tell them, and what that decides.
+//! Squared distances estimated from codes, and the decisions that they allow.
 
 use super::{NORM, SMALLEST_NORM};
 
-/// A squared distance, and by how much the one computed of the vectors differs from it at most.
+/// A squared distance, and an upper bound of its difference from the one computed from the vectors.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Estimate {
     pub(super) distance: f64,
@@ -10,15 +10,15 @@ pub(super) struct Estimate {
 }
 
 impl Estimate {
-    /// Of two vectors with these norms, in `dim` dimensions; `dot` is the product of their codes.
+    /// The estimate for two vectors with these norms, in `dim` dimensions; `dot` is the product of their codes.
     pub(super) fn new(dim: usize, norms: [f64; 2], dot: i32) -> Self {
         let (product, both) = (norms[0] * norms[1], norms[0] + norms[1]);
         let squares = norms[0] * norms[0] + norms[1] * norms[1];
         let dim = dim as f64;
-        // A code is off by half a unit at most, and by a hundredth of it for the precision it is computed in.
+        // A code is off by at most half a unit, and by a hundredth of it for the precision of the computation.
         let of_codes = 0.51 * dim.sqrt() / NORM;
-        // Numbers are added up in sixteen sums, and every addition is off by 2⁻²⁴ at most: four times that,
-        // with more than enough for all other operations.
+        // Numbers are added up in sixteen sums, and every addition is off by at most 2⁻²⁴: four times that, with a
+        // margin for all other operations.
         let of_sums = (dim / 16.0 + 32.0) * f64::from(f32::EPSILON) * 2.0;
         Self {
             distance: squares - 2.0 * product * (f64::from(dot) / (NORM * NORM)),
@@ -38,8 +38,8 @@ impl Estimate {
     }
 }
 
-/// Tells of every candidate whether it is among the `k` nearest, fewer than there are; `None` if that is
-/// undecided. Costs the number of candidates; what is in `order` is overwritten.
+/// Decides for every candidate whether it is among the `k` nearest, fewer than there are; `None` if that is undecided.
+/// Costs the number of candidates; overwrites `order`.
 pub(super) fn decide<'a>(
     estimates: &'a [Estimate],
     k: usize,
@@ -49,7 +49,7 @@ pub(super) fn decide<'a>(
     order.extend_from_slice(estimates);
     order.select_nth_unstable_by(k, |a, b| a.distance.total_cmp(&b.distance));
     let (nearest, others) = order.split_at(k);
-    // There are k that are so near or nearer, and all but k are so far or farther.
+    // At least `k` are this near or nearer, and all but `k` are this far or farther.
     let near = nearest.iter().map(Estimate::most).fold(f64::NEG_INFINITY, f64::max);
     let far = others.iter().map(Estimate::least).fold(f64::INFINITY, f64::min);
     estimates.iter().map(move |estimate| {

@@ -1,4 +1,4 @@
-//! Cells as snapshots have them: their centres, and in which of them a position is.
+//! Cells in snapshots: their centres, and the cell of each position.
 
 use std::io::{Read, Write};
 
@@ -21,7 +21,7 @@ impl Cells {
             to.put(&number.to_le_bytes())?;
         }
         for place in &cells.places {
-            // Zero of those that are fresh.
+            // Zero for fresh ones.
             to.put_number(u64::from(place.cell.wrapping_add(1)))?;
         }
         Ok(())

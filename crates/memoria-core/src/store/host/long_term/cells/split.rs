@@ -1,19 +1,19 @@
-//! How the vectors of a cell become those of two.
+//! Splitting a cell in two.
 
 use crate::store::{host::vectors::centre, number::Number};
 
 /// How often the direction in which vectors differ most is improved.
 const IMPROVEMENTS: usize = 4;
-/// How often vectors go to the nearer of two centres, and these to their mean.
+/// How often vectors move to the nearer of two centres, and the centres to the mean of their vectors.
 const MOVES: usize = 3;
-/// The smaller half has at least this part of the vectors.
+/// The smaller half has at least the number of vectors divided by this.
 const LEAST_PART: usize = 8;
 
 /// Positions of a half, in the order that they had, and their mean.
 pub(super) type Half = (Vec<u32>, Vec<f32>);
 
-/// Two halves of at least two vectors, neither of them empty: first those below and above the median in about the
-/// direction in which they differ most, then, unless one becomes too small, those nearer to the mean of the one and
+/// Two halves of at least two vectors, neither of them empty. First those below and above the median, about in the
+/// direction in which they differ most. Then, unless a half becomes too small, those nearer to the mean of the one and
 /// of the other.
 pub(super) fn halves<'a, N: Number>(
     positions: &[u32],
@@ -50,8 +50,7 @@ pub(super) fn halves<'a, N: Number>(
     halves
 }
 
-/// About the direction in which vectors differ most, by power iteration from the one that is farthest from the
-/// mean.
+/// The approximate direction in which vectors differ most, by power iteration from the vector farthest from the mean.
 fn direction<'a, N: Number>(
     positions: &[u32],
     dim: usize,

@@ -1,9 +1,9 @@
-//! What must hold of cells.
+//! The invariants of cells.
 
 use super::{Cells, Place};
 
 impl Cells {
-    /// That each position of a list of `len` engrams is in one cell, at its place, or fresh.
+    /// Checks that each position of a list of `len` engrams is in one cell, at its place, or fresh.
     pub(crate) fn verify(&self, len: usize) -> Result<(), String> {
         if self.places.len() != len || self.centres.len() != self.cells.len() * self.dim {
             let (places, numbers) = (self.places.len(), self.centres.len());
