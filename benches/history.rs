@@ -1,8 +1,8 @@
-//! What recording a history adds to a step, on the workloads of `workloads.json`.
+//! The time that recording a history adds to a step, on the workloads of `workloads.json`.
 //!
-//! Two memories go through the same steps, one recorded and one not, in turns within each step: what
-//! else the machine does meets both alike. Prints one JSON object per workload and line; `README.md`
-//! tells what is measured and how.
+//! Two memories go through the same steps, one recorded and one not, alternately within each step. Other load of the
+//! machine affects both equally. Prints one JSON object per workload and line; `README.md` describes what is measured
+//! and how.
 
 use std::{
     error::Error,
@@ -23,45 +23,45 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
-/// Steps of a workload that is run only to see that it runs.
+/// Steps of a workload in a quick run.
 const QUICK_STEPS: usize = 4;
 
-/// How often a history is saved, loaded and told.
+/// Number of times that a history is saved, loaded and read.
 const TIMES: usize = 7;
 
 /// Times a step with and without history.
 #[derive(Parser)]
 struct Options {
-    /// Workloads to run, by a part of their names; all of them if none is named.
+    /// Workloads to run, by a part of their names. By default all.
     workloads: Vec<String>,
-    /// Times as many steps as the workload has.
+    /// Factor for the number of steps of a workload.
     #[arg(long, default_value_t = 10)]
     longer: usize,
-    /// A few steps of each, to see that they run.
+    /// A few steps of each workload, to check that it runs.
     #[arg(long)]
     quick: bool,
-    /// What cargo passes to a benchmark that it does not run as a test.
+    /// Set by cargo when it runs a benchmark, not a test.
     #[arg(long, hide = true)]
     bench: bool,
 }
 
-/// What is printed of a workload.
+/// The printed measurement of a workload.
 #[derive(Serialize)]
 struct Measurement {
     workload: String,
     steps: usize,
     us_per_step: f64,
     us_per_step_recorded: f64,
-    /// Of the medians at either place in a step, averaged.
+    /// Mean over both places in a step, of the medians.
     added_percent: f64,
     bytes_per_row_and_step: f64,
     engrams_per_row: usize,
-    /// To memory and from it.
+    /// To and from memory.
     mb_per_s_saved: f64,
     mb_per_s_loaded: f64,
     events: usize,
     events_per_s_loaded: u64,
-    /// One after the other, of a history that is loaded.
+    /// Events of a loaded history, read one by one.
     events_per_s_told: u64,
 }
 
@@ -75,16 +75,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Runs all steps of a workload twice, in turns, and measures the second half of them.
+/// Runs all steps of a workload twice, alternately, and measures the second half of them.
 fn measure(workload: &Workload) -> Result<Measurement, Box<dyn Error>> {
     let device = Device::flex();
     let mut rng = ChaCha8Rng::seed_from_u64(0);
     let mut plain = Memoria::<Dispatch>::new(workload.config())?;
     let mut recorded = Memoria::<Dispatch>::new(workload.config())?;
-    if std::env::var_os("AA").is_none() {
-        recorded.record_history(true);
-    }
-    // By place: the memory that comes second in a step finds its data nearer.
+    recorded.record_history(true);
+    // By place: the second memory of a step finds its data in nearer caches.
     let mut plain_times = [Vec::new(), Vec::new()];
     let mut recorded_times = [Vec::new(), Vec::new()];
     for step in 0..workload.steps {
@@ -94,7 +92,7 @@ fn measure(workload: &Workload) -> Result<Measurement, Box<dyn Error>> {
             if is_first { [&mut plain, &mut recorded] } else { [&mut recorded, &mut plain] };
         let mut reminding = Vec::new();
         for memory in order {
-            // A tensor of its own each, so that none is copied.
+            // A separate tensor for each memory, so that none is copied.
             let data = copy(&data);
             let started = Instant::now();
             memory.add_working_memory(data)?;
@@ -157,7 +155,7 @@ fn measure(workload: &Workload) -> Result<Measurement, Box<dyn Error>> {
     })
 }
 
-/// What comes of something that is done several times, and the median of the seconds that it takes.
+/// Calls a function several times. Returns the last result, and the median of its times in seconds.
 fn timed<T>(done: impl Fn() -> T) -> (T, f64) {
     let mut times = Vec::new();
     loop {

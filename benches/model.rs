@@ -1,8 +1,8 @@
-//! How long GPT-2 with and without a memory takes for a segment, in training and in inference, on the workloads of
+//! The time that GPT-2 with and without a memory takes for a segment, in training and in inference, on the workloads of
 //! `models.json`.
 //!
-//! Prints one JSON object per workload and mode, with the fields that `model_reference.py` prints of
-//! PyTorch with the Python package. `README.md` tells what is measured and how.
+//! Prints one JSON object per workload and mode, with the fields that `model_reference.py` prints for PyTorch with the
+//! Python package. `README.md` describes what is measured and how.
 
 use std::{
     error::Error,
@@ -30,29 +30,29 @@ const LEARNING_RATE: f64 = 2e-4;
 /// Times GPT-2 with and without a memory.
 #[derive(Parser)]
 struct Options {
-    /// Workloads to run, by a part of their names; all of them if none is named.
+    /// Workloads to run, by a part of their names. By default all.
     workloads: Vec<String>,
-    /// What to time; both if not given.
+    /// What to time. By default both.
     #[arg(long, value_enum)]
     mode: Option<Mode>,
-    /// Which memory the model has; the paper's and a learned one in turn if not given.
+    /// The memory of the model. By default the paper's, then a learned one.
     #[arg(long, value_enum)]
     memory: Option<MemoryChoice>,
     /// Where to compute.
     #[arg(long, value_enum, default_value = "flex")]
     device: DeviceName,
-    /// Segments, of which the second half is measured; the workload's number if not given.
+    /// Number of segments; the second half is measured. By default the workload's number.
     #[arg(long)]
     steps: Option<usize>,
-    /// A few segments of small models, to see that they run.
+    /// A few segments of small models, to check that they run.
     #[arg(long)]
     quick: bool,
-    /// What cargo passes to a benchmark that it does not run as a test.
+    /// Set by cargo when it runs a benchmark, not a test.
     #[arg(long, hide = true)]
     bench: bool,
 }
 
-/// What is done with a segment.
+/// The computation for a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Mode {
@@ -62,19 +62,19 @@ enum Mode {
     Inference,
 }
 
-/// Which memory a model has.
+/// The memory of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum MemoryChoice {
-    /// None: the plain model.
+    /// No memory: the plain model.
     None,
-    /// The paper's.
+    /// The paper's memory.
     Paper,
-    /// With learned recall: all that [`MemoryConfig::causal`] has, with the sizes of the paper's.
+    /// With learned recall: all options of [`MemoryConfig::causal`], with the sizes of the paper's memory.
     Learned,
 }
 
-/// Sizes of a model, its memory and what it is given.
+/// Sizes of a model, its memory and its input.
 #[derive(Deserialize)]
 struct Workload {
     name: String,
@@ -96,7 +96,7 @@ struct Workload {
     steps: usize,
 }
 
-/// What is printed of a workload.
+/// The printed measurement of a workload.
 #[derive(Serialize)]
 struct Measurement {
     workload: String,
@@ -106,11 +106,11 @@ struct Measurement {
     device: String,
     ms_per_step: f64,
     tokens_per_second: f64,
-    /// Of the time, what the memory took.
+    /// Share of the time that the memory took.
     memory_share: f64,
     engrams_per_row: usize,
     loss: Option<f64>,
-    /// Of the process so far; `null` where the system does not tell.
+    /// Of the process so far; `null` if the system does not report it.
     peak_rss_mb: Option<u64>,
 }
 
@@ -134,7 +134,7 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
         workload.steps = options.steps.unwrap_or(workload.steps);
         for &mode in &modes {
             for &memory in &memories {
-                // On one of the threads that compute matrix products: it takes part, and need not be woken.
+                // On one of the threads that compute matrix products: it takes part, and is not woken each time.
                 let measured = rayon::scope(|_| measure(&workload, mode, memory, options.device))?;
                 println!("{}", serde_json::to_string(&measured)?);
             }

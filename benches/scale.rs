@@ -1,8 +1,8 @@
-//! What a step costs with many engrams stored, by the way long-term memory is searched, and what an engram takes.
+//! The cost of a step with many stored engrams, by the search of long-term memory, and the memory of an engram.
 //!
-//! One row is filled by running steps with gains that keep all engrams alive. Prints one JSON object per line:
-//! one for each number of long-term engrams, with the steps taken since the one before. `README.md`
-//! tells what is measured and how.
+//! One row is filled by running steps with gains that keep all engrams alive. Prints one JSON object per line: one for
+//! each number of long-term engrams, about the steps since the previous one. `README.md` describes what is measured and
+//! how.
 
 use std::{
     env,
@@ -31,10 +31,10 @@ use serde::Serialize;
 const WIDTH: usize = 64;
 /// Steps that are timed at each size.
 const TIMED: usize = 200;
-/// In steps: long enough for any run.
+/// Lifespan gain in steps: long enough for any run.
 const GAIN: f32 = 1e6;
 
-/// Times a step of memories of very different sizes.
+/// Times a step of memories of different sizes.
 #[derive(Parser)]
 struct Options {
     /// Numbers of long-term engrams, ascending.
@@ -43,7 +43,7 @@ struct Options {
     /// Dimensions of the vectors.
     #[arg(long, value_delimiter = ',', default_value = "64,256", overrides_with = "dims")]
     dims: Vec<usize>,
-    /// How long-term memory is searched.
+    /// The search of long-term memory.
     #[arg(
         long,
         value_enum,
@@ -52,7 +52,7 @@ struct Options {
         overrides_with = "searches"
     )]
     searches: Vec<SearchChoice>,
-    /// Cells that `cells` looks at.
+    /// Number of cells that `cells` searches.
     #[arg(long, default_value_t = 32)]
     probes: usize,
     /// The float type of the vectors.
@@ -64,13 +64,13 @@ struct Options {
     /// Where the vectors are.
     #[arg(long, value_enum, default_value = "auto")]
     storage: Place,
-    /// Without touching as much memory before: what the system takes to hand it out counts, too.
+    /// Do not touch as much memory before the run. The time that the system needs to provide it then counts.
     #[arg(long)]
     cold: bool,
-    /// Small sizes, to see that they run.
+    /// Small sizes, to check that they run.
     #[arg(long)]
     quick: bool,
-    /// What cargo passes to a benchmark that it does not run as a test.
+    /// Set by cargo when it runs a benchmark, not a test.
     #[arg(long, hide = true)]
     bench: bool,
 }
@@ -99,7 +99,7 @@ enum SearchChoice {
     Nearest,
     #[value(name = "walk_and_nearest")]
     WalkAndNearest,
-    /// The nearest of those in the cells that are looked at.
+    /// The nearest engrams of the searched cells.
     Cells,
 }
 
@@ -110,7 +110,7 @@ enum Place {
     Host,
 }
 
-/// What is printed of a memory of one size.
+/// The printed measurement of a memory of one size.
 #[derive(Serialize)]
 struct Measurement {
     search: SearchChoice,
@@ -119,24 +119,23 @@ struct Measurement {
     dim: usize,
     steps: usize,
     ms_per_step: f64,
-    /// What the bytes that a step must touch take at the bandwidth of this machine's memory: those of working
-    /// engrams, of what a walk found and of what is reminded, copied, or else of a code of one byte a number for
-    /// every long-term engram, read. `null` on a device, or in a quick run.
+    /// The time for the bytes that a step must touch, at the bandwidth of this machine's memory: the vectors of
+    /// working engrams, of the engrams that a walk found and of reminded engrams, copied; for other searches also a
+    /// code of one byte per number of every long-term engram, read. `null` on a device, or in a quick run.
     floor_ms: Option<f64>,
     times_floor: Option<f64>,
-    /// Of all steps since the last size, those of the growth included.
+    /// Of all steps since the last size, including those of the growth.
     slowest_ms: f64,
     slowest_to_median: f64,
-    /// The time of a step beside that at the first size.
+    /// The time of a step, relative to the first size.
     times_first: f64,
-    /// What is found of the nearest, if not all are looked at.
+    /// Shares of the nearest engrams that are found, if not all are searched.
     #[serde(flatten)]
     found: Option<FoundShares>,
     bytes_per_engram: f64,
     bookkeeping_bytes_per_engram: f64,
     vector_bytes_per_engram: f64,
-    /// What became resident since before the first step, all of it; `null` where the system does not
-    /// tell.
+    /// Growth of resident memory since before the first step; `null` if the system does not report it.
     resident_bytes_per_engram: Option<f64>,
 }
 
@@ -148,7 +147,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     if let ([dim], [search]) = (&options.dims[..], &options.searches[..]) {
         let (dim, search) = (*dim, *search);
         if let Some(&engrams) = options.engrams.iter().max().filter(|_| !options.cold) {
-            // So that it is the memory that is timed, not a virtual machine that gets its own pages.
+            // So that the memory is timed, and not a virtual machine that gets its own pages.
             black_box(vec![1.0f32; dim * engrams]);
         }
         return fill(dim, search, &options);
@@ -157,7 +156,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         for search in &options.searches {
             let name = search.to_possible_value().map(|value| value.get_name().to_owned());
             let [dim, search] = [dim.to_string(), name.unwrap_or_default()];
-            // In a process of its own: pages that another run left would make small sizes look faster.
+            // In a separate process: pages of an earlier run would make small sizes faster.
             let mut command = Command::new(env::current_exe()?);
             let chosen = ["--dims", &dim, "--searches", &search];
             let status = command.args(env::args().skip(1)).args(chosen).status()?;
@@ -169,15 +168,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Fills a row, and prints a measurement at each size.
+/// Fills a row and prints a measurement at each size.
 fn fill(dim: usize, search: SearchChoice, options: &Options) -> Result<(), Box<dyn Error>> {
     let is_quick = options.quick || !options.bench;
-    // What a device of its own has for bandwidth is not known here.
+    // The bandwidth of a separate device is unknown here.
     let bandwidth = (options.device.is_host() && !is_quick)
         .then(|| Bandwidth { copy: memory_bandwidth(), read: read_bandwidth() });
     let device = options.device.device();
     let mut rng = ChaCha8Rng::seed_from_u64(0);
-    // Every engram is reminded in the step after its own, and gains enough for good.
+    // Every engram is reminded in the step after its own, and gains enough for the whole run.
     let config =
         MemoriaConfig::new(WIDTH, WIDTH, 10, 3.0, WIDTH).with_long_term_search(match search {
             SearchChoice::Walk => LongTermSearch::Walk,
@@ -203,7 +202,7 @@ fn fill(dim: usize, search: SearchChoice, options: &Options) -> Result<(), Box<d
             times.push(time);
             touched = touched_vectors(&reminded);
             steps += 1;
-            // None dies, so that only those of the last two steps are not long-term.
+            // None dies, so all are long-term except those of the last two steps.
             long_term = WIDTH * (steps - 1);
         }
         let memory_use = memory.memory_use();
@@ -245,16 +244,16 @@ fn fill(dim: usize, search: SearchChoice, options: &Options) -> Result<(), Box<d
     Ok(())
 }
 
-/// Shares of what an exact search finds.
+/// Shares of the engrams that an exact search finds.
 #[derive(Serialize)]
 struct FoundShares {
-    /// Of the nearest one, for queries that are a stored vector with noise of a third of its length.
+    /// Of the nearest engram, for queries that are a stored vector plus noise of a third of its length.
     found_alike: f64,
-    /// Of all long-term ones, for queries that are like no stored vector.
+    /// Of all long-term engrams, for queries that are similar to no stored vector.
     found_any: f64,
 }
 
-/// Asks with single vectors.
+/// Queries with single vectors.
 fn found_shares(
     memory: &mut Memoria<Dispatch>,
     dim: usize,
@@ -288,20 +287,20 @@ fn found_shares(
     Ok(FoundShares { found_alike: share(alike, QUERIES), found_any: share(any, all) })
 }
 
-/// In bytes per second, of all cores.
+/// Bandwidth in bytes per second, of all cores.
 struct Bandwidth {
     copy: f64,
     read: f64,
 }
 
-/// Vectors that a step reads or writes, but for codes: the working ones, those that a walk found, and those that
-/// are reminded, read and written.
+/// Number of vectors that a step reads or writes, without codes: the working ones, those that a walk found, and the
+/// reminded ones, which are read and written.
 fn touched_vectors(reminded: &Recall<Dispatch>) -> usize {
     let found = reminded.stages().iter().map(|row| row.found_ltm.len()).sum::<usize>();
     WIDTH + found + 2 * reminded.ids(0).len()
 }
 
-/// One step: the time it took, and what it was reminded of.
+/// Takes one step. Returns its time and the recall.
 fn step(
     memory: &mut Memoria<Dispatch>,
     data: FloatTensor<Dispatch>,

@@ -1,7 +1,7 @@
-//! What a snapshot takes: bytes per engram, time to save and to restore, memory while it does.
+//! The costs of a snapshot: bytes per engram, times to save and to restore, and the memory for both.
 //!
 //! One row is filled by running steps with gains that keep all engrams alive. Prints one JSON object per number
-//! of engrams and line. `README.md` tells what is measured and how.
+//! of engrams and line. `README.md` describes what is measured and how.
 
 use std::{
     error::Error,
@@ -28,10 +28,10 @@ static MEMORY: PeakAlloc = PeakAlloc;
 
 /// Working memories per step.
 const WIDTH: usize = 64;
-/// In steps: long enough for any run.
+/// Lifespan gain in steps: long enough for any run.
 const GAIN: f32 = 1e6;
 
-/// Measures snapshots of memories of very different sizes.
+/// Measures snapshots of memories of different sizes.
 #[derive(Parser)]
 struct Options {
     /// Numbers of engrams, ascending.
@@ -40,37 +40,37 @@ struct Options {
     /// The dimension of the vectors.
     #[arg(long, default_value_t = 256)]
     dim: usize,
-    /// How often each is saved and restored; the medians are printed.
+    /// Number of times that each is saved and restored; the medians are printed.
     #[arg(long, default_value_t = 5)]
     times: usize,
-    /// Where to save.
+    /// The folder to save in.
     #[arg(long)]
     folder: Option<PathBuf>,
-    /// Small sizes, to see that they run.
+    /// Small sizes, to check that they run.
     #[arg(long)]
     quick: bool,
-    /// What cargo passes to a benchmark that it does not run as a test.
+    /// Set by cargo when it runs a benchmark, not a test.
     #[arg(long, hide = true)]
     bench: bool,
 }
 
-/// What is printed of a memory of one size.
+/// The printed measurement of a memory of one size.
 #[derive(Serialize)]
 struct Measurement {
     engrams: usize,
     dim: usize,
     megabytes: f64,
-    /// Beside the vector.
+    /// Without the vector.
     bytes_per_engram: f64,
-    /// To nowhere: what it takes to put a snapshot together.
+    /// Without a file: only the work to make the snapshot.
     written_mb_per_s: f64,
-    /// To a file that is brought to the disk.
+    /// To a file that is synchronized to the disk.
     saved_mb_per_s: f64,
-    /// From a file that the system has in its memory, with every check.
+    /// From a file in the system's cache, with every check.
     restored_mb_per_s: f64,
-    /// Set aside while saving, at most.
+    /// Peak allocation while saving.
     saving_megabytes: f64,
-    /// Set aside while restoring, at most, beside what the restored memory keeps.
+    /// Peak allocation while restoring, without the restored memory itself.
     restoring_megabytes: f64,
 }
 
@@ -86,11 +86,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     measure(&options, &folder.path().join("bench.memoria"))
 }
 
-/// Fills a row, and prints a measurement at each size.
+/// Fills a row and prints a measurement at each size.
 fn measure(options: &Options, file: &Path) -> Result<(), Box<dyn Error>> {
     let device = Device::flex();
     let mut rng = ChaCha8Rng::seed_from_u64(0);
-    // Every engram is reminded in the step after its own, and gains enough for good.
+    // Every engram is reminded in the step after its own, and gains enough for the whole run.
     let config = MemoriaConfig::new(WIDTH, WIDTH, 10, 3.0, WIDTH);
     let mut memory = Memoria::<Dispatch>::new(config)?;
     let mut steps = 0;

@@ -1,9 +1,9 @@
-//! Whether a step costs the same however long the memory has lived.
+//! Measures whether the cost of a step depends on the age of the memory.
 //!
-//! Two rows, never reset: a few engrams are reminded in most steps and live throughout, the others come
-//! and go. With `--dense`, one row in which everything in a large short-term memory fires in every step and
-//! nothing dies. Prints one JSON object per line, for every thousandth part or so of the run. `README.md`
-//! tells what is measured and how.
+//! Two rows, never reset: a few engrams are reminded in most steps and live throughout; the others are made and die.
+//! With `--dense`, there is one row with a large short-term memory: all its engrams fire in every step, and none dies.
+//! Prints one JSON object per line, for the first three windows of steps, for every twentieth and for the last one.
+//! `README.md` describes what is measured and how.
 
 use std::{
     collections::HashMap,
@@ -23,7 +23,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use serde::Serialize;
 
-/// A memory that is run.
+/// Sizes of a run.
 #[derive(Clone, Copy)]
 struct Run {
     rows: usize,
@@ -35,7 +35,7 @@ struct Run {
     reminded: usize,
     initial_lifespan: f32,
     steps: usize,
-    /// Steps before the first that count, and steps that are summed up.
+    /// Steps of a window; each window is measured as a whole.
     window: usize,
 }
 
@@ -59,39 +59,39 @@ const DENSE: Run = Run {
     steps: 1_000,
     window: 100,
 };
-/// What the reminded gain on average, in steps.
+/// Mean lifespan gain of reminded engrams, in steps.
 const MEAN_GAIN: f32 = 2.0;
 
-/// Runs a memory for very long.
+/// Runs a memory for many steps.
 #[derive(Parser)]
 struct Options {
     #[arg(long)]
     steps: Option<usize>,
-    /// Everything in short-term memory fires in every step, and nothing dies.
+    /// All engrams of a large short-term memory fire in every step, and none dies.
     #[arg(long)]
     dense: bool,
-    /// A few steps, to see that they run.
+    /// A few steps, to check that they run.
     #[arg(long)]
     quick: bool,
-    /// What cargo passes to a benchmark that it does not run as a test.
+    /// Set by cargo when it runs a benchmark, not a test.
     #[arg(long, hide = true)]
     bench: bool,
 }
 
-/// What is printed of a window of steps.
+/// The printed measurement of a window of steps.
 #[derive(Serialize)]
 struct Measurement {
     steps: usize,
     ms_per_step: f64,
     worst_ms: f64,
-    /// The time of a step beside that of the second window.
+    /// The time of a step, relative to the second window.
     times_second_window: f64,
     engrams_per_row: usize,
     /// Engrams of the first row that were reminded in most steps of the window.
     reminded_in_most: usize,
     oldest_age: u64,
     bookkeeping_kib: f64,
-    /// `null` where the system does not tell.
+    /// `null` if the system does not report it.
     resident_mib: Option<f64>,
 }
 
@@ -124,7 +124,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         if index == 1 {
             second = Some(time);
         }
-        // The first windows, the last one, and some between.
+        // The first windows, the last one, and some in between.
         let is_told = index < 3 || index + 1 == steps / window || (index + 1) % 20 == 0;
         if !is_told && !is_quick {
             continue;
@@ -149,7 +149,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// One step and the time it took, without the making of working memories and gains.
+/// Takes one step. Returns its time, without the generation of working memories and gains, and the recall.
 fn step(
     run: &Run,
     memory: &mut Memoria<Dispatch>,

@@ -1,7 +1,7 @@
-//! How long a step of the memory takes, on the workloads of `workloads.json`.
+//! The time of a step of the memory, on the workloads of `workloads.json`.
 //!
-//! Prints one JSON object per workload and line, with the fields that `reference.py` prints of the
-//! Python package. `README.md` tells what is measured and how.
+//! Prints one JSON object per workload and line, with the fields that `reference.py` prints for the Python package.
+//! `README.md` describes what is measured and how.
 
 use std::{
     error::Error,
@@ -20,32 +20,32 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
-/// Steps of a workload that is run only to see that it runs.
+/// Steps of a workload in a quick run.
 const QUICK_STEPS: usize = 4;
-/// A workload of shorter steps is run again and again, each time with a new memory, until those that
-/// count took so long.
+/// Minimum total time of the measured steps. A workload with short steps is repeated until then, each time with a new
+/// memory.
 const MEASURED_AT_LEAST: Duration = Duration::from_millis(100);
 
 /// Times a step of the memory.
 #[derive(Parser)]
 struct Options {
-    /// Workloads to run, by a part of their names; all of them if none is named.
+    /// Workloads to run, by a part of their names. By default all.
     workloads: Vec<String>,
     /// Where to compute.
     #[arg(long, value_enum, default_value = "flex")]
     device: DeviceName,
-    /// Steps to take, instead of the workload's own number.
-    #[arg(long)]
-    steps: Option<usize>,
-    /// A few steps of each, to see that they run.
+    /// Number of steps. By default the workload's number.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    steps: Option<u32>,
+    /// A few steps of each workload, to check that it runs.
     #[arg(long)]
     quick: bool,
-    /// What cargo passes to a benchmark that it does not run as a test.
+    /// Set by cargo when it runs a benchmark, not a test.
     #[arg(long, hide = true)]
     bench: bool,
 }
 
-/// What is printed of a workload.
+/// The printed measurement of a workload.
 #[derive(Serialize)]
 struct Measurement {
     workload: String,
@@ -53,9 +53,9 @@ struct Measurement {
     device: String,
     ms_per_step: f64,
     engrams_per_row: usize,
-    /// Of the process so far; `null` where the system does not tell.
+    /// Of the process so far; `null` if the system does not report it.
     peak_rss_mb: Option<u64>,
-    /// What the bytes that a step must touch take at the bandwidth of this machine's memory.
+    /// The time for the bytes that a step must touch, at the bandwidth of this machine's memory.
     floor_ms: Option<f64>,
     times_floor: Option<f64>,
     data_plane_share: f64,
@@ -66,14 +66,14 @@ struct Measurement {
 fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let options = Options::parse();
     let is_quick = options.quick || !options.bench;
-    // What a device of its own has for bandwidth is not known here.
+    // The bandwidth of a separate device is unknown here.
     let bandwidth = (options.device.is_host() && !is_quick).then(memory_bandwidth);
     for mut workload in workloads(&options.workloads)? {
         if is_quick {
             workload.steps = workload.steps.min(QUICK_STEPS);
         }
-        workload.steps = options.steps.unwrap_or(workload.steps);
-        // On one of the threads that share the work: it takes part, and need not be woken.
+        workload.steps = options.steps.map_or(workload.steps, |steps| steps as usize);
+        // On one of the threads that share the work: it takes part, and is not woken each time.
         let at_least = if is_quick { Duration::ZERO } else { MEASURED_AT_LEAST };
         let measured = rayon::scope(|_| measure(&workload, options.device, at_least, bandwidth))?;
         println!("{}", serde_json::to_string(&measured)?);
@@ -81,8 +81,8 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     Ok(())
 }
 
-/// Runs all steps of a workload and measures the second half of them, as often as it takes to have
-/// measured for `at_least` that long.
+/// Runs all steps of a workload and measures the second half of them. It repeats this until the measured time is
+/// `at_least`.
 fn measure(
     workload: &Workload,
     device: DeviceName,
@@ -123,16 +123,16 @@ fn measure(
     })
 }
 
-/// What the steps that count took and cost.
+/// Times and costs of the measured steps.
 #[derive(Default)]
 struct Measured {
     times: Vec<Duration>,
     costs: Costs,
-    /// Vectors of found and reminded long-term engrams, read or written.
+    /// Number of vectors of found and reminded long-term engrams that were read or written.
     long_term_touched: usize,
 }
 
-/// Runs all steps of a workload in a new memory, which is returned, and adds what the second half took.
+/// Runs all steps of a workload in a new memory, and adds the times and costs of the second half. Returns the memory.
 fn run(
     workload: &Workload,
     rng: &mut ChaCha8Rng,
@@ -143,8 +143,8 @@ fn run(
     let measured_from = workload.steps / 2;
     let mut before = Costs::default();
     for step in 0..workload.steps {
-        // The gains of one step are read in the next: those of the step before come in here, and
-        // those of the last step do not, so that as many are counted as there are steps.
+        // The gains of a step are read in the next step. So those of the step before the first measured one are
+        // included, and those of the last step are not: as many gains are counted as steps.
         if step == measured_from {
             before = memory.costs();
         }
@@ -158,7 +158,7 @@ fn run(
     Ok(memory)
 }
 
-/// One step: the time it took, without the making of working memories and gains, and its result.
+/// Takes one step. Returns its time, without the generation of working memories and gains, and the recall.
 fn run_step(
     memory: &mut Memoria<Dispatch>,
     workload: &Workload,
@@ -181,8 +181,8 @@ fn run_step(
     Ok((recalling + started.elapsed(), reminded))
 }
 
-/// How many vectors the found and the reminded engrams of a step are: those found are read where the
-/// best of them are to be chosen, those reminded are read and written out.
+/// Number of vectors of the found and the reminded engrams of a step. Found ones are read if the best of them are
+/// chosen; reminded ones are read and written.
 fn vectors_of_found_and_reminded(reminded: &Recall<Dispatch>, workload: &Workload) -> usize {
     let of_row = |row: &Stages| {
         let is_scored = row.found_ltm.len() > workload.num_final_ltms;

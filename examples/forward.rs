@@ -1,5 +1,4 @@
-//! Runs segments through a checkpoint, one after the other with one memory, and prints, as JSON, what came
-//! of each.
+//! Runs segments through a checkpoint, one after the other with one memory, and prints the results as JSON.
 //!
 //! ```sh
 //! cargo run --release --example forward -- tests/data/models/gpt2-memoria tests/data/models/gpt2-memoria/expected.json
@@ -14,24 +13,22 @@ use memoria_testing::{
     segments,
 };
 
-/// Runs segments through a checkpoint, one after the other with one memory, and prints what came of each.
+/// Runs segments through a checkpoint, one after the other with one memory, and prints the results.
 ///
 /// The checkpoint is a folder with `config.json` and weights in `model.safetensors` or `pytorch_model.bin`,
-/// or in the files that their `.index.json` lists, of a GPT-2 with language modelling head or a BERT or
+/// or in the files that their `.index.json` lists. It is a GPT-2 with language modelling head, or a BERT or
 /// RoBERTa with classification head, plain or with memory. The file of segments is JSON:
 /// `{"segments": [{"input_ids": [[…], …], "attention_mask": [[…], …]}, …]}`; a segment may have
-/// `token_type_ids` and `position_ids`, too, and all else in it is ignored. `segments` are printed, each with
-/// `logits` and, where a memory took part, `memory`: per row the ids it was `reminded` of and what each of
-/// them gained (`gain`), and after the segment the engrams that are `alive`, their `kind` (S or L) and
-/// `lifespan`.
+/// `token_type_ids` and `position_ids`, too, and all other fields are ignored. `segments` are printed, each
+/// with `logits` and, if the model has a memory, `memory`: per row the `reminded` ids and the `gain` of each,
+/// and after the segment the engrams that are `alive`, their `kind` (S or L) and `lifespan`.
 #[derive(Parser)]
 struct Options {
     /// The folder of the checkpoint.
     checkpoint: PathBuf,
     /// The file of segments.
     segments: PathBuf,
-    /// The kind of model, where `config.json` does not say its `model_type`, and its other fields do not
-    /// tell.
+    /// The kind of model, if `config.json` has no `model_type` and its other fields do not determine it.
     #[arg(long, value_enum)]
     kind: Option<Kind>,
     /// Where to compute.

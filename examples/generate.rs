@@ -1,5 +1,5 @@
-//! A GPT-2 with a memory goes on from a prompt; its tokens are printed as they come. `memoria generate` does the same
-//! with all its options.
+//! A GPT-2 with a memory continues a prompt; its tokens are printed as they are generated. `memoria generate` does the
+//! same with all its options.
 //!
 //! ```sh
 //! cargo run --release --example generate -- tests/data/models/gpt2-memoria 5,17,3
@@ -33,7 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
 
     let gpt2 = Gpt2LmHead::from_pretrained(folder, &Device::flex())?;
-    // None for a plain GPT-2. A memory may be saved when the text has ended, and go on with the next one.
+    // None for a plain GPT-2. A memory may be saved at the end of a text, and used for the next one.
     let mut memory = gpt2.config.memory.as_ref().map(MemoryConfig::init).transpose()?;
     let config = GenerationConfig::new(64).with_stop_tokens(end_tokens(folder)?);
 

@@ -1,7 +1,7 @@
 //! What happened in a memory: step by step, and in the life of the engram that lived longest.
 //!
-//! A reader comes back to three topics again and again. What is told of a topic resembles what was told
-//! of it before, reminds of it, and is attended to the more the more alike it is.
+//! A sequence returns to three topics repeatedly. A new vector of a topic resembles the earlier ones and
+//! reminds of them; the more similar engrams get more attention.
 //!
 //! ```sh
 //! cargo run --release --example history
@@ -31,7 +31,7 @@ const TOPICS: usize = 3;
 fn main() -> Result<(), Box<dyn Error>> {
     let mut rng = ChaCha8Rng::seed_from_u64(7);
     let mut memory = Memoria::<Dispatch>::new(MemoriaConfig::new(5, 12, 4, 4.0, 5))?.with_history();
-    // The events tell by which score and connection each engram was reached.
+    // The events contain the score and the connection by which each engram was reached.
     memory.trace_searches(true);
     let topics: Vec<Vec<f32>> = (0..TOPICS).map(|_| vector(&mut rng, 2.0)).collect();
     for step in 0..STEPS {
@@ -64,7 +64,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// One step: what is alike is attended to.
+/// One step: similar engrams get attention.
 fn read(memory: &mut Memoria<Dispatch>, working: &[Vec<f32>]) -> Result<(), Box<dyn Error>> {
     let device = Device::default();
     let data = TensorData::new(working.concat(), [1, working.len(), DIM]);
@@ -75,7 +75,7 @@ fn read(memory: &mut Memoria<Dispatch>, working: &[Vec<f32>]) -> Result<(), Box<
     Ok(())
 }
 
-/// Shares of attention, by distance, times twice the number of engrams: in steps.
+/// Lifespan gains in steps: shares of attention, by distance, times twice the number of engrams.
 fn attention(
     reminded: &Recall<Dispatch>,
     working: &[Vec<f32>],

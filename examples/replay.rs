@@ -15,7 +15,7 @@ use memoria_testing::{replay, trace::Trace};
 ///
 /// A trace holds a configuration and, per step, working memories, rows to reset and lifespan gains.
 /// The output has `steps`, with one object per row, and `cofire`, the co-firing counts at the end.
-/// Everything is computed; a trace's own expectations are not read.
+/// Everything is computed; the trace's `expect` fields are not read.
 #[derive(Parser)]
 struct Options {
     /// The trace file.

@@ -1,4 +1,4 @@
-//! A language model of one's own, with a memory: trained on a text in parallel streams, tested, and let write.
+//! Your own language model with a memory: trained on a text in parallel streams, tested, and used to generate text.
 //!
 //! ```sh
 //! cargo run --release --example train # CHANGELOG.md, byte by byte; any text with `-- book.txt`
@@ -35,7 +35,7 @@ use memoria_tasks::{
 const LENGTH: usize = 32;
 const WIDTH: usize = 96;
 
-/// Any Burn module will do: here blocks below and above a memory.
+/// Any Burn module works: here blocks below and above a memory.
 #[derive(Module, Debug)]
 struct Model {
     tokens: Embedding,
@@ -62,7 +62,7 @@ impl Model {
     }
 }
 
-/// What the training asks of a model: an empty memory, and logits where a batch asks for them.
+/// The training requires an empty memory, and logits at the positions that a batch asks for.
 impl SegmentModel for Model {
     type Memory = MemoriaState;
 
@@ -81,7 +81,7 @@ impl SegmentModel for Model {
             let block = |block: &TransformerEncoder, hidden| {
                 block.forward(TransformerEncoderInput::new(hidden).mask_attn(mask.clone()))
             };
-            // Padding comes last, so that only the memory has to know of it.
+            // Padding comes last, so only the memory needs its mask.
             let hidden = block(&self.below, hidden);
             let input = MemoriaLayerInput::new(hidden).mask_pad(segment.mask_pad);
             let hidden = self.memory.forward(input, memory)?.hidden;
@@ -100,10 +100,10 @@ struct Options {
     /// Folder for checkpoints and metrics.
     #[arg(long, default_value = "out/train")]
     output: PathBuf,
-    /// Go on after the last finished epoch.
+    /// Continue after the last finished epoch.
     #[arg(long)]
     resume: bool,
-    /// A run of seconds that shows that everything works, not that anything is learnt.
+    /// A run of a few seconds: it shows that everything works, but learns nothing.
     #[arg(long)]
     quick: bool,
 }

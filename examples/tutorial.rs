@@ -1,7 +1,7 @@
-//! A memory, step by step: what it holds, what it is reminded of, and what it forgets.
+//! A memory, step by step: what it holds, is reminded of, and forgets.
 //!
 //! The seven steps and their sizes are those of the Python package's tutorial. Its numbers differ from
-//! ours: other random numbers, and a first step that reminds of nothing that is not there.
+//! ours: the random numbers differ, and here the first step reminds of nothing.
 
 use std::error::Error;
 
@@ -84,7 +84,7 @@ fn same_gain(reminded: &Recall<Dispatch>, gain: f32) -> LifespanGain<Dispatch> {
     LifespanGain::Host((0..reminded.batch()).map(row).collect())
 }
 
-/// From 0 to 5 steps. A model would say here what it attended to.
+/// From 0 to 5 steps. A model would use its attention weights here.
 fn random_gain(reminded: &Recall<Dispatch>, rng: &mut ChaCha8Rng) -> LifespanGain<Dispatch> {
     let mut row =
         |row| reminded.ids(row).iter().map(|_| f32::from(rng.random_range(0..6u8))).collect();

@@ -1,5 +1,5 @@
-//! Many sessions, each with a memory of its own, served in batches of those that are there. The memory of a session that
-//! is away is a file; half-way the server is stopped, and another one goes on with the files.
+//! Many sessions, each with its own memory, served in batches of the present ones. The memory of an absent session is a
+//! file; half-way the server is stopped, and another one continues with the files.
 //!
 //! ```sh
 //! cargo run --release --example sessions
@@ -19,7 +19,7 @@ use memoria::{
 use memoria_tasks::println;
 use rand::{RngExt, SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
-use server::{Request, Server};
+use server::Server;
 
 const D_MODEL: usize = 32;
 const SEGMENT: usize = 8;
@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let layer = MemoriaLayerConfig::causal(D_MODEL, 4, SEGMENT).init(&device);
     let memory = MemoriaStateConfig::new(MemoriaConfig::new(4, 16, 5, 6.0, 4));
     let folder = tempfile::tempdir()?;
-    let new = || Server::new(layer.clone(), &memory, folder.path(), device.clone());
+    let new = || Server::new(layer.clone(), &memory, folder.path());
     let mut server = new()?;
 
     let mut rng = ChaCha8Rng::seed_from_u64(0);
@@ -44,21 +44,17 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         names.shuffle(&mut rng);
         let there = &names[..rng.random_range(1..=names.len())];
-        let segment = || Tensor::random([SEGMENT, D_MODEL], Distribution::Default, &device);
-        let request = |name: &String| Request { session: name.clone(), segment: segment() };
-        let requests: Vec<Request> = there.iter().map(request).collect();
+        let segment = |_| Tensor::random([SEGMENT, D_MODEL], Distribution::Default, &device);
+        let requests: Vec<_> = there.iter().map(|name| (name.clone(), segment(name))).collect();
         // The hidden states would go to the upper blocks.
-        for (_hidden, of) in server.serve(&requests)? {
-            segments += 1;
-            reminded += of.len();
-        }
+        let replies = server.serve(&requests)?;
+        segments += replies.len();
+        reminded += replies.iter().map(|(_hidden, ids)| ids.len()).sum::<usize>();
     }
     server.close()?;
 
-    println!(
-        "{segments} segments of {SESSIONS} sessions in {ROUNDS} rounds, {:.0?}",
-        started.elapsed()
-    );
+    let took = started.elapsed();
+    println!("{segments} segments of {SESSIONS} sessions in {ROUNDS} rounds, {took:.0?}");
     println!("reminded of {:.1} engrams each", reminded as f64 / segments as f64);
     println!("memories on disk: {} files", std::fs::read_dir(folder.path())?.count());
     Ok(())

@@ -1,61 +1,50 @@
 use std::path::{Path, PathBuf};
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Tensor;
 use memoria::{
     EngramId, MemoriaError,
     nn::{MemoriaLayer, MemoriaState, MemoriaStateConfig},
 };
 
-/// Serves the sessions that are there, in one batch. Memories of the others are files.
-#[derive(Debug)]
+/// Serves the present sessions in one batch. The memories of absent sessions are files.
 pub(crate) struct Server {
     layer: MemoriaLayer,
-    device: Device,
     folder: PathBuf,
-    /// The memory of those present, a row each.
+    /// The memory of the present sessions, one row each.
     batch: MemoriaState,
-    /// Who is in which row.
+    /// The session of each row.
     present: Vec<String>,
 }
 
-#[derive(Clone, Debug)]
-pub(crate) struct Request {
-    pub(crate) session: String,
-    /// Hidden states of one segment, `[seq, d_model]`.
-    pub(crate) segment: Tensor<2>,
-}
+/// A session's name, and hidden states of one segment `[seq, d_model]`.
+pub(crate) type Request = (String, Tensor<2>);
 
 impl Server {
-    /// Goes on with the memories that are in the folder.
+    /// Continues with the memories in the folder.
     pub(crate) fn new(
         layer: MemoriaLayer,
         memory: &MemoriaStateConfig,
         folder: &Path,
-        device: Device,
     ) -> Result<Self, MemoriaError> {
-        let (folder, batch, present) = (folder.to_owned(), memory.init()?, Vec::new());
-        Ok(Self { layer, device, folder, batch, present })
+        Ok(Self { layer, folder: folder.to_owned(), batch: memory.init()?, present: Vec::new() })
     }
 
-    /// One segment of each of these sessions, at least one and each named once; segments are of equal length.
-    /// In the order of requests: hidden states `[seq, d_model]`, and what each session was reminded of.
+    /// Runs one segment of each of these sessions: at least one session, each named once, segments of equal
+    /// length. Returns, in the order of requests, hidden states `[seq, d_model]` and the reminded engrams.
     pub(crate) fn serve(
         &mut self,
         requests: &[Request],
     ) -> Result<Vec<(Tensor<2>, Vec<EngramId>)>, MemoriaError> {
         self.gather(requests)?;
-        // The batch has an order of its own.
-        let row_of = |r: &Request| self.present.iter().position(|session| *session == r.session);
-        let rows: Vec<usize> = requests.iter().filter_map(row_of).collect();
-        let mut segments = vec![None; rows.len()];
-        for (request, &row) in requests.iter().zip(&rows) {
-            segments[row] = Some(request.segment.clone().unsqueeze::<3>());
-        }
-        let segments = segments.into_iter().flatten().collect();
-        let output = self.layer.forward(Tensor::cat(segments, 0), &mut self.batch)?;
+        // The rows of the batch have another order than the requests.
+        let of = |session: &String| requests.iter().find(|request| request.0 == *session);
+        let segments = self.present.iter().filter_map(of).map(|request| request.1.clone());
+        let segments = Tensor::stack(segments.collect(), 0);
+        let output = self.layer.forward(segments, &mut self.batch)?;
+        let row_of = |request: &Request| self.present.iter().position(|at| *at == request.0);
         let hidden = |row| output.hidden.clone().narrow(0, row, 1).squeeze_dim(0);
         let reply = |row| (hidden(row), output.recall.ids(row).to_vec());
-        Ok(rows.into_iter().map(reply).collect())
+        Ok(requests.iter().filter_map(row_of).map(reply).collect())
     }
 
     /// Saves the memory of every session.
@@ -63,11 +52,11 @@ impl Server {
         self.gather(&[])
     }
 
-    /// Lets the sessions go that are not among the requests, and brings in those that are.
+    /// Removes sessions without a request from the batch, and adds the requested ones.
     fn gather(&mut self, requests: &[Request]) -> Result<(), MemoriaError> {
-        let is_wanted = |session: &String| requests.iter().any(|r| r.session == *session);
+        let is_wanted = |session: &String| requests.iter().any(|request| request.0 == *session);
         for row in (0..self.present.len()).rev().filter(|&row| !is_wanted(&self.present[row])) {
-            // Saved before it leaves: if that fails, the session is still here.
+            // Saved before it is removed: if that fails, the session is still in the batch.
             let snapshot = self.batch.snapshot()?.rows(&[row])?;
             snapshot.save(memory_file(&self.folder, &self.present[row]))?;
         }
@@ -75,16 +64,17 @@ impl Server {
         self.batch.split(&leaving.map(|(row, _)| row).collect::<Vec<_>>())?;
         self.present.retain(is_wanted);
 
-        let coming = requests.iter().map(|request| &request.session);
+        let coming = requests.iter().map(|request| request.0.clone());
         let coming = coming.filter(|session| !self.present.contains(session));
         let (known, new): (Vec<_>, Vec<_>) =
-            coming.cloned().partition(|session| memory_file(&self.folder, session).exists());
+            coming.partition(|session| memory_file(&self.folder, session).exists());
         for session in known {
-            let mut memory = MemoriaState::load(memory_file(&self.folder, &session), &self.device)?;
+            let (file, device) = (memory_file(&self.folder, &session), requests[0].1.device());
+            let mut memory = MemoriaState::load(file, &device)?;
             self.batch.merge(&mut memory)?;
             self.present.push(session);
         }
-        // If no other session is there, their first segment makes their rows.
+        // If no other session is present, their first segment makes their rows.
         if !self.present.is_empty() {
             self.batch.add_rows(new.len())?;
         }
@@ -93,7 +83,7 @@ impl Server {
     }
 }
 
-/// Where a session's memory is kept while it is away.
+/// The file of a session's memory while it is absent.
 pub(crate) fn memory_file(folder: &Path, session: &str) -> PathBuf {
     folder.join(format!("{session}.memoria"))
 }

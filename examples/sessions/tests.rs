@@ -1,4 +1,4 @@
-//! The server: every session's outputs are those it has alone.
+//! The server: every session has the same outputs as alone.
 
 use std::fs;
 
@@ -23,7 +23,7 @@ fn layer(config: &MemoriaLayerConfig, device: &Device) -> MemoriaLayer {
     config.init(device)
 }
 
-/// The segment of a session at some age; the same whenever it is asked for.
+/// The segment of a session at some age; the same at every call.
 fn segment(session: usize, age: usize, device: &Device) -> Tensor<2> {
     let mut rng = ChaCha8Rng::seed_from_u64((session * 1000 + age) as u64);
     let numbers = (0..5 * 16).map(|_| rng.random_range(-1.0..1.0)).collect();
@@ -31,10 +31,10 @@ fn segment(session: usize, age: usize, device: &Device) -> Tensor<2> {
 }
 
 fn request(session: usize, age: usize, device: &Device) -> Request {
-    Request { session: format!("user-{session}"), segment: segment(session, age, device) }
+    (format!("user-{session}"), segment(session, age, device))
 }
 
-/// What a causal layer has read last goes with its session.
+/// The previous segment of a causal layer moves with its session.
 #[rstest]
 #[case::bidirectional(MemoriaLayerConfig::bidirectional(16, 2, 3))]
 #[case::causal(MemoriaLayerConfig::causal(16, 2, 5))]
@@ -43,21 +43,21 @@ fn every_session_gets_what_it_would_get_alone(#[case] config_of_layer: MemoriaLa
     for (name, device) in devices() {
         let layer = layer(&config_of_layer, &device);
         let folder = tempfile::tempdir().unwrap();
-        let new = || Server::new(layer.clone(), &config(), folder.path(), device.clone()).unwrap();
+        let new = || Server::new(layer.clone(), &config(), folder.path()).unwrap();
         let mut server = new();
         let mut alone: Vec<MemoriaState> =
             (0..SESSIONS).map(|_| config().init().unwrap()).collect();
         let mut ages = [0; SESSIONS];
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         for round in 0..40 {
-            // Now and then the server stops, and another one goes on.
+            // From time to time the server stops, and another one continues.
             if round % 15 == 14 {
                 server.close().unwrap();
                 server = new();
             }
             let mut sessions: Vec<usize> = (0..SESSIONS).collect();
             sessions.shuffle(&mut rng);
-            // Some begin when others are already reminded.
+            // Some begin when others already have memories.
             sessions.retain(|&session| session < 3 || round >= 4);
             sessions.truncate(rng.random_range(1..=sessions.len()));
             let requests: Vec<Request> =
@@ -82,19 +82,15 @@ fn every_session_gets_what_it_would_get_alone(#[case] config_of_layer: MemoriaLa
     }
 }
 
-/// A session with a memory that cannot be saved does not leave, and no other is touched.
+/// A session whose memory cannot be saved stays in the batch, and no other is changed.
 #[test]
 fn a_session_that_cannot_be_saved_stays() {
     let device = Device::flex();
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("missing");
-    let mut server = Server::new(
-        layer(&MemoriaLayerConfig::causal(16, 2, 5), &device),
-        &config(),
-        &missing,
-        device.clone(),
-    )
-    .unwrap();
+    let mut server =
+        Server::new(layer(&MemoriaLayerConfig::causal(16, 2, 5), &device), &config(), &missing)
+            .unwrap();
     let both = [request(0, 0, &device), request(1, 0, &device)];
     server.serve(&both).unwrap();
     let error = server.serve(&both[..1]).unwrap_err();

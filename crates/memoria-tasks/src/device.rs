@@ -1,7 +1,7 @@
 use burn::tensor::Device;
 use clap::ValueEnum;
 
-/// A device by the name of its backend; which ones there are depends on the Cargo features.
+/// A device, named by its backend. The Cargo features decide which ones are available.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum DeviceName {
     /// Burn's own CPU backend.
@@ -22,7 +22,7 @@ pub enum DeviceName {
 }
 
 impl DeviceName {
-    /// Whether it computes in the host's memory.
+    /// Whether the device computes in the host's memory.
     pub fn is_host(self) -> bool {
         match self {
             #[cfg(feature = "flex")]

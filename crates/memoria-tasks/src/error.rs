@@ -3,7 +3,7 @@ use std::{io, path::PathBuf};
 use memoria_core::MemoriaError;
 use memoria_models::ModelError;
 
-/// What a task, a training or a run can fail of. Messages say what was expected, what came and what to do.
+/// Errors of tasks, trainings and runs. A message gives the expected value, the value found, and what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TaskError {
@@ -12,25 +12,25 @@ pub enum TaskError {
     Option {
         /// Its name in the configuration.
         option: String,
-        /// What would fit.
+        /// Values that would fit.
         expected: String,
-        /// What was given.
+        /// The given value.
         got: String,
     },
-    /// A file or folder that a task reads is not there.
+    /// A file or folder that a task reads is missing.
     #[error("{} is not there. {hint}", path.display())]
     Missing {
-        /// What was looked for.
+        /// The missing path.
         path: PathBuf,
-        /// Where it can be had.
+        /// Where to get it.
         hint: String,
     },
-    /// A file is not what it should be.
+    /// A file does not have the expected content.
     #[error("{}: {problem}", path.display())]
     Format {
         /// The file.
         path: PathBuf,
-        /// What is wrong, and what was expected.
+        /// The problem, and the expected content.
         problem: String,
     },
     /// A file cannot be read or written.
@@ -38,16 +38,16 @@ pub enum TaskError {
     File {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// The memory refused.
+    /// An error of the memory.
     #[error("memory: {0}")]
     Memory(#[from] MemoriaError),
-    /// A model refused.
+    /// An error of a model.
     #[error("model: {0}")]
     Model(#[from] ModelError),
-    /// Nothing finite came of a model that was trained.
+    /// The training diverged: its loss, or a tensor of the memory, is not finite.
     #[error(
         "{0}\nThe training diverged, or began with weights that are not finite: begin anew in another --output, with a \
             lower training.learning_rate or with clipping (training.clip)"
@@ -64,7 +64,7 @@ impl TaskError {
         Self::Option { option: option.into(), expected: expected.into(), got: got.to_string() }
     }
 
-    /// A file that is not what it should be.
+    /// A file that does not have the expected content.
     pub fn format(path: impl Into<PathBuf>, problem: impl Into<String>) -> Self {
         Self::Format { path: path.into(), problem: problem.into() }
     }
@@ -76,7 +76,7 @@ impl TaskError {
     }
 }
 
-/// Refuses a value below the least that makes sense.
+/// Refuses a value below `least`.
 pub(crate) fn at_least(option: &str, got: usize, least: usize) -> Result<(), TaskError> {
     if got >= least {
         return Ok(());

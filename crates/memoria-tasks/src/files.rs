@@ -1,4 +1,4 @@
-//! Files that replace others in one move.
+//! Atomic replacement of files.
 
 use std::{
     fs,
@@ -10,8 +10,8 @@ use burn_pack::AtomicFile;
 
 use crate::TaskError;
 
-/// Writes a file, or leaves the one that was there; folders are made. A link is followed; a device or a pipe is written
-/// to and not replaced.
+/// Writes a file completely, or leaves the old one unchanged. Missing folders are created. A link is followed; a device
+/// or a pipe is written to, not replaced.
 pub(crate) fn write(path: &Path, content: &[u8]) -> Result<(), TaskError> {
     let written = || -> io::Result<()> {
         let followed = fs::canonicalize(path);
@@ -31,7 +31,7 @@ pub(crate) fn write(path: &Path, content: &[u8]) -> Result<(), TaskError> {
     written().map_err(TaskError::file(path))
 }
 
-/// A file's bytes; where it is not there, `hint` says where it can be had.
+/// Reads a file's bytes. If the file is missing, the error contains `hint`, which says where to get it.
 pub(crate) fn read(path: &Path, hint: &str) -> Result<Vec<u8>, TaskError> {
     if !path.is_file() {
         return Err(TaskError::Missing { path: path.into(), hint: hint.into() });
@@ -39,7 +39,7 @@ pub(crate) fn read(path: &Path, hint: &str) -> Result<Vec<u8>, TaskError> {
     fs::read(path).map_err(TaskError::file(path))
 }
 
-/// A text file, which must be UTF-8.
+/// Reads a text file, which must be UTF-8.
 pub(crate) fn read_text(path: &Path, hint: &str) -> Result<String, TaskError> {
     String::from_utf8(read(path, hint)?).map_err(|error| {
         let at = error.utf8_error().valid_up_to();

@@ -1,4 +1,4 @@
-//! Text that trained models write, token by token, with a memory that has read all that came before.
+//! Text generation token by token, by trained models whose memory has read all earlier text.
 
 use burn::tensor::Device;
 use memoria_models::{GenerationConfig, Sampler};
@@ -8,27 +8,26 @@ use crate::{
     training::{Batch, SegmentModel},
 };
 
-/// Goes on with a text: what it reads and writes is remembered segment by segment, as in training.
+/// Continues a text. It remembers read and written tokens segment by segment, as in training.
 ///
-/// Costs a look at the present segment for each token: its tokens are read again for each new one.
+/// For each token the tokens of the current segment are computed again.
 #[derive(Debug)]
 pub struct Writer<'m, M: SegmentModel> {
     model: &'m M,
     memory: M::Memory,
     segment_length: usize,
-    /// The tokens of the segment that is not whole yet, or was made whole by the last one.
+    /// The tokens of the current segment, which is incomplete or was completed by the last token.
     segment: Vec<u32>,
-    /// Whether nothing was remembered before this segment.
+    /// Whether this is the first segment.
     begins: bool,
-    /// Of what comes next, if anything was read.
+    /// Logits of the next token, if any token was read.
     logits: Option<Vec<f32>>,
     sampler: Sampler,
     device: Device,
 }
 
 impl<'m, M: SegmentModel> Writer<'m, M> {
-    /// With an empty memory. The model is on a device without autodiff, and no output of it depends on what
-    /// comes after.
+    /// Creates a writer with an empty memory. The model must be on a device without autodiff, and must be causal.
     ///
     /// # Errors
     ///
@@ -53,11 +52,11 @@ impl<'m, M: SegmentModel> Writer<'m, M> {
         })
     }
 
-    /// Reads some tokens. `step` is called with the number that was read, segment by segment.
+    /// Reads some tokens. `step` is called after each segment with the number of tokens read.
     ///
     /// # Errors
     ///
-    /// What the memory refuses.
+    /// Errors of the memory.
     pub fn read(&mut self, tokens: &[u32], mut step: impl FnMut(usize)) -> Result<(), TaskError> {
         let mut rest = tokens;
         while !rest.is_empty() {
@@ -80,12 +79,12 @@ impl<'m, M: SegmentModel> Writer<'m, M> {
         Ok(())
     }
 
-    /// Writes a token, and reads it.
+    /// Chooses the next token, and reads it.
     ///
     /// # Errors
     ///
-    /// [`TaskError::Option`] if nothing was read before; [`TaskError::Model`] for logits that are no numbers; what
-    /// the memory refuses.
+    /// [`TaskError::Option`] if nothing was read before; [`TaskError::Model`] for logits that are not finite; errors of
+    /// the memory.
     pub fn write(&mut self) -> Result<u32, TaskError> {
         let Some(logits) = &self.logits else {
             return Err(TaskError::option("the prompt", "of one token at least", "nothing"));
@@ -95,7 +94,7 @@ impl<'m, M: SegmentModel> Writer<'m, M> {
         Ok(token)
     }
 
-    /// The memory of all whole segments.
+    /// Returns the memory of all complete segments.
     pub fn memory(&mut self) -> &mut M::Memory {
         &mut self.memory
     }
@@ -122,7 +121,7 @@ mod tests {
         config.decoder(&Device::flex()).unwrap()
     }
 
-    /// The same, slowly: everything is read anew for each token, by a memory that is emptied before.
+    /// A slow reference: reads everything again for each token, with an empty memory.
     fn slowly(decoder: &Decoder, prompt: &[u32], count: usize) -> Vec<u32> {
         let mut tokens = prompt.to_vec();
         for _ in 0..count {

@@ -1,15 +1,15 @@
 //! Tasks that test memories, training with a memory, and the program `memoria`.
 //!
-//! - [`data`]: the tasks, how documents are made or read, what is asked, what counts.
+//! - [`data`]: the tasks: how documents are made or read, their questions, and how answers are counted.
 //! - [`text`]: texts that tasks are made of.
-//! - [`model`]: a transformer in which only the context differs.
-//! - [`training`]: documents, and text in parallel streams, by Burn's learner; for models of one's own, too.
+//! - [`model`]: transformers that differ only in their context.
+//! - [`training`]: training with Burn's learner on documents, or on text in parallel streams; also for your own models.
 //! - [`evaluation`]: tests of trained models.
 //! - [`generation`]: text that trained models write.
-//! - [`inspect`]: what is in the snapshot of a memory.
-//! - [`analysis`]: what the paper compares with human memory, from the history of a run.
+//! - [`inspect`]: the contents of the snapshot of a memory.
+//! - [`analysis`]: the paper's comparison with human memory, from the history of a run.
 //! - [`runs`]: a folder for each run, results, and comparisons.
-//! - [`config`]: all of it as TOML.
+//! - [`config`]: all settings as TOML.
 
 pub mod analysis;
 pub mod config;

@@ -6,7 +6,7 @@ use plotters::{coord::Shift, prelude::*};
 
 use crate::{TaskError, files};
 
-/// Distinguishable also for the colour-blind.
+/// Colours that colour-blind people can distinguish.
 pub(crate) const COLORS: [RGBColor; 8] = [
     RGBColor(0, 114, 178),
     RGBColor(230, 159, 0),
@@ -18,10 +18,10 @@ pub(crate) const COLORS: [RGBColor; 8] = [
     RGBColor(240, 228, 66),
 ];
 
-/// What is drawn on.
+/// The area of a drawing.
 pub(crate) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
-/// Draws on white, so many pixels wide and high, and writes it to a file, or leaves the one that was there.
+/// Draws on a white area of `size` pixels and writes it to a file completely, or leaves the old file unchanged.
 pub(crate) fn write(
     path: &Path,
     size: (u32, u32),

@@ -1,5 +1,5 @@
-//! Standard output that need not be read to the end: where it is closed early, as by `| head`, the program ends
-//! quietly. The standard library's `println` panics.
+//! Standard output that may be closed early, as by `| head`: the program then ends quietly. The standard library's
+//! `println` panics.
 
 use std::{
     error::Error,
@@ -8,29 +8,29 @@ use std::{
     process::exit,
 };
 
-/// Writes a line at once.
+/// Writes a line and flushes.
 pub fn println(line: &str) {
     write(format_args!("{line}\n"));
 }
 
-/// Writes text at once.
+/// Writes text and flushes.
 pub fn print(text: &str) {
     print_bytes(text.as_bytes());
 }
 
-/// Writes bytes at once, of which characters may be whole only together.
+/// Writes bytes and flushes; a character may be split over several calls.
 pub fn print_bytes(bytes: &[u8]) {
     let mut out = stdout().lock();
     end_if_failed(out.write_all(bytes).and_then(|()| out.flush()));
 }
 
-/// Writes text that is put together, at once, a part of a line too.
+/// Writes formatted text and flushes; it need not end a line.
 pub fn write(text: Arguments<'_>) {
     let mut out = stdout().lock();
     end_if_failed(out.write_fmt(text).and_then(|()| out.flush()));
 }
 
-/// As the standard library's, but for an output that is closed or full: see [`print`](crate::print).
+/// Like the standard library's macro, but handles an output that is closed or full: see [`print`](crate::print).
 #[macro_export]
 macro_rules! println {
     () => { $crate::print::write(::core::format_args!("\n")) };
@@ -50,7 +50,7 @@ fn end_if_failed(written: io::Result<()>) {
     }
 }
 
-/// An error with everything it was caused by that it does not tell itself, in one line.
+/// Formats an error and its causes in one line; leaves out causes that the text already contains at its end.
 pub fn with_causes(error: &(dyn Error + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |&error| error.source());
     causes.map(ToString::to_string).fold(String::new(), |told, cause| match told.is_empty() {
@@ -60,7 +60,7 @@ pub fn with_causes(error: &(dyn Error + 'static)) -> String {
     })
 }
 
-/// Columns under each other, the first to the left, the others to the right.
+/// Formats columns, the first one left-aligned, the others right-aligned.
 pub fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {

@@ -1,4 +1,4 @@
-//! The program `memoria` as it is used: what it leaves, and what it says to what it cannot do.
+//! The program `memoria` from the command line: its output files, and its errors.
 
 use std::{
     fs,
@@ -31,7 +31,7 @@ fn succeeded(arguments: &[&str]) -> String {
     String::from_utf8_lossy(&output.stdout).into()
 }
 
-/// What it says when it fails, as it must.
+/// Runs the program, which must fail. Returns its error.
 fn refused(arguments: &[&str]) -> String {
     let output = memoria(arguments);
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -44,7 +44,7 @@ fn text(path: &Path) -> String {
     path.to_str().unwrap().into()
 }
 
-/// A copy of the run, to be changed.
+/// Returns a copy of the run, to be changed.
 fn copy_of_run() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let run = folder.path().join("run");
@@ -76,6 +76,8 @@ fn copy(from: &Path, to: &Path) {
 #[case::growing_text(&["train", "lm", "--set", "training.growth=[1, 2]"], "training.growth must be [1] for lm")]
 #[case::too_long_in_training(&["train", "recall", "--set", "data.keys=32", "--set", "training.growth=[1, 16]", "--set", "evaluation.lengths=[1]"], "data.keys")]
 #[case::read_twice(&["train", "classify", "--set", "model.kind=bert", "--set", "memory.reads=2"], "memory.reads must be 1 where model.kind is `bert`")]
+#[case::nothing_to_remind_of(&["train", "recall", "--set", "memory.num_reminded_stm=2"], "memory.stm_capacity must be above 0")]
+#[case::no_start_of_a_walk(&["train", "recall", "--set", "memory.long_term_search=walk"], "memory.num_reminded_stm must be above 0")]
 #[case::no_such_context(&["train", "classify", "--set", "model.kind=bert", "--contexts", "fifo"], "one of memoria, paper, no-window")]
 #[case::no_weights(&["train", "classify", "--set", "model.kind=roberta", "--set", "model.weights=nope"], "config.json, model.safetensors or pytorch_model.bin, and tokenizer.json")]
 #[case::no_kind_for_weights(&["train", "classify", "--set", "model.weights=nope"], "model.weights must be absent")]
@@ -92,13 +94,24 @@ fn copy(from: &Path, to: &Path) {
 #[case::of_another_type(&["train", "recall", "--set", "memory.capacity=3", "--set", "model.width=abc"], "model.width must be a value that it takes")]
 #[case::beyond_all_proportion(&["data", "recall", "--set", "data.keys=4294967296"], "data.keys must be between 0 and 100000000")]
 #[case::too_large_a_model(&["train", "recall", "--quick", "--set", "model.width=100000000"], "parameters need")]
-#[case::nothing_to_write(&["generate", concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/data/models/gpt2-memoria"), "--ids", "1", "-n", "0"], "`max_new_tokens` must be above 0")]
+#[case::no_capacity(&["train", "recall", "--quick", "--contexts", "fifo", "--set", "memory.capacity=0"], "memory.capacity must be at least 1")]
+#[case::a_memory_twice(&["read", concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/data/models/bert-memoria"), "--quick", "--num-memories", "3"], "--num-memories must be left out")]
 #[case::ids_of_no_checkpoint(&["generate", "nowhere", "--ids", "5"], "`memoria train TASK --output FOLDER`")]
 #[case::no_snapshot(&["inspect", "Cargo.toml"], "no snapshot of a memory")]
 #[case::no_history(&["analyse", "Cargo.toml"], "no history of a memory")]
 fn what_is_not_there_or_something_else_is_said(#[case] arguments: &[&str], #[case] told: &str) {
     let error = refused(arguments);
     assert!(error.contains(told), "{error}");
+}
+
+#[rstest]
+#[case::nothing_to_write(&["generate", "model", "--prompt", "x", "-n", "0"], "0 is not in 1..")]
+#[case::documents_that_are_not_written(&["data", "recall", "--documents", "3"], "--write <FILE>")]
+#[case::no_pages(&["read", "--quick", "--pages", "0"], "0 is not in 1..")]
+fn a_command_line_that_does_not_fit_is_said(#[case] arguments: &[&str], #[case] told: &str) {
+    let output = memoria(arguments);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(2) && error.contains(told), "{error}");
 }
 
 #[test]
@@ -112,6 +125,8 @@ fn a_run_is_looked_at() {
     assert!(succeeded(&["analyse", &run]).contains("Primacy and recency"));
     assert!(Path::new(&run).join("memoria-0/analysis.svg").is_file());
     assert!(succeeded(&["eval", &run, "--lengths", "1"]).contains("fifo"));
+    let error = refused(&["eval", &run, "--set", "training.epochs=3"]);
+    assert!(error.contains("the models are trained already, got training.epochs=3"), "{error}");
     let error = refused(&["generate", &run, "--prompt", "x"]);
     assert!(error.contains("MODEL must be of `memoria train lm`"), "{error}");
     let error = refused(&["analyse", &format!("{run}/fifo-0")]);
@@ -149,7 +164,7 @@ fn a_model_of_text_writes() {
     let source = ["--set", "data.source=file", "--set", &data];
     let train = ["train", "lm", "--quick", "--contexts", "memoria", "--output", &output];
     succeeded(&[&train[..], &source].concat());
-    // What it was trained on is no longer needed.
+    // The training text is no longer needed.
     fs::remove_file(path).unwrap();
     let write = |more: &[&str]| {
         let generate = ["generate", &output, "--prompt", "the shore and the sea. ", "-n", "40"];
@@ -166,7 +181,7 @@ fn a_model_of_text_writes() {
     assert!(error.contains("top_p"), "{error}");
 }
 
-/// It is told of by the run's name, and the status is not that of a success.
+/// The error names the run, and the exit status is not 0.
 #[rstest]
 #[case::without_memory("none", "training.weight_decay=1e29")]
 #[case::with_memory("memoria", "training.weight_decay=1e29")]
@@ -181,7 +196,7 @@ fn a_training_that_diverges_is_told_of(#[case] context: &str, #[case] setting: &
     assert!(!metrics.contains("null"), "{metrics}");
 }
 
-/// A causal decoder has those with a cache, others those with a store of bounded size.
+/// A causal decoder has the contexts with a cache; others have those with a store of bounded size.
 #[rstest]
 #[case::causal("sort", "memoria,paper,no-window,working-only,cache,cache-memoria,none")]
 #[case::of_bounded_size("retain", "memoria,lru,fifo,random-eviction")]

@@ -1,7 +1,7 @@
-//! A training on a device of another machine comes to what it comes to here.
+//! A training on a device of another machine gives the same results as a local one.
 //!
-//! The server is in this process, and is reached over loopback. It is a test program of its own: a process that serves is
-//! an asynchronous one for Burn, local devices included.
+//! The server runs in this process, and is reached over loopback. It is a separate test program: Burn treats a process
+//! with a server as asynchronous, including its local devices.
 
 use std::{net::TcpListener, path::Path, thread};
 
@@ -18,7 +18,7 @@ use memoria_tasks::{
     training::EpochMetrics,
 };
 
-/// Flex, served over loopback.
+/// Returns a flex device that is served over loopback.
 fn served() -> Device {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let host = RemoteHost::websocket(&format!("ws://{}", listener.local_addr().unwrap()));
@@ -29,7 +29,7 @@ fn served() -> Device {
 }
 
 fn experiment(device: &Device, output: &Path) -> Experiment {
-    // Enough steps that a memory is reminded of what it was trained to write.
+    // Enough steps that a memory is reminded of engrams that it was trained to write.
     let values = ["training.epochs=2", "training.batch=4", "data.keys=32"].map(str::to_owned);
     let mut config = RunConfig::read(TaskName::Recall, None, &values).unwrap().quick();
     config.training.epoch_steps = 6;
@@ -52,7 +52,7 @@ fn finished(experiment: &Experiment) -> Results {
     }
 }
 
-/// Each epoch's losses, in training and validation, of all runs.
+/// Returns the losses of each epoch, in training and validation, of all runs.
 fn losses(output: &Path) -> Vec<f64> {
     let of_run = |run: SavedRun| {
         let metrics = EpochMetrics::read(&run.folder().join("metrics.jsonl")).unwrap();
@@ -61,7 +61,7 @@ fn losses(output: &Path) -> Vec<f64> {
     SavedRun::all(output).unwrap().into_iter().flat_map(of_run).collect()
 }
 
-/// What counts in tests: how many engrams there are, how many were reminded, and what was right.
+/// Returns the results of tests: numbers of stored and reminded engrams, and the accuracy.
 fn told(results: &Results) -> Vec<(usize, usize, f64)> {
     let tests = results.runs.iter().flat_map(|run| &run.tests);
     let told = |test: &Test| match test {
@@ -83,6 +83,6 @@ fn a_training_elsewhere_is_the_training_here() {
         assert!((got - expected).abs() < 1e-4, "{got_losses:?} for {expected_losses:?}");
     }
     assert_eq!(told(&got), told(&expected));
-    // What was kept is read on the device again.
+    // The saved models are read on the device again.
     assert_eq!(told(&elsewhere.evaluate().unwrap()), told(&got));
 }

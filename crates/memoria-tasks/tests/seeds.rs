@@ -1,7 +1,7 @@
-//! What a seed makes, it makes again.
+//! The same seed gives the same results.
 //!
-//! Burn has one generator for the whole process. Decoders take turns where they draw from it, other modules do not: these
-//! tests, which make nothing but decoders, are therefore in a process of their own.
+//! Burn has one generator for the whole process. Decoders lock it while they draw from it; other modules do not. These
+//! tests create only decoders, and therefore run in a separate process.
 
 use burn::{
     module::{Module, ModuleVisitor, Param},
@@ -26,7 +26,7 @@ fn a_seed_makes_a_model() {
         };
         config.decoder(&Device::flex()).unwrap()
     };
-    // All are made before any is looked at: a parameter drawn at its first use would be another seed's.
+    // All are made before any is read: a parameter that is drawn at its first use would have another seed.
     let [first, other, again] = [1, 2, 1].map(made).map(|decoder| parameters(&decoder));
     assert_eq!(first, again);
     assert_ne!(first, other);
@@ -72,7 +72,7 @@ fn finished(experiment: &Experiment) -> Results {
     }
 }
 
-/// What each run was and came to, without the times.
+/// Returns each run with its results, without the times.
 fn runs(results: &Results) -> Vec<(ContextName, u64, Vec<Test>)> {
     let untimed = |test: &Test| match test.clone() {
         Test::Questions { length, stored, reminded, accuracy, bytes, .. } => {

@@ -2,25 +2,22 @@ use serde::{Deserialize, Serialize};
 
 use super::record::{Record, parts};
 
-/// Parts that the time is told in.
-const PARTS: u64 = 32;
-
-/// How old what is reminded is, in steps, on average over some steps.
+/// Mean age of reminded engrams in steps, over some steps.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ages {
     /// The first step.
     pub first: u64,
     /// The last one.
     pub last: u64,
-    /// Engrams that were reminded; one that was in several steps, as often.
+    /// Number of reminded engrams; one reminded in several steps counts several times.
     pub reminded: usize,
     /// Their mean age; `None` if there were none.
     pub age: Option<f64>,
-    /// The mean age of what lived then, apart from working memory: what reminding at random would come to.
+    /// Mean age of the engrams alive then, without working memory: the expected age of randomly reminded engrams.
     pub living_age: Option<f64>,
 }
 
-/// A mean that is made bit by bit; sums of whole numbers are exact.
+/// A running mean; sums of integers are exact.
 #[derive(Clone, Copy, Default)]
 struct Mean {
     sum: u64,
@@ -39,7 +36,7 @@ impl Mean {
 }
 
 pub(super) fn ages(record: &Record) -> Vec<Ages> {
-    let parts = parts(&record.steps, PARTS);
+    let parts = parts(&record.steps);
     let mut reminded = vec![Mean::default(); parts.len()];
     let part_of = |step: u64| parts.partition_point(|part| part.end <= step);
     for fired in &record.firings {
@@ -47,7 +44,7 @@ pub(super) fn ages(record: &Record) -> Vec<Ages> {
             reminded[part_of(fired.step)].add(fired.step - record.lives[member].born, 1);
         }
     }
-    // By step, what begins to live and ceases to, with the sum of the steps it was made in.
+    // For each step: the number of engrams that begin or cease to live, and the sum of the steps of their creation.
     let steps = (record.steps.end - record.steps.start) as usize;
     let mut changes = vec![[(0u64, 0u64); 2]; steps + 1];
     for life in &record.lives {

@@ -4,25 +4,25 @@ use serde::{Deserialize, Serialize};
 
 use super::record::{Record, distances};
 
-/// How strongly survivors are connected that were made so many steps apart: the mean weight over all pairs, those
-/// that are not connected included. What is near in time is connected more strongly where there is contiguity.
+/// Mean connection weight of survivors, by their distance in steps: over all pairs, including those without a
+/// connection. With contiguity, engrams close in time have stronger connections.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Contiguity {
-    /// The least distance in steps.
+    /// The smallest distance in steps.
     pub first: u64,
-    /// The largest.
+    /// The largest distance.
     pub last: u64,
-    /// Pairs of engrams, each once.
+    /// Number of pairs of engrams, each counted once.
     pub pairs: u64,
     /// Mean weight of connections from the earlier engram to the later one.
     pub forward: f64,
-    /// Mean weight of connections from the later engram to the earlier one. Where the two were made in one step,
-    /// both are means over both ways.
+    /// Mean weight of connections from the later engram to the earlier one. If both were made in one step, `forward`
+    /// and `backward` are means over both directions.
     pub backward: f64,
 }
 
-/// A weight is the number of firings that two engrams share over the number of the one's firings: so its sum over
-/// pairs is a sum over firings, and no pair need be kept.
+/// A weight is the number of common firings of two engrams, divided by the firings of one. So its sum over pairs is a
+/// sum over firings, and no pairs need to be stored.
 pub(super) fn contiguity(record: &Record, episode: &Range<u64>) -> Vec<Contiguity> {
     let survivors: Vec<bool> = record
         .lives
@@ -69,7 +69,7 @@ pub(super) fn contiguity(record: &Record, episode: &Range<u64>) -> Vec<Contiguit
     .collect()
 }
 
-/// Pairs of survivors by distance.
+/// Number of pairs of survivors by distance.
 fn pairs(
     record: &Record,
     survivors: &[bool],
@@ -81,7 +81,7 @@ fn pairs(
     for (life, _) in record.lives.iter().zip(survivors).filter(|(_, survives)| **survives) {
         made[(life.born - episode.start) as usize] += 1;
     }
-    // Survivors that were made before a step.
+    // Survivors made before a step.
     let mut before = vec![0u64; steps + 1];
     for step in 0..steps {
         before[step + 1] = before[step] + made[step];

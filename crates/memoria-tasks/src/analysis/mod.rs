@@ -1,11 +1,11 @@
-//! What the paper compares with human memory, computed from a recorded [history](memoria_core::history).
+//! The paper's comparison with human memory, computed from a recorded [history](memoria_core::history).
 //!
-//! | effect | what is computed |
+//! | effect | result |
 //! |---|---|
-//! | primacy and recency | [`Survival`]: how many engrams are left, by the time they were made at |
-//! | temporal contiguity | [`Contiguity`]: how strongly engrams are connected, by how far apart they were made |
-//! | long-term retention | [`Ages`]: how old what is reminded is, segment by segment |
-//! | retrieval practice | [`Practice`]: how much likelier an engram is reminded that was reminded before |
+//! | primacy and recency | [`Survival`]: how many engrams survive, by the time of their creation |
+//! | temporal contiguity | [`Contiguity`]: how strongly engrams are connected, by their distance in time |
+//! | long-term retention | [`Ages`]: how old reminded engrams are, segment by segment |
+//! | retrieval practice | [`Practice`]: how much likelier an engram is reminded if it was reminded before |
 //!
 //! Time is in steps of the history, which are segments.
 
@@ -32,31 +32,31 @@ pub use survival::Survival;
 use crate::TaskError;
 use record::Record;
 
-/// Everything that is computed from the history of a row.
+/// All results from the history of a row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Analysis {
-    /// Steps that were recorded, and engrams that lived in them.
+    /// Number of recorded steps.
     pub steps: u64,
-    /// See [`steps`](Self::steps).
+    /// Number of engrams that lived in them.
     pub engrams: usize,
-    /// The first step and the one after the last of the longest time between two resets, of which survival and
-    /// contiguity are.
+    /// The longest time between two resets: its first step, and the step after its last. Survival and contiguity refer
+    /// to it.
     pub episode: [u64; 2],
-    /// Survivors at its end, by when they were made.
+    /// Survivors at its end, by the time of their creation.
     pub survival: Vec<Survival>,
     /// Connections of the survivors, by distance in time.
     pub contiguity: Vec<Contiguity>,
-    /// Ages of what is reminded, by time.
+    /// Ages of reminded engrams, by time.
     pub ages: Vec<Ages>,
-    /// Reminding of what was reminded, by the steps between.
+    /// Repeated reminding, by the number of steps between.
     pub practice: Vec<Practice>,
 }
 
 impl Analysis {
-    /// Of a row's history.
+    /// Analyses the history of a row.
     ///
-    /// Costs two passes over the record, and the squares of the sizes of firings. Engrams that were made before the
-    /// recording began are left out of survival and contiguity: not all of them are known.
+    /// Costs two passes over the record, and the squares of the sizes of firings. Survival and contiguity leave out
+    /// engrams made before the recording began, because not all of them are known.
     pub fn new(history: &RowHistory) -> Self {
         let record = Record::new(history);
         let episode = record.longest_episode();
@@ -71,12 +71,12 @@ impl Analysis {
         }
     }
 
-    /// As tables for people.
+    /// Returns the results as tables.
     pub fn text(&self) -> String {
         words::text(self)
     }
 
-    /// Draws it as SVG, a panel for each effect.
+    /// Draws the results as SVG, one panel per effect.
     ///
     /// # Errors
     ///

@@ -2,22 +2,22 @@ use serde::{Deserialize, Serialize};
 
 use super::record::Record;
 
-/// Whether what was reminded is reminded again after so many steps: over all engrams and steps in which an engram
-/// could be reminded both times.
+/// Repeated reminding after a number of steps: over all engrams and steps in which an engram could be reminded both
+/// times.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Practice {
-    /// Steps between.
+    /// Number of steps between.
     pub lag: u64,
-    /// Share of the reminded that are reminded again.
+    /// Share of the reminded engrams that are reminded again.
     pub again: f64,
-    /// Share of all that are reminded then.
+    /// Share of all engrams that are reminded in the later step.
     pub any: f64,
-    /// The correlation of the two, from −1 to 1: the autocorrelation of being reminded. That some engrams are
-    /// reminded more than others is part of it.
+    /// Correlation of reminding in both steps, from −1 to 1: the autocorrelation. It includes that some engrams are
+    /// reminded more often than others.
     pub correlation: f64,
 }
 
-/// Lags that are told: a few of each size.
+/// The reported lags: a few of each magnitude.
 fn lags(last: u64) -> impl Iterator<Item = u64> {
     let sizes = (0..32).flat_map(|size| [4u64 << size, 6 << size]);
     [1, 2, 3].into_iter().chain(sizes).take_while(move |&lag| lag <= last)
@@ -27,7 +27,7 @@ pub(super) fn practice(record: &Record) -> Vec<Practice> {
     let mut reminded: Vec<Vec<u64>> = vec![Vec::new(); record.lives.len()];
     for fired in &record.firings {
         for &member in &fired.members[..fired.reminded] {
-            // Several reminds of a step are one.
+            // Several reminds of a step count once.
             if reminded[member].last() != Some(&fired.step) {
                 reminded[member].push(fired.step);
             }
@@ -37,7 +37,7 @@ pub(super) fn practice(record: &Record) -> Vec<Practice> {
     lags(steps.saturating_sub(2)).filter_map(|lag| of_lag(record, &reminded, lag)).collect()
 }
 
-/// `None` where there is nothing to correlate: if none, or all, were reminded.
+/// Returns `None` if no engram, or every engram, was reminded.
 fn of_lag(record: &Record, reminded: &[Vec<u64>], lag: u64) -> Option<Practice> {
     let [mut all, mut before, mut after, mut both] = [0u64; 4];
     for (life, reminded) in record.lives.iter().zip(reminded) {

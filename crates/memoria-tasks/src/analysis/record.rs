@@ -5,19 +5,19 @@ use memoria_core::{
     history::{DeathCause, HistoryEvent, Life, RowHistory},
 };
 
-/// What the analyses need of a history.
+/// The part of a history that the analyses need.
 pub(super) struct Record {
-    /// The steps that were recorded to their end.
+    /// The completely recorded steps.
     pub(super) steps: Range<u64>,
     /// Every engram, in order of id.
     pub(super) lives: Vec<Life>,
-    /// In order of time.
+    /// Firings in order of time.
     pub(super) firings: Vec<Fired>,
-    /// Steps in which the row was emptied.
+    /// Steps in which the row was reset.
     resets: Vec<u64>,
 }
 
-/// Engrams that fired together, by their places in [`Record::lives`], the reminded ones first.
+/// Engrams that fired together, as indices into [`Record::lives`], the reminded ones first.
 pub(super) struct Fired {
     pub(super) step: u64,
     pub(super) members: Vec<usize>,
@@ -48,7 +48,7 @@ impl Record {
         Self { steps, lives, firings, resets }
     }
 
-    /// The longest time between two resets; of equal ones the first.
+    /// Returns the longest time between two resets; of equal ones the first.
     pub(super) fn longest_episode(&self) -> Range<u64> {
         let mut start = self.steps.start;
         let mut longest = start..start;
@@ -61,23 +61,23 @@ impl Record {
         longest
     }
 
-    /// Whether an engram was made in an episode: in its first step, after the reset that it begins with.
+    /// Whether an engram was made in an episode; in its first step that means after the reset that begins it.
     pub(super) fn is_of(&self, life: &Life, episode: &Range<u64>) -> bool {
         let is_gone = |step: u64| step <= episode.start && episode.start > self.steps.start;
         let reset = life.death.filter(|death| death.cause == DeathCause::Reset);
         episode.contains(&life.born) && !reset.is_some_and(|death| is_gone(death.step))
     }
 
-    /// Whether an engram lives at the end of an episode that it was made in.
+    /// Whether an engram made in an episode lives at its end.
     pub(super) fn survives(&self, life: &Life, episode: &Range<u64>) -> bool {
         life.death.is_none_or(|death| death.step >= episode.end)
     }
 
-    /// The steps in which an engram that was made here could be reminded.
+    /// Returns the steps in which an engram could be reminded.
     pub(super) fn could_be_reminded(&self, life: &Life) -> Range<u64> {
         let end = match life.death {
             None => self.steps.end,
-            // It dies at the end of the step, and is gone before a reset's.
+            // A forgotten engram dies at the end of its step; a reset comes before the step.
             Some(death) if death.cause == DeathCause::Forgotten => death.step + 1,
             Some(death) => death.step,
         };
@@ -85,14 +85,17 @@ impl Record {
     }
 }
 
-/// Equal parts of some steps, at most so many; the last one may be shorter.
-pub(super) fn parts(steps: &Range<u64>, most: u64) -> Vec<Range<u64>> {
-    let length = (steps.end - steps.start).div_ceil(most).max(1);
+/// Maximum number of parts of the time.
+const PARTS: u64 = 32;
+
+/// Splits steps into equal parts; the last one may be shorter.
+pub(super) fn parts(steps: &Range<u64>) -> Vec<Range<u64>> {
+    let length = (steps.end - steps.start).div_ceil(PARTS).max(1);
     let starts = (steps.start..steps.end).step_by(length as usize);
     starts.map(|start| start..(start + length).min(steps.end)).collect()
 }
 
-/// 0, 1, 2, 3 to 4, 5 to 8, …: ranges of distances up to `last`.
+/// Returns ranges of distances up to `last`: 0, 1, 2, 3 to 4, 5 to 8, ….
 pub(super) fn distances(last: u64) -> Vec<Range<u64>> {
     let mut ranges = vec![0..1, 1..2];
     while let Some(range) = ranges.last()

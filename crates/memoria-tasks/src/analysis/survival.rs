@@ -4,32 +4,29 @@ use serde::{Deserialize, Serialize};
 
 use super::record::{Record, parts};
 
-/// Parts that an episode's time is told in.
-const PARTS: u64 = 32;
-
-/// How many of the engrams that were made at a time live at the end: the serial position curve. A rise at its
-/// beginning is primacy, one at its end recency.
+/// Survival of the engrams of some steps until the end: the serial position curve. A rise at its beginning is primacy,
+/// a rise at its end recency.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Survival {
-    /// The first step they were made in.
+    /// The first step of their creation.
     pub first: u64,
     /// The last one.
     pub last: u64,
-    /// Engrams that were made.
+    /// Number of engrams made.
     pub made: usize,
-    /// Those that live at the end.
+    /// Number of them that live at the end.
     pub alive: usize,
 }
 
 impl Survival {
-    /// Share that lives; 0 of none.
+    /// Share of survivors; 0 if none were made.
     pub fn share(&self) -> f64 {
         self.alive as f64 / self.made.max(1) as f64
     }
 }
 
 pub(super) fn survival(record: &Record, episode: &Range<u64>) -> Vec<Survival> {
-    let parts = parts(episode, PARTS);
+    let parts = parts(episode);
     let mut survival: Vec<Survival> = parts
         .iter()
         .map(|part| Survival { first: part.start, last: part.end - 1, made: 0, alive: 0 })

@@ -10,24 +10,24 @@ use crate::{
     picture::{self, Area, COLORS},
 };
 
-/// Something that goes on with x.
+/// A curve over x.
 struct Line {
     name: &'static str,
     points: Vec<(f64, f64)>,
 }
 
-/// One of the pictures.
+/// One of the panels.
 struct Panel {
     title: String,
     x: &'static str,
     y: &'static str,
-    /// Whether x is told by its logarithm, plus one for a distance of 0.
+    /// Whether x has a logarithmic scale, plus one because of a distance of 0.
     logarithmic: bool,
     legend: SeriesLabelPosition,
     lines: Vec<Line>,
 }
 
-/// Draws an analysis, a panel for each effect.
+/// Draws an analysis, one panel per effect.
 pub(super) fn draw(analysis: &Analysis, path: &Path) -> Result<(), TaskError> {
     picture::write(path, (1120, 760), |root| {
         let areas = root.split_evenly((2, 2));

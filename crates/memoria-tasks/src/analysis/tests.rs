@@ -1,4 +1,4 @@
-//! Every analysis beside a slow twin, which looks at all engrams, pairs and steps; and histories with known
+//! Every analysis against a slow reference that examines all engrams, pairs and steps; and histories with known
 //! answers.
 
 use burn::tensor::{Device, Distribution, Tensor};
@@ -11,7 +11,7 @@ use memoria_nn::MemoriaStateConfig;
 use super::*;
 use crate::model::drawing;
 
-/// A history of random memories, which is emptied before some steps.
+/// A history of random memories that are reset before some steps.
 fn history(memoria: MemoriaConfig, steps: u64, resets: &[u64]) -> History {
     let device = Device::flex();
     let _alone = drawing();
@@ -127,7 +127,7 @@ fn contiguity_is_that_of_all_pairs() {
     }
 }
 
-/// By engram and step: whether it could be reminded, and whether it was.
+/// For each engram and step: whether it could be reminded, and whether it was.
 fn table(row: &RowHistory) -> Vec<Vec<Option<bool>>> {
     let of_life = |life: &memoria_core::history::Life| {
         let cell = |step: u64| {
@@ -203,7 +203,7 @@ fn practice_is_the_correlation_of_all_pairs_of_steps() {
 
 #[test]
 fn known_histories_have_known_answers() {
-    // One memory a step, of a life of 3: what was made in the last two steps lives, and nothing is reminded.
+    // One memory per step with a lifespan of 3: those of the last two steps live, and none is reminded.
     let config = MemoriaConfig::new(0, 9, 0, 3.0, 0);
     let device = Device::flex();
     let mut state = MemoriaStateConfig::new(config).init().unwrap();
@@ -219,7 +219,7 @@ fn known_histories_have_known_answers() {
     let only = analysis.contiguity[0];
     assert_eq!((only.first, only.pairs, only.forward, only.backward), (1, 1, 0.0, 0.0));
     assert!(analysis.ages.iter().all(|part| part.age.is_none() && part.reminded == 0));
-    // Three live while a step goes on, but for the one that is made in it: 1 and 2 steps old.
+    // During a step three engrams live; without the one made in it they are 1 and 2 steps old.
     assert_eq!(analysis.ages[7].living_age, Some(1.5));
     assert!(analysis.practice.is_empty());
     let text = analysis.text();
@@ -228,12 +228,12 @@ fn known_histories_have_known_answers() {
 
 #[test]
 fn what_is_always_reminded_is_reminded_of_all_ages() {
-    // Everything is reminded in every step.
+    // Every step reminds of everything.
     let config = MemoriaConfig::new(99, 99, 0, 1e6, 0);
     let history = history(config, 12, &[]);
     let analysis = Analysis::new(history.row(0).unwrap());
     assert!(analysis.survival.iter().all(|part| part.share() == 1.0));
-    // All is connected with all, and the weight to later ones is less, as the earlier one fired without them.
+    // All engrams are connected. Weights to later engrams are smaller, because the earlier one fired without them.
     for part in &analysis.contiguity {
         assert!((part.backward - 1.0).abs() < 1e-12 || part.first == 0);
         assert!(part.first == 0 || part.forward < 1.0);
@@ -251,7 +251,7 @@ fn a_picture_and_json_tell_the_same() {
         let svg = std::fs::read_to_string(&path).unwrap();
         assert!(svg.starts_with("<svg") && svg.contains("Retrieval practice"));
         let json = serde_json::to_string(&analysis).unwrap();
-        // JSON brings back all but the last digit.
+        // JSON preserves all digits but the last.
         let read: Analysis = serde_json::from_str(&json).unwrap();
         assert_eq!((read.text(), read.survival), (analysis.text(), analysis.survival));
     }

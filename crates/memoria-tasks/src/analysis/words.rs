@@ -1,7 +1,7 @@
 use super::Analysis;
 use crate::print::table;
 
-/// The analyses as tables, one after the other.
+/// Returns the analyses as tables, one after the other.
 pub(super) fn text(analysis: &Analysis) -> String {
     let Analysis { steps, engrams, episode: [first, end], .. } = analysis;
     let mut text = format!("{engrams} engrams in {steps} segments\n");

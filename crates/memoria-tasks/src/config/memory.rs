@@ -2,18 +2,18 @@ use memoria_core::{Correlation, LongTermSearch, MemoriaConfig, Pooling, ShortTer
 use memoria_nn::MemoriaStateConfig;
 use serde::{Deserialize, Serialize};
 
-use crate::model::Wanted;
+use crate::{TaskError, model::Wanted};
 
-/// The memory: table `memory`. By default one that learns what to be reminded of, by exact search over all engrams, and
-/// forgets nothing.
+/// The memory: table `memory`. By default it learns what to be reminded of, searches all engrams exactly, and forgets
+/// nothing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MemoryConfig {
-    /// Memories made of a segment; 0 for its hidden states themselves, in a causal model. A decoder with the paper's
-    /// memory has 8 then.
+    /// Memories made of a segment. 0 stores the hidden states themselves, in a causal model; a decoder with the paper's
+    /// memory then makes 8.
     pub memories: usize,
-    /// Whether memories and queries learn which places of a segment they are made of, each memory beginning with places of
-    /// its own; a causal model's always do.
+    /// Whether memories and queries learn which places of a segment they are made of. Each memory begins with its own
+    /// places. Always true in a causal model.
     pub places: bool,
     /// Short-term engrams reminded per segment.
     pub num_reminded_stm: usize,
@@ -21,47 +21,47 @@ pub struct MemoryConfig {
     pub stm_capacity: usize,
     /// Steps of the walk through long-term memory.
     pub ltm_search_depth: usize,
-    /// Long-term engrams reminded per segment, at most.
+    /// Maximum number of long-term engrams reminded per segment.
     pub num_final_ltms: usize,
-    /// Long-term engrams drawn as further starts of the walk.
+    /// Long-term engrams drawn at random as further starts of the walk.
     pub ltm_exploration: usize,
     /// Lifespan of a new engram, in segments.
     pub initial_lifespan: f32,
-    /// α: segments of life that an engram gains by an average share of attention.
+    /// α: segments added to the lifespan of an engram that gets an average share of attention.
     pub lifespan_extend_scale: f32,
-    /// Queries made of a segment, which are compared and not stored; 0 for the working memories.
+    /// Queries made of a segment; they are compared and not stored. 0 uses the working memories as queries.
     pub queries: usize,
-    /// How many times a segment is reminded and reads, each time with what it read before: 2 where an answer needs two facts.
-    /// Only what is attended to the first time lives longer. 1 in causal models, in stores of bounded size, in the
-    /// paper's memory, and where the model is no decoder.
+    /// Number of times that a segment is reminded and reads; each time it starts from the previous result. 2 where an
+    /// answer needs two facts. Only engrams attended to the first time gain lifespan. Causal models, stores of bounded
+    /// size and the paper's memory always use 1; models other than the decoder require 1.
     pub reads: usize,
-    /// Which memories of a segment that told an answer a question learns to find, by `training.contrast`: any of them, or
-    /// each, where an answer is kept in several.
+    /// The target of `training.contrast`: a question learns to find any memory of the segment that told the answer, or
+    /// each of them. Use each where an answer is stored in several memories.
     pub wanted: Wanted,
-    /// What the scores of reminded engrams are multiplied with in the attention's logits; 1 / (2 √width) if not given.
+    /// Factor for the scores of reminded engrams in the attention's logits. By default 1 / (2 √width).
     pub score_scale: Option<f64>,
-    /// How many of the newest reminded engrams are told apart by their order, for what is told of again; 0 for none. Not in
-    /// stores of bounded size.
+    /// Number of newest reminded engrams that the layer distinguishes by their order, for facts that are told again; 0
+    /// for none. Not in stores of bounded size.
     pub recency: usize,
-    /// Whether memories are divided by the root mean square of their numbers; a causal model's always are.
+    /// Whether memories are divided by the root mean square of their components. Always true in a causal model.
     pub equal_length: bool,
     /// How queries and engrams are compared.
     pub correlation: CorrelationName,
-    /// How a score is made of several queries' correlations.
+    /// How the correlations of several queries become one score.
     pub pooling: Pooling,
     /// Which short-term engrams are reminded.
     pub short_term_search: ShortTermSearch,
     /// Which long-term engrams are reminded.
     pub long_term_search: LongTermSearch,
-    /// Cells of similar long-term engrams that a search looks at once there are some thousands of them; 0 for all
-    /// engrams. What is in other cells may be missed.
+    /// Number of cells of similar long-term engrams that a search looks at, once a row has some thousands of engrams; 0
+    /// looks at all engrams. Engrams in other cells may be missed.
     pub long_term_probes: usize,
     /// Which engrams are connected.
     pub wiring: Wiring,
-    /// Engrams of a row that a store of bounded size keeps, in the contexts `fifo`, `lru` and `random-eviction`: to be
-    /// set to what the memory that it is compared with holds.
+    /// Engrams per row in a store of bounded size, for the contexts `fifo`, `lru` and `random-eviction`. Set it to the
+    /// number that the compared memory holds.
     pub capacity: usize,
-    /// Segments that gradients flow back through memories.
+    /// Number of segments that gradients flow back through memories.
     pub gradient_window: usize,
 }
 
@@ -106,7 +106,29 @@ impl Default for MemoryConfig {
 }
 
 impl MemoryConfig {
-    /// The memory's own configuration; the seed is that of its exploration.
+    /// Refuses searches that cannot find anything.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError::Option`].
+    pub fn check_search(&self) -> Result<(), TaskError> {
+        if self.num_reminded_stm > 0 && self.stm_capacity == 0 {
+            let expected = format!(
+                "above 0 where memory.num_reminded_stm is {}: there are no short-term engrams otherwise",
+                self.num_reminded_stm
+            );
+            return Err(TaskError::option("memory.stm_capacity", expected, 0));
+        }
+        let walks =
+            matches!(self.long_term_search, LongTermSearch::Walk | LongTermSearch::WalkAndNearest);
+        if walks && self.num_final_ltms > 0 && self.num_reminded_stm + self.ltm_exploration == 0 {
+            let expected = "above 0, or memory.ltm_exploration: a walk begins with such engrams";
+            return Err(TaskError::option("memory.num_reminded_stm", expected, 0));
+        }
+        Ok(())
+    }
+
+    /// Returns the memory's own configuration. The seed is that of its exploration.
     pub fn state(&self, seed: u64) -> MemoriaStateConfig {
         let correlation = match self.correlation {
             CorrelationName::L2 => Correlation::NegSquaredL2,

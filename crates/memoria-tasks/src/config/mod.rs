@@ -1,6 +1,6 @@
-//! Configurations of runs: what is learnt, by what, and how. They are TOML, of these tables:
+//! Configurations of runs, in TOML: the task, the model, and its training. The tables are:
 //!
-//! | table | what is in it |
+//! | table | content |
 //! |---|---|
 //! | `task` | the name of a task |
 //! | `data` | the task's own options: see [`data`](crate::data) |

@@ -8,42 +8,43 @@ use super::{
 use crate::{
     TaskError,
     data::LmConfig,
+    error::at_least,
     files,
     model::{ContextName, ModelConfig, ModelKind},
     text::tokenizer_file,
 };
 
-/// Everything that a run is made of but its context and seed.
+/// The full configuration of a run, except its context and seed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunConfig {
     /// The task and its options.
     pub task: TaskConfig,
     /// The model.
     pub model: ModelConfig,
-    /// Its memory, if it has one.
+    /// The model's memory, if it has one.
     pub memory: MemoryConfig,
-    /// How it is trained.
+    /// The training.
     pub training: TrainingConfig,
-    /// How it is tested.
+    /// The tests.
     pub evaluation: EvaluationConfig,
 }
 
 impl RunConfig {
-    /// A task's shipped configuration.
+    /// Returns a task's shipped configuration.
     ///
     /// # Errors
     ///
-    /// None: what is shipped is tested.
+    /// None: shipped configurations are tested.
     pub fn of(task: TaskName) -> Result<Self, TaskError> {
         Self::read(task, None, &[])
     }
 
-    /// The shipped configuration of a task, with what a file says otherwise, and then with single values
-    /// `table.key=value`. A name instead of a file is that of a shipped configuration.
+    /// Returns the shipped configuration of a task, changed by a file and then by single values `table.key=value`.
+    /// `file` may also be the name of a shipped configuration.
     ///
     /// # Errors
     ///
-    /// A file that is not there, is no TOML or of another task; an unknown key; a value of another type.
+    /// If the file is missing, is not TOML or belongs to another task; for an unknown key; for a value of another type.
     pub fn read(task: TaskName, file: Option<&Path>, values: &[String]) -> Result<Self, TaskError> {
         let mut table = parse(Path::new("the shipped configuration"), Shipped::of(task).text)?;
         if let Some(path) = file {
@@ -68,11 +69,11 @@ impl RunConfig {
         Self::from_table(table)
     }
 
-    /// From all tables at once.
+    /// Reads a configuration from all tables at once.
     ///
     /// # Errors
     ///
-    /// An unknown table or key; a value that does not fit.
+    /// For an unknown table or key, or a value that does not fit.
     pub fn from_table(mut table: toml::Table) -> Result<Self, TaskError> {
         table.iter().try_for_each(|(key, value)| values::check(key, value))?;
         let name = table.remove("task").unwrap_or_else(|| "".into());
@@ -98,7 +99,7 @@ impl RunConfig {
         Ok(config)
     }
 
-    /// Checks the model, and that it is one for the task and the memory.
+    /// Checks the model, and that it fits the task and the memory.
     fn check_model(&self) -> Result<(), TaskError> {
         self.model.check()?;
         let (kind, task) = (self.model.kind, self.task.name());
@@ -144,10 +145,16 @@ impl RunConfig {
                 in any context";
             return Err(TaskError::option("--contexts", expected, "no-window"));
         }
+        if contexts.iter().any(|context| context.has_memory()) {
+            self.memory.check_search()?;
+        }
+        if contexts.iter().any(|context| context.eviction().is_some()) {
+            at_least("memory.capacity", self.memory.capacity, 1)?;
+        }
         contexts.iter().try_for_each(|&context| self.model.check_context(context))
     }
 
-    /// A memory that learns what to be reminded of, and what it is compared with if nothing else is asked for.
+    /// The default contexts: a memory that learns what to be reminded of, and those it is compared with.
     pub fn contexts(&self) -> Vec<ContextName> {
         let contexts = [
             ContextName::Memoria,
@@ -161,13 +168,13 @@ impl RunConfig {
         contexts.into_iter().filter(differs).collect()
     }
 
-    /// Whether more than one segment is trained on at a time.
+    /// Whether a training step reads more than one segment.
     fn has_window(&self) -> bool {
         self.task.name() != TaskName::Lm || self.training.segments > 1
     }
 
-    /// Checks the task's options and reads its files: with the tokens of the checkpoint that the model begins with, if
-    /// there is one and no others are told.
+    /// Checks the task's options and reads its files. If the model begins with a checkpoint and no other tokenizer is
+    /// given, it uses the checkpoint's tokens.
     ///
     /// # Errors
     ///
@@ -189,18 +196,38 @@ impl RunConfig {
         }
     }
 
-    /// The same with single values `table.key=value`.
+    /// Returns the configuration changed by single values `table.key=value`.
     ///
     /// # Errors
     ///
-    /// An unknown key; a value of another type.
+    /// For an unknown key, or a value of another type.
     pub fn with(&self, values: &[String]) -> Result<Self, TaskError> {
         let mut table = parse(Path::new("the configuration"), &self.to_toml())?;
         values.iter().try_for_each(|value| set(&mut table, value))?;
         Self::from_table(table)
     }
 
-    /// As TOML, every option with its value.
+    /// Returns the configuration changed by single values, for tests of models that were trained with it.
+    ///
+    /// # Errors
+    ///
+    /// As [`with`](Self::with); also for a value of the model or the training, which must stay as trained. The
+    /// exception is `training.segments`: the segments of a text that a test reads at a time.
+    pub fn with_tested(&self, values: &[String]) -> Result<Self, TaskError> {
+        let tested = self.with(values)?;
+        let segments = tested.training.segments;
+        let training = TrainingConfig { segments, ..self.training.clone() };
+        let expected = "of data, memory or evaluation: the models are trained already";
+        if tested.model != self.model || tested.training != training {
+            let given = values.iter().find(|value| {
+                ["model", "training"].iter().any(|table| value.trim_start().starts_with(table))
+            });
+            return Err(TaskError::option("--set", expected, given.cloned().unwrap_or_default()));
+        }
+        Ok(tested)
+    }
+
+    /// Returns the configuration as TOML, every option with its value.
     pub fn to_toml(&self) -> String {
         let mut table = toml::Table::new();
         table.insert("task".into(), self.task.name().name().into());
@@ -215,7 +242,7 @@ impl RunConfig {
         table.to_string()
     }
 
-    /// A run of seconds that shows that everything works, not that anything is learnt.
+    /// Shortens the run to seconds. It shows that everything works, not that anything is learnt.
     pub fn quick(mut self) -> Self {
         let training = &mut self.training;
         training.epochs = training.epochs.min(2);
@@ -250,7 +277,7 @@ fn section<T: DeserializeOwned>(table: &mut toml::Table, name: &str) -> Result<T
     values::read(name, sub_table(table, name)?)
 }
 
-/// What `over` says replaces what was said.
+/// Replaces values of `table` by those of `over`, table by table.
 fn merge(table: &mut toml::Table, over: toml::Table) {
     for (key, value) in over {
         match (table.get_mut(&key), value) {
@@ -260,11 +287,12 @@ fn merge(table: &mut toml::Table, over: toml::Table) {
     }
 }
 
-/// Sets one value of a table: `key=value`, keys of tables in it with dots. What is no TOML is taken as text.
+/// Sets one value of a table by `key=value`; dots in the key lead into inner tables. A value that is not TOML is taken
+/// as text.
 ///
 /// # Errors
 ///
-/// If there is no `=`, or a key leads through something that is no table.
+/// If there is no `=`, or a key leads through a value that is not a table.
 pub fn set(table: &mut toml::Table, assignment: &str) -> Result<(), TaskError> {
     let wrong = |got: &str| TaskError::option("--set", "table.key=value", got);
     let (keys, value) = assignment.split_once('=').ok_or_else(|| wrong(assignment))?;

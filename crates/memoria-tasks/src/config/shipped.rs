@@ -3,9 +3,9 @@ use super::TaskName;
 /// A configuration that comes with the program.
 #[derive(Clone, Copy, Debug)]
 pub struct Shipped {
-    /// What it is called.
+    /// Its name.
     pub name: &'static str,
-    /// As TOML; comments at its head say what it is.
+    /// Its TOML text; the comments at its head describe it.
     pub text: &'static str,
 }
 
@@ -18,7 +18,7 @@ macro_rules! shipped {
     };
 }
 
-/// All of them. The one that is named as a task is what the task is run with, and what the others change.
+/// All shipped configurations. A task runs with the configuration of its name; the others change that one.
 pub const SHIPPED: &[Shipped] = shipped![
     "recall",
     "recall-far",
@@ -49,27 +49,27 @@ pub const SHIPPED: &[Shipped] = shipped![
 ];
 
 impl Shipped {
-    /// The one that a task is run with.
+    /// Returns the configuration that a task runs with.
     ///
     /// # Panics
     ///
-    /// Never: there is one for each.
+    /// Never: each task has one.
     pub fn of(task: TaskName) -> Self {
         Self::named(&task.name()).expect("a configuration for each task")
     }
 
-    /// The one of a name.
+    /// Returns the configuration with this name.
     pub fn named(name: &str) -> Option<Self> {
         SHIPPED.iter().find(|shipped| shipped.name == name).copied()
     }
 
-    /// What it is: the comments at its head.
+    /// Returns the description: the comments at its head.
     pub fn about(self) -> String {
         let comments = self.text.lines().map_while(|line| line.strip_prefix("# "));
         comments.collect::<Vec<_>>().join(" ")
     }
 
-    /// Which task it is of.
+    /// Returns its task.
     pub fn task(self) -> Option<TaskName> {
         let table: toml::Table = self.text.parse().ok()?;
         table.get("task")?.clone().try_into().ok()
@@ -83,15 +83,30 @@ mod tests {
     use clap::ValueEnum;
 
     use super::*;
-    use crate::config::RunConfig;
+    use crate::{
+        config::{Loaded, RunConfig},
+        data::{DocumentId, Split},
+    };
 
     #[test]
     fn every_shipped_configuration_can_be_run() {
         for shipped in SHIPPED {
             let task = shipped.task().unwrap();
-            RunConfig::read(task, Some(Path::new(shipped.name)), &[])
-                .unwrap_or_else(|error| panic!("{}: {error}", shipped.name));
+            let config = RunConfig::read(task, Some(Path::new(shipped.name)), &[]);
+            let config = config.unwrap_or_else(|error| panic!("{}: {error}", shipped.name));
+            config.check_contexts(&config.contexts()).unwrap();
             assert!(!shipped.about().is_empty());
+            // Texts are read from files.
+            if matches!(task, TaskName::Lm | TaskName::Qa | TaskName::Classify) {
+                continue;
+            }
+            let Loaded::Documents(made) = config.load().unwrap() else { panic!("documents") };
+            let document = |split, longer: &u32| {
+                made.document(DocumentId::new(split, 0, 0).longer(*longer))
+                    .unwrap_or_else(|error| panic!("{}: {error}", shipped.name));
+            };
+            config.evaluation.lengths.iter().for_each(|longer| document(Split::Test, longer));
+            config.training.growth.iter().for_each(|longer| document(Split::Train, longer));
         }
         for task in TaskName::value_variants() {
             assert_eq!(Shipped::of(*task).task(), Some(*task));

@@ -12,31 +12,31 @@ use crate::{
     },
 };
 
-/// The tasks there are.
+/// The available tasks.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ValueEnum, Serialize, Deserialize,
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum TaskName {
-    /// Facts that are told once and asked for segments later.
+    /// Facts that are told once; questions about them come segments later.
     Recall,
-    /// Symbols by how often they occurred in a long sequence (∞-former).
+    /// Symbols, to be sorted by their frequency in a long sequence (∞-former).
     Sort,
     /// The next byte or token of a text.
     Lm,
     /// The class of a long document.
     Classify,
-    /// Records of four-token keys and values, looked up (Focused Transformer).
+    /// Look-up of records with keys and values of four tokens (Focused Transformer).
     Dictionary,
-    /// Multi-query associative recall (Zoology), and its variant with forgetting.
+    /// Multi-query associative recall (Zoology), also with forgetting.
     Mqar,
-    /// The last value of a key that is told of again and again (ARMT).
+    /// The last value of a key whose value is told again and again (ARMT).
     Rewrite,
     /// The value of one of many keys (ARMT).
     Remember,
-    /// Who and what is where, told among sentences of novels, as BABILong does.
+    /// Facts about persons, things and their places, told among sentences of novels, as in BABILong.
     Qa,
-    /// A few facts asked for again and again among many that never are.
+    /// A few facts asked for again and again, among many facts that are never asked for.
     Retain,
 }
 
@@ -56,18 +56,18 @@ pub enum TaskConfig {
     Retain(Retain),
 }
 
-/// What a model of a task is made for.
+/// Sizes that a model of a task needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sizes {
     /// Number of tokens.
     pub vocabulary: usize,
     /// Tokens of the longest segment.
     pub segment_length: usize,
-    /// The first so many tokens are classes, if the task is about such.
+    /// Number of classes; they are the first tokens. `None` if the task has no classes.
     pub classes: Option<usize>,
 }
 
-/// A task with what it reads from files.
+/// A task with the content of its files.
 #[derive(Clone, Debug)]
 pub enum Loaded {
     /// Documents with questions.
@@ -77,7 +77,7 @@ pub enum Loaded {
 }
 
 impl TaskName {
-    /// As it is called in configurations and on the command line.
+    /// Returns its name in configurations and on the command line.
     pub fn name(self) -> String {
         self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
     }
@@ -88,7 +88,7 @@ impl TaskConfig {
     ///
     /// # Errors
     ///
-    /// [`TaskError::Option`] names what is unknown, or not of its type.
+    /// [`TaskError::Option`] names an option that is unknown or of another type.
     pub fn from_table(name: TaskName, table: toml::Table) -> Result<Self, TaskError> {
         fn read<T: DeserializeOwned>(table: toml::Table) -> Result<T, TaskError> {
             values::read("data", table)
@@ -107,7 +107,7 @@ impl TaskConfig {
         })
     }
 
-    /// Which task's they are.
+    /// Returns the task of these options.
     pub fn name(&self) -> TaskName {
         match self {
             Self::Recall(_) => TaskName::Recall,
@@ -123,8 +123,8 @@ impl TaskConfig {
         }
     }
 
-    /// What it is called where the answers are tokens that follow in the same segment, which a model that is not causal
-    /// would see.
+    /// Returns a description of the task's questions if the answers are tokens that follow in the same segment. A model
+    /// that is not causal would see them.
     pub(crate) fn next_tokens(&self) -> Option<&'static str> {
         match self {
             Self::Lm(_) => Some("lm"),
@@ -134,7 +134,7 @@ impl TaskConfig {
         }
     }
 
-    /// All options, those that were not given too.
+    /// Returns all options, with defaults for those not given.
     pub fn to_table(&self) -> toml::Table {
         let table = match self {
             Self::Recall(config) => toml::Table::try_from(config),
@@ -155,7 +155,7 @@ impl TaskConfig {
     ///
     /// # Errors
     ///
-    /// [`TaskError`]; it says what to do.
+    /// [`TaskError`], with advice.
     pub fn load(&self) -> Result<Loaded, TaskError> {
         let task: Arc<dyn Task> = match self {
             Self::Lm(config) => return config.load().map(|text| Loaded::Text(Arc::new(text))),
@@ -192,7 +192,7 @@ impl TaskConfig {
 }
 
 impl Loaded {
-    /// The tokens there are.
+    /// Returns the tokens of the task.
     pub fn vocabulary(&self) -> Vocabulary {
         match self {
             Self::Documents(task) => {
@@ -203,12 +203,7 @@ impl Loaded {
         }
     }
 
-    /// Tokens of the longest segment.
-    pub fn segment_length(&self) -> usize {
-        self.sizes().segment_length
-    }
-
-    /// What models of it are made for.
+    /// Returns the sizes that its models need.
     pub fn sizes(&self) -> Sizes {
         match self {
             Self::Documents(task) => Sizes {

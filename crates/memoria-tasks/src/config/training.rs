@@ -6,81 +6,83 @@ use crate::{
     model::{ContextMemory, ContextMemoryConfig, ContextModel},
 };
 
-/// How a model is trained: table `training`.
+/// The training of a model: table `training`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrainingConfig {
-    /// Epochs at most. After each one the model is looked at and a checkpoint written.
+    /// Maximum number of epochs. After each epoch the model is validated and a checkpoint is written.
     pub epochs: usize,
     /// Steps of an epoch.
     pub epoch_steps: usize,
-    /// How many times as long documents are in each part of the training, spread over the epochs.
+    /// Lengths of documents as multiples of the task's length, one for each part of the training. The parts share the
+    /// epochs evenly.
     pub growth: Vec<u32>,
     /// Rows of a step: documents, or parallel streams of a text.
     pub batch: usize,
-    /// Segments of a step, for text; the memory is carried on from step to step.
+    /// Segments of a step, for text. The memory is kept from step to step.
     pub segments: usize,
-    /// The gradients of this many steps are added up before a step of the optimizer.
+    /// Number of steps whose gradients are summed before a step of the optimizer.
     pub accumulation: usize,
     /// Adam's highest learning rate.
     pub learning_rate: f64,
-    /// The optimizer's steps until it is reached.
+    /// Optimizer steps until the highest learning rate is reached.
     pub warmup: usize,
-    /// What becomes of it until the last step.
+    /// How the learning rate decreases until the last step.
     pub decay: Decay,
     /// Decoupled weight decay.
     pub weight_decay: f64,
-    /// Greatest norm of gradients; 0 for any.
+    /// Maximum norm of the gradients; 0 for no clipping.
     pub clip: f64,
-    /// How much a loss counts that teaches what to be reminded of, for tasks in which a question names the segment that told the
-    /// answer; 0 for not at all. The query of a question learns to tell that segment's memories from those of all
-    /// other segments and rows of a step, on several devices of the device's rows. Of several queries of which any may find
-    /// something (`memory.pooling` of max, or a Gaussian correlation) a segment's first question trains the first one, and so
-    /// on. Not for what is told of again: there the earlier segment would be one of the others. It does nothing in
-    /// causal models and in the paper's memory.
+    /// Weight of the loss that teaches what to be reminded of; 0 turns it off. It applies to tasks whose questions name
+    /// the segment that told the answer. The query of a question learns to distinguish that segment's memories from
+    /// those of all other segments and rows of a step; with several devices, of the device's rows.
+    ///
+    /// With several queries, `memory.pooling` of max or a Gaussian correlation lets each find something else. Then a
+    /// segment's first question trains its first query, and so on. If a fact is told again, the segment of the earlier
+    /// telling is one of the others. The weight has no effect in causal models and in the paper's memory.
     pub contrast: f64,
-    /// Epochs without improvement after which a training ends; 0 for never.
+    /// Epochs without improvement after which a training ends, counted from its last resumption; 0 for never.
     pub patience: usize,
-    /// Documents, or steps of text, that are looked at after each epoch.
+    /// Documents, or steps of text, of the validation after each epoch.
     pub validation: usize,
 }
 
-/// How a learning rate goes down.
+/// How a learning rate decreases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Decay {
-    /// Not at all.
+    /// It stays.
     None,
-    /// By a half wave, to nothing.
+    /// Half a cosine wave, to zero.
     Cosine,
-    /// Evenly, to nothing.
+    /// Linearly, to zero.
     Linear,
 }
 
-/// How a model is tested: table `evaluation`.
+/// The tests of a model: table `evaluation`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EvaluationConfig {
-    /// How many times as long as trained the documents are.
+    /// Lengths of the documents as multiples of the trained length. Not for `lm`, which reads a continuous text.
     pub lengths: Vec<u32>,
-    /// Documents of each length; of text, steps.
+    /// Documents of each length; for text, steps.
     pub documents: usize,
-    /// Rows at a time.
+    /// Rows of a batch.
     pub batch: usize,
-    /// Short-term engrams reminded; as in training if not given.
+    /// Short-term engrams reminded. By default as in training.
     pub num_reminded_stm: Option<usize>,
-    /// Long-term engrams reminded, at most; as in training if not given.
+    /// Maximum number of long-term engrams reminded. By default as in training.
     pub num_final_ltms: Option<usize>,
-    /// Lifespan of a new engram, in segments; as in training if not given.
+    /// Lifespan of a new engram, in segments. By default as in training.
     pub initial_lifespan: Option<f32>,
-    /// Engrams of a row that a store of bounded size keeps; as in training if not given.
+    /// Engrams per row in a store of bounded size. By default as in training.
     pub capacity: Option<usize>,
-    /// Whether what happens in the memory is recorded, of one document or row.
+    /// Whether the memory's events are recorded, for one document or row.
     pub history: bool,
 }
 
 impl EvaluationConfig {
-    /// The memory that a model is tested with, from the one it was trained with.
+    /// Returns the memory configuration for tests, from that of the training.
     pub fn memory(&self, trained: &ContextMemoryConfig) -> ContextMemoryConfig {
         let mut tested = *trained;
         let memoria = &mut tested.state.memoria;
@@ -93,7 +95,7 @@ impl EvaluationConfig {
         tested
     }
 
-    /// An empty memory for tests of a model.
+    /// Returns an empty memory for tests of a model.
     ///
     /// # Errors
     ///
@@ -141,7 +143,7 @@ impl Default for EvaluationConfig {
 }
 
 impl TrainingConfig {
-    /// Checks what can be checked alone.
+    /// Checks the options that need no other table.
     ///
     /// # Errors
     ///
@@ -171,14 +173,14 @@ impl TrainingConfig {
         Ok(())
     }
 
-    /// Steps of the optimizer in the whole training.
+    /// Optimizer steps of the whole training.
     pub fn optimizer_steps(&self) -> usize {
         self.epochs * self.epoch_steps.div_ceil(self.accumulation)
     }
 }
 
 impl EvaluationConfig {
-    /// Checks what can be checked alone.
+    /// Checks the options that need no other table.
     ///
     /// # Errors
     ///

@@ -1,13 +1,13 @@
-//! Values of a configuration, which are refused by their names.
+//! Values of a configuration; errors name the option.
 
 use serde::de::DeserializeOwned;
 
 use crate::TaskError;
 
-/// No count of a configuration is larger: tokens are numbered in 32 bits, and products of counts must not overflow.
+/// Upper bound of every count: tokens are numbered in 32 bits, and products of counts must not overflow.
 const LARGEST_COUNT: i64 = 100_000_000;
 
-/// A table of options, of which one that does not fit is told by its name.
+/// Reads a table of options. The error names the option that does not fit.
 ///
 /// # Errors
 ///
@@ -24,7 +24,7 @@ pub(super) fn read<T: DeserializeOwned>(name: &str, table: toml::Table) -> Resul
     })
 }
 
-/// Refuses counts that are out of all proportion, and numbers that are not finite.
+/// Refuses counts below 0 or above the upper bound, and numbers that are not finite or beyond ±1e30.
 ///
 /// # Errors
 ///

@@ -15,13 +15,13 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Documents {
-    /// The Brown corpus by genre, 15 of them.
+    /// The Brown corpus, with 15 genres.
     Brown,
-    /// Hyperpartisan news, yes or no.
+    /// Hyperpartisan news, with the classes yes and no.
     Hyperpartisan,
 }
 
-/// Where a document's class is read off.
+/// The places from which a document's class is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Pooling {
@@ -35,18 +35,18 @@ pub enum Pooling {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ClassifyConfig {
-    /// Which documents.
+    /// The documents.
     pub source: Documents,
     /// Their folder.
     pub path: PathBuf,
-    /// Tokens at most: the classes, and the most frequent words of the training documents. A checkpoint has tokens of
-    /// its own.
+    /// Maximum number of tokens: the classes, and the most frequent words of the training documents. A checkpoint has
+    /// its own tokens.
     pub words: usize,
-    /// Tokens of a segment, a checkpoint's marks at its ends included.
+    /// Tokens of a segment, including a checkpoint's marks at its ends.
     pub segment_length: usize,
-    /// Segments of a document at most; the rest of a longer one is left out.
+    /// Maximum number of segments of a document; the rest of a longer one is left out.
     pub segments: Option<usize>,
-    /// Where a document's class is read off.
+    /// The places from which a document's class is read.
     pub pooling: Pooling,
 }
 
@@ -58,11 +58,11 @@ pub struct Classify {
     coding: Coding,
 }
 
-/// How text becomes tokens; those of the classes come before.
+/// How text becomes tokens; the tokens of the classes come first.
 #[derive(Clone, Debug)]
 enum Coding {
     Words(Words),
-    /// A checkpoint's, with marks around each segment.
+    /// The tokens of a checkpoint, with marks around each segment.
     Marked(Box<MarkedTokens>),
 }
 
@@ -95,12 +95,12 @@ impl ClassifyConfig {
         Ok(Classify { config: self.clone(), corpus, coding: Coding::Words(words) })
     }
 
-    /// Reads the documents, to be told in the tokens of a checkpoint's `tokenizer.json`, with its marks at both ends of
-    /// each segment.
+    /// Reads the documents in the tokens of a checkpoint's `tokenizer.json`, with its marks at both ends of each
+    /// segment.
     ///
     /// # Errors
     ///
-    /// As [`load`](Self::load); [`TaskError::Missing`] or [`TaskError::Format`] of the tokenizer.
+    /// As [`load`](Self::load); [`TaskError::Missing`] or [`TaskError::Format`] for the tokenizer.
     pub fn load_with_tokenizer(&self, folder: &Path) -> Result<Classify, TaskError> {
         at_least("data.segment_length", self.segment_length, 3)?;
         let tokens = MarkedTokens::of_checkpoint(folder)?;
@@ -126,7 +126,7 @@ impl Classify {
         })
     }
 
-    /// The text of a document in segments, at least one.
+    /// Cuts a text into segments, at least one.
     fn segments(&self, text: &str) -> Result<Document, TaskError> {
         let length = self.config.segment_length;
         let most = self.config.segments.unwrap_or(usize::MAX);
@@ -175,8 +175,8 @@ impl Task for Classify {
         Some(self.corpus.split(split).len())
     }
 
-    /// The questions of a document all ask for its class: with [`Pooling::Mean`] at the end of each segment,
-    /// with [`Pooling::Last`] of the last one.
+    /// All questions of a document ask for its class: with [`Pooling::Mean`] at the end of each segment, with
+    /// [`Pooling::Last`] at the end of the last one.
     fn document(&self, id: DocumentId) -> Result<Document, TaskError> {
         if id.longer != 1 {
             let expected = "1: documents are as long as they are";
@@ -227,7 +227,7 @@ mod tests {
         let document = mean.document(id).unwrap();
         let asked: Vec<_> = document.questions().map(|(s, q)| (s, q.at, q.answer[0])).collect();
         assert_eq!(asked, [(0, 2, 0), (1, 0, 0)]);
-        // 15 genres, the unknown word, and the two most frequent ones.
+        // 15 genres, the unknown word, and the two most frequent words.
         let words: Vec<String> = document.tokens().map(|token| mean.word(token)).collect();
         assert_eq!(words, ["<unk>", "two", "two", "<unk>"]);
         assert_eq!((mean.vocabulary(), mean.word(1)), (18, "editorial".into()));

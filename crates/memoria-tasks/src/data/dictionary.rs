@@ -1,8 +1,8 @@
-//! Dictionary lookup, as the Focused Transformer is tested (arXiv 2307.03170): records of four-token keys and
-//! values, then questions on them.
+//! Dictionary lookup, the test of the Focused Transformer (arXiv 2307.03170): records with keys and values of four
+//! tokens, then questions about them.
 //!
-//! A record is `<k> k1 k2 k3 k4 <v> v1 v2 v3 v4`, a question `<q> k1 k2 k3 k4 <v> v1 v2 v3 v4` in which the
-//! values are expected one place before they stand.
+//! A record is `<k> k1 k2 k3 k4 <v> v1 v2 v3 v4`, a question `<q> k1 k2 k3 k4 <v> v1 v2 v3 v4`. In a question each
+//! value is expected one place before its own.
 
 use std::collections::HashMap;
 
@@ -15,9 +15,9 @@ use super::{
 };
 use crate::{TaskError, error::at_least};
 
-/// Tokens of keys, and of values.
+/// Tokens of a key, and of a value.
 const KEY: usize = 4;
-/// Tokens of a record and of a question.
+/// Tokens of a record, and of a question.
 const RECORD: usize = 2 * (KEY + 1);
 /// `<k>`, `<v>` and `<q>` come after the free tokens.
 const MARKERS: usize = 3;
@@ -26,21 +26,20 @@ const MARKERS: usize = 3;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Dictionary {
-    /// Tokens, three of which are markers.
+    /// Number of tokens; three of them are markers.
     pub vocabulary: usize,
-    /// Records of a document that is trained on.
+    /// Records of a training document.
     pub records: usize,
-    /// Questions of a document, of whatever length.
+    /// Questions of a document of any length.
     pub questions: usize,
-    /// Records, or questions, of a segment.
+    /// Records or questions per segment.
     pub records_per_segment: usize,
-    /// Whether no key is defined twice. Otherwise keys are drawn one by one, and the last definition counts.
+    /// Whether each key is defined once. Otherwise keys are drawn independently, and the last definition counts.
     pub unique: bool,
-    /// Share of documents with keys that are hard to tell apart, where they are unique: of as few different tokens at each
-    /// place as make twice as many keys as the document needs.
+    /// If keys are unique: share of documents whose keys are hard to distinguish. At each place such keys use the
+    /// fewest tokens that allow twice as many keys as the document needs.
     pub close_keys: f64,
-    /// Whether a question's own values can be seen, as where they are predicted one after the other; otherwise
-    /// `<v>` stands in their places.
+    /// Whether a question contains its own values, as in token-by-token prediction. Otherwise `<v>` replaces them.
     pub shown: bool,
 }
 
@@ -162,7 +161,7 @@ mod tests {
     use super::*;
     use crate::data::Split;
 
-    /// Looks every question up in the tokens, from the last record to the first.
+    /// Finds the answer to every question in the tokens, from the last record to the first.
     fn check(dictionary: &Dictionary, longer: u32) -> usize {
         dictionary.check().unwrap();
         let id = DocumentId::new(Split::Test, 1, 4).longer(longer);
@@ -197,7 +196,7 @@ mod tests {
         assert_eq!(check(&unique, 1), 25);
         assert_eq!(check(&unique, 400), 10_000);
         assert_eq!(check(&Dictionary { records_per_segment: 6, shown: true, ..unique }, 4), 100);
-        // Of 16 keys, most are defined again and again.
+        // With 16 keys most are defined several times.
         let again = Dictionary { vocabulary: 5, unique: false, ..Dictionary::default() };
         assert!(check(&again, 4) <= 16);
     }

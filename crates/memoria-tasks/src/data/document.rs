@@ -3,75 +3,75 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-/// What documents are for. No two splits share a document, unless by chance.
+/// The use of documents. No two splits share a document, except by chance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Split {
-    /// Trained on.
+    /// Training.
     Train,
-    /// Looked at while training, to see how it goes.
+    /// Validation during training.
     Valid,
-    /// Looked at once, at the end.
+    /// Tests after training.
     Test,
 }
 
-/// Which document: the same one for the same id, on every machine.
+/// Identifies a document: the same id gives the same document on every machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct DocumentId {
-    /// What it is for.
+    /// Its split.
     pub split: Split,
     /// The run's seed.
     pub seed: u64,
     /// Counted from 0.
     pub index: u64,
-    /// How many times as long as trained on.
+    /// Length as a multiple of the trained length.
     pub longer: u32,
     /// The stage of a curriculum, from 0.
     pub stage: u32,
 }
 
-/// A document: what a memory goes through from one reset to the next.
+/// A document: the segments between two resets of a memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Document {
-    /// In order. They need not be of one length.
+    /// Its segments in order; their lengths may differ.
     pub segments: Vec<Segment>,
 }
 
-/// What a model sees at once.
+/// The part of a document that a model sees at once.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Segment {
-    /// Tokens, below the task's vocabulary.
+    /// Token ids, below the task's vocabulary size.
     pub tokens: Vec<u32>,
-    /// What is asked, in order of place; they do not overlap.
+    /// Questions in order of place; they do not overlap.
     pub questions: Vec<Question>,
 }
 
-/// Something to be predicted.
+/// An answer to be predicted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Question {
-    /// The place in the segment at which the output should be the first token of the answer; the next ones
-    /// belong to the places after it.
+    /// The place in the segment whose output must be the answer's first token. The next tokens belong to the next
+    /// places.
     pub at: usize,
     /// The answer's tokens.
     pub answer: Vec<u32>,
-    /// The segment of the document in which the answer was told last, if it was told at one place.
+    /// The segment of the document that told the answer last, if one place told it.
     pub told: Option<usize>,
-    /// The segment that told which one that is, where an answer needs two facts.
+    /// If an answer needs two facts: the segment that told the leading fact.
     pub via: Option<usize>,
 }
 
 impl DocumentId {
-    /// A document of a split, as long as trained on.
+    /// Identifies a document with the trained length.
     pub fn new(split: Split, seed: u64, index: u64) -> Self {
         Self { split, seed, index, longer: 1, stage: 0 }
     }
 
-    /// The same number among documents of another length.
+    /// Identifies the document with the same number at another length.
     pub fn longer(self, longer: u32) -> Self {
         Self { longer, ..self }
     }
 
-    /// Random numbers that are this document's own.
+    /// Returns the random number generator of this document.
     pub fn rng(self) -> ChaCha8Rng {
         let mut seed = [0; 32];
         seed[..8].copy_from_slice(&self.seed.to_le_bytes());
@@ -89,7 +89,7 @@ impl Document {
         self.segments.iter().flat_map(|segment| &segment.tokens).copied()
     }
 
-    /// Every question with the segment it is asked in.
+    /// All questions, each with the index of its segment.
     pub fn questions(&self) -> impl Iterator<Item = (usize, &Question)> {
         let of = |(at, segment)| -> Vec<(usize, &Question)> {
             let segment: &Segment = segment;
@@ -98,8 +98,8 @@ impl Document {
         self.segments.iter().enumerate().flat_map(of)
     }
 
-    /// Cuts tokens into segments of one length, the last one maybe shorter. A question `(place, answer,
-    /// place it was told at)` counts places from the document's start; an answer must not span segments.
+    /// Cuts tokens into segments of one length; the last one may be shorter. A question is `(place, answer, place that
+    /// told it)`; places count from the document's start. An answer must not span segments.
     pub fn cut(
         tokens: Vec<u32>,
         length: usize,
@@ -121,12 +121,12 @@ impl Document {
 }
 
 impl Question {
-    /// How many segments ago it was told.
+    /// How many segments ago the answer was told.
     pub fn distance(&self, segment: usize) -> Option<usize> {
         self.told.map(|told| segment - told)
     }
 
-    /// How many segments ago it was told which segment that is, if that was needed.
+    /// If the answer needs two facts: how many segments ago the leading fact was told.
     pub fn distance_via(&self, segment: usize) -> Option<usize> {
         self.via.map(|via| segment - via)
     }

@@ -4,7 +4,7 @@ use rand::{Rng, RngExt, seq::index};
 
 use crate::TaskError;
 
-/// The key of a number: so many tokens below `symbols`.
+/// Converts a number into a key: `tokens` tokens below `symbols`.
 pub(super) fn key(mut number: usize, symbols: usize, tokens: usize) -> Vec<u32> {
     let token = |_| {
         let token = number % symbols;
@@ -14,14 +14,14 @@ pub(super) fn key(mut number: usize, symbols: usize, tokens: usize) -> Vec<u32> 
     (0..tokens).map(token).collect()
 }
 
-/// How many keys there are of so many tokens.
+/// Number of different keys of `tokens` tokens.
 pub(super) fn different(symbols: usize, tokens: usize) -> usize {
     symbols.saturating_pow(u32::try_from(tokens).unwrap_or(u32::MAX))
 }
 
-/// Which keys a document tells of.
+/// The keys of a document.
 pub(super) struct Keys {
-    /// Different tokens that keys are made of.
+    /// Number of different tokens in keys.
     pub(super) symbols: usize,
     /// Tokens of a key.
     pub(super) tokens: usize,
@@ -30,11 +30,11 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    /// Numbers of different keys, in random order.
+    /// Draws numbers of different keys, in random order.
     ///
     /// # Errors
     ///
-    /// If there are fewer; `option` is what makes more.
+    /// If there are fewer keys; `option` names the option that gives more.
     pub(super) fn draw(
         &self,
         needed: usize,
@@ -53,8 +53,8 @@ impl Keys {
         Ok(index::sample(rng, there, needed).into_vec())
     }
 
-    /// Keys that are hard to tell apart: at each place they have as few different tokens as make twice as many keys, so
-    /// that many differ in one token.
+    /// Draws keys that are hard to distinguish. At each place they use the fewest tokens that allow twice as many keys,
+    /// so many keys differ in one token only.
     fn close(&self, needed: usize, rng: &mut impl Rng) -> Vec<usize> {
         let enough = |&few: &usize| different(few, self.tokens) >= 2 * needed;
         let few = (1..self.symbols).find(enough).unwrap_or(self.symbols);

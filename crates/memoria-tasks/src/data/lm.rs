@@ -12,11 +12,11 @@ use crate::{
     text::{Corpus, token_count},
 };
 
-/// Where texts come from.
+/// The source of texts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Source {
-    /// The novels of Jane Austen from the R package janeaustenr; *Persuasion* is held out.
+    /// Jane Austen's novels from the R package janeaustenr; *Persuasion* is held out.
     Austen,
     /// Any file.
     File,
@@ -32,15 +32,15 @@ pub enum Source {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LmConfig {
-    /// Where the texts come from.
+    /// The source of the texts.
     pub source: Source,
-    /// Their file or folder; for `austen` the R package's folder, which is found where Debian puts it.
+    /// Their file or folder; for `austen` the R package's folder, by default in Debian's place.
     pub path: Option<PathBuf>,
-    /// A `tokenizer.json`; bytes are the tokens without.
+    /// A `tokenizer.json`. Without it bytes are the tokens.
     pub tokenizer: Option<PathBuf>,
     /// Tokens of a segment.
     pub segment_length: usize,
-    /// Documents of each split at most.
+    /// Maximum number of documents of each split.
     pub documents: Option<usize>,
 }
 
@@ -57,16 +57,16 @@ impl Default for LmConfig {
 }
 
 impl LmConfig {
-    /// Of any file, byte by byte; its last two twentieths are for validation and tests.
+    /// Reads any file byte by byte; its last two twentieths are for validation and tests.
     pub fn file(path: impl Into<PathBuf>, segment_length: usize) -> Self {
         Self { source: Source::File, path: Some(path.into()), segment_length, ..Self::default() }
     }
 
-    /// Reads the texts, and makes tokens of them.
+    /// Reads the texts and converts them into tokens.
     ///
     /// # Errors
     ///
-    /// Those of [`Corpus`]; [`TaskError::Option`] or [`TaskError::Format`].
+    /// As the functions of [`Corpus`]; [`TaskError::Option`] or [`TaskError::Format`].
     pub fn load(&self) -> Result<Text, TaskError> {
         at_least("data.segment_length", self.segment_length, 1)?;
         let most = self.documents.unwrap_or(usize::MAX);
@@ -102,7 +102,7 @@ impl LmConfig {
     }
 }
 
-/// The bytes that occur in training, numbered in their order, and one token for all others if there are any.
+/// Tokens for the bytes that occur in training, in their order, and one token for all other bytes if there are any.
 fn of_bytes(corpus: &Corpus, segment_length: usize) -> Text {
     let mut occurs = [false; 256];
     corpus.train.iter().flatten().for_each(|&byte| occurs[usize::from(byte)] = true);
@@ -149,7 +149,7 @@ fn of_tokens(corpus: &Corpus, path: &Path, segment_length: usize) -> Result<Text
     Ok(Text::new(vocabulary, segment_length, splits))
 }
 
-/// Whole lines of a document, a few at a time, so that a tokenizer need not take in a book at once.
+/// Splits a document into pieces of some whole lines, so that a tokenizer need not process a book at once.
 fn pieces(document: &[u8]) -> Vec<&[u8]> {
     const LENGTH: usize = 1 << 14;
     let mut pieces = Vec::new();
@@ -174,7 +174,7 @@ mod tests {
     fn bytes_are_numbered_by_what_occurs_in_training() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("text");
-        // The last twentieths have a letter that training does not.
+        // The last twentieths contain a letter that training does not.
         fs::write(&path, format!("{}{}", "abba ".repeat(18), "xabba aaaa")).unwrap();
         let config = LmConfig { source: Source::File, path: Some(path), ..LmConfig::default() };
         let text = config.load().unwrap();

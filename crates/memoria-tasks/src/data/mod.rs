@@ -1,4 +1,4 @@
-//! Tasks: how documents are made or read, what is asked in them, what counts.
+//! Tasks: how documents are made or read, their questions, and how answers are counted.
 //!
 //! Everything is deterministic: the same configuration and [`DocumentId`] give the same document on every
 //! machine.

@@ -1,9 +1,9 @@
-//! Multi-query associative recall (arXiv 2312.04927): key-value pairs, then keys that ask for their values, at
-//! places that follow a power law.
+//! Multi-query associative recall (arXiv 2312.04927): key-value pairs, then keys that ask for their values, at places
+//! that follow a power law.
 //!
-//! A document of `length` tokens is cut into segments. It begins with the pairs, `k1 v1 … kN vN`; a question
-//! is a key at an even place after them, and its value is expected where the key stands. In the variant
-//! `forgetting`, some keys are told of twice, and the second value counts.
+//! A document of `length` tokens is cut into segments. It begins with the pairs, `k1 v1 … kN vN`. A question is a key
+//! at an even place after them; its value is expected at the place of the key. In the variant `forgetting`, some keys
+//! are told twice, and the second value counts.
 
 use rand::{
     Rng, RngExt,
@@ -18,19 +18,19 @@ use crate::{TaskError, error::at_least};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Mqar {
-    /// Tokens: 0 fills, keys are those of the lower half, values those of the upper.
+    /// Number of tokens: 0 is filler, keys are in the lower half, values in the upper half.
     pub vocabulary: usize,
     /// Tokens of a document.
     pub length: usize,
-    /// Keys, each of which is asked for once.
+    /// Number of keys; each is asked for once.
     pub pairs: usize,
-    /// Keys that get a second value.
+    /// Number of keys that get a second value.
     pub updates: usize,
     /// Tokens of a segment; even.
     pub segment_length: usize,
-    /// a of the power law a · x^(a − 1) that the places of questions follow.
+    /// Exponent a of the power law a · x^(a − 1) of the questions' places.
     pub power: f64,
-    /// Whether random tokens of both halves stand between the questions, instead of 0.
+    /// Whether random tokens of both halves are between the questions, instead of 0.
     pub random_fillers: bool,
 }
 
@@ -82,10 +82,10 @@ impl Mqar {
         rng.random_range(self.vocabulary as u32 / 2..self.vocabulary as u32)
     }
 
-    /// Which slots of the question zone are asked in, one for each key.
+    /// Returns the slots of the question zone that have questions, one for each key.
     fn slots(&self, slots: usize, rng: &mut impl Rng) -> Vec<usize> {
-        // Drawing one after the other without replacement is the same as taking the first arrivals of
-        // exponential clocks with these rates.
+        // Drawing one after the other without replacement is equivalent to taking the first arrivals of exponential
+        // clocks with these rates.
         let arrival = |slot: usize| {
             let rate = self.power * ((slot + 1) as f64).powf(self.power - 1.0);
             -(1.0 - rng.random::<f64>()).ln() / rate
@@ -105,7 +105,7 @@ impl Task for Mqar {
         self.segment_length
     }
 
-    /// Documents of another length have as many times the pairs and updates.
+    /// Documents of another length have the same multiple of pairs and updates.
     fn document(&self, id: DocumentId) -> Result<Document, TaskError> {
         let longer = id.longer as usize;
         let sizes = Self {
@@ -164,7 +164,7 @@ mod tests {
     use super::*;
     use crate::data::Split;
 
-    /// Reads the pairs from left to right into a map, then looks questions up.
+    /// Reads the pairs from left to right into a map, then answers the questions.
     fn check(mqar: &Mqar, longer: u32) {
         mqar.check().unwrap();
         for index in 0..20 {
@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn places_follow_the_power_law() {
-        // The first drawn slot has the law itself; with one pair it is the only one.
+        // The first drawn slot follows the law exactly; with one pair it is the only one.
         let mqar = Mqar { length: 64, pairs: 1, power: 0.3, ..Mqar::default() };
         let mut counts = [0.0; 31];
         for index in 0..20_000 {

@@ -1,11 +1,11 @@
-//! What `rewrite` and `remember` (arXiv 2407.04841) share: one pair a segment, and a key at the end.
+//! The common part of `rewrite` and `remember` (arXiv 2407.04841): one pair per segment, and a key at the end.
 
 use rand::{Rng, RngExt};
 
 use super::{Document, DocumentId, Question, Segment, keys};
 use crate::{TaskError, error::at_least};
 
-/// The lengths of documents, in pairs, and what keys are made of.
+/// The numbers of pairs in documents, and the parts of keys.
 pub(super) struct Pairs<'a> {
     pub(super) symbols: usize,
     pub(super) key_tokens: usize,
@@ -25,18 +25,18 @@ impl Pairs<'_> {
         self.symbols as u32
     }
 
-    /// Pairs of a document: up to the curriculum's present ones in training, as many as the last ones and
-    /// longer in tests.
+    /// Returns the number of pairs of a document. Training and validation use up to the number of the curriculum's
+    /// current stage, tests exactly the number of its last stage. Both are multiplied by the length.
     pub(super) fn count(&self, id: DocumentId, rng: &mut impl Rng) -> usize {
-        let last = self.curriculum.len() - 1;
+        let (last, longer) = (self.curriculum.len() - 1, id.longer as usize);
         if id.split == super::Split::Test {
-            return self.curriculum[last] * id.longer as usize;
+            return self.curriculum[last] * longer;
         }
-        let most = self.curriculum[last.min(id.stage as usize)];
+        let most = self.curriculum[last.min(id.stage as usize)] * longer;
         if self.fixed_length { most } else { rng.random_range(1..=most) }
     }
 
-    /// A document that tells values of keys, by their numbers, and asks for one.
+    /// Makes a document that tells the values of numbered keys and asks for one.
     pub(super) fn document(&self, told: &[usize], rng: &mut impl Rng) -> Document {
         let [separator, end, generate] = [0, 1, 2].map(|marker| self.separator() + marker);
         let key = |number| keys::key(number, self.symbols, self.key_tokens);

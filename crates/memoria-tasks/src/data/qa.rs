@@ -1,8 +1,8 @@
-//! Questions on what people did, told among sentences of novels: in the manner of BABILong (arXiv 2406.10149),
-//! tasks 1 to 3, with Jane Austen's novels for those of PG-19 and words for tokens. Its results are not those
-//! of BABILong.
+//! Questions about the actions of people, which are told among sentences of novels. It follows BABILong (arXiv
+//! 2406.10149), tasks 1 to 3, but with Jane Austen's novels instead of those of PG-19, and with words as tokens. Its
+//! results are not comparable with those of BABILong.
 //!
-//! 1 asks where someone is, 2 where an object is, 3 where an object was before it was where it is.
+//! Task 1 asks where a person is, 2 where an object is, 3 where an object was before its current place.
 
 mod reader;
 #[cfg(test)]
@@ -23,13 +23,13 @@ use crate::{
 use reader::{Asked, Reader};
 use world::{Action, World};
 
-/// Where the facts are told.
+/// The position of the facts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FactsAt {
     /// At random places, in order.
     Anywhere,
-    /// After everything else: a control that needs no memory of what is far away.
+    /// After everything else: a control that needs no memory of distant text.
     End,
 }
 
@@ -39,18 +39,18 @@ pub enum FactsAt {
 pub struct QaConfig {
     /// 1, 2 or 3.
     pub task: usize,
-    /// Tokens of a document that is trained on, without its questions.
+    /// Tokens of a training document, without its questions.
     pub tokens: usize,
-    /// Tokens of a segment at most: it has as many whole sentences as fit, or a part of a longer one.
+    /// Maximum number of tokens of a segment. It has as many whole sentences as fit, or a part of a longer one.
     pub segment_length: usize,
-    /// Questions of a document, each in a segment of its own, of different people or objects; fewer where fewer can
-    /// be answered.
+    /// Questions of a document, about different people or objects, each in its own segment. There are fewer if fewer
+    /// can be answered.
     pub questions: usize,
-    /// Where the facts are told.
+    /// The position of the facts.
     pub facts: FactsAt,
-    /// Tokens at most: those of facts, and the most frequent words of the novels.
+    /// Maximum number of tokens: the words of facts, and the most frequent words of the novels.
     pub words: usize,
-    /// The folder of the R package janeaustenr; it is found where Debian puts it.
+    /// The folder of the R package janeaustenr. By default Debian's place.
     pub path: Option<PathBuf>,
 }
 
@@ -59,15 +59,15 @@ pub struct QaConfig {
 pub struct Qa {
     config: QaConfig,
     words: Words,
-    /// Sentences for training, and of the novel that is held out.
+    /// Sentences for training, and those of the held-out novel.
     sentences: [Vec<Vec<u32>>; 2],
 }
 
-/// Facts of a document, at least and at most, by task.
+/// Minimum and maximum number of facts in a document, by task.
 const FACTS: [[usize; 2]; 3] = [[2, 10], [2, 68], [4, 320]];
-/// Words of a sentence of a novel, at least.
+/// Minimum number of words of a sentence of a novel.
 const SENTENCE: usize = 10;
-/// Tokens that a fact has, about.
+/// Approximate number of tokens of a fact.
 const FACT: usize = 7;
 
 impl Default for QaConfig {
@@ -99,7 +99,7 @@ impl QaConfig {
         self.with_novels(&novels.concat(), &held_out)
     }
 
-    /// As [`load`](Self::load), with other texts than Jane Austen's.
+    /// As [`load`](Self::load), with texts other than Jane Austen's.
     ///
     /// # Errors
     ///
@@ -110,7 +110,9 @@ impl QaConfig {
         }
         at_least("data.segment_length", self.segment_length, 1)?;
         at_least("data.questions", self.questions, 1)?;
+        at_least("data.tokens", self.tokens, 1)?;
         let certain: Vec<&str> = Action::words().collect();
+        at_least("data.words", self.words, certain.len() + 1)?;
         let words = Words::new(certain, [training], self.words, 0);
         let tokens = |text: &str| -> Vec<Vec<u32>> {
             let tokens = sentences(text).into_iter().map(|sentence| words.tokens(&sentence));
@@ -125,11 +127,11 @@ impl QaConfig {
 }
 
 impl Qa {
-    /// What is told, and what is asked of it.
+    /// Draws the actions that a document tells, and its questions.
     fn story(&self, tokens: usize, rng: &mut impl Rng) -> (Vec<Action>, Vec<Asked>) {
         let task = self.config.task;
         let [least, most] = FACTS[task - 1];
-        // Facts are an eighth of a document at most.
+        // Facts are at most an eighth of a document.
         let most = most.min(tokens / 8 / FACT).max(least);
         loop {
             let mut count = rng.random_range(least..=most);
@@ -138,7 +140,7 @@ impl Qa {
             }
             let (mut world, mut reader) = (World::new(), Reader::default());
             let mut actions = Vec::new();
-            // Stories in which nothing can be asked for in the end go on.
+            // A story continues until a question can be asked at its end.
             while actions.len() < 2 * most.max(16) {
                 let action = if task == 1 { world.step_of_moves(rng) } else { world.step(rng) };
                 actions.push(action);
@@ -154,8 +156,8 @@ impl Qa {
         }
     }
 
-    /// Appends a sentence to the last segment, if there is room for it, or to new ones. Returns the first one that
-    /// has some of it.
+    /// Appends a sentence to the last segment if it fits, otherwise to new ones. Returns the index of the first segment
+    /// that contains some of it.
     fn tell(&self, segments: &mut Vec<Vec<u32>>, sentence: &[u32]) -> usize {
         let length = self.config.segment_length;
         match segments.last_mut() {
@@ -171,7 +173,7 @@ impl Qa {
         }
     }
 
-    /// So many tokens of a novel in whole sentences, from a random one on.
+    /// Returns whole sentences of a novel, from a random one on, with at least `tokens` tokens.
     fn sentences(&self, split: Split, tokens: usize, rng: &mut impl Rng) -> Vec<&[u32]> {
         let novel = &self.sentences[usize::from(split != Split::Train)];
         let mut next = rng.random_range(0..novel.len());
@@ -227,8 +229,8 @@ impl Task for Qa {
             let question = Question {
                 at: tokens.len() - 1,
                 answer: vec![self.words.token(asked.answer)],
-                told: Some(told[asked.needs]),
-                via: None,
+                told: Some(told[asked.told]),
+                via: asked.via.map(|via| told[via]),
             };
             document.segments.push(Segment { tokens, questions: vec![question] });
         }

@@ -1,9 +1,9 @@
-//! Recall: facts that are told once, and asked for segments later.
+//! Recall: facts that are told once; questions about them come segments later.
 //!
-//! Each segment tells facts, a key and its value each, among filler, and asks for the value of a key that was
-//! told in an earlier segment: a question mark and the key, and a blank for each token of the value but the
-//! first, which is expected where the key ends. A segment in which there is nothing to ask for yet asks for a
-//! key of its own; that does not count.
+//! Each segment tells facts among filler; a fact is a key and its value. It also asks for the value of a key that an
+//! earlier segment told. A question is a question mark, the key, and a blank for each token of the value except the
+//! first. The first token is expected at the end of the key. If nothing can be asked for yet, a segment asks for its
+//! own key; that does not count.
 
 mod layout;
 mod story;
@@ -24,34 +24,34 @@ use story::Story;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Recall {
-    /// Segments of a document that is trained on.
+    /// Segments of a training document.
     pub segments: usize,
     /// Tokens of a segment.
     pub segment_length: usize,
-    /// Different tokens that keys are made of.
+    /// Number of different tokens in keys.
     pub keys: usize,
-    /// Different tokens that values are made of.
+    /// Number of different tokens in values.
     pub values: usize,
-    /// Different filler tokens.
+    /// Number of different filler tokens.
     pub fillers: usize,
     /// Tokens of a key.
     pub key_tokens: usize,
-    /// Share of documents with keys that are hard to tell apart: of as few different tokens at each place as make twice as
-    /// many keys as the document needs.
+    /// Share of documents whose keys are hard to distinguish. At each place such keys use the fewest tokens that allow
+    /// twice as many keys as the document needs.
     pub close_keys: f64,
     /// Tokens of a value.
     pub value_tokens: usize,
-    /// Facts that a segment tells.
+    /// Facts per segment.
     pub facts: usize,
-    /// Questions that a segment asks.
+    /// Questions per segment.
     pub questions: usize,
-    /// Whether facts and questions are anywhere in a segment; otherwise facts begin it, after one filler, and
-    /// questions end it.
+    /// Whether facts and questions are at random places of a segment. Otherwise facts are at its beginning, after one
+    /// filler, and questions at its end.
     pub anywhere: bool,
-    /// Share of facts that tell of a key that was told of before; the last value counts.
+    /// Share of facts about a key that was told before; the last value counts.
     pub retold: f64,
-    /// Facts that an answer needs, 1 or 2. With 2, every other segment tells of a key that has another key as
-    /// its value, and questions ask for what that one's value is.
+    /// Number of facts that an answer needs, 1 or 2. With 2, every other segment tells a key whose value is another
+    /// key; questions ask for the value of that other key.
     pub hops: usize,
 }
 
@@ -76,7 +76,7 @@ impl Default for Recall {
 }
 
 impl Recall {
-    /// Checks what the parts cannot check alone.
+    /// Checks the options.
     ///
     /// # Errors
     ///
@@ -109,7 +109,7 @@ impl Recall {
         }
     }
 
-    /// Tokens of the longest kind of fact: with two hops a key may stand where a value does.
+    /// Tokens of the longest kind of fact: with two hops a key may be in the place of a value.
     fn fact_length(&self) -> usize {
         let longest =
             if self.hops == 2 { self.key_tokens.max(self.value_tokens) } else { self.value_tokens };

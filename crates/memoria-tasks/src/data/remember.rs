@@ -1,5 +1,5 @@
-//! Remembering (arXiv 2407.04841): every pair of a document has a key of its own, one pair a segment; the last
-//! segment asks for one of them.
+//! Remembering (arXiv 2407.04841): every pair of a document has a different key, one pair per segment. The last segment
+//! asks for one of them.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,16 +10,17 @@ use crate::TaskError;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Remember {
-    /// Symbols that keys and values are made of.
+    /// Number of symbols that keys and values are made of.
     pub symbols: usize,
     /// Symbols of a key; with 16 symbols, 3 make 4,096 keys.
     pub key_tokens: usize,
-    /// Share of documents with keys that are hard to tell apart: of as few different symbols at each place as make twice as
-    /// many keys as the document needs.
+    /// Share of documents whose keys are hard to distinguish. At each place such keys use the fewest symbols that allow
+    /// twice as many keys as the document needs.
     pub close_keys: f64,
-    /// Pairs of a document at most, in each stage of the training; tests begin with the last ones.
+    /// Maximum number of pairs of a document, for each stage of the training. Tests use that of the last stage.
     pub curriculum: Vec<usize>,
-    /// Whether training documents have as many pairs as there may be; otherwise any number up to it.
+    /// Whether training documents have the maximum number of pairs; otherwise the number is drawn from 1 to the
+    /// maximum.
     pub fixed_length: bool,
 }
 

@@ -1,8 +1,7 @@
-//! Retaining: a stream of facts of which a few are asked for again and again, and most never, for a store that
-//! cannot keep all.
+//! Retaining: a stream of facts for a store that cannot keep all. A few are asked for again and again, and most never.
 //!
-//! Each segment tells one fact, a key and its value after one filler, and asks for one needed fact that was told
-//! before, as `recall` does. A segment before there is one asks for its own key; that does not count.
+//! Each segment tells one fact, a key and its value after one filler. It then asks for one needed fact that was told
+//! before, as `recall` does. As long as there is none, a segment asks for its own key; that does not count.
 
 use rand::{RngExt, seq::index};
 use serde::{Deserialize, Serialize};
@@ -17,22 +16,22 @@ use crate::{TaskError, error::at_least};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Retain {
-    /// Segments of a document that is trained on.
+    /// Segments of a training document.
     pub segments: usize,
-    /// Facts that are asked for, in documents of every length.
+    /// Number of facts that are asked for, in documents of any length.
     pub needed: usize,
-    /// Share of a trained document, from its start, in which the needed facts are told.
+    /// Share of a training document, from its start, that tells the needed facts.
     pub told_within: f64,
-    /// Different tokens that keys are made of.
+    /// Number of different tokens in keys.
     pub keys: usize,
     /// Tokens of a key.
     pub key_tokens: usize,
-    /// Share of documents with keys that are hard to tell apart: of as few different tokens at each place as make twice as
-    /// many keys as the document needs.
+    /// Share of documents whose keys are hard to distinguish. At each place such keys use the fewest tokens that allow
+    /// twice as many keys as the document needs.
     pub close_keys: f64,
-    /// Different values, of one token.
+    /// Number of different values, of one token each.
     pub values: usize,
-    /// Different filler tokens.
+    /// Number of different filler tokens.
     pub fillers: usize,
     /// Tokens of a segment.
     pub segment_length: usize,
@@ -80,7 +79,7 @@ impl Retain {
         Ok(())
     }
 
-    /// The segments that needed facts are told in.
+    /// Number of segments that needed facts may be told in.
     fn told_within(&self) -> usize {
         ((self.segments as f64 * self.told_within) as usize).max(1)
     }

@@ -1,5 +1,5 @@
-//! Rewriting (arXiv 2407.04841): values of few keys are told again and again, one pair a segment; the last
-//! segment asks for a key's value, of which the last one counts.
+//! Rewriting (arXiv 2407.04841): values of few keys are told again and again, one pair per segment. The last segment
+//! asks for a key's value; the last one told counts.
 
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
@@ -11,13 +11,14 @@ use crate::TaskError;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Rewrite {
-    /// Symbols that keys and values are made of.
+    /// Number of symbols that keys and values are made of.
     pub symbols: usize,
     /// Symbols of a key.
     pub key_tokens: usize,
-    /// Pairs of a document at most, in each stage of the training; tests begin with the last ones.
+    /// Maximum number of pairs of a document, for each stage of the training. Tests use that of the last stage.
     pub curriculum: Vec<usize>,
-    /// Whether training documents have as many pairs as there may be; otherwise any number up to it.
+    /// Whether training documents have the maximum number of pairs; otherwise the number is drawn from 1 to the
+    /// maximum.
     pub fixed_length: bool,
 }
 
@@ -76,7 +77,7 @@ mod tests {
     use super::*;
     use crate::data::{Remember, Split};
 
-    /// The pairs of a document, and the key it asks for.
+    /// Returns the pairs of a document, and the key that it asks for.
     fn read(document: &Document, separator: u32) -> (Vec<(Vec<u32>, u32)>, Vec<u32>) {
         let (last, told) = document.segments.split_last().unwrap();
         let pair = |tokens: &Vec<u32>| {
@@ -89,7 +90,7 @@ mod tests {
         (told.iter().map(|segment| pair(&segment.tokens)).collect(), key.to_vec())
     }
 
-    /// How many pairs, and how many different keys.
+    /// Returns the number of pairs, and of different keys.
     fn check(task: &dyn Task, id: DocumentId) -> (usize, usize) {
         let document = task.document(id).unwrap();
         assert_eq!(document, task.document(id).unwrap());
@@ -128,6 +129,8 @@ mod tests {
         let error = remember.document(id.longer(21)).unwrap_err().to_string();
         assert!(error.contains("4200 keys") && error.contains("got 4096"), "{error}");
         let stage = DocumentId { stage: 2, ..DocumentId::new(Split::Train, 0, 7) };
-        assert_eq!(check(&Remember { fixed_length: true, ..remember }, stage), (3, 3));
+        let fixed = Remember { fixed_length: true, ..remember };
+        assert_eq!(check(&fixed, stage), (3, 3));
+        assert_eq!(check(&fixed, stage.longer(2)), (6, 6), "in training, too");
     }
 }

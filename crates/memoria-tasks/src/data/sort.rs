@@ -1,8 +1,8 @@
-//! Sorting by how often: the task of the ∞-former (arXiv 2109.00301), which the paper of Memoria tests with.
+//! Sorting by frequency: the task of the ∞-former (arXiv 2109.00301), which is a test in the paper of Memoria.
 //!
-//! A long sequence of symbols, then a separator and the symbols by descending count, those that did not occur
-//! at the end; where counts are equal, the smaller symbol comes first. The probabilities of the symbols move
-//! linearly, from the first place to the last, from one random distribution to another.
+//! A document is a long sequence of symbols, then a separator and all symbols by descending count. Of equal counts the
+//! smaller symbol comes first. The symbols' probabilities change linearly from a random distribution at the first place
+//! to another one at the last place.
 
 mod file;
 
@@ -19,13 +19,14 @@ pub use file::{SortExample, SortFile};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SortConfig {
-    /// Symbols.
+    /// Number of symbols.
     pub symbols: usize,
-    /// Tokens to be sorted.
+    /// Length of the sequence to be sorted.
     pub length: usize,
-    /// Tokens of a segment; at least the symbols.
+    /// Tokens of a segment; at least the number of symbols.
     pub segment_length: usize,
-    /// Sequences in the published form, instead of new ones; its `prompt_length` and `vocab_size` count.
+    /// A file of sequences in the published format, used instead of new ones. Its `prompt_length` and `vocab_size`
+    /// replace `length` and `symbols`.
     pub file: Option<PathBuf>,
 }
 
@@ -64,7 +65,7 @@ impl SortConfig {
 }
 
 impl Sort {
-    /// A sequence and its symbols by descending count.
+    /// Returns a sequence and its symbols by descending count.
     ///
     /// # Errors
     ///
@@ -101,7 +102,7 @@ impl Sort {
         Ok(SortExample { prompt_ids, target_ids })
     }
 
-    /// So many sequences of each split, so many times as long, in the published form.
+    /// Returns `counts` sequences of each split in the published format; `longer` multiplies their length.
     ///
     /// # Errors
     ///
@@ -133,7 +134,7 @@ impl Sort {
     }
 }
 
-/// All symbols, the most frequent first.
+/// Returns all symbols, the most frequent first.
 fn by_count(tokens: &[u32], symbols: usize) -> Vec<u32> {
     let mut counts = vec![0usize; symbols];
     tokens.iter().for_each(|&token| counts[token as usize] += 1);
@@ -160,8 +161,8 @@ impl Task for Sort {
         self.file.as_ref().map(|file| file.split(split).len())
     }
 
-    /// The sequence in segments, the last one maybe shorter; then the separator and the answer but for its
-    /// last symbol, each place asking for the next.
+    /// The sequence in segments, of which the last may be shorter; then the separator and the answer without its last
+    /// symbol. Each of these places asks for the next symbol.
     fn document(&self, id: DocumentId) -> Result<Document, TaskError> {
         let SortExample { prompt_ids, target_ids } = self.example(id)?;
         let mut document = Document::cut(prompt_ids, self.segment_length, []);
@@ -198,7 +199,7 @@ mod tests {
             assert_eq!(last.tokens[0], 20);
             let answer = &last.questions[0].answer;
             assert_eq!(last.tokens[1..], answer[..19]);
-            // Slowly: how often each occurs, one after the other.
+            // Slow reference: counts each symbol separately.
             let count = |symbol: u32| prompt.iter().filter(|&&token| token == symbol).count();
             for pair in answer.windows(2) {
                 let [first, second] = [count(pair[0]), count(pair[1])];
@@ -219,7 +220,7 @@ mod tests {
         let example = sort.example(DocumentId::new(Split::Train, 0, 0)).unwrap();
         let rng = &mut DocumentId::new(Split::Train, 0, 0).rng();
         let ends = [sort.distribution(rng), sort.distribution(rng)];
-        // In a slice around a place, the share of a symbol is between its shares at the ends.
+        // In a slice around a place, the share of a symbol lies between its shares at the slice's ends.
         for (tenth, chunk) in example.prompt_ids.chunks(10_000).enumerate() {
             let place = (tenth as f64 + 0.5) / 10.0;
             for (symbol, (from, to)) in ends[0].iter().zip(&ends[1]).enumerate() {

@@ -3,21 +3,21 @@ use std::fmt::Debug;
 use super::{Document, DocumentId, Split};
 use crate::TaskError;
 
-/// What accuracy is a share of.
+/// The unit of which accuracy is a share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Measure {
-    /// Answers of which all tokens are right.
+    /// Answers; all tokens of one must be right.
     Answers,
     /// Tokens of answers.
     Tokens,
-    /// Documents, each of one class: the logits of all its questions, averaged, tell which.
+    /// Documents, each of one class: the mean logits of all its questions decide.
     Documents,
 }
 
 /// A task: documents in segments, with questions.
 ///
-/// A task need say no more than how many tokens there are, how long a segment is at most and what its
-/// documents are; everything else (training, tests, files) follows.
+/// A task defines the number of its tokens, the maximum length of its segments, and its documents. Everything else
+/// (training, tests, files) follows.
 ///
 /// ```
 /// use memoria_tasks::{TaskError, data::{Document, DocumentId, Question, Segment, Task}};
@@ -44,41 +44,41 @@ pub enum Measure {
 /// }
 /// ```
 pub trait Task: Debug + Send + Sync {
-    /// Number of tokens; documents and answers have those below it.
+    /// Number of tokens; all token ids of documents and answers are below it.
     fn vocabulary(&self) -> usize;
 
     /// Tokens of the longest segment.
     fn segment_length(&self) -> usize;
 
-    /// The document of an id, always the same.
+    /// Returns the document of an id, always the same.
     ///
     /// # Errors
     ///
-    /// If there is none of that length, or of that number.
+    /// If there is no document of that length or number.
     fn document(&self, id: DocumentId) -> Result<Document, TaskError>;
 
-    /// Number of documents of a split; `None` if there are as many as are asked for.
+    /// Number of documents of a split; `None` if there is no limit.
     fn documents(&self, _split: Split) -> Option<usize> {
         None
     }
 
-    /// Stages of a curriculum.
+    /// Number of stages of a curriculum.
     fn stages(&self) -> usize {
         1
     }
 
-    /// How many classes its documents have: the first so many tokens, of which each answer is one. `None` if it is not
-    /// about classes.
+    /// Number of classes of its documents. Classes are the first tokens, and each answer is one of them. `None` if the
+    /// task has no classes.
     fn classes(&self) -> Option<usize> {
         None
     }
 
-    /// What counts.
+    /// The unit of which accuracy is a share.
     fn measure(&self) -> Measure {
         Measure::Answers
     }
 
-    /// A token for people.
+    /// Returns a readable form of a token.
     fn word(&self, token: u32) -> String {
         token.to_string()
     }

@@ -2,7 +2,7 @@ use std::ops::Range;
 
 use super::{Split, Vocabulary};
 
-/// A text to be modelled: tokens of documents one after the other, in splits.
+/// A text for language modelling: the tokens of documents, one after the other, in splits.
 #[derive(Clone, Debug)]
 pub struct Text {
     vocabulary: Vocabulary,
@@ -18,7 +18,7 @@ pub struct TextSplit {
     bytes: usize,
 }
 
-/// As small as they may be: texts of a hundred million bytes are usual.
+/// Stored as small as possible: texts of a hundred million bytes are usual.
 #[derive(Clone, Debug)]
 enum Tokens {
     Narrow(Vec<u8>),
@@ -32,34 +32,34 @@ impl Default for Tokens {
 }
 
 impl Text {
-    /// Of its tokens and the splits in order: training, validation, tests.
+    /// Creates a text from its vocabulary and its splits: training, validation, tests.
     pub fn new(vocabulary: Vocabulary, segment_length: usize, splits: [TextSplit; 3]) -> Self {
         Self { vocabulary, segment_length, splits }
     }
 
-    /// The tokens there are.
+    /// Returns its vocabulary.
     pub fn vocabulary(&self) -> &Vocabulary {
         &self.vocabulary
     }
 
-    /// Tokens of a segment.
+    /// Number of tokens of a segment.
     pub fn segment_length(&self) -> usize {
         self.segment_length
     }
 
-    /// A token for people.
+    /// Returns a readable form of a token.
     pub fn word(&self, token: u32) -> &str {
         self.vocabulary.word(token)
     }
 
-    /// A split's tokens.
+    /// Returns the tokens of a split.
     pub fn split(&self, split: Split) -> &TextSplit {
         &self.splits[split as usize]
     }
 }
 
 impl TextSplit {
-    /// Appends a document that has so many bytes.
+    /// Appends a document; `bytes` is its size in bytes.
     pub fn push(&mut self, tokens: impl Iterator<Item = u32>, bytes: usize) {
         self.starts.push(self.len());
         self.bytes += bytes;
@@ -86,26 +86,26 @@ impl TextSplit {
         }
     }
 
-    /// Whether there are none.
+    /// Whether there are no tokens.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Bytes of the documents.
+    /// Number of bytes of the documents.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// The first token's place of each document.
+    /// The place of each document's first token.
     pub fn starts(&self) -> &[usize] {
         &self.starts
     }
 
-    /// Some of the tokens.
+    /// Returns some of the tokens.
     ///
     /// # Panics
     ///
-    /// If there are not as many.
+    /// If the range is beyond the end.
     pub fn tokens(&self, range: Range<usize>) -> Vec<u32> {
         match &self.tokens {
             Tokens::Narrow(tokens) => tokens[range].iter().copied().map(u32::from).collect(),
@@ -123,7 +123,7 @@ impl TextSplit {
         }
     }
 
-    /// The document that a token is in, by its place.
+    /// Returns the range of the document that contains a place.
     pub fn document(&self, place: usize) -> Range<usize> {
         let next = self.starts.partition_point(|&start| start <= place);
         let end = self.starts.get(next).copied().unwrap_or(self.len());

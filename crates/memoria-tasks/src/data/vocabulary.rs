@@ -5,11 +5,10 @@ use tokenizers::Tokenizer;
 
 use crate::{TaskError, files, text::TextStream};
 
-/// The tokens that a model is trained with: a word for each and, where tokens are text, how text becomes tokens
-/// and comes of them.
+/// The tokens that a model is trained with: a word for each. If tokens are text, it also converts text into tokens and
+/// back.
 ///
-/// It is kept beside trained models as `vocabulary.json`, so that what they are given later is told by the same
-/// tokens.
+/// It is saved beside trained models as `vocabulary.json`, so that later texts get the same tokens.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Vocabulary {
     words: Vec<String>,
@@ -21,12 +20,12 @@ pub struct Vocabulary {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Coding {
-    /// The byte of each token; a token after them is for all other bytes.
+    /// The byte of each token; the token after them is for all other bytes.
     Bytes(Vec<u8>),
     Tokenizer(Box<Tokenizer>),
 }
 
-/// Text of tokens, as they come.
+/// Converts tokens into text, one by one.
 #[derive(Clone, Debug)]
 pub enum TextDecoder<'a> {
     /// Tokens that are bytes.
@@ -38,12 +37,12 @@ pub enum TextDecoder<'a> {
 }
 
 impl Vocabulary {
-    /// Of tokens that are no text.
+    /// Creates one of tokens that are not text.
     pub fn of_words(words: Vec<String>) -> Self {
         Self { words, coding: None }
     }
 
-    /// Of bytes, in order, and a token for all others if there are any.
+    /// Creates one of bytes, in order, with a token for all other bytes if `others`.
     pub fn of_bytes(bytes: Vec<u8>, others: bool) -> Self {
         let word = |&byte: &u8| match byte {
             b'\n' => "⏎".into(),
@@ -57,7 +56,7 @@ impl Vocabulary {
         Self { words, coding: Some(Coding::Bytes(bytes)) }
     }
 
-    /// Of a tokenizer, with so many tokens.
+    /// Creates one of a tokenizer with `count` tokens.
     pub fn of_tokenizer(tokenizer: Tokenizer, count: usize) -> Self {
         let word = |token| tokenizer.id_to_token(token).unwrap_or_else(|| format!("<{token}>"));
         let words = (0..count as u32).map(word).collect();
@@ -69,22 +68,21 @@ impl Vocabulary {
         self.words.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no tokens.
     pub fn is_empty(&self) -> bool {
         self.words.is_empty()
     }
 
-    /// A token for people.
+    /// Returns a readable form of a token.
     pub fn word(&self, token: u32) -> &str {
         self.words.get(token as usize).map_or("?", String::as_str)
     }
 
-    /// The tokens of a text.
+    /// Converts a text into tokens.
     ///
     /// # Errors
     ///
-    /// [`TaskError::Option`] if there is no text in these tokens, if a byte has no token, or what the tokenizer
-    /// says.
+    /// [`TaskError::Option`] if the tokens are not text, if a byte has no token, or with the tokenizer's message.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, TaskError> {
         let refused = |expected: String, got: String| TaskError::option("the text", expected, got);
         match &self.coding {
@@ -112,7 +110,7 @@ impl Vocabulary {
         }
     }
 
-    /// What makes text of tokens.
+    /// Returns a converter of tokens into text.
     pub fn decoder(&self) -> TextDecoder<'_> {
         match &self.coding {
             None => TextDecoder::Words(&self.words),
@@ -121,7 +119,7 @@ impl Vocabulary {
         }
     }
 
-    /// Writes it, or leaves what was there.
+    /// Writes the file completely, or leaves the old one unchanged.
     ///
     /// # Errors
     ///
@@ -132,7 +130,7 @@ impl Vocabulary {
         files::write(path, &json)
     }
 
-    /// Reads what [`write`](Self::write) wrote; `None` if there is none.
+    /// Reads the file of [`write`](Self::write); `None` if there is none.
     ///
     /// # Errors
     ///
@@ -146,7 +144,7 @@ impl Vocabulary {
         Ok(Some(vocabulary))
     }
 
-    /// Refuses other tokens than those that a model was trained with.
+    /// Refuses a vocabulary other than the one that a model was trained with.
     ///
     /// # Errors
     ///
@@ -170,11 +168,11 @@ impl Vocabulary {
 }
 
 impl TextDecoder<'_> {
-    /// What one more token adds: bytes of UTF-8 if the text was that.
+    /// Returns the bytes that one more token adds. They are UTF-8 if the text was UTF-8.
     ///
     /// # Errors
     ///
-    /// [`TaskError::Option`]: what the tokenizer says.
+    /// [`TaskError::Option`] with the tokenizer's message.
     pub fn add(&mut self, token: u32) -> Result<Vec<u8>, TaskError> {
         Ok(match self {
             Self::Bytes(bytes) => match bytes.get(token as usize) {
@@ -188,7 +186,7 @@ impl TextDecoder<'_> {
         })
     }
 
-    /// What is left in the end: bytes that are no whole character.
+    /// Returns the rest: bytes that are not a complete character.
     ///
     /// # Errors
     ///

@@ -12,15 +12,15 @@ use crate::{
     training::Batch,
 };
 
-/// Places of a batch, at most: what a step computes at once takes some thousand bytes for each.
+/// Maximum number of places of a batch: a step needs some thousand bytes for each.
 pub(super) const PLACES: usize = 1 << 14;
 
-/// Tests a model on documents so many times as long as those it was trained on; every batch begins with an empty
-/// memory. `step` is called with the documents that are done.
+/// Tests a model on documents whose length is a multiple of the trained length. Every batch begins with an empty
+/// memory. `step` is called with the number of documents done.
 ///
 /// # Errors
 ///
-/// If there are no such documents; what the memory refuses.
+/// If there are no such documents; errors of the memory.
 pub fn test_documents<M: ContextModel>(
     model: &M,
     task: &dyn Task,
@@ -79,14 +79,14 @@ pub fn test_documents<M: ContextModel>(
     Ok((test, score))
 }
 
-/// For each asked place the token that was chosen and the one that is right.
+/// Returns the chosen and the right token for each asked place.
 fn pairs(batch: &Batch, logits: Tensor<2>) -> Vec<[i64; 2]> {
     let chosen = logits.argmax(1).into_data();
     let right = batch.answers.to_data();
     chosen.iter::<i64>().zip(right.iter::<i64>()).map(|(chosen, right)| [chosen, right]).collect()
 }
 
-/// Adds the logits of each document's questions to what they came to, with the answer.
+/// Adds the logits of each document's questions to its sums, and sets the answer.
 fn add_up(batch: &Batch, logits: Tensor<2>, sums: &mut [(Vec<f32>, Option<i64>)]) {
     let [_, vocabulary] = logits.dims();
     let logits: Vec<f32> = logits.into_data().iter::<f32>().collect();

@@ -8,22 +8,22 @@ use crate::{
     training::Streams,
 };
 
-/// How well a text's words are foreseen that were last seen so many segments ago.
+/// Prediction quality of a text's words, by the number of segments since they were last seen.
 ///
-/// The mean over a text hides what a memory is for: most of a text follows from what stands just before it. A word
-/// is a run of letters, where tokens are bytes; otherwise it is a token with a letter in it.
+/// The mean over a text hides the effect of a memory, because most of a text follows from the words just before. A word
+/// is a run of letters if tokens are bytes; otherwise it is a token that contains a letter.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LastSeen {
-    /// `0`: in the same segment; `1-10`, `11-100`, `101-1000`, `1001-`: segments ago; `never` in what the row read
-    /// of its document.
+    /// `0`: in the same segment; `1-10`, `11-100`, `101-1000`, `1001-`: segments ago; `never` within the part of its
+    /// document that the row has read.
     pub segments: String,
-    /// Tokens of such words.
+    /// Number of tokens of such words.
     pub tokens: usize,
     /// Their mean loss.
     pub bits_per_token: f64,
 }
 
-/// Upper ends of the classes, then those beyond, then those never seen.
+/// Upper ends of the classes; the last two are for larger distances and for words never seen.
 const CLASSES: [(&str, u32); 6] = [
     ("0", 0),
     ("1-10", 10),
@@ -33,29 +33,29 @@ const CLASSES: [(&str, u32); 6] = [
     ("never", u32::MAX),
 ];
 
-/// Segments beyond the last one in which its last word may end.
+/// Number of segments beyond the last one in which its last word may end.
 const BEYOND: usize = 16;
 
-/// Sums of losses, by when a token's word was last seen.
+/// Sums of losses, by the class of a token's word.
 pub(super) struct LastSeenLosses {
-    /// By place in the text, the class; [`CLASSES`]' length for what is no word.
+    /// Class of each place of the text; the length of [`CLASSES`] for tokens outside words.
     classes: Vec<u8>,
     losses: [(f64, usize); CLASSES.len()],
 }
 
 impl LastSeenLosses {
-    /// For the first so many segments of each row.
+    /// Covers the first `segments` segments of each row.
     pub(super) fn new(text: &Text, streams: &Streams, segments: usize) -> Self {
         let mut classes = vec![CLASSES.len() as u8; text.split(Split::Test).len()];
         for row in 0..streams.rows() {
-            // With those that a word goes on in, of which the last one's end is asked for.
+            // Includes the segments in which the last word continues; its next token is asked for.
             let row = streams.segments(row);
             classify(text, &row[..row.len().min(segments.saturating_add(BEYOND))], &mut classes);
         }
         Self { classes, losses: Default::default() }
     }
 
-    /// The loss of the token at a place, in nats.
+    /// Adds the loss of the token at a place, in nats.
     pub(super) fn add(&mut self, place: usize, loss: f64) {
         if let Some((sum, count)) = self.losses.get_mut(usize::from(self.classes[place])) {
             *sum += loss;
@@ -78,48 +78,56 @@ impl LastSeenLosses {
     }
 }
 
-/// Writes the class of every token of a row's words.
+/// Sets the class of every token of a row's words.
 fn classify(text: &Text, segments: &[(std::ops::Range<usize>, bool)], classes: &mut [u8]) {
     let split = text.split(Split::Test);
     let mut seen: HashMap<Vec<u32>, u32> = HashMap::new();
-    // Of the word that is being read: its tokens, the places of these, and the segment it began in.
-    let mut word: (Vec<u32>, Vec<usize>, u32) = Default::default();
-    let mut end =
-        |word: &mut (Vec<u32>, Vec<usize>, u32), seen: &mut HashMap<Vec<u32>, u32>, now: u32| {
-            let (tokens, places, begun) = std::mem::take(word);
-            if tokens.is_empty() {
-                return;
-            }
-            let ago = seen.insert(tokens, now).map_or(u32::MAX, |last| begun.saturating_sub(last));
-            let class = CLASSES.iter().position(|&(_, most)| ago <= most).unwrap_or(CLASSES.len());
-            places.iter().for_each(|&place| classes[place] = class as u8);
-        };
+    let mut word = Word::default();
+    let mut end = |word: &mut Word, seen: &mut HashMap<Vec<u32>, u32>| {
+        let Word { tokens, places, segments: [begun, ended] } = std::mem::take(word);
+        if tokens.is_empty() {
+            return;
+        }
+        let ago = seen.insert(tokens, ended).map_or(u32::MAX, |last| begun.saturating_sub(last));
+        let class = CLASSES.iter().position(|&(_, most)| ago <= most).unwrap_or(CLASSES.len());
+        places.iter().for_each(|&place| classes[place] = class as u8);
+    };
     for (index, (range, begins)) in (0..).zip(segments) {
         if *begins {
-            end(&mut word, &mut seen, index);
+            end(&mut word, &mut seen);
             seen.clear();
         }
         for (place, token) in range.clone().zip(split.tokens(range.clone())) {
             let kind = Kind::of(text.vocabulary().word(token));
             if kind != Kind::Letter {
-                end(&mut word, &mut seen, index);
+                end(&mut word, &mut seen);
             }
             if kind != Kind::Other {
-                if word.0.is_empty() {
-                    word.2 = index;
+                if word.tokens.is_empty() {
+                    word.segments[0] = index;
                 }
-                word.0.push(token);
-                word.1.push(place);
+                word.segments[1] = index;
+                word.tokens.push(token);
+                word.places.push(place);
             }
             if kind == Kind::Word {
-                end(&mut word, &mut seen, index);
+                end(&mut word, &mut seen);
             }
         }
     }
-    end(&mut word, &mut seen, segments.len() as u32);
+    end(&mut word, &mut seen);
 }
 
-/// What a token is of a word.
+/// The word being read.
+#[derive(Default)]
+struct Word {
+    tokens: Vec<u32>,
+    places: Vec<usize>,
+    /// The segments of its first and its last token.
+    segments: [u32; 2],
+}
+
+/// The part that a token has in a word.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Letter,
@@ -175,6 +183,17 @@ mod tests {
         assert_eq!(names(16..20), ["1-10", "1-10", "1-10", "none"], "two segments ago");
         assert_eq!(names(21..24), ["1-10"; 3], "the segment before");
         assert_eq!(names(24..27), ["never"; 3], "of another document");
+    }
+
+    #[test]
+    fn a_word_is_seen_in_the_segment_it_ends_in() {
+        // Segments: "anna", " eva", " eva".
+        let text = text(&["anna eva eva"]);
+        let streams = Streams::new(text.clone(), Split::Test, 1, 2);
+        let losses = LastSeenLosses::new(&text, &streams, 3);
+        let of_the_last: Vec<&str> =
+            losses.classes[9..12].iter().map(|&class| CLASSES[usize::from(class)].0).collect();
+        assert_eq!(of_the_last, ["1-10"; 3]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Tests of trained models, with memories of their own.
+//! Tests of trained models, with separate memories.
 
 mod documents;
 mod last_seen;

@@ -12,12 +12,12 @@ use crate::{
     training::{Batch, Streams},
 };
 
-/// What happens in a model's memory while it reads the first document of the tests, so many times as long as
-/// trained: one row, as more would tell the same at their own cost. `None` of a model without memory.
+/// Records the events in a model's memory while it reads the first test document, at a multiple of the trained length.
+/// It has one row; more rows would show the same. `None` for a model without memory.
 ///
 /// # Errors
 ///
-/// If there is no such document; what the memory refuses.
+/// If there is no such document; errors of the memory.
 pub fn record_document<M: ContextModel>(
     model: &M,
     task: &dyn Task,
@@ -35,12 +35,12 @@ pub fn record_document<M: ContextModel>(
     })
 }
 
-/// As [`record_document`], of the first row of a text's test split: so many steps of so many segments. `step` is
-/// called with the steps that are done.
+/// As [`record_document`], for the first row of a text's test split: some steps of some segments. `step` is called with
+/// the number of steps done.
 ///
 /// # Errors
 ///
-/// What the memory refuses.
+/// Errors of the memory.
 pub fn record_text<M: ContextModel>(
     model: &M,
     text: &Arc<Text>,

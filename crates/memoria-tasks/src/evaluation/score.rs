@@ -1,18 +1,18 @@
 use crate::{data::Measure, training::Asked};
 
-/// How often a model was right.
+/// Counts of right answers.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Score {
-    /// Index `d`: right ones of those told `d` segments ago.
+    /// For index `d`: the number of right answers and of all answers told `d` segments ago.
     by_distance: Vec<[usize; 2]>,
     right: usize,
     of: usize,
-    /// By class: right ones, those that were taken for it, those that are of it.
+    /// For each class: documents classified rightly, classified as it, and belonging to it.
     classes: Vec<[usize; 3]>,
 }
 
 impl Score {
-    /// Counts a batch: for each asked place the token that was chosen and the one that is right.
+    /// Counts a batch: for each asked place the chosen and the right token.
     pub(super) fn count(&mut self, measure: Measure, questions: &[Asked], pairs: &[[i64; 2]]) {
         let mut rest = pairs;
         for question in questions {
@@ -41,7 +41,7 @@ impl Score {
         }
     }
 
-    /// Counts a document that was taken for a class, and the one it is of.
+    /// Counts a document by its chosen and its right class.
     pub(super) fn class(&mut self, [chosen, right]: [i64; 2]) {
         let [chosen, right] = [chosen, right].map(|class| usize::try_from(class).unwrap_or(0));
         if self.classes.len() <= chosen.max(right) {
@@ -54,17 +54,17 @@ impl Score {
         self.of += 1;
     }
 
-    /// Share that was right; 0 of nothing.
+    /// Share of right answers; 0 if there are none.
     pub fn accuracy(&self) -> f64 {
         self.right as f64 / self.of.max(1) as f64
     }
 
-    /// What it is a share of.
+    /// Number of questions, tokens or documents that were counted.
     pub fn questions(&self) -> usize {
         self.of
     }
 
-    /// Share that was right by how many segments ago it was told, where something was.
+    /// Share of right answers by the number of segments since the answer was told, where there are any.
     pub fn by_distance(&self) -> impl Iterator<Item = (usize, f64)> {
         let share = |(distance, &[right, of]): (usize, &[usize; 2])| {
             (of > 0).then(|| (distance, right as f64 / of as f64))
@@ -72,7 +72,7 @@ impl Score {
         self.by_distance.iter().enumerate().filter_map(share)
     }
 
-    /// Mean of the classes' F1, over those that occur; `None` where there are no classes.
+    /// Mean F1 of the classes that occur; `None` without classes.
     pub fn macro_f1(&self) -> Option<f64> {
         let f1 = |&[right, taken, are]: &[usize; 3]| {
             (are > 0).then(|| 2.0 * right as f64 / (taken + are) as f64)
@@ -91,6 +91,7 @@ mod tests {
         let asked = |tokens, distance| Asked {
             row: 0,
             segment: 0,
+            at: 0,
             tokens,
             distance: Some(distance),
             via: None,

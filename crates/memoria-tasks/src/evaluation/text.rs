@@ -12,13 +12,13 @@ use crate::{
     training::{Batch, CarriedMemory, SegmentModel, Streams},
 };
 
-/// What a model has of the segments before.
+/// What a model has of the previous segments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TextMode {
     /// Nothing: it has no memory.
     None,
-    /// A memory that is carried on through each document.
+    /// A memory that is kept through each document.
     Carried,
     /// A memory that is emptied before every segment.
     Wiped,
@@ -27,7 +27,7 @@ pub enum TextMode {
 }
 
 impl TextMode {
-    /// The modes that a model of a context is tested in, with so many rows.
+    /// Returns the modes in which a model of a context is tested, for a number of rows.
     pub fn of(context: ContextName, rows: usize) -> &'static [Self] {
         match context.has_past() {
             true if rows > 1 => &[Self::Carried, Self::Wiped, Self::Other],
@@ -37,12 +37,13 @@ impl TextMode {
     }
 }
 
-/// Tests a model, with an empty memory, on the first steps of a text's test split, in so many rows and segments a step.
-/// `step` is called with the steps that are done. With one row there is no other row's memory.
+/// Tests a model with an empty memory on the first steps of a text's test split. The array contains the rows and
+/// segments of a step, and the number of steps. `step` is called with the number of steps done. With one row there is
+/// no other row's memory.
 ///
 /// # Errors
 ///
-/// What the memory refuses.
+/// Errors of the memory.
 pub fn test_text<M: SegmentModel>(
     model: &M,
     mut memory: M::Memory,
@@ -52,7 +53,7 @@ pub fn test_text<M: SegmentModel>(
     device: &Device,
     mut step: impl FnMut(usize),
 ) -> Result<Test, TaskError> {
-    // A rotated memory is for one segment.
+    // A rotated memory is valid for one segment.
     let segments = if mode == TextMode::Other { 1 } else { segments };
     let streams = Streams::new(text.clone(), Split::Test, rows, segments);
     let steps = steps.min(streams.steps());
@@ -81,7 +82,7 @@ pub fn test_text<M: SegmentModel>(
     }
     let seconds = started.elapsed().as_secs_f64();
     let split = text.split(Split::Test);
-    // Of a part of a text the bytes are those of as many tokens of all.
+    // The bytes of a part of a text are estimated from its number of tokens.
     let bytes = split.bytes() as f64 * asked as f64 / split.len().max(1) as f64;
     Ok(Test::Text {
         mode,
@@ -92,7 +93,7 @@ pub fn test_text<M: SegmentModel>(
     })
 }
 
-/// The loss of each token that a batch asks for, in nats.
+/// Computes the loss of each token that a batch asks for, in nats.
 fn losses<M: SegmentModel>(
     model: &M,
     batch: &Batch,

@@ -1,4 +1,4 @@
-//! What is in the snapshot of a memory, without the program that saved it.
+//! The contents of the snapshot of a memory, without the program that saved it.
 
 mod row;
 #[cfg(test)]
@@ -20,68 +20,68 @@ pub use row::{RowReport, Spread};
 
 use crate::{TaskError, print::with_causes};
 
-/// What saved a snapshot.
+/// The type that saved a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Saved {
-    /// A `Memoria` of its own.
+    /// A `Memoria`.
     Memory,
-    /// A `MemoriaState`, of a layer.
+    /// A `MemoriaState`, the memory of a layer.
     State,
-    /// A `ModelMemory`, of a whole model.
+    /// A `ModelMemory`, the memory of a whole model.
     ModelMemory,
 }
 
-/// What a snapshot tells, and what is wrong with it.
+/// The contents of a snapshot, and its damage.
 #[derive(Clone, Debug, Serialize)]
 pub struct SnapshotReport {
     /// Bytes of the file.
     pub file_bytes: u64,
-    /// What is wrong, if anything is.
+    /// The damage, if there is any.
     pub damage: Option<String>,
-    /// What it tells of itself; `None` if not even that can be read.
+    /// The description at its beginning; `None` if it cannot be read.
     pub head: Option<Head>,
-    /// What each row holds; none if the snapshot cannot be read to its end.
+    /// The contents of each row; empty if the snapshot cannot be read to its end.
     pub rows: Vec<RowReport>,
 }
 
-/// What a snapshot tells of itself before any engram.
+/// The description of a snapshot before its engrams.
 #[derive(Clone, Debug, Serialize)]
 pub struct Head {
     /// The version of the format.
     pub version: u32,
-    /// What saved it.
+    /// The type that saved it.
     pub saved: Saved,
-    /// The memory's configuration, policies of search included.
+    /// The memory's configuration, including its search settings.
     pub config: MemoriaConfig,
-    /// α and the gradient window, of a state or a model's memory.
+    /// α, for a `MemoriaState` or a `ModelMemory`.
     pub lifespan_extend_scale: Option<f32>,
-    /// See [`lifespan_extend_scale`](Self::lifespan_extend_scale).
+    /// The gradient window in segments, for a `MemoriaState` or a `ModelMemory`.
     pub gradient_window: Option<u64>,
-    /// Where its vectors were kept.
+    /// The storage of its vectors.
     pub storage: String,
     /// Number of rows.
     pub rows: usize,
-    /// Numbers of a vector.
+    /// Width of the vectors.
     pub width: Option<usize>,
     /// The float type of vectors.
     pub float: Option<String>,
-    /// Engrams in all rows.
+    /// Number of engrams in all rows.
     pub engrams: u64,
-    /// Bytes of their vectors.
+    /// Bytes of the vectors.
     pub vector_bytes: u64,
-    /// Names of what else was added when it was saved, and how many bytes each has.
+    /// Names and sizes in bytes of the attributes added when it was saved.
     pub attributes: Vec<(String, usize)>,
 }
 
 impl SnapshotReport {
-    /// Looks into the snapshot of a `Memoria`, a `MemoriaState` or a `ModelMemory`. What is damaged is in the report.
+    /// Reads the snapshot of a `Memoria`, a `MemoriaState` or a `ModelMemory`. Damage is in the report.
     ///
-    /// `step` is called with the rows that are done. Takes the memory that the vectors take.
+    /// `step` is called with the number of rows done. Needs as much memory as the vectors.
     ///
     /// # Errors
     ///
-    /// [`TaskError::Missing`] or [`TaskError::File`] if there is no file that can be read.
+    /// [`TaskError::Missing`] or [`TaskError::File`] if there is no readable file.
     pub fn load(path: &Path, step: impl FnMut(usize)) -> Result<Self, TaskError> {
         if !path.is_file() {
             let hint = "SNAPSHOT is a file that a memory was saved to, such as \
@@ -92,7 +92,7 @@ impl SnapshotReport {
         Ok(Self::of_bytes(&bytes, step))
     }
 
-    /// Of a snapshot that was read; see [`load`](Self::load).
+    /// Examines a snapshot in memory; see [`load`](Self::load).
     pub fn of_bytes(bytes: &[u8], mut step: impl FnMut(usize)) -> Self {
         let file_bytes = bytes.len() as u64;
         let mut report = Self { file_bytes, damage: None, head: None, rows: Vec::new() };
@@ -107,7 +107,7 @@ impl SnapshotReport {
             }
         };
         report.head = Some(Head::new(&info));
-        // Vectors in a type that the CPU computes with; they are not looked at.
+        // Vectors need a type that the CPU supports; their values are not used.
         let device = Device::flex();
         let known = info.dtype.filter(|&dtype| {
             !<Dispatch as Backend>::dtype_usage(device.as_dispatch(), dtype).is_empty()

@@ -2,36 +2,36 @@ use burn::backend::Backend;
 use memoria_core::{Engram, EngramCounts, EngramId, MemoriaError, RowState};
 use serde::Serialize;
 
-/// Connections of this many engrams at most are counted; if there are more, of as many that are evenly spread.
+/// Maximum number of engrams whose connections are counted. If there are more, evenly spaced ones are counted.
 const COUNTED: usize = 10_000;
 
-/// What a row holds.
+/// The contents of a row.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RowReport {
-    /// Engrams of each kind.
+    /// Number of engrams of each kind.
     pub counts: EngramCounts,
-    /// Steps that engrams have lived.
+    /// Ages of the engrams in steps.
     pub ages: Option<Spread>,
-    /// Steps that they have left unless they are reminded.
+    /// Remaining lifespans of the engrams in steps.
     pub lifespans: Option<Spread>,
-    /// How often they fired.
+    /// Fire counts of the engrams.
     pub fire_counts: Option<Spread>,
-    /// Connections of an engram to others.
+    /// Number of connections per engram.
     pub connections: Option<Spread>,
     /// Weight of each engram's strongest connection.
     pub strongest: Option<Spread>,
-    /// Engrams of which the connections were counted: all, or 10,000 that are evenly spread.
+    /// Number of engrams whose connections were counted: all, or at most 10,000 evenly spaced ones.
     pub connections_of: usize,
-    /// Names of what is attached to it.
+    /// Names of its attachments.
     pub attached: Vec<String>,
 }
 
-/// How numbers are spread.
+/// Statistics of some numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Spread {
     /// The smallest.
     pub least: f64,
-    /// The one in the middle; of two the smaller.
+    /// The median; the smaller of two middle numbers.
     pub median: f64,
     /// Their mean.
     pub mean: f64,
@@ -40,7 +40,7 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// Of some numbers; `None` of none.
+    /// Computes the statistics; `None` without numbers.
     pub fn of(numbers: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut numbers: Vec<f64> = numbers.into_iter().collect();
         numbers.sort_unstable_by(f64::total_cmp);

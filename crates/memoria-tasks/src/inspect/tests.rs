@@ -5,7 +5,7 @@ use memoria_nn::MemoriaStateConfig;
 
 use super::*;
 
-/// Two rows, of three segments with two memories each.
+/// Two rows after three segments with two memories each.
 fn state() -> MemoriaState {
     let memoria =
         MemoriaConfig::new(1, 2, 2, 9.0, 1).with_long_term_search(LongTermSearch::Nearest);
@@ -33,7 +33,7 @@ fn every_row_is_told_as_it_is() {
     assert_eq!((head.width, head.engrams, head.vector_bytes), (Some(4), 12, 192));
     assert_eq!((head.lifespan_extend_scale, head.gradient_window), (Some(8.0), Some(3)));
     assert_eq!(head.float.as_deref(), Some("f32"));
-    // By a slow twin: all pairs.
+    // Slow reference: all pairs.
     let looked = state.state().unwrap();
     for (index, row) in report.rows.iter().enumerate() {
         let told = looked.row(index).unwrap();

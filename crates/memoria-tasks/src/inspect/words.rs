@@ -1,4 +1,4 @@
-//! Reports as text for people.
+//! Reports as text.
 
 use std::fmt::Write;
 
@@ -7,11 +7,11 @@ use serde_json::Value;
 use super::{Head, RowReport, Saved, SnapshotReport, Spread};
 use crate::print::table;
 
-/// Rows that are shown one by one.
+/// Maximum number of rows shown.
 const ROWS: usize = 32;
 
 impl SnapshotReport {
-    /// As text: what it is, then a line for each of the first 32 rows, then what is damaged.
+    /// Returns the report as text: the description, then a line for each of the first 32 rows, then the damage.
     pub fn text(&self) -> String {
         let mut text = String::new();
         match &self.head {
@@ -126,7 +126,7 @@ fn spread(spread: Option<Spread>, places: usize) -> String {
     spread.map_or_else(|| "-".into(), text)
 }
 
-/// A number of bytes, with a large unit if it is large.
+/// Formats a number of bytes with a fitting unit.
 fn bytes(bytes: u64) -> String {
     let units = ["KiB", "MiB", "GiB", "TiB"];
     let mut large = bytes as f64 / 1024.0;

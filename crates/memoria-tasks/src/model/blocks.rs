@@ -7,45 +7,46 @@ use burn::{
     tensor::{Bool, Int, Tensor},
 };
 
-/// Burn's transformer blocks, with or without a cache of the segment before.
+/// Burn's transformer blocks, with or without a cache of the previous segment.
 #[derive(Module, Debug)]
 pub(super) struct Blocks {
     encoder: TransformerEncoder,
     causal: bool,
 }
 
-/// Hidden states `[segments · rows, length, width]`, segment after segment.
+/// Segments and the rows in which documents begin.
 #[derive(Clone, Debug)]
 pub(super) struct Segments<'a> {
+    /// `[segments · rows, length, width]`, segment after segment.
     pub(super) hidden: Tensor<3>,
     /// `[segments · rows, length]`, true for padding.
     pub(super) mask_pad: Option<Tensor<2, Bool>>,
-    /// By segment, the rows in which a document begins with it.
+    /// For each segment, the rows in which a document begins with it.
     pub(super) begins: &'a [Vec<usize>],
 }
 
-/// What every block was given in the last segment, which the next one attends to, as in Transformer-XL (arXiv
-/// 1901.02860), but with places of the segment in place of distances: it has no parameters. No gradient flows into
-/// it.
+/// The inputs of every block in the last segment. The next segment attends to them, as in Transformer-XL (arXiv
+/// 1901.02860), but with places within the segment instead of distances. The cache has no parameters, and no gradient
+/// flows into it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct KeyCache {
-    /// One for each block `[rows, length, width]`.
+    /// `[rows, length, width]` for each block.
     blocks: Vec<Tensor<3>>,
     mask_pad: Option<Tensor<2, Bool>>,
 }
 
 impl KeyCache {
-    /// Itself, if it is of so many rows.
+    /// Returns the cache if it has `rows` rows.
     fn of_rows(&self, rows: usize) -> Option<&Self> {
         self.blocks.first().is_some_and(|block| block.dims()[0] == rows).then_some(self)
     }
 
-    /// Length of the segment before.
+    /// Length of the previous segment.
     fn reach(&self) -> usize {
         self.blocks.first().map_or(0, |block| block.dims()[1])
     }
 
-    /// The same, with every row's part given to the row before it.
+    /// Returns a copy in which each row's part moves to the previous row.
     pub(super) fn rotated(&self) -> Self {
         Self {
             blocks: self.blocks.iter().map(|block| block.clone().roll_dim(-1, 0)).collect(),
@@ -59,12 +60,16 @@ impl Blocks {
         Self { encoder, causal }
     }
 
-    /// Every segment by itself.
-    pub(super) fn forward(&self, segments: Segments<'_>) -> Tensor<3> {
-        let [rows, length, _] = segments.hidden.dims();
-        let device = segments.hidden.device();
-        let mut input = TransformerEncoderInput::new(segments.hidden);
-        if let Some(mask) = segments.mask_pad {
+    /// Computes every segment by itself: hidden states `[segments, length, width]`, padding `[segments, length]`.
+    pub(super) fn forward(
+        &self,
+        hidden: Tensor<3>,
+        mask_pad: Option<Tensor<2, Bool>>,
+    ) -> Tensor<3> {
+        let [rows, length, _] = hidden.dims();
+        let device = hidden.device();
+        let mut input = TransformerEncoderInput::new(hidden);
+        if let Some(mask) = mask_pad {
             input = input.mask_pad(mask);
         }
         if self.causal {
@@ -73,8 +78,8 @@ impl Blocks {
         self.encoder.forward(input)
     }
 
-    /// Every segment with what the blocks were given in the one before, of which the first one's is in the cache.
-    /// Returns the cache of the last one, too.
+    /// Computes every segment with the block inputs of the previous one; for the first segment they come from `cache`.
+    /// Also returns the cache of the last segment.
     pub(super) fn forward_cached(
         &self,
         segments: Segments<'_>,
@@ -103,10 +108,10 @@ impl Blocks {
         (hidden, KeyCache { blocks: kept, mask_pad })
     }
 
-    /// `[segments · rows, length, reach + length]`, true for what a place does not attend to: of the segment before,
-    /// all where there is none, its padding and what is beyond its length; of its own, what comes after it and
-    /// padding. In a causal model a place attends to those of the segment before that come after it: so it sees as
-    /// many tokens as a segment has, and each place once, which tells how far away it is.
+    /// `[segments · rows, length, reach + length]`, true where a place does not attend. In the previous segment these
+    /// are: everything if there is none, padding, and places beyond its length. In its own segment: later places and
+    /// padding. In a causal model a place attends only to the later places of the previous segment. So it sees as many
+    /// tokens as a segment has, and each place once; the place therefore determines the distance.
     fn cached_mask(
         &self,
         segments: &Segments<'_>,
@@ -146,13 +151,13 @@ impl Blocks {
         Tensor::cat(vec![before, own], 2)
     }
 
-    /// Whether no output depends on what comes after it.
+    /// Whether every output depends only on its own and earlier places.
     pub(super) fn is_causal(&self) -> bool {
         self.causal
     }
 }
 
-/// `[rows, reach, width]`, with zeros at the end.
+/// `[rows, reach, width]`, padded with zeros at the end.
 fn longer(hidden: Tensor<3>, reach: usize) -> Tensor<3> {
     let [rows, length, width] = hidden.dims();
     if length == reach {
@@ -162,7 +167,7 @@ fn longer(hidden: Tensor<3>, reach: usize) -> Tensor<3> {
     Tensor::cat(vec![hidden, zeros], 1)
 }
 
-/// `[rows, reach]`, true at the end.
+/// `[rows, reach]`, padded with true at the end.
 fn masked(mask: Tensor<2, Bool>, reach: usize) -> Tensor<2, Bool> {
     let [rows, length] = mask.dims();
     if length == reach {
@@ -172,7 +177,7 @@ fn masked(mask: Tensor<2, Bool>, reach: usize) -> Tensor<2, Bool> {
     Tensor::cat(vec![mask, rest], 1)
 }
 
-/// A block in which norms come first; Burn calls the attention's the second one.
+/// A block with its norms first. Burn names the attention's norm `norm_2`.
 fn forward_block(
     block: &TransformerEncoderLayer,
     hidden: Tensor<3>,

@@ -19,32 +19,32 @@ use crate::{
     training::{Batch, SegmentModel},
 };
 
-/// A BERT or RoBERTa that tells the class of each segment, with a [context](ContextName) of earlier ones.
+/// A BERT or RoBERTa that classifies each segment, with a [context](ContextName) of earlier ones.
 ///
-/// It is that of [`memoria_models`]. What is asked of a segment it tells from the segment's first place, wherever in the
-/// segment it is asked.
+/// The model is that of [`memoria_models`]. It answers a question from the segment's first place, wherever in the
+/// segment the question is.
 #[derive(Module, Debug)]
 pub struct Classifier {
     model: SequenceClassifier,
     #[module(skip)]
     memory: Option<ContextMemoryConfig>,
-    /// Tokens of the task that come before those of the model: the classes.
+    /// Number of the task's tokens before those of the model: the classes.
     #[module(skip)]
     first_token: i64,
-    /// The model's own token of padding.
+    /// The model's own padding token.
     #[module(skip)]
     padding: i64,
 }
 
 impl ModelSpec {
-    /// Initializes a [`Classifier`], and says what was loaded of its checkpoint, if it has one: for a seed always the same, as
-    /// [`decoder`](Self::decoder). With [weights](super::ModelConfig::weights), with those of the checkpoint, and a head of its
-    /// own.
+    /// Initializes a [`Classifier`], the same for the same seed, as [`decoder`](Self::decoder) does. With
+    /// [weights](super::ModelConfig::weights) it loads those of the checkpoint, with a new head, and reports what was
+    /// loaded.
     ///
     /// # Errors
     ///
-    /// As [`check`](Self::check); [`TaskError::Option`] if the task or the checkpoint's sizes do not fit; what the checkpoint
-    /// cannot be read for.
+    /// As [`check`](Self::check); [`TaskError::Option`] if the task or the checkpoint's sizes do not fit;
+    /// [`TaskError::Missing`] or [`TaskError::Model`] if the checkpoint is missing or cannot be read.
     pub(super) fn classifier(
         &self,
         device: &Device,
@@ -79,7 +79,7 @@ impl ModelSpec {
         Ok((classifier, report))
     }
 
-    /// An encoder of the configuration's sizes.
+    /// Returns an encoder configuration with the configured sizes.
     fn untrained_encoder(&self, classes: usize) -> EncoderConfig {
         let ModelConfig { width, heads, dropout, initializer_range, .. } = self.model;
         let config = EncoderConfig::new(
@@ -91,7 +91,7 @@ impl ModelSpec {
             self.model.feedforward.unwrap_or(4 * width),
             self.sizes.segment_length,
         );
-        // None of the task's words is padding.
+        // No word of the task is padding.
         let config = EncoderConfig { pad_token_id: -1, initializer_range, ..config };
         let config = config.with_num_labels(classes).with_dropout(dropout);
         match self.encoder_memory() {
@@ -100,7 +100,7 @@ impl ModelSpec {
         }
     }
 
-    /// An encoder of a checkpoint's sizes, with the memory that the configuration tells.
+    /// Returns an encoder configuration with a checkpoint's sizes and the configured memory.
     fn encoder_of_checkpoint(
         &self,
         folder: &Path,
@@ -128,7 +128,7 @@ impl ModelSpec {
         }
     }
 
-    /// The memory of the context, if there is one.
+    /// Returns the memory of the context, if there is one.
     fn encoder_memory(&self) -> Option<EncoderMemory> {
         let state = self.context.memory(&self.memory, self.seed)?.state;
         let (memories, memoria) = (self.memory.memories, state.memoria);
@@ -144,7 +144,7 @@ impl ModelSpec {
 }
 
 impl Classifier {
-    /// The model's own tokens `[segments, rows, length]` of a batch.
+    /// Returns a batch as the model's own tokens `[segments, rows, length]`.
     fn tokens(&self, batch: &Batch) -> Tensor<3, Int> {
         let tokens = batch.tokens.clone().sub_scalar(self.first_token).clamp_min(0);
         match &batch.mask_pad {
@@ -161,7 +161,7 @@ impl SegmentModel for Classifier {
         Ok(ContextMemory::new(self.memory.as_ref())?)
     }
 
-    /// Logits `[asked, classes]`, those of a segment wherever in it something is asked.
+    /// Logits `[asked, classes]`. All questions of a segment get the segment's logits.
     fn logits(&self, batch: &Batch, memory: &mut ContextMemory) -> Result<Tensor<2>, TaskError> {
         let logits = memory.read_batch(batch, self.tokens(batch), |input, memory| {
             let output = self.model.forward(input, memory)?;

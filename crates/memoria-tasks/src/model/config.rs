@@ -6,27 +6,27 @@ use serde::{Deserialize, Serialize};
 use super::ContextName;
 use crate::{TaskError, config::MemoryConfig, error::at_least};
 
-/// Which model is trained.
+/// The kind of model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ModelKind {
-    /// The crate's own transformer, for all tasks.
+    /// This crate's own transformer, for all tasks.
     Decoder,
-    /// BERT, which tells the class of a segment from its first place: for `classify`.
+    /// BERT, which classifies a segment from its first place: for `classify`.
     Bert,
-    /// RoBERTa, as BERT.
+    /// RoBERTa, used as BERT.
     Roberta,
     /// GPT-2, for all tasks.
     Gpt2,
 }
 
 impl ModelKind {
-    /// As it is called in configurations.
+    /// Returns its name in configurations.
     pub fn name(self) -> String {
         self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
     }
 
-    /// Whether it tells the classes of segments, and nothing else.
+    /// Whether it only classifies segments.
     pub fn is_encoder(self) -> bool {
         matches!(self, Self::Bert | Self::Roberta)
     }
@@ -36,32 +36,34 @@ impl ModelKind {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ModelConfig {
-    /// Which model.
+    /// The kind of model.
     pub kind: ModelKind,
-    /// Of BERT, RoBERTa and GPT-2, the folder of a checkpoint that it begins with, as Hugging Face has them: `config.json`,
-    /// weights and `tokenizer.json`. Its sizes are the checkpoint's then: of the options below, `dropout` counts, and of an
-    /// encoder `blocks_above`. It is read again where a training goes on and where the model is tested.
+    /// For BERT, RoBERTa and GPT-2: the folder of a checkpoint to begin with, in the format of Hugging Face:
+    /// `config.json`, weights and `tokenizer.json`. The sizes are then the checkpoint's. Of the options below only
+    /// `dropout` counts, and `blocks_above` for an encoder. The folder is read again when a training is resumed and
+    /// when the model is tested.
     pub weights: Option<PathBuf>,
     /// Width of hidden states.
     pub width: usize,
     /// Heads of every attention; divides the width.
     pub heads: usize,
-    /// Width between the linear layers of a block; four times the width if not given.
+    /// Width between the linear layers of a block. By default four times the width.
     pub feedforward: Option<usize>,
-    /// Blocks below the memory; a GPT-2 attends to memories in all its blocks, those below and those above.
+    /// Blocks below the memory. A GPT-2 attends to memories in all its blocks, below and above.
     pub blocks_below: usize,
-    /// Blocks above the memory; those of a checkpoint that are not above are below.
+    /// Blocks above the memory. The other blocks of a checkpoint are below it.
     pub blocks_above: usize,
-    /// Of a decoder, whether a place sees nothing that comes after it, in its segment too; of a GPT-2 it does not.
+    /// For a decoder: whether a place sees no later place, also within its segment. A GPT-2 never does.
     pub causal: bool,
-    /// Of a decoder and a GPT-2, whether the output has the weights of the embeddings.
+    /// For a decoder and a GPT-2: whether the output shares the weights of the embeddings.
     pub tied: bool,
-    /// Of BERT, RoBERTa and GPT-2 that begin with no checkpoint, standard deviation of the weights as they begin. The usual
-    /// 0.02 is too small for narrow models that are trained a short time.
+    /// For BERT, RoBERTa and GPT-2 without a checkpoint: standard deviation of the initial weights. The usual 0.02 is
+    /// too small for narrow models with a short training.
     pub initializer_range: f64,
-    /// Of a decoder, standard deviation of tokens' embeddings as they begin. Burn's own, 1, cost language models much.
+    /// For a decoder: standard deviation of the initial token embeddings. Burn's default of 1 makes language models
+    /// much worse.
     pub embedding_deviation: f64,
-    /// Of a decoder, standard deviation of places' embeddings as they begin.
+    /// For a decoder: standard deviation of the initial place embeddings.
     pub place_deviation: f64,
     /// Dropout rate.
     pub dropout: f64,
@@ -120,7 +122,7 @@ impl ModelConfig {
         }
     }
 
-    /// Checks that the memory has nothing that the model cannot have.
+    /// Checks that the memory has no option that the model does not support.
     ///
     /// # Errors
     ///
@@ -149,7 +151,7 @@ impl ModelConfig {
         }
     }
 
-    /// Refuses a context that the model cannot have.
+    /// Refuses a context that the model does not support.
     ///
     /// # Errors
     ///
@@ -175,7 +177,7 @@ impl ModelConfig {
         if memory.memories > 0 {
             return Ok(());
         }
-        // Hidden states as memories ask by a query of their own.
+        // If hidden states are the memories, the query must be a separate one.
         at_least("memory.queries", memory.queries, 1)?;
         match self.causal {
             true => Ok(()),
@@ -222,7 +224,7 @@ impl ModelConfig {
         Ok(())
     }
 
-    /// All blocks.
+    /// Number of all blocks.
     pub(super) fn blocks(&self) -> usize {
         self.blocks_below + self.blocks_above
     }

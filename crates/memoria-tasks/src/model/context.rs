@@ -17,61 +17,61 @@ use super::{
 };
 use crate::{TaskError, config::MemoryConfig, training::Batch};
 
-/// What a model knows of earlier segments.
+/// What a model has of earlier segments.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ValueEnum, Serialize, Deserialize,
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum ContextName {
-    /// A Memoria memory that learns what to be reminded of: a query of its own, and the score of what is
-    /// reminded in the attention's logits.
+    /// A Memoria memory that learns what to be reminded of: it has its own query, and the attention's logits include
+    /// the scores of reminded engrams.
     Memoria,
-    /// The paper's memory: working memories are the query, and nothing learns the choice. With a gradient
-    /// window.
+    /// The paper's memory, with a gradient window. Working memories are the query, and the choice is not learned.
     Paper,
-    /// As the first, without a gradient window: what wrote a memory is not trained by what reads it.
+    /// As `memoria`, without a gradient window: reading a memory does not train its writer.
     NoWindow,
     /// Working memory only: nothing is reminded.
     WorkingOnly,
-    /// A store of bounded size (`memory.capacity`) in place of the memory, as the first in all else: what was made
-    /// first is forgotten. Checkpoints have no stores and no caches: a text that is gone on with begins with empty
-    /// ones.
+    /// A store of bounded size (`memory.capacity`) instead of the memory, otherwise as `memoria`. It forgets the oldest
+    /// vector.
     Fifo,
-    /// As `fifo`: what was not reminded for the longest time is forgotten.
+    /// As `fifo`, but it forgets the vector that was not reminded for the longest time.
     Lru,
-    /// As `fifo`: any is forgotten, drawn evenly.
+    /// As `fifo`, but it forgets a random vector, drawn uniformly. At each step the draw is the same in all documents
+    /// of a run.
     RandomEviction,
     /// Nothing: the transformer alone.
     None,
-    /// In every block the keys of the segment before, as Transformer-XL has them; no memory.
+    /// No memory; every block has the keys of the previous segment, as in Transformer-XL. Checkpoints contain no
+    /// caches: a resumed text begins with an empty one.
     Cache,
-    /// The same, and a memory that learns what to be reminded of behind it.
+    /// As `cache`, followed by a memory that learns what to be reminded of.
     CacheMemoria,
 }
 
-/// The part of a model that goes from segment to segment, between its blocks.
+/// The part of a model, between its blocks, that carries state from segment to segment.
 #[derive(Module, Debug)]
 pub struct Context {
     memory: Option<MemoriaLayer>,
-    /// How many times a segment is reminded.
+    /// Number of times that a segment is reminded.
     reads: usize,
 }
 
-/// What memories of a [`Context`] are made with.
+/// Configuration of the memories of a [`Context`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ContextMemoryConfig {
-    /// The memory; of a store, what it has in common with one.
+    /// The memory; for a store, the options that both share.
     pub state: MemoriaStateConfig,
-    /// The store that is in its place, and how many vectors it keeps, if there is one.
+    /// The store that replaces the memory, and its capacity in vectors, if there is one.
     pub store: Option<(Eviction, usize)>,
 }
 
-/// What a [`Context`] keeps of the segments up to now; an explicit value, as a memory is.
+/// The state that a [`Context`] keeps of the segments so far; an explicit value, as a memory is.
 #[derive(Clone, Debug)]
 pub struct ContextMemory {
     kept: Kept,
     reminded: usize,
-    /// Of the blocks below the memory, and of those above.
+    /// Caches of the blocks below the memory and of those above.
     pub(super) caches: [KeyCache; 2],
 }
 
@@ -88,14 +88,14 @@ impl From<MemoriaStateConfig> for ContextMemoryConfig {
     }
 }
 
-/// Hidden states `[rows, length, width]`, and which of them are padding `[rows, length]`.
+/// Hidden states `[rows, length, width]`, and a mask of their padding `[rows, length]`.
 #[derive(Clone, Debug)]
 pub(super) struct Segment {
     pub(super) hidden: Tensor<3>,
     pub(super) mask_pad: Option<Tensor<2, Bool>>,
 }
 
-/// Whether what is read is remembered.
+/// Whether the segment is remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Look {
     Remembers,
@@ -103,12 +103,12 @@ pub(super) enum Look {
 }
 
 impl ContextName {
-    /// As it is called in results and on the command line.
+    /// Returns its name in results and on the command line.
     pub fn name(self) -> String {
         self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
     }
 
-    /// The memory of this context, from what the full one gets; `None` where there is none.
+    /// Returns the memory of this context, derived from the full one; `None` if it has none.
     pub fn memory(self, config: &MemoryConfig, seed: u64) -> Option<ContextMemoryConfig> {
         let state = config.state(seed);
         if let Some(eviction) = self.eviction() {
@@ -130,7 +130,7 @@ impl ContextName {
         state.map(ContextMemoryConfig::from)
     }
 
-    /// What is forgotten in the store that is in place of the memory, if there is one.
+    /// Returns the eviction rule of the store that replaces the memory, if there is one.
     pub fn eviction(self) -> Option<Eviction> {
         match self {
             Self::Fifo => Some(Eviction::Fifo),
@@ -140,7 +140,12 @@ impl ContextName {
         }
     }
 
-    /// Whether every block attends to the segment before.
+    /// Whether engrams are reminded by a search.
+    pub fn has_memory(self) -> bool {
+        matches!(self, Self::Memoria | Self::Paper | Self::NoWindow | Self::CacheMemoria)
+    }
+
+    /// Whether every block attends to the previous segment.
     pub fn has_cache(self) -> bool {
         matches!(self, Self::Cache | Self::CacheMemoria)
     }
@@ -152,18 +157,18 @@ impl ContextName {
 }
 
 impl Context {
-    /// With a memory, if there is one.
+    /// Creates a context, with a memory if there is one.
     pub(super) fn new(memory: Option<MemoriaLayerConfig>, reads: usize, device: &Device) -> Self {
         Self { memory: memory.map(|config| config.init(device)), reads }
     }
 
-    /// Whether segments have to go through it one after the other.
+    /// Whether segments must be computed one after the other.
     pub(super) fn is_some(&self) -> bool {
         self.memory.is_some()
     }
 
-    /// One segment through the memory; in the rows `begins` a document begins. Of a layer with a query that makes
-    /// memories of the same segment, with both.
+    /// Computes one segment with the memory. In the rows `begins` a document begins. A layer with a query that makes
+    /// memories of the same segment also returns both.
     pub(super) fn forward(
         &self,
         segment: Segment,
@@ -209,7 +214,7 @@ impl Context {
     }
 }
 
-/// Gives every row's part to the row before it, and the first one's to the last.
+/// Moves every row's part to the previous row, and the first row's part to the last row.
 ///
 /// # Errors
 ///
@@ -222,14 +227,14 @@ pub(crate) fn rotate(memory: &mut MemoriaState) -> Result<(), MemoriaError> {
     Ok(())
 }
 
-/// How many engrams a row was reminded of, on average, rounded.
+/// Mean number of reminded engrams per row, rounded.
 fn reminded(recall: &Recall, rows: usize) -> usize {
     let sum: usize = (0..rows).map(|row| recall.ids(row).len()).sum();
     (sum + rows / 2) / rows.max(1)
 }
 
 impl ContextMemory {
-    /// Of nothing yet.
+    /// Creates an empty one.
     ///
     /// # Errors
     ///
@@ -248,13 +253,13 @@ impl ContextMemory {
         Ok(Self { kept, reminded: 0, caches: Default::default() })
     }
 
-    /// One that was restored; a cache is empty until the next segment.
+    /// Creates one from a restored memory. Its cache is empty until the next segment.
     pub(crate) fn of(memory: MemoriaState) -> Self {
         Self { kept: Kept::Memory(Box::new(memory)), reminded: 0, caches: Default::default() }
     }
 
-    /// A copy in which every row's part is that of the row after it, and the last one's the first one's: a control,
-    /// by which what a memory knows of its own document is told from what it knows of any.
+    /// Returns a copy in which every row has the part of the next row, and the last row that of the first. This is a
+    /// control: it separates what a memory keeps of its own document from what it keeps of any document.
     ///
     /// # Errors
     ///
@@ -270,7 +275,7 @@ impl ContextMemory {
         Ok(copy)
     }
 
-    /// The memory, if there is one; a store is none.
+    /// Returns the memory, if there is one. A store does not count.
     pub fn memory(&mut self) -> Option<&mut MemoriaState> {
         match &mut self.kept {
             Kept::Memory(memory) => Some(memory),
@@ -278,9 +283,9 @@ impl ContextMemory {
         }
     }
 
-    /// Gives the segments of a batch to a model of [`memoria_models`], with tokens `[segments, rows, length]` of its own: one
-    /// after the other with the memory, all at once if there is none, since they share nothing else. Returns what it makes of
-    /// them `[segments · rows, …]`, segment after segment.
+    /// Passes the segments of a batch to a model of [`memoria_models`], with its own tokens `[segments, rows, length]`.
+    /// With a memory they are passed one after the other, otherwise all at once, since they share nothing else. Returns
+    /// the model's outputs `[segments · rows, …]`, segment after segment.
     pub(super) fn read_batch<const D: usize>(
         &mut self,
         batch: &Batch,
@@ -309,7 +314,7 @@ impl ContextMemory {
         Ok(Tensor::cat(outputs, 0))
     }
 
-    /// Gives the memory, with the rows emptied in which a document begins, to a model of [`memoria_models`].
+    /// Passes the memory to a model of [`memoria_models`], after emptying the rows in which a document begins.
     fn of_model<T>(
         &mut self,
         begins: &[usize],
@@ -333,7 +338,7 @@ impl ContextMemory {
         })
     }
 
-    /// To be called after each `backward`.
+    /// Ends the gradient window. Call it after each `backward`.
     pub fn detach(&mut self) {
         match &mut self.kept {
             Kept::Memory(memory) => memory.detach(),
@@ -342,7 +347,7 @@ impl ContextMemory {
         }
     }
 
-    /// Engrams that a row holds, on average, rounded.
+    /// Mean number of engrams per row, rounded.
     ///
     /// # Errors
     ///
@@ -362,7 +367,7 @@ impl ContextMemory {
         Ok((counts.iter().sum::<usize>() + rows / 2) / rows)
     }
 
-    /// Bytes that the memory takes: vectors and bookkeeping; 0 of a store.
+    /// Bytes of the memory's vectors and bookkeeping; 0 for a store.
     pub fn bytes(&mut self) -> u64 {
         self.memory().map_or(0, |memory| {
             let used = memory.memoria().memory_use();
@@ -370,7 +375,7 @@ impl ContextMemory {
         })
     }
 
-    /// Engrams that a row was reminded of in the last segment, on average, rounded.
+    /// Mean number of engrams per row that were reminded in the last segment, rounded.
     pub fn reminded(&self) -> usize {
         self.reminded
     }

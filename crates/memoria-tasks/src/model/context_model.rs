@@ -1,8 +1,8 @@
 use super::{ContextMemory, ContextMemoryConfig};
 use crate::training::SegmentModel;
 
-/// A model of this crate, of which only the [context](super::ContextName) differs.
+/// A model of this crate; such models differ only in their [context](super::ContextName).
 pub trait ContextModel: SegmentModel<Memory = ContextMemory> {
-    /// What memories of it are made with, if it has one.
+    /// Returns the configuration of its memories, if it has any.
     fn memory_config(&self) -> Option<&ContextMemoryConfig>;
 }

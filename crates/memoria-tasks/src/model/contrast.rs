@@ -1,5 +1,5 @@
-//! A loss that teaches what to be reminded of where a document tells it: the query of a question is to be nearer to
-//! what was made of the segment that told the answer than to anything else of the batch.
+//! A loss that teaches what to be reminded of, for documents that name the telling segment. The query of a question
+//! must be nearer to the memories of the segment that told the answer than to all others of the batch.
 
 use burn::tensor::{Int, Tensor, TensorData};
 use memoria_core::{Correlation, MemoriaConfig, Pooling};
@@ -7,29 +7,29 @@ use serde::{Deserialize, Serialize};
 
 use crate::training::Batch;
 
-/// Which of a segment's queries a question trains.
+/// The query of a segment that a question trains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Asks {
-    /// The mean of all of them, where the search ranks by it.
+    /// The mean of all queries, for a search that ranks by it.
     Together,
-    /// Its own: the first question of a segment the first one, and so on, from the beginning again where there are more
-    /// questions than queries.
+    /// One query: the first question of a segment trains the first query, and so on. With more questions than queries
+    /// it begins again with the first query.
     ByNumber,
 }
 
-/// Which of a segment's memories are to be found.
+/// The memories of a segment that a query must find.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Wanted {
-    /// Any of them: one that knows the answer will do.
+    /// Any of them: one memory that contains the answer is enough.
     #[default]
     Any,
-    /// Each of them, where they share an answer.
+    /// Each of them, where several contain parts of an answer.
     Each,
 }
 
 impl Asks {
-    /// As a memory searches.
+    /// Follows the search of a memory.
     pub(super) fn of(memory: &MemoriaConfig) -> Self {
         match (memory.pooling, memory.correlation) {
             (Pooling::Mean, Correlation::NegSquaredL2) => Self::Together,
@@ -38,24 +38,25 @@ impl Asks {
     }
 }
 
-/// What a segment was compared with, and what was made of it.
+/// The queries and the memories of a segment.
 pub(super) struct Asking {
-    /// `[rows, queries, width]`, of each time that it was read.
+    /// `[rows, queries, width]`, for each reading of the segment.
     pub(super) queries: Vec<Tensor<3>>,
-    /// `[rows, memories, width]`; without a graph where nothing that reads a memory trains what wrote it.
+    /// `[rows, memories, width]`; without a graph if reading a memory does not train its writer.
     pub(super) memories: Tensor<3>,
 }
 
-/// For each question about an earlier segment of the batch, the negative logarithm of the share that this segment's
-/// memories have in a softmax over the memories of all segments of all rows; on average, `[1]`. Scores are −‖q − m‖²
-/// times `scale`, of the query that the question trains. `None` if there is no such question.
+/// Computes the loss `[1]`, a mean over all questions about an earlier segment of the batch. A question's loss is the
+/// negative logarithm of the share of that segment's memories in a softmax. The softmax is over the memories of all
+/// segments of all rows. Scores are −‖q − m‖² times `scale`, with q the query that the question trains. `None` if there
+/// is no such question.
 ///
-/// With [`Wanted::Each`] it is the mean of what each of the segment's memories comes to by itself.
+/// With [`Wanted::Each`] the loss of a question is the mean over the segment's memories, each taken alone.
 ///
-/// Where an answer needs two facts, the first time that a segment is read it looks for the one that leads to the other.
+/// If an answer needs two facts, the first reading of a segment looks for the fact that leads to the other one.
 ///
-/// Memories of other rows are what a store much longer than a document of the training holds: so the query learns to
-/// tell its own from thousands. It must be known where an answer was told, and that one segment only tells it.
+/// The memories of other rows stand for a store much longer than a training document: the query learns to distinguish
+/// its own memories from thousands. The segment that told the answer must be known, and no other segment may tell it.
 pub(super) fn contrast(
     batch: &Batch,
     segments: &[Asking],
@@ -94,7 +95,7 @@ pub(super) fn contrast(
     let queries: Tensor<2> = queries.select(0, indices(asking, &device));
     let memories = segments.iter().map(|segment| segment.memories.clone()).collect();
     let memories: Tensor<2> = Tensor::cat(memories, 0).reshape([-1, width as i32]);
-    // What all memories have in common for a query cancels.
+    // Terms that all memories share for one query cancel.
     let lengths = memories.clone().square().sum_dim(1).transpose();
     let scores = (queries.matmul(memories.transpose()) * 2.0 - lengths) * scale;
     let [asked, all] = scores.dims();
@@ -106,7 +107,7 @@ pub(super) fn contrast(
     let scores = scores.clone() - scores.max_dim(1).detach().expand([asked, all]);
     let right = scores.clone().gather(1, right).exp();
     let right = if wanted == Wanted::Any { right.sum_dim(1) } else { right };
-    // A share of nothing has no logarithm.
+    // Avoids the logarithm of zero.
     let share = (right + f32::MIN_POSITIVE) / scores.exp().sum_dim(1);
     Some(-share.log().mean())
 }
@@ -124,7 +125,7 @@ mod tests {
     use crate::data::{Document, Question, Segment};
     use crate::model::drawing;
 
-    /// Two rows of three segments, the last of which asks for those that `told`, two questions in each row.
+    /// Two rows of three segments; the last one asks two questions about the segments in `told`.
     fn batch(told: [[usize; 2]; 2], device: &Device) -> Batch {
         let documents = told.map(|told| {
             let question =
@@ -158,7 +159,7 @@ mod tests {
             let segments = segments(count, &device);
             let numbers = |tensor: &Tensor<3>| -> Vec<f64> { tensor.to_data().iter().collect() };
             let memories: Vec<Vec<f64>> = segments.iter().map(|s| numbers(&s.memories)).collect();
-            // The first question of the first row needs two facts: it looks for the other one first.
+            // The first question of the first row needs two facts: it looks for the leading fact first.
             let told = [[1, 0], [0, 0]];
             let via = |read, row, number| read == 0 && row == 0 && number == 0;
             let mut batch = batch(told, &device);

@@ -10,6 +10,7 @@ use memoria_nn::{MemoriaLayerConfig, score_scale};
 
 use super::{
     Context, ContextMemory, ContextMemoryConfig, ContextName, ModelConfig, ModelKind, ModelSpec,
+    asked::AskedSegments,
     blocks::{Blocks, Segments},
     context::{Look, Segment},
     contrast::{Asking, Asks, Wanted, contrast},
@@ -26,7 +27,7 @@ pub struct Decoder {
     context: Context,
     above: Blocks,
     norm: LayerNorm,
-    /// `None` if the output has the weights of the embeddings.
+    /// `None` if the output shares the weights of the embeddings.
     output: Option<Linear>,
     cached: bool,
     #[module(skip)]
@@ -36,13 +37,13 @@ pub struct Decoder {
 }
 
 impl ModelSpec {
-    /// Initializes a [`Decoder`]: for a seed always the same, also where other decoders are initialized at the same
-    /// time. Burn has one generator for each backend: where another thread draws from it meanwhile, by a module of
-    /// Burn's own or by [`Tensor::random`], the parameters differ.
+    /// Initializes a [`Decoder`], the same for the same seed, also while other decoders are initialized in other
+    /// threads. Burn has one random generator per backend. If another thread draws from it at the same time, by a
+    /// module of Burn or by [`Tensor::random`], the parameters differ.
     ///
     /// # Errors
     ///
-    /// As [`check`](Self::check); [`TaskError::Model`] for more parameters than there is memory for.
+    /// As [`check`](Self::check); [`TaskError::Model`] if the parameters do not fit into memory.
     pub fn decoder(&self, device: &Device) -> Result<Decoder, TaskError> {
         self.check()?;
         if self.model.kind != ModelKind::Decoder {
@@ -82,13 +83,13 @@ impl ModelSpec {
         Ok(decoder)
     }
 
-    /// Of reminded engrams; a store of bounded size keeps no order.
+    /// Number of newest reminded engrams distinguished by their order. A store of bounded size keeps no order.
     fn recency(&self) -> Option<usize> {
         let told_apart = Some(self.memory.recency).filter(|&told_apart| told_apart > 0);
         told_apart.filter(|_| self.context.eviction().is_none())
     }
 
-    /// A causal layer and a store of bounded size are read once, and the paper's memory is.
+    /// Number of reads: 1 for a causal layer, a store of bounded size and the paper's memory.
     fn reads(&self) -> usize {
         let once = self.model.causal
             || self.context == ContextName::Paper
@@ -118,12 +119,12 @@ impl ModelSpec {
 }
 
 impl Decoder {
-    /// What memories of it are made with, if it has one.
+    /// Returns the configuration of its memories, if it has any.
     pub fn memory_config(&self) -> Option<&ContextMemoryConfig> {
         self.memory.as_ref()
     }
 
-    /// An empty memory for it.
+    /// Returns an empty memory for it.
     ///
     /// # Errors
     ///
@@ -132,18 +133,18 @@ impl Decoder {
         Ok(ContextMemory::new(self.memory.as_ref())?)
     }
 
-    /// Logits `[asked, vocabulary]` at the places of a batch that are asked for.
+    /// Computes logits `[asked, vocabulary]` at the places with questions.
     ///
-    /// The blocks take all segments at once, since they share nothing; only the memory goes from one segment
-    /// to the next.
+    /// The blocks take all segments at once, since they share nothing; only the memory goes from one segment to the
+    /// next. The blocks above it take only the segments with questions.
     ///
     /// # Errors
     ///
-    /// Those of the memory, such as hidden states that are no longer finite.
+    /// Errors of the memory, such as hidden states that are no longer finite.
     ///
     /// # Panics
     ///
-    /// If a segment is longer than what the model was made for.
+    /// If a segment is longer than the model's places.
     pub fn logits(
         &self,
         batch: &Batch,
@@ -152,9 +153,9 @@ impl Decoder {
         Ok(self.look(batch, memory, Look::Remembers)?.0)
     }
 
-    /// [`logits`](Self::logits), and a loss `[1]` by which a question's query learns to tell the segment that told the
-    /// answer from all others of the batch; `None` of a model without a query, of a causal one, and if it is not known of
-    /// any question where it was told.
+    /// Computes the [`logits`](Self::logits), and a loss `[1]`. By this loss the query of a question learns to
+    /// distinguish the segment that told the answer from all others of the batch. The loss is `None` for a model
+    /// without a query, for a causal model, and if no question names the segment that told its answer.
     ///
     /// # Errors
     ///
@@ -177,8 +178,8 @@ impl Decoder {
         Ok((logits, contrast(batch, &asking, (asks, self.wanted), scale)))
     }
 
-    /// As [`logits`](Self::logits), but nothing is remembered: of a segment that is not whole yet. Rows in which
-    /// a document begins are emptied all the same.
+    /// As [`logits`](Self::logits), but remembers nothing: for an incomplete segment. Rows in which a document begins
+    /// are emptied nevertheless.
     ///
     /// # Errors
     ///
@@ -187,7 +188,7 @@ impl Decoder {
         Ok(self.look(batch, memory, Look::Peeks)?.0)
     }
 
-    /// Whether no output depends on what comes after it.
+    /// Whether every output depends only on its own and earlier places.
     pub fn is_causal(&self) -> bool {
         self.below.is_causal()
     }
@@ -204,12 +205,13 @@ impl Decoder {
         let mask_pad = batch.mask_pad.clone().map(|mask| mask.reshape([segments * rows, length]));
         let hidden = self.tokens.forward(tokens) + self.places.forward(places.unsqueeze());
         let begins = &batch.begins;
-        let segmented = |hidden| Segments { hidden, mask_pad: mask_pad.clone(), begins };
         let blocks = |blocks: &Blocks, hidden, cache: usize, memory: &mut ContextMemory| {
+            let mask_pad = mask_pad.clone();
             if !self.cached {
-                return blocks.forward(segmented(hidden));
+                return blocks.forward(hidden, mask_pad);
             }
-            let (hidden, of_last) = blocks.forward_cached(segmented(hidden), &memory.caches[cache]);
+            let segments = Segments { hidden, mask_pad, begins };
+            let (hidden, of_last) = blocks.forward_cached(segments, &memory.caches[cache]);
             if look == Look::Remembers {
                 memory.caches[cache] = of_last;
             }
@@ -229,10 +231,16 @@ impl Decoder {
             }
             hidden = Tensor::cat(remembered, 0);
         }
-        let hidden = blocks(&self.above, hidden, 1, memory);
-        let [_, _, width] = hidden.dims();
-        let asked =
-            hidden.reshape([segments * rows * length, width]).select(0, batch.asked.clone());
+        let asked = AskedSegments::of(batch).filter(|_| !self.cached);
+        let (hidden, places) = match asked {
+            Some(AskedSegments { segments, places }) => {
+                let mask_pad = mask_pad.clone().map(|mask| mask.select(0, segments.clone()));
+                (self.above.forward(hidden.select(0, segments), mask_pad), places)
+            }
+            None => (blocks(&self.above, hidden, 1, memory), batch.asked.clone()),
+        };
+        let [sequences, length, width] = hidden.dims();
+        let asked = hidden.reshape([sequences * length, width]).select(0, places);
         let asked = self.norm.forward(asked);
         let logits = match &self.output {
             Some(output) => output.forward(asked),
@@ -260,7 +268,7 @@ mod tests {
         }
     }
 
-    /// Documents in which every place asks for something.
+    /// A document with a question at every place.
     fn document(tokens: &[[u32; 4]]) -> Document {
         use crate::data::Question;
         let question = |at| Question { at, answer: vec![0], told: None, via: None };
@@ -302,7 +310,43 @@ mod tests {
         }
     }
 
-    /// Hidden states as memories, in a causal model alone.
+    /// The results of a segment do not depend on the questions of others.
+    #[test]
+    fn segments_without_a_question_change_no_logits() {
+        let device = Device::flex();
+        let whole = [[1, 2, 3, 4], [5, 6, 0, 1], [4, 3, 2, 1]];
+        for (context, causal) in [
+            (ContextName::None, false),
+            (ContextName::Memoria, false),
+            (ContextName::Memoria, true),
+            (ContextName::Cache, true),
+        ] {
+            let decoder = config(context, causal).decoder(&device).unwrap();
+            let all = [document(&whole), document(&whole[1..])];
+            let mut some = all.clone();
+            some[0].segments[0].questions.clear();
+            some[0].segments[1].questions.drain(..3);
+            some[1].segments[1].questions.clear();
+            let expected = logits(&decoder, &all, &device);
+            // By segment, then by row, four questions each.
+            let kept = [(4, 8), (11, 12), (16, 20)];
+            let got = logits(&decoder, &some, &device);
+            let expected: Vec<f32> =
+                kept.iter().flat_map(|&(from, to)| &expected[from * 7..to * 7]).copied().collect();
+            assert_eq!(got.len(), expected.len());
+            for (got, expected) in got.iter().zip(&expected) {
+                assert!((got - expected).abs() < 1e-5, "{context:?}: {got} for {expected}");
+            }
+            let nothing = document(&whole)
+                .segments
+                .into_iter()
+                .map(|segment| Segment { questions: vec![], ..segment });
+            let nothing = Document { segments: nothing.collect() };
+            assert!(logits(&decoder, &[nothing], &device).is_empty());
+        }
+    }
+
+    /// Hidden states as memories, in a causal model only.
     #[test]
     fn hidden_states_may_be_the_memories() {
         let device = Device::flex();
@@ -317,11 +361,11 @@ mod tests {
         let batch = Batch::of_documents(&[document(&[[1, 2, 3, 4], [5, 6, 0, 1]])], &device);
         let mut memory = decoder.memory().unwrap();
         decoder.logits(&batch, &mut memory).unwrap();
-        // Of the first segment: the second one's will be when a third one comes.
+        // Those of the first segment; those of the second are stored when a third one comes.
         assert_eq!(memory.stored().unwrap(), 4);
     }
 
-    /// The second read finds other things, and changes nothing in the memory.
+    /// The second read finds other engrams, and changes nothing in the memory.
     #[test]
     fn a_segment_may_be_read_twice() {
         let device = Device::flex();
@@ -369,7 +413,7 @@ mod tests {
         }
     }
 
-    /// A cache goes from step to step as from segment to segment, each row's to itself.
+    /// A cache passes from step to step as from segment to segment, separately for each row.
     #[test]
     fn steps_of_one_segment_are_those_of_several() {
         let device = Device::flex();
@@ -439,7 +483,8 @@ mod tests {
             let long = document(&[[2, 2, 2, 2], [3, 3, 3, 3], [4, 4, 4, 4]]);
             let alone = logits(&decoder, std::slice::from_ref(&short), &device);
             let beside = logits(&decoder, &[short, long], &device);
-            // Of the short one: its first segment, then what follows the long one's first.
+            // Logits of the short document: its first segment, then its second one, after the long document's first
+            // segment.
             let beside = [&beside[..28], &beside[56..70]].concat();
             assert_eq!(alone.len(), beside.len());
             for (a, b) in alone.iter().zip(&beside) {

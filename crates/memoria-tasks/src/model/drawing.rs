@@ -1,4 +1,4 @@
-//! Parameters that are drawn by a seed.
+//! Parameters drawn from a seed.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -15,13 +15,13 @@ impl ModuleVisitor for Draw {
     }
 }
 
-/// Draws parameters, which Burn does when they are first used.
+/// Draws the parameters now; otherwise Burn draws them at their first use.
 pub(super) fn draw(model: &impl Module) {
     model.visit(&mut Draw);
 }
 
-/// Held while parameters are drawn: Burn has one generator for each backend, and what others draw from it meanwhile
-/// would make them others. Tests hold it for what they draw beside models.
+/// Held while parameters are drawn. Burn has one random generator per backend, so draws of other threads would change
+/// the parameters. Tests also hold it for their own draws.
 pub(crate) fn drawing() -> MutexGuard<'static, ()> {
     static DRAWING: Mutex<()> = Mutex::new(());
     DRAWING.lock().unwrap_or_else(PoisonError::into_inner)

@@ -16,27 +16,27 @@ use crate::{
     training::{Batch, SegmentModel},
 };
 
-/// A GPT-2 with a [context](ContextName) of earlier segments, of which every block attends to it.
+/// A GPT-2 with a [context](ContextName) of earlier segments; every block attends to it.
 ///
-/// It is that of [`memoria_models`]. Memories are made of the segment before, as everywhere in a GPT-2.
+/// The model is that of [`memoria_models`]. As always in a GPT-2, memories are made of the previous segment.
 #[derive(Module, Debug)]
 pub struct LanguageModel {
     model: Gpt2LmHead,
     #[module(skip)]
     memory: Option<ContextMemoryConfig>,
-    /// Tokens of the task; a checkpoint may have more.
+    /// Number of the task's tokens; a checkpoint may have more.
     #[module(skip)]
     vocabulary: usize,
 }
 
 impl ModelSpec {
-    /// Initializes a [`LanguageModel`], and says what was loaded of its checkpoint, if it has one: for a seed always the same,
-    /// as [`decoder`](Self::decoder).
+    /// Initializes a [`LanguageModel`], the same for the same seed, as [`decoder`](Self::decoder) does. With a
+    /// checkpoint it also reports what was loaded.
     ///
     /// # Errors
     ///
-    /// As [`check`](Self::check); [`TaskError::Option`] if the checkpoint's sizes do not fit the task; what the checkpoint
-    /// cannot be read for.
+    /// As [`check`](Self::check); [`TaskError::Option`] if the checkpoint's sizes do not fit the task;
+    /// [`TaskError::Missing`] or [`TaskError::Model`] if the checkpoint is missing or cannot be read.
     pub(super) fn gpt2(
         &self,
         device: &Device,
@@ -60,7 +60,7 @@ impl ModelSpec {
         Ok((model, report))
     }
 
-    /// A GPT-2 of the configuration's sizes.
+    /// Returns a GPT-2 configuration with the configured sizes.
     fn untrained_gpt2(&self) -> Gpt2Config {
         let ModelConfig { width, heads, feedforward, tied, dropout, initializer_range, .. } =
             self.model;
@@ -75,14 +75,14 @@ impl ModelSpec {
         }
     }
 
-    /// A GPT-2 of a checkpoint's sizes, with the memory that the configuration tells.
+    /// Returns a GPT-2 configuration with a checkpoint's sizes and the configured memory.
     fn gpt2_of_checkpoint(&self, folder: &Path) -> Result<Gpt2Config, TaskError> {
         has_config(folder)?;
         let config = Gpt2Config::from_pretrained(folder)?.with_dropout(self.model.dropout);
         Ok(Gpt2Config { memory: self.gpt2_memory(), ..config })
     }
 
-    /// The memory of the context, if there is one.
+    /// Returns the memory of the context, if there is one.
     fn gpt2_memory(&self) -> Option<Gpt2Memory> {
         let state = self.context.memory(&self.memory, self.seed)?.state;
         let memories = Some(self.memory.memories).filter(|&memories| memories > 0);

@@ -1,6 +1,7 @@
-//! The models, in which only the context differs: what they know of earlier segments. A decoder-only transformer for all
-//! tasks, GPT-2, and BERT and RoBERTa, which classify.
+//! The models, which differ only in their context: what they have of earlier segments. A decoder-only transformer for
+//! all tasks, GPT-2, and BERT and RoBERTa, which classify.
 
+mod asked;
 mod blocks;
 mod bounded;
 mod classifier;

@@ -13,11 +13,11 @@ use crate::{
     training::{Batch, SegmentModel},
 };
 
-/// The model of a run, whatever its [kind](ModelKind).
+/// The model of a run, of any [kind](ModelKind).
 #[derive(Module, Debug)]
 #[allow(clippy::large_enum_variant, reason = "a run has one of it")]
 pub enum RunModel {
-    /// The crate's own transformer.
+    /// This crate's own transformer.
     Decoder(Decoder),
     /// A BERT or RoBERTa.
     Classifier(Classifier),
@@ -26,13 +26,13 @@ pub enum RunModel {
 }
 
 impl ModelSpec {
-    /// Initializes the model, and says what was loaded of its checkpoint, if it has one: for a seed always the same, as
-    /// [`decoder`](Self::decoder).
+    /// Initializes the model, the same for the same seed, as [`decoder`](Self::decoder) does. With a checkpoint it also
+    /// reports what was loaded.
     ///
     /// # Errors
     ///
-    /// As [`check`](Self::check); [`TaskError::Option`] if the task does not fit the model, or its checkpoint; what the
-    /// checkpoint cannot be read for.
+    /// As [`check`](Self::check); [`TaskError::Option`] if the task does not fit the model or its checkpoint;
+    /// [`TaskError::Missing`] or [`TaskError::Model`] if the checkpoint is missing or cannot be read.
     pub fn init(&self, device: &Device) -> Result<(RunModel, Option<LoadReport>), TaskError> {
         match self.model.kind {
             ModelKind::Decoder => Ok((RunModel::Decoder(self.decoder(device)?), None)),
@@ -49,7 +49,7 @@ impl ModelSpec {
 }
 
 impl RunModel {
-    /// Whether no output depends on what comes after it.
+    /// Whether every output depends only on its own and earlier places.
     pub fn is_causal(&self) -> bool {
         match self {
             Self::Decoder(model) => model.is_causal(),
@@ -59,7 +59,7 @@ impl RunModel {
     }
 }
 
-/// The same call of whichever model it is.
+/// Makes the same call on each kind of model.
 macro_rules! of_model {
     ($self:ident, $model:ident => $call:expr) => {
         match $self {

@@ -6,7 +6,7 @@ use super::{ModelKind, ModelSpec};
 use crate::TaskError;
 
 impl ModelSpec {
-    /// About how many parameters a decoder has: tables, blocks and, with a memory, what makes it and attends to it.
+    /// Approximate number of parameters of a decoder: tables, blocks, the abstractor and the memory attention.
     fn numbers(&self) -> u128 {
         let [width, vocabulary, length] =
             [self.model.width, self.sizes.vocabulary, self.sizes.segment_length].map(|n| n as u128);
@@ -19,7 +19,7 @@ impl ModelSpec {
         width * (tables + blocks * block + memory) + length * made
     }
 
-    /// Refuses a decoder that cannot fit into memory, on devices that compute on the host.
+    /// Refuses a decoder that does not fit into memory, on devices that compute on the host.
     ///
     /// # Errors
     ///

@@ -7,16 +7,16 @@ use crate::{
     text::missing_checkpoint,
 };
 
-/// All that the model of a run is made of.
+/// Everything that defines the model of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ModelSpec {
     /// The model.
     pub model: ModelConfig,
     /// Its memory.
     pub memory: MemoryConfig,
-    /// What it is given of that.
+    /// The part of the memory that it has.
     pub context: ContextName,
-    /// What the task has.
+    /// The sizes of the task.
     pub sizes: Sizes,
     /// The run's seed.
     pub seed: u64,
@@ -34,7 +34,7 @@ impl ModelSpec {
         self.model.check_context(self.context)
     }
 
-    /// Refuses a task with more tokens, or longer segments, than a model has.
+    /// Refuses a task with more tokens or longer segments than the model supports.
     pub(super) fn check_sizes(
         &self,
         tokens: usize,
@@ -57,7 +57,7 @@ impl ModelSpec {
     }
 }
 
-/// Checks that a folder has a configuration of a checkpoint.
+/// Checks that a folder contains the configuration of a checkpoint.
 pub(super) fn has_config(folder: &Path) -> Result<(), TaskError> {
     let path = folder.join("config.json");
     match path.is_file() {

@@ -1,4 +1,4 @@
-//! What the tests of models share.
+//! Shared helpers of the tests of models.
 
 use std::{fs, path::Path};
 
@@ -14,7 +14,7 @@ pub(super) fn difference(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
 }
 
-/// Writes the `tokenizer.json` of a checkpoint, which takes words as its tokens.
+/// Writes the `tokenizer.json` of a checkpoint whose tokens are words.
 pub(super) fn write_tokenizer(folder: &Path, words: &[&str]) {
     let vocabulary: serde_json::Map<String, serde_json::Value> = (0..)
         .zip(words)
@@ -28,7 +28,7 @@ pub(super) fn write_tokenizer(folder: &Path, words: &[&str]) {
     fs::write(folder.join("tokenizer.json"), tokenizer.to_string()).unwrap();
 }
 
-/// Three runs of a model: with a memory, with the paper's and without.
+/// Three runs of a model: with a memory, with the paper's memory and without one.
 pub(super) fn experiment(config: RunConfig, output: &Path) -> Experiment {
     Experiment {
         config,

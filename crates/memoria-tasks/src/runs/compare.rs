@@ -3,36 +3,36 @@ use std::{collections::BTreeMap, path::Path};
 use super::{Results, Test, svg};
 use crate::{TaskError, config::TaskName, print::table};
 
-/// Runs beside each other: means over seeds and standard deviations.
+/// A comparison of runs: means and standard deviations over seeds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Comparison {
-    /// Of what task.
+    /// The task of all runs.
     pub task: TaskName,
-    /// One for each context and file of results.
+    /// One line for each context and file of results.
     pub lines: Vec<Line>,
 }
 
-/// Runs that differ in nothing but their seeds.
+/// Runs that differ only in their seeds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Line {
-    /// The context, with where it comes from if there are several files.
+    /// The context, with the name of its results if there are several files.
     pub name: String,
     /// Number of seeds.
     pub seeds: usize,
     /// Number of parameters.
     pub parameters: usize,
-    /// What training took, on average.
+    /// Mean time of the trainings, in seconds.
     pub seconds: f64,
-    /// Of each test one of the runs', and the mean and standard deviation of what counts.
+    /// For each test: one run's test, and the mean and standard deviation of its main measure.
     pub tests: Vec<(Test, f64, f64)>,
 }
 
 impl Comparison {
-    /// Puts results together, each with a name.
+    /// Combines named results.
     ///
     /// # Errors
     ///
-    /// If there are none, or of several tasks.
+    /// If there are none, or if their tasks differ.
     pub fn new(results: &[(String, Results)]) -> Result<Self, TaskError> {
         let Some((_, first)) = results.first() else {
             return Err(TaskError::option("results", "of one run at least", "none"));
@@ -73,7 +73,7 @@ impl Comparison {
         Ok(Self { task, lines })
     }
 
-    /// What the runs were tested on, each once, in order.
+    /// Names of the tests of all runs, each once, in order.
     pub(super) fn test_names(&self) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
         for (test, ..) in self.lines.iter().flat_map(|line| &line.tests) {
@@ -84,7 +84,7 @@ impl Comparison {
         names
     }
 
-    /// As a table for people.
+    /// Returns the comparison as a table.
     pub fn table(&self) -> String {
         let names = self.test_names();
         let percent = self.task != TaskName::Lm;
@@ -106,7 +106,7 @@ impl Comparison {
         table(&rows)
     }
 
-    /// Draws it as SVG.
+    /// Draws the comparison as SVG.
     ///
     /// # Errors
     ///
@@ -131,7 +131,7 @@ fn cell(test: &Test, mean: f64, deviation: f64, percent: bool, seeds: usize) -> 
     cell
 }
 
-/// The mean, and the standard deviation of a sample; 0 of one value.
+/// The mean, and the standard deviation of a sample; 0 for one value.
 fn mean_and_deviation(values: &[f64]) -> (f64, f64) {
     let mean = values.iter().sum::<f64>() / values.len().max(1) as f64;
     let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();

@@ -30,38 +30,38 @@ use crate::{
 /// Runs of one configuration: a model for each context and seed, trained and tested.
 #[derive(Clone)]
 pub struct Experiment {
-    /// What is run.
+    /// The configuration of all runs.
     pub config: RunConfig,
     /// What models have of earlier segments.
     pub contexts: Vec<ContextName>,
-    /// Seeds; every context is run with each.
+    /// Seeds; every context is run with each seed.
     pub seeds: Vec<u64>,
-    /// Where to compute, without autodiff.
+    /// The device that computes, without autodiff.
     pub device: Device,
-    /// The folder that all is kept in.
+    /// The folder for all output.
     pub output: PathBuf,
-    /// Whether to go on with what is there: finished runs are kept, others go on after their last epoch.
+    /// Whether to resume: finished runs are kept, others continue after their last epoch.
     pub resume: bool,
-    /// Runs at a time, each with its share of the cores. With dropout they go one after another whatever it is: Burn
-    /// has one generator for all of them, and a run is to come to the same again.
+    /// Number of runs at the same time; each has its share of the cores. With dropout there is always one run at a
+    /// time: Burn has one generator for all runs, and a run must be reproducible.
     pub jobs: usize,
-    /// The command line, for the results.
+    /// The command line, which is stored in the results.
     pub command: String,
 }
 
-/// By length, shares by distance.
+/// For each length, shares by distance.
 type Distances = BTreeMap<u32, Vec<(usize, f64)>>;
 
 /// How an experiment ended.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
-    /// All was run.
+    /// All runs are finished.
     Finished(Results),
-    /// It was interrupted, and can be gone on with.
+    /// It was interrupted, and can be resumed.
     Interrupted,
 }
 
-/// Refuses what is asked for twice: it would count as two runs.
+/// Refuses duplicates, which would count as two runs.
 fn once<T: PartialEq>(
     option: &str,
     items: &[T],
@@ -74,11 +74,11 @@ fn once<T: PartialEq>(
 }
 
 impl Experiment {
-    /// Trains and tests all models; `results.json` is written after each.
+    /// Trains and tests all models. `results.json` is written after each, together with the folder's earlier results.
     ///
     /// # Errors
     ///
-    /// If the folder has other runs; what a task, a training or a file fails of.
+    /// If the folder has other runs; errors of a task, a training or a file.
     pub fn run(&self, interrupter: &Interrupter) -> Result<Outcome, TaskError> {
         self.config.check_contexts(&self.contexts)?;
         once("--seeds", &self.seeds, u64::to_string)?;
@@ -104,29 +104,33 @@ impl Experiment {
             .flat_map(|&seed| self.contexts.iter().map(move |&context| (context, seed)))
             .map(|(context, seed)| self.saved(context, seed))
             .collect();
+        let before = self.finished_but(&runs)?;
         let finished = Mutex::new(vec![None; runs.len()]);
         let one = |(index, run): (usize, SavedRun)| {
             let result = self.run_or_read(&task, &run, interrupter)?;
             let mut finished = finished.lock().unwrap_or_else(PoisonError::into_inner);
             finished[index].clone_from(&result);
             if result.is_some() {
-                let results = self.results(finished.iter().flatten().cloned().collect());
+                let all = before.iter().chain(finished.iter().flatten()).cloned().collect();
+                let results = self.results(all);
                 results.write(&self.output.join("results.json"))?;
             }
             Ok(result)
         };
         let runs = runs.into_iter().enumerate().collect();
         let runs = side_by_side(runs, self.jobs(), interrupter, one)?;
-        let Some(runs) = runs.into_iter().collect() else { return Ok(Outcome::Interrupted) };
-        let results = self.results(runs);
+        let Some(runs) = runs.into_iter().collect::<Option<Vec<_>>>() else {
+            return Ok(Outcome::Interrupted);
+        };
+        let results = self.results([before, runs].concat());
         Ok(Outcome::Finished(results))
     }
 
-    /// Tests those of the models that are trained again, as the configuration's table `evaluation` says.
+    /// Tests the trained models among these runs again, with the configuration's table `evaluation`.
     ///
     /// # Errors
     ///
-    /// If there is no such model, or it is not of this configuration; what a task or the memory fails of.
+    /// If there is no such model, or it has another configuration; errors of a task or the memory.
     pub fn evaluate(&self) -> Result<Results, TaskError> {
         let task = self.config.load()?;
         self.vocabulary(&task)?;
@@ -136,8 +140,7 @@ impl Experiment {
             if !(self.contexts.contains(&run.context) && self.seeds.contains(&run.seed)) {
                 continue;
             }
-            let finished = run.folder().join("result.json");
-            let mut result: RunResult = read_json(&finished)?;
+            let mut result: RunResult = read_json(&run.result_file())?;
             let model = run.model(&self.config, sizes, &self.device)?;
             (result.tests, _) = self.test(&task, &model, &run)?;
             runs.push(result);
@@ -145,7 +148,7 @@ impl Experiment {
         Ok(self.results(runs))
     }
 
-    /// Makes a document of each length that is trained on or tested: a training would be lost to one that cannot be made.
+    /// Makes a document of each trained or tested length, so that an impossible length fails before the training.
     fn check_lengths(&self, task: &Loaded) -> Result<(), TaskError> {
         let (Loaded::Documents(task), Some(&seed)) = (task, self.seeds.first()) else {
             return Ok(());
@@ -158,6 +161,14 @@ impl Experiment {
         Ok(())
     }
 
+    /// Returns the results of the folder's other runs that are finished.
+    fn finished_but(&self, runs: &[SavedRun]) -> Result<Vec<RunResult>, TaskError> {
+        // No run at all is no error here.
+        let all = SavedRun::all(&self.output).unwrap_or_default();
+        let others = all.iter().filter(|run| !runs.contains(run));
+        others.map(|run| read_json(&run.result_file())).collect()
+    }
+
     fn results(&self, runs: Vec<RunResult>) -> Results {
         Results {
             task: self.config.task.name(),
@@ -167,7 +178,7 @@ impl Experiment {
         }
     }
 
-    /// Runs at a time.
+    /// Number of runs at the same time.
     fn jobs(&self) -> usize {
         if self.config.model.dropout > 0.0 { 1 } else { self.jobs }
     }
@@ -176,7 +187,7 @@ impl Experiment {
         SavedRun { seed, context, output: self.output.clone() }
     }
 
-    /// The task's, which must be the one that models in the folder were trained with.
+    /// Returns the task's vocabulary, which must be that of the models in the folder.
     fn vocabulary(&self, task: &Loaded) -> Result<Vocabulary, TaskError> {
         let vocabulary = task.vocabulary();
         if let Some(trained) = SavedRun::vocabulary(&self.output)? {
@@ -189,7 +200,7 @@ impl Experiment {
         self.output.join("config.toml")
     }
 
-    /// Keeps the folder from other trainings until it is dropped, where the file system can.
+    /// Locks the folder against other trainings until the lock is dropped, if the file system supports it.
     fn lock(&self) -> Result<fs::File, TaskError> {
         let path = self.config_file();
         let file = fs::File::open(&path).map_err(TaskError::file(&path))?;
@@ -202,7 +213,7 @@ impl Experiment {
         }
     }
 
-    /// Whether the folder has a configuration already: it must come to the same, and is to be gone on with.
+    /// Whether the folder already has a configuration. It must be the same, and the runs must be resumed.
     fn has_begun(&self) -> Result<bool, TaskError> {
         let path = self.config_file();
         if path.exists() {
@@ -212,7 +223,7 @@ impl Experiment {
                 return Err(TaskError::format(&self.output, problem));
             }
             let mut before = SavedRun::config(&self.output)?;
-            // What is recorded in tests changes no run.
+            // Recording in tests changes no run.
             before.evaluation.history = self.config.evaluation.history;
             if before != self.config {
                 let problem = "it was run with another configuration: go on with that, which \
@@ -228,14 +239,14 @@ impl Experiment {
         Ok(false)
     }
 
-    /// The result of a run that is finished already, if they are to be gone on with; `None` if it was interrupted.
+    /// Returns the result of a run, which is read if the run is finished and resumed. `None` if it was interrupted.
     fn run_or_read(
         &self,
         task: &Loaded,
         run: &SavedRun,
         interrupter: &Interrupter,
     ) -> Result<Option<RunResult>, TaskError> {
-        let finished = run.folder().join("result.json");
+        let finished = run.result_file();
         if self.resume && finished.exists() {
             if self.config.evaluation.history && !run.history_file().exists() {
                 self.record(task, &run.model(&self.config, task.sizes(), &self.device)?, run)?;
@@ -245,7 +256,7 @@ impl Experiment {
         self.run_one(task, run, interrupter)
     }
 
-    /// Trains a model and tests it; `None` if it was interrupted.
+    /// Trains a model and tests it. `None` if it was interrupted.
     fn run_one(
         &self,
         task: &Loaded,
@@ -287,11 +298,12 @@ impl Experiment {
         }
         let SavedRun { context, seed, .. } = *run;
         let result = RunResult { context, seed, parameters, seconds, tests };
-        write_json(&folder.join("result.json"), &result)?;
+        write_json(&run.result_file(), &result)?;
         Ok(Some(result))
     }
 
-    /// The tests, and of documents the share that was right, by length and how many segments ago it was told.
+    /// Runs the tests. For documents it also returns the share of right answers by length and by the number of segments
+    /// since they were told.
     fn test(
         &self,
         task: &Loaded,
@@ -327,7 +339,7 @@ impl Experiment {
                 for &mode in TextMode::of(run.context, *batch) {
                     let bar = self.progress(&format!("{label}, {mode:?}"), *documents);
                     let segments = self.config.training.segments;
-                    // As much of the text in every mode.
+                    // The same amount of text in every mode.
                     let documents = match mode {
                         TextMode::Other => *documents * segments,
                         _ => *documents,
@@ -347,12 +359,12 @@ impl Experiment {
         Ok((tests, distances))
     }
 
-    /// Whether progress is told in lines, because the screen would be shared.
+    /// Whether progress is printed in lines, because several runs share the screen.
     fn is_told_in_lines(&self) -> bool {
         self.jobs() > 1 && self.contexts.len() * self.seeds.len() > 1
     }
 
-    /// A bar, or a line where several runs share the screen.
+    /// Returns a progress bar, or prints a line if several runs share the screen.
     fn progress(&self, label: &str, total: usize) -> ProgressBar {
         if !self.is_told_in_lines() {
             return progress_bar(label, total);
@@ -361,7 +373,7 @@ impl Experiment {
         ProgressBar::hidden()
     }
 
-    /// Records what happens in the memory of a model that has one.
+    /// Records the events in a model's memory, if it has one.
     fn record(&self, task: &Loaded, model: &RunModel, run: &SavedRun) -> Result<(), TaskError> {
         let EvaluationConfig { lengths, documents, .. } = &self.config.evaluation;
         let bar = self.progress(&format!("{}: history", run.label()), *documents);
@@ -385,7 +397,7 @@ impl Experiment {
     }
 }
 
-/// What a model begins with, in numbers: the names are many.
+/// Summarizes a loading report in numbers, because there are many names.
 fn loaded(report: &LoadReport) -> String {
     let mut told = format!("{} parameters are the checkpoint's", report.loaded);
     let of_memory = report.initialized_memory.len();

@@ -1,4 +1,4 @@
-//! Runs: a folder for each, and what came of them.
+//! Runs: a folder for each, and their results.
 //!
 //! ```text
 //! OUTPUT/config.toml          what was run, every option with its value

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// A bar with the time that is left, on a terminal.
+/// Returns a progress bar with the remaining time, for a terminal.
 pub fn progress_bar(message: &str, total: usize) -> ProgressBar {
     let style = ProgressStyle::with_template("{msg} {bar:40} {pos}/{len}, {eta} left");
     let bar = ProgressBar::new(total as u64)

@@ -10,7 +10,7 @@ use crate::{
     model::ContextName,
 };
 
-/// `results.json`: what came of runs of one task.
+/// `results.json`: results of runs of one task.
 ///
 /// ```json
 /// {"task": "recall", "command": "memoria train recall", "version": "0.1.0", "runs": [
@@ -18,22 +18,23 @@ use crate::{
 ///         {"length": 1, "stored": 14, "reminded": 4, "accuracy": 1.0}]}]}
 /// ```
 ///
-/// `parameters` is their number; `seconds` is what training took, tests not included. A test is one of three:
+/// `parameters` is their number. `seconds` is the time of the training since its last resumption, without tests. A test
+/// is one of three:
 ///
-/// | of | has |
+/// | task | fields |
 /// |---|---|
-/// | tasks with questions | `length`: how many times as long as trained the documents were; `stored`, `reminded`: engrams that a document held at its end, and was reminded of in its last segment, on average; `accuracy`: share of right answers, of `sort` of right tokens, 0 to 1; `bytes`: what a document's memory takes at its end, on average, 0 of a store of bounded size; `ms_per_token`: milliseconds for each token that was read, padding included |
+/// | tasks with questions | `length`: length of the documents as a multiple of the trained length; `stored`, `reminded`: mean number of engrams per document, stored and reminded in the last segment of its batch (a shorter document continues with segments of padding); `accuracy`: share of right answers, for `sort` of right tokens, 0 to 1; `bytes`: mean size of a document's memory at its end, 0 for a store of bounded size; `ms_per_token`: milliseconds per token read, padding included |
 /// | `classify` | `accuracy`: share of documents; `macro_f1`: mean of the classes' F1 |
-/// | `lm` | `mode`: `none` of a model without memory, `carried`, `wiped` before every segment, or `other`: another row's memory; `bits_per_byte`; `perplexity` by token; `tokens_per_second`; `last_seen`: `bits_per_token` of words by the `segments` since they were last seen, and how many `tokens` these are |
+/// | `lm` | `mode`: `none` for a model without memory, `carried`, `wiped` before every segment, or `other`: another row's memory; `bits_per_byte`; `perplexity` per token; `tokens_per_second`; `last_seen`: `bits_per_token` of words by the `segments` since they were last seen, and the number of their `tokens` |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Results {
-    /// Which task.
+    /// The task.
     pub task: TaskName,
     /// The command line.
     pub command: String,
-    /// Of this crate.
+    /// The version of this crate.
     pub version: String,
-    /// One for each context and seed.
+    /// One result for each context and seed.
     pub runs: Vec<RunResult>,
 }
 
@@ -46,9 +47,9 @@ pub struct RunResult {
     pub seed: u64,
     /// Number of parameters.
     pub parameters: usize,
-    /// What training took.
+    /// Time of the training in seconds.
     pub seconds: f64,
-    /// What the trained model was tested on.
+    /// The tests of the trained model.
     pub tests: Vec<Test>,
 }
 
@@ -82,7 +83,7 @@ pub enum Test {
 }
 
 impl Results {
-    /// Reads `results.json`, or that of a folder.
+    /// Reads `results.json`, from its path or that of its folder.
     ///
     /// # Errors
     ///
@@ -94,7 +95,7 @@ impl Results {
             .map_err(|error| TaskError::format(path, format!("not the results of runs: {error}")))
     }
 
-    /// Writes it, or leaves what was there.
+    /// Writes the file completely, or leaves the old one unchanged.
     ///
     /// # Errors
     ///
@@ -104,19 +105,22 @@ impl Results {
     }
 }
 
-/// A figure as it is kept: to the sixth place, which JSON brings back as it was.
+/// Rounds a value to six decimal places, which JSON preserves exactly.
 pub(crate) fn rounded(value: f64) -> f64 {
     (value * 1e6).round() / 1e6
 }
 
-/// Reads what [`write_json`] wrote.
+/// Reads a file of [`write_json`].
 pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, TaskError> {
     let hint = "`memoria train TASK --output FOLDER` leaves it, when it has finished";
     serde_json::from_slice(&files::read(path, hint)?)
-        .map_err(|error| TaskError::format(path, error.to_string()))
+        .map_err(|error| {
+            let problem = format!("{error}: if it was not meant to be so, delete it, and `memoria train --resume` writes it again");
+            TaskError::format(path, problem)
+        })
 }
 
-/// Writes a value as JSON for people.
+/// Writes a value as indented JSON.
 pub(super) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), TaskError> {
     let json = serde_json::to_string_pretty(value)
         .map_err(|error| TaskError::format(path, error.to_string()))?;
@@ -124,7 +128,7 @@ pub(super) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Task
 }
 
 impl Test {
-    /// What is compared, as it is called in tables: the measure that counts most.
+    /// Returns the main measure, which tables compare.
     pub fn value(&self) -> f64 {
         match self {
             Self::Questions { accuracy, .. } | Self::Classes { accuracy, .. } => *accuracy,
@@ -132,7 +136,7 @@ impl Test {
         }
     }
 
-    /// What it was a test of: the tests of several seeds that have the same name belong together.
+    /// Returns the name of the test. Tests of several seeds with the same name belong together.
     pub fn name(&self) -> String {
         match self {
             Self::Questions { length, .. } => format!("{length}×"),

@@ -22,12 +22,12 @@ pub struct SavedRun {
     pub seed: u64,
     /// What the model has of earlier segments.
     pub context: ContextName,
-    /// The folder that all runs are kept in.
+    /// The folder of all runs.
     pub output: PathBuf,
 }
 
 impl SavedRun {
-    /// The finished ones of a folder, by seed and context.
+    /// Returns the finished runs of a folder, ordered by seed and context.
     ///
     /// # Errors
     ///
@@ -44,7 +44,7 @@ impl SavedRun {
         let files = fs::read_dir(output).map_err(TaskError::file(output))?.flatten();
         let mut runs: Vec<Self> = files
             .filter_map(|entry| Self::of_folder(&entry.path()))
-            .filter(|run| run.model_file().is_file())
+            .filter(|run| run.model_file().is_file() && run.result_file().is_file())
             .collect();
         runs.sort_unstable();
         if runs.is_empty() {
@@ -53,7 +53,7 @@ impl SavedRun {
         Ok(runs)
     }
 
-    /// The one of a folder such as `out/lm/memoria-0`, or the first one in a folder such as `out/lm`.
+    /// Returns the run of a folder such as `out/lm/memoria-0`, or the first run in a folder such as `out/lm`.
     ///
     /// # Errors
     ///
@@ -65,7 +65,7 @@ impl SavedRun {
         }
     }
 
-    /// From a folder's name, if that is one of a run.
+    /// Reads a run from a folder's name, if it is the name of one.
     fn of_folder(path: &Path) -> Option<Self> {
         let (context, seed) = path.file_name()?.to_str()?.rsplit_once('-')?;
         let context = ContextName::from_str(context, false).ok()?;
@@ -73,26 +73,31 @@ impl SavedRun {
         Some(Self { seed: seed.parse().ok()?, context, output })
     }
 
-    /// Its own folder.
+    /// Returns its own folder.
     pub fn folder(&self) -> PathBuf {
         self.output.join(format!("{}-{}", self.context.name(), self.seed))
     }
 
-    /// What it is called in output.
+    /// Returns its name in output.
     pub fn label(&self) -> String {
         format!("{}, seed {}", self.context.name(), self.seed)
     }
 
-    /// Where what happened in its memory is kept, if it was recorded.
+    /// Returns the path of the recorded history of its memory.
     pub fn history_file(&self) -> PathBuf {
         self.folder().join("history.bin")
+    }
+
+    /// Returns the path of the results of its tests.
+    pub(super) fn result_file(&self) -> PathBuf {
+        self.folder().join("result.json")
     }
 
     fn model_file(&self) -> PathBuf {
         self.folder().join("model.bpk")
     }
 
-    /// What the runs of a folder were run with.
+    /// Reads the configuration of the runs of a folder.
     ///
     /// # Errors
     ///
@@ -109,7 +114,7 @@ impl SavedRun {
         })
     }
 
-    /// The tokens that the models of a folder were trained with, if that is told there.
+    /// Reads the vocabulary of the models of a folder, if it is stored there.
     ///
     /// # Errors
     ///
@@ -118,18 +123,18 @@ impl SavedRun {
         Vocabulary::read(&output.join("vocabulary.json"))
     }
 
-    /// All that its model is made of, for a task of such sizes.
+    /// Returns everything that defines its model, for a task of the given sizes.
     pub(super) fn spec(&self, config: &RunConfig, sizes: Sizes) -> ModelSpec {
         let (model, memory) = (config.model.clone(), config.memory.clone());
         ModelSpec { model, memory, context: self.context, sizes, seed: self.seed }
     }
 
-    /// The trained model, without autodiff, of a task of such sizes.
+    /// Loads the trained model, without autodiff, for a task of the given sizes.
     ///
     /// # Errors
     ///
-    /// [`TaskError::Missing`] or [`TaskError::Format`]: there is no model, it is damaged, or it is of another
-    /// architecture than the configuration tells; as [`ModelSpec::init`].
+    /// [`TaskError::Missing`] or [`TaskError::Format`] if there is no model, if it is damaged, or if its architecture
+    /// differs from the configuration; as [`ModelSpec::init`].
     pub fn model(
         &self,
         config: &RunConfig,
@@ -151,11 +156,11 @@ impl SavedRun {
     }
 }
 
-/// Gives a model the parameters of a file.
+/// Loads the parameters of a file into a model.
 ///
 /// # Errors
 ///
-/// [`TaskError::Format`] if the file is damaged, or of a model of another architecture.
+/// [`TaskError::Format`] if the file is damaged, or for another architecture.
 pub fn load_model<M: Module>(model: M, path: &Path) -> Result<M, TaskError> {
     let record = ModuleRecord::load(path)
         .map_err(|error| TaskError::format(path, format!("cannot be read as a model: {error}")))?;

@@ -1,4 +1,4 @@
-//! Several runs at a time, each in a thread of its own.
+//! Several runs at the same time, each in its own thread.
 
 use std::{
     num::NonZero,
@@ -11,16 +11,16 @@ use rayon::ThreadPoolBuilder;
 
 use crate::TaskError;
 
-/// Cores of the machine, as far as the system tells.
+/// Number of cores of the machine, as reported by the system.
 pub fn cores() -> usize {
     thread::available_parallelism().map_or(1, NonZero::get)
 }
 
-/// Does `work` for each item, `jobs` of them at a time, and returns what came of it in the order of the items. Each of
-/// several jobs has its share of the cores, so that they do not wait for each other's parallel parts.
+/// Calls `work` for each item, `jobs` of them at the same time, and returns the results in the order of the items. Each
+/// of several jobs has its share of the cores, so jobs do not wait for each other's parallel parts.
 ///
-/// `Ok(None)` of an item says that it was interrupted: then, and after an error, no further item is begun, and what
-/// they come to is `None`. After an error the others are interrupted.
+/// `Ok(None)` means that an item was interrupted. After it, or after an error, no further item is begun, and the
+/// results of the remaining items are `None`. An error also interrupts the running items.
 ///
 /// # Errors
 ///

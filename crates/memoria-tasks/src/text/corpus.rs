@@ -11,11 +11,11 @@ use crate::{TaskError, files};
 /// Documents as bytes.
 #[derive(Clone, Debug, Default)]
 pub struct Corpus {
-    /// To train on.
+    /// Documents for training.
     pub train: Vec<Vec<u8>>,
-    /// To look at while training.
+    /// Documents for validation.
     pub valid: Vec<Vec<u8>>,
-    /// To look at in the end.
+    /// Documents for tests.
     pub test: Vec<Vec<u8>>,
 }
 
@@ -31,7 +31,7 @@ const PG19_HINT: &str = "PG-19 is at https://github.com/google-deepmind/pg19, in
     data.path names the folder with train, validation and test, each with a file .txt for a book";
 
 impl Corpus {
-    /// Five novels to train on; the first tenth of *Persuasion* for validation, the rest of it for tests.
+    /// Reads five novels for training; the first tenth of *Persuasion* is for validation, the rest of it for tests.
     ///
     /// # Errors
     ///
@@ -46,11 +46,11 @@ impl Corpus {
         Ok(Self { train: novels, valid: vec![valid.into()], test: vec![test.into()] })
     }
 
-    /// A file of any bytes as one document: 90 % of it to train on, 5 % for validation, 5 % for tests.
+    /// Reads a file of any bytes as one document: 90 % for training, 5 % for validation, 5 % for tests.
     ///
     /// # Errors
     ///
-    /// [`TaskError::Missing`] or [`TaskError::File`].
+    /// [`TaskError::Missing`], [`TaskError::File`] or, for fewer than 20 bytes, [`TaskError::Format`].
     pub fn file(path: &Path) -> Result<Self, TaskError> {
         let bytes = files::read(path, "data.path names the file that is to be modelled")?;
         let twentieth = bytes.len() / 20;
@@ -61,7 +61,7 @@ impl Corpus {
         Ok(Self::cut(&bytes, [bytes.len() - 2 * twentieth, twentieth, twentieth]))
     }
 
-    /// enwik8 in its usual splits of 90, 5 and 5 million bytes.
+    /// Reads enwik8 in its usual splits of 90, 5 and 5 million bytes.
     ///
     /// # Errors
     ///
@@ -83,11 +83,11 @@ impl Corpus {
         Self { train: vec![train.into()], valid: vec![valid.into()], test: vec![test.into()] }
     }
 
-    /// WikiText-103, an article a document.
+    /// Reads WikiText-103; each article is a document.
     ///
     /// # Errors
     ///
-    /// [`TaskError::Missing`], which says where to get it, or [`TaskError::File`].
+    /// [`TaskError::Missing`] with where to get it, or [`TaskError::File`].
     pub fn wikitext(folder: &Path) -> Result<Self, TaskError> {
         let articles = |split: &str| {
             let [raw, tokens] =
@@ -98,11 +98,12 @@ impl Corpus {
         Ok(Self { train: articles("train")?, valid: articles("valid")?, test: articles("test")? })
     }
 
-    /// PG-19, a book a document, in the order of names; `most` of each split.
+    /// Reads PG-19; each book is a document, in the order of names, at most `most` of each split.
     ///
     /// # Errors
     ///
-    /// [`TaskError::Missing`], which says where to get it, or [`TaskError::File`].
+    /// [`TaskError::Missing`] with where to get it, [`TaskError::File`] or, for a folder without books,
+    /// [`TaskError::Format`].
     pub fn pg19(folder: &Path, most: usize) -> Result<Self, TaskError> {
         let books = |split: &str| {
             let folder = folder.join(split);
@@ -121,7 +122,7 @@ impl Corpus {
     }
 }
 
-/// Articles begin with a line such as ` = Title = `; sections have more signs.
+/// Splits articles at lines such as ` = Title = `; titles of sections have more signs.
 fn articles(bytes: &[u8]) -> Vec<Vec<u8>> {
     let mut articles: Vec<Vec<u8>> = Vec::new();
     for line in bytes.split_inclusive(|&byte| byte == b'\n') {

@@ -13,7 +13,7 @@ const HINT: &str = "The Hyperpartisan News data are at https://zenodo.org/record
     articles-training-byarticle-20181122.xml and ground-truth-training-byarticle-20181122.xml, unpacked, and the \
     Longformer's split (scripts/hp-splits.json of github.com/allenai/longformer) into the folder of data.path";
 
-/// Which articles are in which split, by their numbers.
+/// The article numbers of each split.
 #[derive(Deserialize)]
 struct Splits {
     train: Vec<Number>,
@@ -21,7 +21,7 @@ struct Splits {
     test: Vec<Number>,
 }
 
-/// A number, or one with zeros before it as text.
+/// A number, or a text of digits with leading zeros.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Number {
@@ -29,12 +29,12 @@ enum Number {
     Text(String),
 }
 
-/// The Hyperpartisan News articles (SemEval-2019, task 4, labelled by article), from a folder with the published
+/// Reads the Hyperpartisan News articles (SemEval-2019, task 4, labelled by article). The folder contains the published
 /// files and the Longformer's split.
 ///
 /// # Errors
 ///
-/// [`TaskError::Missing`], which says where to get them, [`TaskError::File`] or [`TaskError::Format`].
+/// [`TaskError::Missing`] with where to get them, [`TaskError::File`] or [`TaskError::Format`].
 pub fn hyperpartisan(folder: &Path) -> Result<Labelled, TaskError> {
     let [articles, labels, splits] = [ARTICLES, LABELS, SPLITS].map(|name| folder.join(name));
     let mut classes = HashMap::new();
@@ -89,19 +89,19 @@ pub fn hyperpartisan(folder: &Path) -> Result<Labelled, TaskError> {
     })
 }
 
-/// A number without zeros before it.
+/// Removes leading zeros.
 fn bare(id: &str) -> String {
     let bare = id.trim_start_matches('0');
     if bare.is_empty() { "0".into() } else { bare.into() }
 }
 
 struct Element<'a> {
-    /// What stands in its start tag after the name.
+    /// The content of its start tag after the name.
     tag: &'a str,
     content: &'a str,
 }
 
-/// The `article` elements of an XML file.
+/// Returns the `article` elements of an XML file.
 fn elements(xml: &str) -> Vec<Element<'_>> {
     let mut elements = Vec::new();
     let mut rest = xml;
@@ -124,7 +124,7 @@ fn attribute(tag: &str, name: &str) -> Option<String> {
     Some(unescaped(value))
 }
 
-/// Text without tags.
+/// Removes tags.
 fn plain(xml: &str) -> String {
     let mut text = String::new();
     for part in xml.split('<') {

@@ -1,22 +1,22 @@
 use crate::data::Split;
 
-/// Documents of classes, in splits.
+/// Documents with classes, in splits.
 #[derive(Clone, Debug)]
 pub struct Labelled {
     /// The classes' names.
     pub classes: Vec<String>,
-    /// To train on.
+    /// Documents for training.
     pub train: Vec<LabelledText>,
-    /// To look at while training.
+    /// Documents for validation.
     pub valid: Vec<LabelledText>,
-    /// To look at in the end.
+    /// Documents for tests.
     pub test: Vec<LabelledText>,
 }
 
 /// A document and its class.
 #[derive(Clone, Debug)]
 pub struct LabelledText {
-    /// What it is called where it comes from.
+    /// Its name in the source.
     pub name: String,
     /// Its text.
     pub text: String,
@@ -25,7 +25,7 @@ pub struct LabelledText {
 }
 
 impl Labelled {
-    /// The documents of a split.
+    /// Returns the documents of a split.
     pub fn split(&self, split: Split) -> &[LabelledText] {
         match split {
             Split::Train => &self.train,

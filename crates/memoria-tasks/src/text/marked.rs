@@ -5,7 +5,7 @@ use tokenizers::{Encoding, Tokenizer};
 use super::{token_count, tokenizer, tokenizer_file};
 use crate::TaskError;
 
-/// Text in the tokens of a checkpoint, cut into segments that have its marks at both ends, such as `[CLS]` and `[SEP]`.
+/// Converts text into the tokens of a checkpoint, in segments with its marks at both ends, such as `[CLS]` and `[SEP]`.
 #[derive(Clone, Debug)]
 pub struct MarkedTokens {
     tokenizer: Tokenizer,
@@ -13,15 +13,15 @@ pub struct MarkedTokens {
     count: usize,
 }
 
-/// How marks are called: those of BERT, those of RoBERTa.
+/// Names of the marks: of BERT, of RoBERTa.
 const MARKS: [[&str; 2]; 2] = [["[CLS]", "<s>"], ["[SEP]", "</s>"]];
 
 impl MarkedTokens {
-    /// Of a folder's `tokenizer.json`.
+    /// Reads the `tokenizer.json` of a folder.
     ///
     /// # Errors
     ///
-    /// [`TaskError::Missing`] if there is none; [`TaskError::Format`] if it cannot be read, or has no marks.
+    /// [`TaskError::Missing`] if there is none; [`TaskError::Format`] if it cannot be read or has no marks.
     pub fn of_checkpoint(folder: &Path) -> Result<Self, TaskError> {
         let path = tokenizer_file(folder)?;
         let format = |problem: String| TaskError::format(&path, problem);
@@ -37,21 +37,22 @@ impl MarkedTokens {
         Ok(Self { count: token_count(&tokenizer), tokenizer, marks })
     }
 
-    /// Tokens there are.
+    /// Number of tokens.
     pub fn count(&self) -> usize {
         self.count
     }
 
-    /// What begins a segment, and what ends it.
+    /// The mark at the beginning of a segment, and the mark at its end.
     pub fn marks(&self) -> [u32; 2] {
         self.marks
     }
 
-    /// The tokens of a text, with the bytes of it that each stands for: all of a character, for a part of one.
+    /// Returns the tokens of a text and the bytes that each covers. A token of a part of a character covers the whole
+    /// character.
     ///
     /// # Errors
     ///
-    /// [`TaskError::Option`]: what the tokenizer says.
+    /// [`TaskError::Option`] with the tokenizer's message.
     pub fn places(&self, text: &str) -> Result<Vec<(u32, Range<usize>)>, TaskError> {
         let encoded = self.encode(text)?;
         let places = encoded
@@ -67,11 +68,11 @@ impl MarkedTokens {
         })
     }
 
-    /// A text in segments of at most so many tokens, marks included: at least one segment.
+    /// Cuts a text into segments of at most `length` tokens, marks included; at least one segment.
     ///
     /// # Errors
     ///
-    /// [`TaskError::Option`]: what the tokenizer says.
+    /// [`TaskError::Option`] with the tokenizer's message.
     pub fn segments(&self, text: &str, length: usize) -> Result<Vec<Vec<u32>>, TaskError> {
         let encoded = self.encode(text)?;
         let [first, last] = self.marks;
@@ -83,7 +84,7 @@ impl MarkedTokens {
         Ok(tokens.chunks(length.saturating_sub(2).max(1)).map(marked).collect())
     }
 
-    /// A token for people.
+    /// Returns a readable form of a token.
     pub fn word(&self, token: u32) -> String {
         self.tokenizer.id_to_token(token).unwrap_or_else(|| format!("<{token}>"))
     }

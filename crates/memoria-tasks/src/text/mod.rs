@@ -1,4 +1,4 @@
-//! Texts: where they come from, and how they become tokens.
+//! Sources of texts, and their conversion into tokens.
 
 mod austen;
 mod brown;

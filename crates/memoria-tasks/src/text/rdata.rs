@@ -1,7 +1,7 @@
-//! Data of R packages: enough of R's serialization format to read tables of texts.
+//! Data of R packages: the part of R's serialization format that tables of texts need.
 //!
-//! A package's data lie in `data/Rdata.rdb`, one compressed object after the other; `data/Rdata.rdx` says where
-//! each begins. See "Serialization Formats" in R Internals.
+//! A package's data are in `data/Rdata.rdb`, one compressed object after the other. `data/Rdata.rdx` contains the
+//! offset of each object. See "Serialization Formats" in R Internals.
 
 use std::{
     fs,
@@ -13,7 +13,7 @@ use flate2::read::{GzDecoder, ZlibDecoder};
 
 use crate::{TaskError, files};
 
-/// The object of a name in a package's data, as lines of text.
+/// Reads an object of a package's data by its name, as lines of text.
 pub(super) fn lines(package: &Path, object: &str, hint: &str) -> Result<Vec<String>, TaskError> {
     let index_path = package.join("data/Rdata.rdx");
     let index = files::read(&index_path, hint)?;
@@ -32,7 +32,7 @@ pub(super) fn lines(package: &Path, object: &str, hint: &str) -> Result<Vec<Stri
     let end = offset.checked_add(length).filter(|&end| end <= data.len());
     let data = end.map(|end| &data[offset..end]);
     let data = data.ok_or_else(|| wrong("the file ends before it".into()))?;
-    // Four bytes of size, then zlib's, unless a letter says otherwise.
+    // Four bytes of size, then zlib data, unless a letter names another compression.
     if matches!(data.get(4), Some(b'Z' | b'2')) {
         return Err(wrong(
             "compressed by xz or bzip2; only gzip's is read, as in Debian's package".into(),
@@ -56,7 +56,7 @@ fn inflate(data: &[u8]) -> io::Result<Vec<u8>> {
     Ok(inflated)
 }
 
-/// What occurs in data.
+/// A value in the data.
 #[derive(Debug)]
 enum Value {
     Other,
@@ -81,7 +81,7 @@ impl Value {
 
 const ATTRIBUTES: u32 = 0x200;
 const TAG: u32 = 0x400;
-/// Lists in lists at most.
+/// Maximum depth of nested lists.
 const DEPTH: usize = 100;
 
 /// Reads one object in R's portable format (XDR).
@@ -100,7 +100,7 @@ impl<'a> Reader<'a> {
         let [version, _, _] = [reader.integer()?, reader.integer()?, reader.integer()?];
         match version {
             2 => {}
-            // The encoding that R ran with.
+            // The encoding of the R that wrote the file.
             3 => {
                 let length = reader.length()?;
                 reader.take(length)?;
@@ -190,7 +190,7 @@ impl<'a> Reader<'a> {
                 }
                 Value::List(values)
             }
-            // A compact vector: what it is, its content, its attributes.
+            // A compact vector: its type, its content, its attributes.
             238 => {
                 let (_, content, _) = (self.value()?, self.value()?, self.value()?);
                 return Ok(content);
@@ -252,7 +252,7 @@ mod tests {
         encoder.finish().unwrap()
     }
 
-    /// A pair list with one entry.
+    /// A pair list of one entry.
     fn entry(symbol: &str, value: Vec<u8>) -> Vec<u8> {
         [integers(&[2 | TAG as i32, 1]), text(symbol), value, integers(&[254])].concat()
     }
@@ -291,7 +291,7 @@ mod tests {
         }
         let deep = [header(), integers(&[19, 1].repeat(1000))].concat();
         assert!(Reader::new(&deep).unwrap().value().unwrap_err().contains("without end"));
-        // Whatever stands there, it is a value or an error.
+        // Any content gives a value or an error.
         for at in 14..data.len() {
             let mut damaged = data.clone();
             damaged[at] ^= 0xff;

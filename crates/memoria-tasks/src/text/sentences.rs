@@ -1,7 +1,7 @@
-/// The sentences of a text in prose, white space as single spaces.
+/// Splits prose into sentences; white space becomes single spaces.
 ///
-/// A sentence ends with a full stop, an exclamation or a question mark, and marks that close after it, before
-/// white space and a capital letter or a mark that opens; a full stop after a title, such as Mr., ends none.
+/// A sentence ends with a full stop, an exclamation mark or a question mark, with closing marks after it. White space
+/// must follow, and then a capital letter or an opening mark. A full stop after a title, such as Mr., ends no sentence.
 pub fn sentences(text: &str) -> Vec<String> {
     const TITLES: [&str; 7] = ["Mr.", "Mrs.", "Dr.", "Col.", "Capt.", "St.", "Esq."];
     let mut sentences = Vec::new();

@@ -1,27 +1,27 @@
 use tokenizers::Tokenizer;
 
-/// What a decoder makes of bytes that are no whole character, yet or ever.
+/// The decoder's character for bytes that are not a complete character.
 const NO_CHARACTER: char = '\u{FFFD}';
 
-/// The text of tokens, told piece by piece: a character with bytes of several tokens, when the last of
-/// them is there. All pieces together are what the tokens are decoded to as a whole.
+/// Decodes tokens to text piece by piece. A character whose bytes are in several tokens comes with the last of them.
+/// All pieces together equal the decoded text of all tokens.
 #[derive(Clone, Debug)]
 pub struct TextStream<'a> {
     tokenizer: &'a Tokenizer,
-    /// The tokens from which on the text is decoded: those of the last piece that was told, as what a token
-    /// comes to depends on the one before it, and those that are still to be told.
+    /// The tokens that are decoded together: those of the last returned piece, because a token's text depends on the
+    /// previous one, and those not yet returned.
     tokens: Vec<u32>,
-    /// How many of them were told.
+    /// Number of these tokens already returned as text.
     told: usize,
 }
 
 impl<'a> TextStream<'a> {
-    /// Of nothing yet.
+    /// Creates a stream without tokens.
     pub fn new(tokenizer: &'a Tokenizer) -> Self {
         Self { tokenizer, tokens: Vec::new(), told: 0 }
     }
 
-    /// What one more token adds; nothing if it ends within a character.
+    /// Returns the text that one more token adds; empty if the token ends within a character.
     ///
     /// # Errors
     ///
@@ -37,7 +37,7 @@ impl<'a> TextStream<'a> {
         Ok(piece)
     }
 
-    /// What is left in the end: bytes that are no whole character.
+    /// Returns the rest: bytes that are not a complete character.
     ///
     /// # Errors
     ///

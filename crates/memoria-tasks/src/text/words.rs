@@ -1,20 +1,21 @@
 use std::collections::{BTreeMap, HashMap};
 
-/// Words of a text as tokens: small letters, and whatever is no letter or digit is a word by itself.
+/// Words of a text as tokens, in lower case. Every character that is not a letter, a digit or an apostrophe is a word
+/// by itself.
 #[derive(Clone, Debug)]
 pub struct Words {
     words: Vec<String>,
     tokens: HashMap<String, u32>,
-    /// Tokens before the first word's.
+    /// Number of tokens before the first word.
     first: u32,
 }
 
-/// The token of a word that is not in the vocabulary, after the tokens that come before words.
+/// The word of unknown words; its token is the first one of the words.
 const UNKNOWN: &str = "<unk>";
 
 impl Words {
-    /// A vocabulary of certain words and of the most frequent ones of texts, `size` tokens at most; where
-    /// words are equally frequent, in alphabetical order. `first` tokens are left for others.
+    /// Makes a vocabulary of certain words and of the most frequent words of texts, with at most `size` tokens. Equally
+    /// frequent words are in alphabetical order. The first `first` tokens are left for other uses.
     pub fn new<'a>(
         certain: impl IntoIterator<Item = &'a str>,
         texts: impl IntoIterator<Item = &'a str>,
@@ -46,29 +47,29 @@ impl Words {
         }
     }
 
-    /// Tokens, those that were left for others included.
+    /// Number of tokens, including those left for other uses.
     pub fn vocabulary(&self) -> usize {
         self.first as usize + self.words.len()
     }
 
-    /// A text's tokens.
+    /// Returns the tokens of a text.
     pub fn tokens(&self, text: &str) -> Vec<u32> {
         split(text).map(|word| self.token(&word)).collect()
     }
 
-    /// A word's token.
+    /// Returns the token of a word.
     pub fn token(&self, word: &str) -> u32 {
         self.tokens.get(word).copied().unwrap_or(self.first)
     }
 
-    /// A token's word, if it is a word's.
+    /// Returns the word of a token, if it has one.
     pub fn word(&self, token: u32) -> Option<&str> {
         let index = token.checked_sub(self.first)?;
         self.words.get(index as usize).map(String::as_str)
     }
 }
 
-/// The words of a text, in small letters.
+/// Splits a text into words, in lower case.
 pub fn split(text: &str) -> impl Iterator<Item = String> + '_ {
     let inside = |c: char| c.is_alphanumeric() || c == '\'' || c == '’';
     let mut rest = text;

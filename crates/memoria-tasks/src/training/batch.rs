@@ -13,34 +13,34 @@ use crate::data::Document;
 pub struct Batch {
     /// `[segments, rows, length]`; padding is token 0.
     pub tokens: Tensor<3, Int>,
-    /// `[segments, rows, length]`, true for padding; `None` if there is none. A segment that is all padding
-    /// has one place that is not, so that attention has something to attend to.
+    /// `[segments, rows, length]`, true for padding; `None` if there is none. A row of a segment that is all padding
+    /// has one place that is not, so that attention has a key.
     pub mask_pad: Option<Tensor<3, Bool>>,
-    /// By segment, the rows in which a document begins with it.
+    /// For each segment, the rows in which a document begins with it.
     pub begins: Vec<Vec<usize>>,
-    /// `[asked]`: places that something is asked at, counted through segments, rows and length.
+    /// `[asked]`: the places with questions, counted through segments, rows and length.
     pub asked: Tensor<1, Int>,
-    /// `[asked]`: the tokens that are right.
+    /// `[asked]`: the right tokens.
     pub answers: Tensor<1, Int>,
-    /// What is asked for: each has one or several of the asked places, one after the other.
+    /// The questions. Each has one or several of the asked places, in order.
     pub questions: Vec<Asked>,
-    /// Which rows of a step these are: of several devices each has some.
+    /// The rows of the step that are in this batch; with several devices each has some.
     pub step_rows: StepRows,
-    /// What else the step has.
+    /// Facts about the other rows of the step.
     pub others: OtherRows,
 }
 
-/// What the rows of a step have that are not in a batch: those of other devices.
+/// Facts about the rows of a step that are not in a batch: those of other devices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OtherRows {
-    /// Places that something is asked at.
+    /// Number of places with questions.
     pub asked: usize,
-    /// Whether a document begins with the first segment in all of them.
+    /// Whether a document begins with the first segment in each of them.
     pub begin: bool,
 }
 
 impl Default for OtherRows {
-    /// There are none.
+    /// No other rows.
     fn default() -> Self {
         Self { asked: 0, begin: true }
     }
@@ -51,13 +51,15 @@ impl Default for OtherRows {
 pub struct Asked {
     /// Its row.
     pub row: usize,
-    /// Its segment, of those of the batch.
+    /// Its segment, counted within the batch.
     pub segment: usize,
-    /// Tokens of its answer.
+    /// The place in the segment at which the first token of its answer is asked for.
+    pub at: usize,
+    /// Number of tokens of its answer.
     pub tokens: usize,
-    /// How many segments ago the answer was told, if it was told at one place.
+    /// How many segments ago the answer was told, if one place told it.
     pub distance: Option<usize>,
-    /// How many segments ago it was told which segment that is, where an answer needs two facts.
+    /// If an answer needs two facts: how many segments ago the leading fact was told.
     pub via: Option<usize>,
 }
 
@@ -79,12 +81,12 @@ impl BatchSegment<'_> {
     ///
     /// As [`MemoriaState::reset_rows`].
     pub fn begin_documents(&self, memory: &mut MemoriaState) -> Result<(), MemoriaError> {
-        // A memory that has no rows yet is empty.
+        // A memory without rows is empty.
         if memory.batch() == 0 { Ok(()) } else { memory.reset_rows(self.begins) }
     }
 }
 
-/// A batch as it is put together on the host.
+/// A batch under construction on the host.
 pub(super) struct Builder {
     step_rows: StepRows,
     others: OtherRows,
@@ -117,7 +119,7 @@ impl Builder {
         self.step_rows.range.len()
     }
 
-    /// Appends a segment, of padding as yet.
+    /// Appends a segment of padding.
     pub(super) fn segment(&mut self) {
         let places = (self.begins.len() + 1) * self.rows() * self.length;
         self.tokens.resize(places, 0);
@@ -129,12 +131,12 @@ impl Builder {
         }
     }
 
-    /// In the last segment, of a row.
+    /// Index of a row's place in the last segment.
     fn place(&self, row: usize, at: usize) -> usize {
         ((self.begins.len() - 1) * self.rows() + row) * self.length + at
     }
 
-    /// The tokens of a row in the last segment.
+    /// Sets the tokens of a row in the last segment.
     pub(super) fn tokens(&mut self, row: usize, begins: bool, tokens: &[u32]) {
         if begins && let Some(rows) = self.begins.last_mut() {
             rows.push(row);
@@ -146,7 +148,7 @@ impl Builder {
         }
     }
 
-    /// Something that is asked of a row in the last segment.
+    /// Adds a question to a row of the last segment.
     pub(super) fn ask(
         &mut self,
         row: usize,
@@ -158,7 +160,7 @@ impl Builder {
         self.asked.extend((0..answer.len() as i64).map(|token| first + token));
         self.answers.extend(answer.iter().map(|&token| i64::from(token)));
         let segment = self.begins.len() - 1;
-        self.questions.push(Asked { row, segment, tokens: answer.len(), distance, via });
+        self.questions.push(Asked { row, segment, at, tokens: answer.len(), distance, via });
     }
 
     pub(super) fn build(self, device: &Device) -> Batch {
@@ -180,16 +182,16 @@ impl Builder {
 }
 
 impl Batch {
-    /// A row a document, all of them from the first segment on. Shorter ones end in padding.
+    /// Makes a batch with one document per row; all begin with the first segment. Shorter ones end in padding.
     pub fn of_documents(documents: &[Document], device: &Device) -> Self {
         Self::of_step(documents, 0..documents.len(), device)
     }
 
-    /// Some rows of a step, which has a row a document; as [`of_documents`](Self::of_documents).
+    /// Makes a batch of some rows of a step, whose rows are `documents`; see [`of_documents`](Self::of_documents).
     ///
     /// # Panics
     ///
-    /// If there are no such rows.
+    /// If the step does not have these rows.
     pub fn of_step(documents: &[Document], rows: Range<usize>, device: &Device) -> Self {
         let others = || documents[..rows.start].iter().chain(&documents[rows.end..]);
         let asked = |document: &Document| -> usize {
@@ -207,8 +209,8 @@ impl Batch {
         Self::of_segments(builder, documents, 0..longest(documents), device)
     }
 
-    /// Documents in batches of so many places at most, or of one segment: long ones need not be held whole. A
-    /// memory goes from each to the next.
+    /// Splits documents into batches of at most `places` places, or of one segment. So long documents need not be held
+    /// as a whole. The memory is passed from each batch to the next.
     pub fn parts<'a>(
         documents: &'a [Document],
         places: usize,
@@ -226,7 +228,7 @@ impl Batch {
         })
     }
 
-    /// Some of the documents' segments.
+    /// Makes a batch of some segments of the documents.
     fn of_segments(
         mut builder: Builder,
         documents: &[Document],
@@ -247,21 +249,21 @@ impl Batch {
         builder.build(device)
     }
 
-    /// One row of one segment, which asks for what comes after its last token.
+    /// Makes a batch of one segment in one row, with a question after its last token.
     ///
     /// # Panics
     ///
-    /// If there are no tokens.
+    /// If `tokens` is empty.
     pub fn of_segment(tokens: &[u32], begins: bool, device: &Device) -> Self {
         let mut builder = Builder::new(StepRows::all(1), OtherRows::default(), tokens.len());
         builder.segment();
         builder.tokens(0, begins, tokens);
-        // Which token would be right is not known.
+        // The right token is unknown.
         builder.ask(0, tokens.len() - 1, &[0], [None; 2]);
         builder.build(device)
     }
 
-    /// Its segments, in order.
+    /// Returns its segments in order.
     pub fn segments(&self) -> impl ExactSizeIterator<Item = BatchSegment<'_>> {
         self.begins.iter().enumerate().map(|(index, begins)| BatchSegment {
             tokens: self.tokens.clone().narrow(0, index, 1).squeeze_dim(0),
@@ -270,12 +272,12 @@ impl Batch {
         })
     }
 
-    /// Hidden states `[asked, width]` at the places that are asked for, of those of all segments in order, each
-    /// `[rows, length, width]`.
+    /// Selects hidden states `[asked, width]` at the places with questions. `hidden` contains those of all segments in
+    /// order, each `[rows, length, width]`.
     ///
     /// # Panics
     ///
-    /// If they are of other shapes than the segments.
+    /// If their shapes differ from those of the segments.
     pub fn asked(&self, hidden: Vec<Tensor<3>>) -> Tensor<2> {
         let [segments, rows, length] = self.tokens.dims();
         let hidden = Tensor::cat(hidden, 0);
@@ -289,25 +291,24 @@ impl Batch {
         self.tokens.dims()[1]
     }
 
-    /// The share that it has of what is asked for in all rows of the step: 1 if these are all.
+    /// Its share of the places with questions in all rows of the step; 1 if it has all rows.
     pub fn share(&self) -> f64 {
         let asked = self.answers.dims()[0];
         asked as f64 / (asked + self.others.asked).max(1) as f64
     }
 
-    /// Whether every row of the step begins a document with the first segment, so that nothing from before is
-    /// needed.
+    /// Whether a document begins with the first segment in every row of the step, so that no earlier memory is needed.
     pub fn begins_anew(&self) -> bool {
         self.others.begin && self.begins.first().is_none_or(|begins| begins.len() == self.rows())
     }
 }
 
-/// Segments of the longest document.
+/// Number of segments of the longest document.
 fn longest(documents: &[Document]) -> usize {
     documents.iter().map(|document| document.segments.len()).max().unwrap_or(0)
 }
 
-/// Tokens of the longest segment.
+/// Number of tokens of the longest segment.
 fn length(documents: &[Document]) -> usize {
     let all = documents.iter().flat_map(|document| &document.segments);
     all.map(|segment| segment.tokens.len()).max().unwrap_or(0).max(1)
@@ -349,7 +350,7 @@ mod tests {
         assert_eq!((segments.len(), segments[1].begins.len()), (2, 0));
         let second: Vec<i64> = segments[1].tokens.to_data().iter::<i64>().collect();
         assert_eq!(second, [4, 5, 0, 0, 0, 0]);
-        // The asked places are found again in hidden states that are the tokens.
+        // The hidden states are the tokens, so the asked places can be recognized.
         let hidden = |segment: &BatchSegment<'_>| segment.tokens.clone().float().unsqueeze_dim(2);
         let asked = batch.asked(segments.iter().map(hidden).collect());
         assert_eq!(asked.to_data().iter::<i64>().collect::<Vec<_>>(), [6, 4, 5]);
@@ -357,7 +358,7 @@ mod tests {
         assert_eq!(asked, [3, 6, 7]);
         assert_eq!(
             batch.questions[1],
-            Asked { row: 0, segment: 1, tokens: 2, distance: Some(1), via: None }
+            Asked { row: 0, segment: 1, at: 0, tokens: 2, distance: Some(1), via: None }
         );
     }
 

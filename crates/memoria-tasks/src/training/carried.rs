@@ -1,4 +1,4 @@
-//! The memory that a training carries from step to step.
+//! The memory that a training keeps from step to step.
 
 use std::{
     collections::{BTreeMap, btree_map::Entry},
@@ -16,40 +16,40 @@ use burn::{
 use super::{Batch, CarriedMemory, StepRows};
 use crate::{TaskError, files};
 
-/// How long a checkpoint waits for devices that are still in the last step of an epoch.
+/// Time that a checkpoint waits for devices that are still in the last step of an epoch.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A memory that outlives a step, and what it was at the end of each epoch. Of several devices each has its rows,
-/// by which it is known.
+/// A memory that is kept across steps, with its snapshots at the end of each epoch. With several devices each has its
+/// own rows, which identify its memory.
 #[derive(Clone, Debug)]
 pub(super) struct Carried<M>(Arc<Shared<M>>);
 
 #[derive(Debug)]
 struct Shared<M> {
     lived: Mutex<Lived<M>>,
-    /// Told of each snapshot.
+    /// Notified of each snapshot.
     told: Condvar,
 }
 
 #[derive(Debug)]
 struct Lived<M> {
-    /// By the first of their rows.
+    /// Key: the first of the memory's rows.
     memories: BTreeMap<usize, Steps<M>>,
     epoch_steps: usize,
-    /// Steps that were taken before the training went on.
+    /// Number of steps before the training was resumed.
     steps_before: usize,
-    /// What a checkpoint kept of all rows, until all have begun.
+    /// A checkpoint's snapshot of all rows, until all rows have begun.
     kept: Option<Arc<[u8]>>,
-    /// Rows that have begun.
+    /// Number of rows that have begun.
     begun: usize,
-    /// What is still to be written, by epoch.
+    /// Snapshots that are still to be written, by epoch.
     snapshots: BTreeMap<usize, Snapshots>,
 }
 
 /// The steps of some rows.
 #[derive(Debug)]
 struct Steps<M> {
-    /// What the next one begins with; nothing during a step.
+    /// The memory before the next step; nothing during a step.
     before: Before<M>,
     count: usize,
 }
@@ -58,16 +58,16 @@ struct Steps<M> {
 enum Before<M> {
     Nothing,
     Memory(M),
-    /// What a checkpoint kept of all rows.
+    /// A checkpoint's snapshot of all rows.
     Kept(Arc<[u8]>),
 }
 
-/// What memories were at the end of an epoch.
+/// The memories at the end of an epoch.
 #[derive(Debug)]
 struct Snapshots {
-    /// By the first of their rows.
+    /// Key: the first of the memory's rows.
     parts: BTreeMap<usize, Option<Vec<u8>>>,
-    /// Rows that have still to come.
+    /// Number of rows still missing.
     missing: usize,
 }
 
@@ -77,7 +77,7 @@ impl<M> Lived<M> {
         Self { memories, epoch_steps, steps_before: 0, kept: None, begun: 0, snapshots }
     }
 
-    /// What a step of some rows begins with, and which epoch it ends, if it ends one.
+    /// Returns the memory before a step of some rows, and the epoch that the step ends, if it ends one.
     fn begin(&mut self, rows: &StepRows) -> (Before<M>, Option<usize>) {
         let steps = match self.memories.entry(rows.range.start) {
             Entry::Occupied(steps) => steps.into_mut(),
@@ -96,7 +96,7 @@ impl<M> Lived<M> {
         (before, ends.then(|| steps.count / self.epoch_steps))
     }
 
-    /// What the memory of some rows is at the end of an epoch.
+    /// Adds the snapshot of some rows at the end of an epoch.
     fn end_epoch(&mut self, epoch: usize, rows: &StepRows, snapshot: Option<Vec<u8>>) {
         let new = || Snapshots { parts: BTreeMap::new(), missing: rows.of };
         let snapshots = self.snapshots.entry(epoch).or_insert_with(new);
@@ -106,13 +106,13 @@ impl<M> Lived<M> {
 }
 
 impl<M: CarriedMemory> Carried<M> {
-    /// `epoch_steps` is 0 for a memory that is never saved.
+    /// Creates an empty one. `epoch_steps` is 0 for a memory that is never saved.
     pub(super) fn new(epoch_steps: usize) -> Self {
         let lived = Mutex::new(Lived::new(epoch_steps));
         Self(Arc::new(Shared { lived, told: Condvar::new() }))
     }
 
-    /// Takes a step with the memory of a batch's rows, or with a new one where it needs nothing of before. After an
+    /// Takes a step with the memory of a batch's rows, or with a new one if the batch needs no earlier memory. After an
     /// error there is no memory.
     pub(super) fn step<R>(
         &self,
@@ -133,7 +133,7 @@ impl<M: CarriedMemory> Carried<M> {
         let result = step(&mut memory)?;
         memory.detach();
         if let Some(epoch) = ends {
-            // Burn writes checkpoints while the next epoch runs: that must not be in them.
+            // Burn writes checkpoints while the next epoch runs; its changes must not be in them.
             let snapshot = memory.snapshot()?;
             self.lock().end_epoch(epoch, rows, snapshot);
             self.0.told.notify_all();
@@ -144,7 +144,7 @@ impl<M: CarriedMemory> Carried<M> {
         Ok(result)
     }
 
-    /// One snapshot of all rows at the end of an epoch; `None` if nothing is kept of them.
+    /// Returns one snapshot of all rows at the end of an epoch; `None` if there is none.
     fn snapshot(&self, epoch: usize, device: &Device) -> Result<Option<Vec<u8>>, TaskError> {
         let incomplete = |lived: &mut Lived<M>| {
             lived.snapshots.get(&epoch).is_some_and(|snapshots| snapshots.missing > 0)
@@ -167,7 +167,7 @@ impl<M: CarriedMemory> Carried<M> {
         all.snapshot()
     }
 
-    /// Goes on after an epoch, with what was kept of all rows.
+    /// Resumes after an epoch, with a snapshot of all rows.
     fn go_on(&self, epoch: usize, snapshot: Option<Vec<u8>>) {
         let lived = &mut *self.lock();
         let epoch_steps = lived.epoch_steps;
@@ -180,7 +180,7 @@ impl<M: CarriedMemory> Carried<M> {
     }
 }
 
-/// Keeps the memory of all rows beside the model, as `memory-N.memoria`, if there is one.
+/// Saves the memory of all rows beside the model, as `memory-N.memoria`, if there is one.
 pub(super) struct ModelAndMemory<M> {
     model: FileCheckpointer,
     folder: PathBuf,
@@ -189,7 +189,7 @@ pub(super) struct ModelAndMemory<M> {
 }
 
 impl<M: CarriedMemory> ModelAndMemory<M> {
-    /// Memories of several devices come together on this one.
+    /// `device` is the device on which memories of several devices are merged.
     pub(super) fn new(folder: &Path, memory: Carried<M>, device: &Device) -> Self {
         let model = FileCheckpointer::new(folder, "model");
         Self { model, folder: folder.to_owned(), memory, device: device.clone().inner() }
@@ -251,8 +251,7 @@ mod tests {
         config.decoder(&Device::flex()).unwrap()
     }
 
-    /// A step of one document, which goes on with the memory unless it is the first; the memory's next identity
-    /// after it.
+    /// Takes a step of one document. It continues with the memory unless `anew`. Returns the memory's next id.
     fn step(carried: &Carried<ContextMemory>, decoder: &Decoder, anew: bool) -> u64 {
         let document = Recall::default().document(DocumentId::new(Split::Train, 0, 0)).unwrap();
         let mut batch = Batch::of_documents(&[document], &Device::flex());
@@ -290,7 +289,7 @@ mod tests {
         };
         let (decoder, carried) = (decoder(), Carried::new(2));
         let checkpointer = ModelAndMemory::new(folder, carried.clone(), &device);
-        // One epoch and a half; then the first is written.
+        // One epoch and a half; then the first is saved.
         for _ in 0..3 {
             step(&carried, &decoder, false);
         }
@@ -312,7 +311,7 @@ mod tests {
             let new = || decoder.memory();
             carried.step(&batch, new, |memory| decoder.logits(&batch, memory).map(drop)).unwrap();
         };
-        // The second row first: rows are in order all the same.
+        // The second row first; the rows of the snapshot are in order nevertheless.
         step(1);
         std::thread::scope(|scope| {
             let saved = scope.spawn(|| carried.snapshot(1, &Device::flex()).unwrap().unwrap());

@@ -1,4 +1,4 @@
-//! Progress for output that is not a terminal: a line an epoch. On a terminal Burn shows its dashboard.
+//! Progress for output that is not a terminal: one line per epoch. On a terminal Burn shows its dashboard.
 
 use std::{
     collections::BTreeMap,
@@ -16,7 +16,7 @@ use burn::train::{
 
 use crate::print::println;
 
-/// Prints how each epoch ended, and how long the rest will take.
+/// Prints the results of each epoch, and the remaining time.
 pub(super) struct ConsoleRenderer {
     name: String,
     epochs: usize,
@@ -33,7 +33,7 @@ impl ConsoleRenderer {
     }
 }
 
-/// As `1 h 5 min`, `3 min 20 s` or `7 s`.
+/// Formats a time as `1 h 5 min`, `3 min 20 s` or `7 s`.
 fn duration(duration: Duration) -> String {
     match duration.as_secs() {
         seconds @ 0..60 => format!("{seconds} s"),

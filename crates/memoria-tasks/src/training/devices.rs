@@ -8,26 +8,26 @@ use burn::{
 
 use crate::TaskError;
 
-/// Where the optimizer of a training on several devices is. Each device has a copy of the model and computes the
-/// gradients of its rows; their sum is that of the whole step.
+/// The place of the optimizer in a training on several devices. Each device has a copy of the model and computes the
+/// gradients of its rows; their sum is the gradient of the whole step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DeviceStrategy {
-    /// On the first device, to which all gradients go.
+    /// On the first device; all gradients are sent to it.
     #[default]
     First,
-    /// Each parameter's on one of the devices.
+    /// The optimizer of each parameter is on one of the devices.
     Sharded,
-    /// On every device; they add up the gradients among themselves. Of Burn's backends only CUDA can, between GPUs
-    /// of one machine. Burn does not end a training in which one of its devices fails: the others wait.
+    /// On every device; the devices sum the gradients among themselves. Of Burn's backends only CUDA supports this,
+    /// between GPUs of one machine. If a device fails, Burn does not end the training: the other devices wait.
     Ddp,
 }
 
 impl DeviceStrategy {
-    /// As Burn has it.
+    /// Returns Burn's strategy.
     ///
     /// # Errors
     ///
-    /// [`TaskError::Option`] if the devices cannot do it.
+    /// [`TaskError::Option`] if the devices do not support it.
     pub(super) fn on(self, devices: &[Device]) -> Result<ExecutionStrategy, TaskError> {
         let devices = devices.to_vec();
         Ok(match self {
@@ -38,7 +38,7 @@ impl DeviceStrategy {
                     let got = format!("{device:?}");
                     return Err(TaskError::option("devices of the strategy Ddp", "CUDA", got));
                 }
-                // In a step that asks for it, each device's loss is its share of the whole.
+                // Each device's loss is its share of the whole step's loss.
                 let config = DistributedConfig { all_reduce_op: ReduceOperation::Sum };
                 ExecutionStrategy::ddp(devices, config)
             }
@@ -46,7 +46,7 @@ impl DeviceStrategy {
     }
 }
 
-/// Whether devices like this one can add up tensors among themselves.
+/// Whether devices of this kind can sum tensors among themselves.
 #[cfg(feature = "cuda")]
 fn adds_up(device: &Device) -> bool {
     use burn::backend::{CubeDevice, DispatchDevice};
@@ -55,7 +55,7 @@ fn adds_up(device: &Device) -> bool {
     matches!(device.as_dispatch(), DispatchDevice::Cube(CubeDevice::Cuda(_)))
 }
 
-/// Whether devices like this one can add up tensors among themselves.
+/// Whether devices of this kind can sum tensors among themselves.
 #[cfg(not(feature = "cuda"))]
 fn adds_up(_device: &Device) -> bool {
     false

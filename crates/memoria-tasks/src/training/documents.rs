@@ -22,27 +22,27 @@ use crate::{
     data::{Document, DocumentId, Split, Task},
 };
 
-/// Documents of a task as batches, so many steps an epoch.
+/// Batches of a task's documents, with a fixed number of steps per epoch.
 ///
-/// Where a task makes documents, no epoch has those of another; where it has a number of them, training goes
-/// through all of them in an order of its own each time.
+/// If a task makes its documents, each epoch has new ones. If a task has a fixed number of documents, training passes
+/// through all of them, each time in a new order.
 #[derive(Clone, Debug)]
 pub struct DocumentLoader {
     task: Arc<dyn Task>,
     split: Split,
     seed: u64,
     batch: usize,
-    /// Epochs of the whole training, over which the stages of a curriculum are spread.
+    /// Number of epochs of the whole training; the stages of a curriculum share them evenly.
     planned: usize,
-    /// How many times as long documents are, spread over them likewise.
+    /// Lengths as multiples of the task's length; they share the epochs likewise.
     growth: Arc<[u32]>,
-    /// Epochs begun.
+    /// Number of epochs begun.
     epochs: Arc<AtomicUsize>,
-    /// Documents of an epoch.
+    /// Documents per epoch.
     of_epoch: usize,
-    /// Which rows of every step.
+    /// The rows of every step that this loader has.
     rows: StepRows,
-    /// The step that was made last: loaders of several devices each take their rows of it.
+    /// The last step made: with several devices each loader takes its rows of it.
     made: Arc<Mutex<Option<Step>>>,
     device: Device,
 }
@@ -56,7 +56,7 @@ struct Step {
 }
 
 impl DocumentLoader {
-    /// For training, after so many epochs of those planned that were done before.
+    /// Creates a loader for training that continues after `epochs_done` of the planned epochs.
     pub fn training(
         task: Arc<dyn Task>,
         seed: u64,
@@ -71,8 +71,8 @@ impl DocumentLoader {
         Self { task, split, seed, batch, planned, growth, epochs, of_epoch, rows, made, device }
     }
 
-    /// With documents so many times as long in each part of the training; by default as long as the task makes
-    /// them. An empty list changes nothing.
+    /// Sets the lengths of documents in each part of the training, as multiples of the task's length. The default is 1.
+    /// An empty list changes nothing.
     pub fn growth(mut self, growth: &[u32]) -> Self {
         if !growth.is_empty() {
             self.growth = growth.into();
@@ -80,22 +80,22 @@ impl DocumentLoader {
         self
     }
 
-    /// For validation: the same ones in every epoch, of the present stage of a curriculum.
+    /// Creates a loader for validation: the same documents in every epoch, of the current stage of a curriculum.
     pub fn validation(training: &Self, count: usize) -> Self {
         let count = training.task.documents(Split::Valid).map_or(count, |there| there.min(count));
-        // Begun as often as training is, so that both are in the same stage.
+        // Same epoch as the training, so that both are in the same stage.
         let epochs = Arc::new(AtomicUsize::new(training.epochs.load(Ordering::Relaxed)));
         let (split, rows, made) = (Split::Valid, StepRows::all(training.batch), Arc::default());
         Self { split, of_epoch: count, epochs, rows, made, ..training.clone() }
     }
 
-    /// Documents of an epoch that are rows of a step.
+    /// The documents of a step, counted within the epoch.
     fn items(&self, step: usize) -> Range<usize> {
         let first = (step * self.batch).min(self.of_epoch);
         first..self.of_epoch.min(first + self.batch)
     }
 
-    /// Those of them that this loader has.
+    /// The rows of a step that this loader has.
     fn rows(&self, step: usize) -> Range<usize> {
         let (rows, there) = (&self.rows.range, self.items(step).len());
         rows.start.min(there)..rows.end.min(there)
@@ -117,7 +117,7 @@ impl DocumentLoader {
     }
 }
 
-/// The order of a pass through all documents, made when the first of them is asked for.
+/// The order of one pass through all documents, made at its first use.
 #[derive(Default)]
 struct Order {
     pass: usize,
@@ -125,7 +125,7 @@ struct Order {
 }
 
 impl Order {
-    /// The document at a place in a pass.
+    /// Returns the document at a place in a pass.
     fn place(&mut self, seed: u64, pass: usize, place: usize, there: usize) -> usize {
         if self.order.is_empty() || self.pass != pass {
             self.pass = pass;
@@ -152,7 +152,7 @@ impl DataLoader<Batch> for DocumentLoader {
         Arc::new(Self { device: device.clone(), ..self.clone() })
     }
 
-    /// Some of the rows, all steps; items are counted row by row.
+    /// Returns a loader of some rows for all steps; items are counted row by row.
     fn slice(&self, start: usize, end: usize) -> Arc<dyn DataLoader<Batch>> {
         let rows = self.rows.slice(start..end, self.num_items());
         let epochs = Arc::new(AtomicUsize::new(self.epochs.load(Ordering::Relaxed)));
@@ -166,13 +166,13 @@ struct Epoch<'a> {
     epoch: usize,
     /// The next step.
     step: usize,
-    /// Documents given.
+    /// Number of batches returned.
     done: usize,
     order: Order,
 }
 
 impl Epoch<'_> {
-    /// The documents of the next step, of all rows.
+    /// Returns the documents of the next step, for all rows.
     fn documents(&mut self) -> Result<Arc<[Document]>, TaskError> {
         let (loader, epoch, number) = (self.loader, self.epoch, self.step);
         let mut made = loader.made.lock().unwrap_or_else(PoisonError::into_inner);
@@ -298,7 +298,7 @@ mod tests {
         }
     }
 
-    /// Five documents, each of its own token.
+    /// Five documents; each has its own token.
     #[derive(Debug, Default)]
     struct Five {
         made: AtomicUsize,
@@ -321,7 +321,7 @@ mod tests {
             self.made.fetch_add(1, Ordering::Relaxed);
             let token = id.index as u32;
             let question = Question { at: 0, answer: vec![token], told: None, via: None };
-            // As many questions as its number says.
+            // Document n has n questions.
             let questions = vec![question; id.index as usize];
             let segment = Segment { tokens: vec![token], questions };
             Ok(Document { segments: vec![segment] })

@@ -14,12 +14,11 @@ use signal_hook::{consts::SIGINT, flag};
 
 use crate::TaskError;
 
-/// An interrupter that Ctrl-C triggers: training stops after the running step. A second Ctrl-C ends the program
-/// at once.
+/// Returns an interrupter for Ctrl-C: training stops after the running step. A second Ctrl-C ends the program at once.
 ///
 /// # Errors
 ///
-/// [`TaskError::File`] if the system takes no handler.
+/// [`TaskError::File`] if the system refuses the handler.
 pub fn on_ctrl_c() -> Result<Interrupter, TaskError> {
     let pressed = Arc::new(AtomicBool::new(false));
     flag::register_conditional_shutdown(SIGINT, 130, pressed.clone())
@@ -38,8 +37,7 @@ pub fn on_ctrl_c() -> Result<Interrupter, TaskError> {
     Ok(interrupter)
 }
 
-/// Burn's dashboard puts the terminal into raw mode, in which Ctrl-C is but a key; this makes it a signal
-/// again.
+/// Makes Ctrl-C a signal again: Burn's dashboard puts the terminal into raw mode, in which Ctrl-C is only a key.
 #[cfg(unix)]
 fn keep_signals() {
     use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
@@ -49,7 +47,7 @@ fn keep_signals() {
         && !terminal.local_modes.contains(LocalModes::ISIG)
     {
         terminal.local_modes.insert(LocalModes::ISIG);
-        // Where it fails, the dashboard's own key to stop is left.
+        // If it fails, the dashboard's own stop key remains.
         let _ = tcsetattr(stdin, OptionalActions::Now, &terminal);
     }
 }

@@ -11,7 +11,7 @@ use burn::{
 use super::{Batch, SegmentModel, carried::Carried};
 use crate::TaskError;
 
-/// A model as Burn's learner sees it, with the memory it is trained with and the one it is validated with.
+/// A model for Burn's learner, with its memories for training and validation.
 #[derive(Module, Debug)]
 pub(super) struct Learning<M: SegmentModel> {
     pub(super) model: M,
@@ -21,7 +21,7 @@ pub(super) struct Learning<M: SegmentModel> {
     pub(super) validation: Carried<M::Memory>,
     #[module(skip)]
     pub(super) accumulation: usize,
-    /// How many devices have rows of each step.
+    /// Number of devices that share the rows of each step.
     #[module(skip)]
     pub(super) devices: usize,
     #[module(skip)]
@@ -30,7 +30,7 @@ pub(super) struct Learning<M: SegmentModel> {
     pub(super) failure: Failure,
 }
 
-/// What a step failed of: Burn's steps return no errors.
+/// The error of a step: Burn's steps return no errors.
 #[derive(Clone)]
 pub(super) struct Failure {
     error: Arc<Mutex<Option<TaskError>>>,
@@ -62,14 +62,14 @@ impl Failure {
 }
 
 impl<M: SegmentModel> Learning<M> {
-    /// What is trained on: the mean cross-entropy of all that is asked for and, if it counts, how well questions tell
-    /// what they are about.
+    /// Computes the training loss: the mean cross-entropy over all places with questions, and the loss that teaches
+    /// what to be reminded of, if it has a weight.
     fn output(
         &self,
         batch: &Batch,
         memory: &mut M::Memory,
     ) -> Result<ClassificationOutput, TaskError> {
-        // What is computed and not trained on would be kept by Burn for as long as the model is.
+        // Burn would keep results that are computed but not trained on as long as the model lives.
         if self.contrast == 0.0 {
             return self.answered(batch, memory);
         }
@@ -81,7 +81,7 @@ impl<M: SegmentModel> Learning<M> {
         Ok(output)
     }
 
-    /// The mean cross-entropy of all that is asked for.
+    /// Computes the mean cross-entropy over all places with questions.
     fn answered(
         &self,
         batch: &Batch,
@@ -90,7 +90,7 @@ impl<M: SegmentModel> Learning<M> {
         Ok(with_loss(batch, self.model.logits(batch, memory)?))
     }
 
-    /// The same, weighed so that the mean over all devices is that of all that the step asks for.
+    /// As [`output`](Self::output), weighted so that the mean over all devices is the mean over all places of the step.
     fn weighed(
         &self,
         batch: &Batch,
@@ -105,7 +105,7 @@ impl<M: SegmentModel> Learning<M> {
         Ok(ClassificationOutput { loss: output.loss.mul_scalar(weight), ..output })
     }
 
-    /// What stands for the output of a step that failed: with a loss that cannot be taken for a good one.
+    /// Stands for the output of a failed step. Its loss is NaN, which cannot look like a good one.
     fn nothing(&self, batch: &Batch) -> ClassificationOutput {
         let device = batch.tokens.device();
         let asked = batch.asked.dims()[0];
@@ -115,11 +115,11 @@ impl<M: SegmentModel> Learning<M> {
     }
 }
 
-/// With the mean cross-entropy of all that a batch asks for.
+/// Adds the mean cross-entropy over all places with questions of a batch.
 fn with_loss(batch: &Batch, logits: Tensor<2>) -> ClassificationOutput {
     let answers = batch.answers.clone();
     let loss = match answers.dims() {
-        // Of nothing there is no mean.
+        // An empty batch has no mean.
         [0] => logits.clone().sum(),
         _ => CrossEntropyLossConfig::new()
             .init(&logits.device())
@@ -135,7 +135,7 @@ impl<M: SegmentModel> TrainStep for Learning<M> {
     fn step(&self, batch: Batch) -> TrainOutput<ClassificationOutput> {
         let step = |memory: &mut M::Memory| {
             let output = self.weighed(&batch, memory)?;
-            // Gradients of all devices and of all steps are added up.
+            // Gradients of all devices and of all accumulated steps are summed.
             let loss = output.loss.clone().div_scalar((self.accumulation * self.devices) as f64);
             Ok((loss.backward(), output))
         };

@@ -17,19 +17,19 @@ use serde::{Deserialize, Serialize};
 use super::learning::Failure;
 use crate::{TaskError, files};
 
-/// One line of `metrics.jsonl`: how an epoch ended.
+/// One line of `metrics.jsonl`: the results of an epoch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EpochMetrics {
     /// Counted from 1.
     pub epoch: usize,
     /// `train` or `valid`.
     pub split: String,
-    /// Means over the epoch, by the metric's name in small letters.
+    /// Means over the epoch, by the metric's name in lower case.
     #[serde(flatten)]
     pub values: BTreeMap<String, f64>,
 }
 
-/// Writes `metrics.jsonl`, an object for each epoch and split.
+/// Writes `metrics.jsonl`, one object per epoch and split.
 pub(super) struct MetricsFile {
     path: PathBuf,
     names: HashMap<MetricId, String>,
@@ -39,7 +39,7 @@ pub(super) struct MetricsFile {
 }
 
 impl EpochMetrics {
-    /// The lines of a file; nothing if there is none. A line that was cut short ends them.
+    /// Reads the lines of a file, up to the first incomplete one. Returns none if there is no file.
     ///
     /// # Errors
     ///
@@ -54,8 +54,7 @@ impl EpochMetrics {
 }
 
 impl MetricsFile {
-    /// Goes on after so many epochs; what was written of later ones is dropped.
-    /// A loss that is no number is a failure.
+    /// Continues after `epochs_done` epochs and drops the lines of later ones. A loss that is not finite is a failure.
     pub(super) fn new(
         path: PathBuf,
         epochs_done: usize,
@@ -111,7 +110,7 @@ impl MetricLogger for MetricsFile {
             let problem = format!("the loss of epoch {epoch} ({split}) is no finite number");
             self.failure.keep(TaskError::Diverged(problem));
         }
-        // JSON has no others.
+        // JSON has no other numbers.
         values.retain(|_, value| value.is_finite());
         let metrics = EpochMetrics { epoch, split, values };
         if let Err(error) = self.append(&metrics) {

@@ -1,8 +1,8 @@
-//! Training with a memory, by Burn's learner.
+//! Training with a memory, with Burn's learner.
 //!
-//! A model takes a [`Batch`] of segments and answers where it is asked. Batches come from documents, each of
-//! which begins with an empty memory, or from a text in parallel streams; their memory is carried on from
-//! step to step. Several devices share the rows of each step, see [`Trainer::devices`].
+//! A model takes a [`Batch`] of segments and answers its questions. Batches come from documents or from a text in
+//! parallel streams. Each document begins with an empty memory; streams keep their memory from step to step. Several
+//! devices share the rows of each step, see [`Trainer::devices`].
 
 mod batch;
 mod carried;

@@ -16,28 +16,28 @@ use crate::{
 
 /// A model that can be trained with a memory by this crate.
 ///
-/// A model of one's own needs no more than this: an empty memory, and logits where a batch asks for them. The memory of
-/// a `MemoriaLayer` is a [`MemoriaState`]; `examples/train.rs` is a whole program.
+/// Your own model needs only two things: an empty memory, and logits at the places with questions. The memory of a
+/// `MemoriaLayer` is a [`MemoriaState`]; `examples/train.rs` is a complete program.
 pub trait SegmentModel: Module + ModuleDisplay + Display + 'static {
-    /// What it carries from segment to segment.
+    /// The state that it carries from segment to segment.
     type Memory: CarriedMemory;
 
-    /// An empty memory for it.
+    /// Returns an empty memory for it.
     ///
     /// # Errors
     ///
     /// If its configuration is not valid.
     fn memory(&self) -> Result<Self::Memory, TaskError>;
 
-    /// Logits `[asked, vocabulary]` at the places of a batch that are asked for; the memory goes on.
+    /// Computes logits `[asked, vocabulary]` at the places with questions of a batch, and updates the memory.
     ///
     /// # Errors
     ///
-    /// What the memory refuses.
+    /// Errors of the memory.
     fn logits(&self, batch: &Batch, memory: &mut Self::Memory) -> Result<Tensor<2>, TaskError>;
 
-    /// As [`logits`](Self::logits), with a loss `[1]` by which the model learns what to be reminded of, if it has one:
-    /// [`TrainingConfig::contrast`](crate::config::TrainingConfig::contrast) times it is added to the loss.
+    /// As [`logits`](Self::logits), with a loss `[1]` that teaches the model what to be reminded of, if it has one.
+    /// Training adds this loss times [`TrainingConfig::contrast`](crate::config::TrainingConfig::contrast).
     ///
     /// # Errors
     ///
@@ -50,8 +50,8 @@ pub trait SegmentModel: Module + ModuleDisplay + Display + 'static {
         Ok((self.logits(batch, memory)?, None))
     }
 
-    /// As [`logits`](Self::logits), but the memory stays as it is: for a segment that is not whole yet. By
-    /// default with a copy of the memory.
+    /// As [`logits`](Self::logits), but leaves the memory unchanged: for an incomplete segment. By default it uses a
+    /// copy of the memory.
     ///
     /// # Errors
     ///
@@ -61,43 +61,43 @@ pub trait SegmentModel: Module + ModuleDisplay + Display + 'static {
     }
 }
 
-/// A memory that goes on from step to step.
+/// A memory that is kept from step to step.
 pub trait CarriedMemory: Clone + Debug + Send + 'static {
-    /// Forgets how it was computed: called after each `backward`.
+    /// Detaches the memory from the graph; called after each `backward`.
     fn detach(&mut self);
 
-    /// What a checkpoint keeps of it; nothing if there is nothing to keep.
+    /// Returns the content for a checkpoint; `None` if there is nothing to save.
     ///
     /// # Errors
     ///
-    /// If it cannot be told.
+    /// If the content cannot be read.
     fn snapshot(&mut self) -> Result<Option<Vec<u8>>, TaskError>;
 
-    /// From what a checkpoint kept, on a device without autodiff: all rows, or some of as many as a step has.
+    /// Restores a checkpoint's content on a device without autodiff: all rows, or `rows` of a step.
     ///
     /// # Errors
     ///
-    /// If it is damaged, or of another number of rows than a step has.
+    /// If the content is damaged, or has another number of rows than a step.
     fn restore(
         snapshot: &[u8],
         rows: Option<&StepRows>,
         device: &Device,
     ) -> Result<Self, TaskError>;
 
-    /// Appends the rows of another memory; both were restored. A checkpoint keeps one memory, whatever the number
-    /// of devices.
+    /// Appends the rows of another memory; both are restored ones. A checkpoint contains one memory for any number of
+    /// devices.
     ///
     /// # Errors
     ///
-    /// What the memory refuses.
+    /// Errors of the memory.
     fn merge(&mut self, other: Self) -> Result<(), TaskError>;
 
-    /// A copy in which every row's part is given to the row before it, and the first one's to the last: a control, by
-    /// which what a memory knows of its own document is told from what it knows of any.
+    /// Returns a copy in which every row's part moves to the previous row, and the first row's part to the last row.
+    /// This is a control: it separates what a memory keeps of its own document from what it keeps of any document.
     ///
     /// # Errors
     ///
-    /// What the memory refuses.
+    /// Errors of the memory.
     fn rotated(&self) -> Result<Self, TaskError>;
 }
 
@@ -136,7 +136,7 @@ impl CarriedMemory for MemoriaState {
         MemoriaState::detach(self);
     }
 
-    /// The memory's own snapshot.
+    /// Returns the memory's own snapshot.
     fn snapshot(&mut self) -> Result<Option<Vec<u8>>, TaskError> {
         Ok(Some(MemoriaState::snapshot(self)?.to_bytes()?))
     }
@@ -188,7 +188,7 @@ impl CarriedMemory for ContextMemory {
         Ok(Self::of(MemoriaState::restore(snapshot, rows, device)?))
     }
 
-    /// Memories alone: checkpoints have no stores and no caches.
+    /// Merges memories only: checkpoints contain no stores and no caches.
     fn merge(&mut self, mut other: Self) -> Result<(), TaskError> {
         match (self.memory(), other.memory()) {
             (Some(memory), Some(other)) => Ok(memory.merge(other)?),

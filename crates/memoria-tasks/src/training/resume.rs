@@ -1,4 +1,4 @@
-//! Which checkpoint a training goes on from.
+//! The choice of the checkpoint from which a training is resumed.
 
 use std::path::{Path, PathBuf};
 
@@ -14,20 +14,20 @@ use memoria_core::SnapshotInfo;
 use super::CarriedMemory;
 use crate::TaskError;
 
-/// Why a checkpoint is not gone on from.
+/// The reason why a checkpoint is not used.
 enum Refused {
-    /// It is damaged or a part of it is missing; an earlier one may be whole.
+    /// It is damaged or incomplete; an earlier one may be intact.
     Unreadable(String),
-    /// It is whole, of another architecture or memory; so are all others.
+    /// It is intact, but for another architecture or memory; so are all others.
     Unfit(TaskError),
 }
 
-/// The last epoch with a readable checkpoint in a folder; `None` if there is no checkpoint. Each later one that
-/// cannot be read is told with the name of its file. `model` is as the learner has it, `memory` an empty one.
+/// Returns the last epoch with a readable checkpoint in a folder; `None` if there is no checkpoint. Reports each later
+/// one that cannot be read, with the name of its file. `model` is the learner's model, `memory` an empty memory.
 ///
 /// # Errors
 ///
-/// [`TaskError::Format`] if none can be read, or if the last one is of a model or a memory of other sizes.
+/// [`TaskError::Format`] if none can be read, or if the last one has another architecture or memory configuration.
 pub(super) fn last_epoch<M: Module, C: CarriedMemory>(
     folder: &Path,
     model: &M,
@@ -56,7 +56,12 @@ pub(super) fn last_epoch<M: Module, C: CarriedMemory>(
     }
 }
 
-/// The epochs that a folder has a model of, the last one first.
+/// Whether a folder has a checkpoint.
+pub(super) fn has_checkpoint(folder: &Path) -> bool {
+    !epochs(folder).is_empty()
+}
+
+/// The epochs whose models are in a folder, the last one first.
 fn epochs(folder: &Path) -> Vec<usize> {
     let Ok(files) = std::fs::read_dir(folder) else { return Vec::new() };
     let epoch = |path: PathBuf| {
@@ -67,7 +72,7 @@ fn epochs(folder: &Path) -> Vec<usize> {
     epochs
 }
 
-/// `empty` is what is kept of a memory that is empty; if that is nothing, nothing is kept of others.
+/// `empty` is the snapshot of an empty memory; without one, no memory is expected.
 fn check<M: Module, C: CarriedMemory>(
     folder: &Path,
     epoch: usize,
@@ -96,15 +101,15 @@ fn check<M: Module, C: CarriedMemory>(
     fill(model.clone(), record, &model_file).map_err(Refused::Unfit).map(drop)
 }
 
-/// Gives a model the parameters of a file that was read.
+/// Loads the parameters of a file into a model.
 ///
 /// # Errors
 ///
-/// [`TaskError::Format`] if it is of a model of another architecture.
+/// [`TaskError::Format`] if the file is for another architecture.
 pub(crate) fn fill<M: Module>(model: M, record: ModuleRecord, path: &Path) -> Result<M, TaskError> {
     model.try_load_record(record).map_err(|error| {
         let text = error.to_string();
-        // Of all parameters that it lists, in quotes, one will do.
+        // The message lists all parameters in quotes; one is enough.
         let reason = text.split('"').nth(1).unwrap_or(&text);
         let problem = format!(
             "a model of another architecture: {reason}. Give it the configuration that it was trained with"
@@ -161,7 +166,7 @@ mod tests {
         folder
     }
 
-    /// The epoch to go on from, and what was told.
+    /// Returns the epoch to resume from, and the reports.
     fn last(
         folder: &TempDir,
         width: usize,
@@ -201,7 +206,7 @@ mod tests {
             match how {
                 "missing" if file.starts_with("model") => fs::write(path, [1]).unwrap(),
                 "missing" => fs::remove_file(path).unwrap(),
-                // What little these files hold is followed by padding.
+                // The little content of these files is followed by padding.
                 "cut" => fs::write(path, &bytes[..15]).unwrap(),
                 "empty" => fs::write(path, []).unwrap(),
                 _ => fs::write(path, [7; 500]).unwrap(),
@@ -211,7 +216,7 @@ mod tests {
         let (epoch, told) = last(&folder, 3, 4);
         assert_eq!(epoch, Ok(Some(1)));
         assert!(told.contains(file) && told.contains("cannot be read"), "{told}");
-        // And if that is damaged, too, nothing is begun anew.
+        // If that one is damaged too, nothing begins anew.
         damage(&file.replace('2', "1"));
         let error = last(&folder, 3, 4).0.unwrap_err();
         assert!(error.contains(file) && error.contains(&file.replace('2', "1")), "{error}");

@@ -8,7 +8,7 @@ use crate::{
     config::{Decay, TrainingConfig},
 };
 
-/// The learning rate of each of the optimizer's steps: up evenly, then down as it is to go.
+/// Returns the learning rate of each optimizer step: it rises linearly, then follows the configured decay.
 pub(super) fn schedule(config: &TrainingConfig) -> Result<ModuleLrScheduler, TaskError> {
     let (rate, steps) = (config.learning_rate, config.optimizer_steps());
     let warmup = config.warmup.min(steps);
@@ -22,7 +22,7 @@ pub(super) fn schedule(config: &TrainingConfig) -> Result<ModuleLrScheduler, Tas
     let scheduler = match warmup {
         0 => SequentialLrSchedulerConfig::new(vec![decay], vec![]),
         _ => {
-            // Its last step would be the first one after it.
+            // With `warmup` iterations the rate would be reached one step after the warmup.
             let up = LinearLrSchedulerConfig::new(first, rate, (warmup - 1).max(1)).into();
             SequentialLrSchedulerConfig::new(vec![up, decay], vec![warmup])
         }

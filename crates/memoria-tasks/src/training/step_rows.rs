@@ -1,11 +1,11 @@
 use std::ops::Range;
 
-/// Which rows of a step there are: all of them, or those of one device of several.
+/// The rows of a step that a batch has: all of them, or those of one of several devices.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StepRows {
     /// The rows, counted through the whole step.
     pub range: Range<usize>,
-    /// Rows of the whole step.
+    /// Number of rows of the whole step.
     pub of: usize,
 }
 
@@ -15,13 +15,13 @@ impl StepRows {
         Self { range: 0..of, of }
     }
 
-    /// Whether there is no other row in the step.
+    /// Whether these are all rows of the step.
     pub fn is_all(&self) -> bool {
         self.range == (0..self.of)
     }
 
-    /// The rows that some of a loader's items are, counted row by row. Slices that follow one another have rows
-    /// that do, and all items have all rows.
+    /// Returns the rows of some of a loader's items, which are counted row by row. Consecutive slices have consecutive
+    /// rows, and all items have all rows.
     pub(super) fn slice(&self, items: Range<usize>, of_items: usize) -> Self {
         let row = |item: usize| self.range.start + item * self.range.len() / of_items.max(1);
         Self { range: row(items.start)..row(items.end), of: self.of }
@@ -32,7 +32,7 @@ impl StepRows {
 mod tests {
     use super::*;
 
-    /// As Burn slices loaders for devices: the last one gets what is left.
+    /// Slices as Burn does for devices: the last one gets the rest.
     fn divided(rows: usize, steps: usize, devices: usize) -> Vec<Range<usize>> {
         let items = rows * steps;
         let cut = |device| if device == devices { items } else { items / devices * device };

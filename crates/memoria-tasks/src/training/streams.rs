@@ -17,28 +17,28 @@ use burn::{
 use super::{Batch, OtherRows, StepRows, batch::Builder};
 use crate::data::{Split, Text};
 
-/// A split of a text in parallel streams: each row goes on, from step to step, where it was.
+/// A split of a text in parallel streams: each row continues, from step to step, where it was.
 ///
-/// Every row has an equal part of the tokens. A segment ends where its document does, and is padded; the next
-/// one begins another document. Every token is in one segment, and every token but the first of each document
-/// is asked for at the one before it. Rows that end before the others end in padding.
+/// Every row has an equal part of the tokens. A segment ends where its document ends, and is padded; the next segment
+/// begins another document. Every token is in one segment. Every token except the first of each document is asked for
+/// at the previous token. Rows that end before the others end in padding.
 #[derive(Clone, Debug)]
 pub struct Streams {
     text: Arc<Text>,
     split: Split,
-    /// By row, segments, and whether a document begins with them.
+    /// For each row its segments, and whether a document begins with them.
     rows: Vec<Vec<(Range<usize>, bool)>>,
-    /// Segments of a step.
+    /// Number of segments of a step.
     segments: usize,
 }
 
-/// Steps of [`Streams`], so many an epoch; an epoch goes on where the one before it ended.
+/// Steps of [`Streams`], with a fixed number per epoch. An epoch continues where the previous one ended.
 #[derive(Clone, Debug)]
 pub struct StreamLoader {
     streams: Arc<Streams>,
     rows: StepRows,
     epoch_steps: usize,
-    /// Epochs begun, counted through all copies.
+    /// Number of epochs begun.
     epochs: Arc<AtomicUsize>,
     /// Whether every epoch is the same.
     again: bool,
@@ -46,7 +46,7 @@ pub struct StreamLoader {
 }
 
 impl Streams {
-    /// Splits a text into rows, of which a step has so many segments.
+    /// Splits a text into rows. A step has `segments` segments of each row.
     pub fn new(text: Arc<Text>, split: Split, rows: usize, segments: usize) -> Self {
         let (tokens, length) = (text.split(split), text.segment_length());
         let rows = rows.clamp(1, tokens.len().max(1));
@@ -73,12 +73,12 @@ impl Streams {
         self.rows.len()
     }
 
-    /// Steps until every row has ended. The last one may have fewer segments than the others.
+    /// Number of steps until every row has ended. The last one may have fewer segments than the others.
     pub fn steps(&self) -> usize {
         self.rows.iter().map(Vec::len).max().unwrap_or(0).div_ceil(self.segments)
     }
 
-    /// Some rows of a step.
+    /// Makes the batch of some rows of a step.
     pub fn step(&self, step: usize, rows: Range<usize>, device: &Device) -> Batch {
         let tokens = self.text.split(self.split);
         let others = self.others(step, &rows);
@@ -99,7 +99,7 @@ impl Streams {
         builder.build(device)
     }
 
-    /// What the other rows of a step have.
+    /// Returns facts about the other rows of a step.
     fn others(&self, step: usize, rows: &Range<usize>) -> OtherRows {
         let indices = self.indices(step);
         let others = || self.rows[..rows.start].iter().chain(&self.rows[rows.end..]);
@@ -110,25 +110,24 @@ impl Streams {
         }
     }
 
-    /// Of every token that a step asks for, in the order of its questions, its place in the text.
+    /// Places in the text of all tokens that a step asks for, in the order of its questions.
     pub fn places(&self, step: usize) -> Vec<usize> {
         let segments = |index| self.rows.iter().filter_map(move |row| row.get(index));
         self.indices(step).flat_map(segments).flat_map(|(range, _)| self.asked(range)).collect()
     }
 
-    /// Of a row, the segments in order: their tokens' places, and whether a document begins with them.
+    /// Segments of a row, in order: the places of their tokens, and whether a document begins with them.
     pub fn segments(&self, row: usize) -> &[(Range<usize>, bool)] {
         &self.rows[row]
     }
 
-    /// Which of a row's segments a step has.
+    /// Indices of a row's segments in a step.
     fn indices(&self, step: usize) -> Range<usize> {
         let last = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         (step * self.segments).min(last)..((step + 1) * self.segments).min(last)
     }
 
-    /// The places of the tokens that a segment asks for: those after its first, and the one that follows it in
-    /// its document.
+    /// Places of the tokens that a segment asks for: those after its first token, and the next token of its document.
     fn asked(&self, segment: &Range<usize>) -> Range<usize> {
         let document = self.text.split(self.split).document(segment.start);
         segment.start + 1..document.end.min(segment.end + 1)
@@ -136,7 +135,7 @@ impl Streams {
 }
 
 impl StreamLoader {
-    /// Goes round and round through streams for training, after so many epochs that were done before.
+    /// Creates a loader for training that passes through the streams again and again, after `epochs_done` epochs.
     pub fn training(
         streams: Streams,
         epoch_steps: usize,
@@ -149,7 +148,7 @@ impl StreamLoader {
         Self { streams, rows, epoch_steps, epochs, again: false, device }
     }
 
-    /// The first steps of streams, the same in every epoch.
+    /// Creates a loader of the first steps of streams, the same in every epoch.
     pub fn validation(streams: Streams, steps: usize, device: &Device) -> Self {
         let epoch_steps = steps.min(streams.steps());
         Self { again: true, ..Self::training(streams, epoch_steps, 0, device) }
@@ -163,7 +162,7 @@ impl DataLoader<Batch> for StreamLoader {
         Box::new(Epoch { loader: self, first, done: 0 })
     }
 
-    /// Rows of all steps.
+    /// Number of rows in all steps.
     fn num_items(&self) -> usize {
         self.epoch_steps * self.rows.range.len()
     }
@@ -172,7 +171,7 @@ impl DataLoader<Batch> for StreamLoader {
         Arc::new(Self { device: device.clone(), ..self.clone() })
     }
 
-    /// Some of the rows, all steps; items are counted row by row.
+    /// Returns a loader of some rows for all steps; items are counted row by row.
     fn slice(&self, start: usize, end: usize) -> Arc<dyn DataLoader<Batch>> {
         let rows = self.rows.slice(start..end, self.num_items());
         let epochs = Arc::new(AtomicUsize::new(self.epochs.load(Ordering::Relaxed)));
@@ -213,7 +212,7 @@ mod tests {
     use super::*;
     use crate::data::{TextSplit, Vocabulary};
 
-    /// Documents of so many tokens; every token is its place in the text.
+    /// Documents of the given lengths; every token is its place in the text.
     fn text(lengths: &[usize]) -> Arc<Text> {
         let mut split = TextSplit::default();
         for &length in lengths {
@@ -227,7 +226,7 @@ mod tests {
         ))
     }
 
-    /// By row, the tokens that were seen, and those that were asked for with the ones they were asked at.
+    /// For each row: the tokens seen, and pairs of a token and the next one asked for.
     fn read(streams: &Streams) -> Vec<(Vec<i64>, Vec<[i64; 2]>)> {
         let mut rows = vec![(vec![], vec![]); streams.rows()];
         for step in 0..streams.steps() {

@@ -1,8 +1,8 @@
-//! A task of one's own, learnt by the crate's model; and a model of one's own.
+//! A user's own task, learnt by this crate's model; and a user's own model.
 
 mod devices;
 
-use std::{path::Path, sync::Arc};
+use std::{fs, path::Path, sync::Arc};
 
 use burn::{
     module::Module,
@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::{
     TaskError,
-    config::{EvaluationConfig, MemoryConfig, Sizes, TrainingConfig},
+    config::{Decay, EvaluationConfig, MemoryConfig, Sizes, TrainingConfig},
     data::{Document, DocumentId, Question, Segment, Task},
     evaluation::test_documents,
     model::{ContextName, Decoder, ModelConfig, ModelSpec},
@@ -96,10 +96,21 @@ fn a_training_goes_on_as_if_it_had_not_stopped() {
     let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
     let [whole, cut] = folders.each_ref().map(TempDir::path);
     let model = || decoder(ContextName::Memoria, &device);
-    train(model(), Trainer::new(training(), whole)).unwrap();
-    let one = TrainingConfig { epochs: 1, ..training() };
-    train(model(), Trainer::new(one, cut)).unwrap();
-    let trainer = Trainer::new(training(), cut).resume(&model(), &device).unwrap();
+    let (decay, accumulation) = (Decay::Cosine, 2);
+    let config = TrainingConfig { epoch_steps: 60, warmup: 3, decay, accumulation, ..training() };
+    train(model(), Trainer::new(config.clone(), whole)).unwrap();
+    let error = train(model(), Trainer::new(config.clone(), whole)).unwrap_err().to_string();
+    assert!(error.contains("checkpoints of a training are there already"), "{error}");
+    // What a training that was stopped in its second epoch leaves.
+    fs::create_dir(cut.join("checkpoint")).unwrap();
+    fs::copy(whole.join("metrics.jsonl"), cut.join("metrics.jsonl")).unwrap();
+    for file in fs::read_dir(whole.join("checkpoint")).unwrap().flatten() {
+        let name = file.file_name().into_string().unwrap();
+        if name.contains("-1.") {
+            fs::copy(file.path(), cut.join("checkpoint").join(name)).unwrap();
+        }
+    }
+    let trainer = Trainer::new(config, cut).resume(&model(), &device).unwrap();
     assert_eq!(trainer.epochs_done(), 1);
     train(model(), trainer).unwrap();
     let (whole_losses, cut_losses) = (losses(whole), losses(cut));
@@ -110,7 +121,7 @@ fn a_training_goes_on_as_if_it_had_not_stopped() {
     assert!(whole_losses[3] < whole_losses[1]);
 }
 
-/// A model of one's own: it answers from the token before alone, and refuses token 3.
+/// A user's own model: it answers from the previous token alone, and refuses token 3.
 #[derive(Module, Debug)]
 struct Bigram {
     output: Linear,

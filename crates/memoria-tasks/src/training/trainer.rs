@@ -27,7 +27,7 @@ use super::{
     console::ConsoleRenderer,
     learning::{Failure, Learning},
     metrics_file::MetricsFile,
-    resume::last_epoch,
+    resume::{has_checkpoint, last_epoch},
     schedule::schedule,
 };
 use crate::{
@@ -37,12 +37,12 @@ use crate::{
     print::println,
 };
 
-/// Trains models with a memory, by Burn's learner: a dashboard on a terminal and plain lines elsewhere, a
-/// checkpoint after every epoch with model, optimizer, learning rate and memory, `metrics.jsonl`, an early end
-/// if asked for.
+/// Trains models with a memory, with Burn's learner. It shows a dashboard on a terminal and plain lines elsewhere.
+/// After every epoch it writes a checkpoint with model, optimizer, learning rate and memory, and a line of
+/// `metrics.jsonl`. It ends early if so configured.
 ///
-/// Gradients flow back as far as the memory's window within a step. Training and validation have a memory
-/// each. Several devices share the work, see [`devices`](Self::devices).
+/// Within a step, gradients flow back as far as the memory's window. Training and validation have separate memories.
+/// Several devices share the work, see [`devices`](Self::devices).
 #[derive(Clone)]
 pub struct Trainer {
     config: TrainingConfig,
@@ -51,7 +51,8 @@ pub struct Trainer {
     interrupter: Interrupter,
     devices: Vec<Device>,
     strategy: DeviceStrategy,
-    epochs_done: usize,
+    /// Number of epochs done before, if the training may be resumed.
+    epochs_done: Option<usize>,
     lines: bool,
 }
 
@@ -60,11 +61,11 @@ pub struct Trainer {
 pub enum Trained<M> {
     /// The model, without autodiff.
     Finished(M),
-    /// It was interrupted, and can be gone on with from the last finished epoch.
+    /// The training was interrupted; it can be resumed after the last finished epoch.
     Interrupted,
 }
 
-/// Says of which training it is that something is not finite.
+/// Adds the training's label to errors of values that are not finite.
 fn diverged(label: &str, error: TaskError) -> TaskError {
     match error {
         TaskError::Diverged(problem) => TaskError::Diverged(format!("{label}: {problem}")),
@@ -81,58 +82,59 @@ fn diverged(label: &str, error: TaskError) -> TaskError {
 }
 
 impl Trainer {
-    /// A training with files that are kept in a folder.
+    /// Creates a training whose files are in `folder`.
     pub fn new(config: TrainingConfig, folder: &Path) -> Self {
         let (folder, label) = (folder.to_owned(), "training".into());
         let (interrupter, devices) = (Interrupter::new(), Vec::new());
-        let (strategy, epochs_done, lines) = (DeviceStrategy::default(), 0, false);
+        let (strategy, epochs_done, lines) = (DeviceStrategy::default(), None, false);
         Self { config, folder, label, interrupter, devices, strategy, epochs_done, lines }
     }
 
-    /// What it is called in its output.
+    /// Sets its name in the output.
     pub fn label(mut self, label: &str) -> Self {
         self.label = label.to_owned();
         self
     }
 
-    /// Whether progress is told in lines on a terminal, too: where several trainings share it.
+    /// Sets whether progress is printed in lines on a terminal too, for several trainings that share it.
     pub fn lines(mut self, lines: bool) -> Self {
         self.lines = lines;
         self
     }
 
-    /// With which it can be stopped; see [`on_ctrl_c`](super::on_ctrl_c).
+    /// Sets an interrupter that can stop it; see [`on_ctrl_c`](super::on_ctrl_c).
     pub fn interrupter(mut self, interrupter: Interrupter) -> Self {
         self.interrupter = interrupter;
         self
     }
 
-    /// Trains on several devices, which share the rows of each step: it comes to what one device would come to with
-    /// all of them, but for rounding and for what dropout draws. The first one validates.
+    /// Trains on several devices, which share the rows of each step. The result equals that of one device with all
+    /// rows, except for rounding and the draws of dropout. The first device validates.
     ///
-    /// Rows know nothing of one another: each device has the memory of its own rows, and no memory goes from one to
-    /// another. A checkpoint holds one memory of all rows; a training goes on with it on any number of devices.
+    /// Rows are independent: each device has the memory of its own rows, and no memory moves to another device. A
+    /// checkpoint contains one memory of all rows, so a training can be resumed on any number of devices.
     ///
-    /// Every place that is asked for counts alike, also where the rows of one device ask for more than those of
-    /// another: the loss is the mean of all of them, as is the one in the metrics.
+    /// Every place with a question has the same weight, also if devices have different numbers of them. The loss is the
+    /// mean over all of them, as is the loss in the metrics.
     pub fn devices(mut self, devices: &[Device]) -> Self {
         self.devices = devices.to_vec();
         self
     }
 
-    /// Where the optimizer is, of several devices.
+    /// Sets the place of the optimizer, for several devices.
     pub fn strategy(mut self, strategy: DeviceStrategy) -> Self {
         self.strategy = strategy;
         self
     }
 
-    /// Goes on after the last epoch with a checkpoint that can be read, if there is one; later ones that cannot be are
-    /// named in the output. The model is as it will be trained.
+    /// Resumes after the last epoch with a readable checkpoint, if there is one; reports the names of later ones that
+    /// cannot be read. `model` is the model that will be trained. The random numbers of dropout and the count of epochs
+    /// without improvement (`patience`) begin anew.
     ///
     /// # Errors
     ///
-    /// [`TaskError::Format`] if there are checkpoints and none can be read, or if they are of a model of another
-    /// architecture or of a memory of another configuration.
+    /// [`TaskError::Format`] if there are checkpoints but none can be read, or if they have another model architecture
+    /// or memory configuration.
     pub fn resume<M: SegmentModel>(
         mut self,
         model: &M,
@@ -147,25 +149,26 @@ impl Trainer {
             Some(epoch) => println(&format!("{label}: going on after epoch {epoch}")),
             None => println(&format!("{label}: there is no checkpoint, it begins anew")),
         }
-        self.epochs_done = last.unwrap_or(0);
+        self.epochs_done = Some(last.unwrap_or(0));
         Ok(self)
     }
 
-    /// Epochs that were done before.
+    /// Number of epochs done before.
     pub fn epochs_done(&self) -> usize {
-        self.epochs_done
+        self.epochs_done.unwrap_or(0)
     }
 
-    /// Trains a model, which is on a device with autodiff.
+    /// Trains a model that is on a device with autodiff.
     ///
-    /// Loaders give `epoch_steps` batches an epoch; one that goes on has to be told of the
-    /// [epochs done](Self::epochs_done). For several devices Burn slices the one for training: each slice has to give
-    /// as many batches, of some of the [rows](Batch::step_rows) of each step, as [`Batch::of_step`] makes them. The
-    /// progress bars of Burn and the early end look at what validation comes to.
+    /// Loaders return `epoch_steps` batches per epoch; on resumption they must begin after the [epochs
+    /// done](Self::epochs_done). For several devices Burn slices the training loader. Each slice must return the same
+    /// number of batches, each with some [rows](Batch::step_rows) of a step, as [`Batch::of_step`] makes them. Burn's
+    /// progress bars and the early end use the results of validation.
     ///
     /// # Errors
     ///
-    /// What a document, a step or a checkpoint failed of.
+    /// [`TaskError::Format`] if the folder has checkpoints of a training that is not [resumed](Self::resume); errors of
+    /// a document, a step or a checkpoint.
     pub fn train<M>(
         self,
         model: M,
@@ -182,6 +185,12 @@ impl Trainer {
         let Self { config, folder, label, interrupter, devices, strategy, epochs_done, lines } =
             self;
         let checkpoints = folder.join("checkpoint");
+        if epochs_done.is_none() && has_checkpoint(&checkpoints) {
+            let problem =
+                "checkpoints of a training are there already: resume it, or name another folder";
+            return Err(TaskError::format(checkpoints, problem));
+        }
+        let epochs_done = epochs_done.unwrap_or(0);
         std::fs::create_dir_all(&checkpoints).map_err(TaskError::file(&checkpoints))?;
         let clip = (config.clip > 0.0).then_some(GradientClippingConfig::Norm(config.clip as f32));
         let optimizer = AdamWConfig::new()
@@ -237,8 +246,8 @@ impl Trainer {
         })
     }
 
-    /// Trains a model on a text in parallel streams. Their memory goes on from step to step; validation goes through
-    /// its own split with a memory of its own. See [`train`](Self::train) and [`Streams`].
+    /// Trains a model on a text in parallel streams, whose memory is kept from step to step. Validation reads its own
+    /// split with a separate memory. See [`train`](Self::train) and [`Streams`].
     ///
     /// # Errors
     ///
@@ -253,13 +262,13 @@ impl Trainer {
         let streams = |split| Streams::new(text.clone(), split, batch, segments);
         let [training, valid] = [data::Split::Train, data::Split::Valid].map(streams);
         self.has_rows(training.rows())?;
-        let training = StreamLoader::training(training, epoch_steps, self.epochs_done, device);
+        let training = StreamLoader::training(training, epoch_steps, self.epochs_done(), device);
         let valid = StreamLoader::validation(valid, validation, device);
         self.train(model, Arc::new(training), Arc::new(valid), device)
     }
 
-    /// Trains a model on the documents of a task, each of which begins with an empty memory; see
-    /// [`train`](Self::train) and [`DocumentLoader`].
+    /// Trains a model on the documents of a task; each begins with an empty memory. See [`train`](Self::train) and
+    /// [`DocumentLoader`].
     ///
     /// # Errors
     ///
@@ -273,7 +282,7 @@ impl Trainer {
     ) -> Result<Trained<M>, TaskError> {
         let TrainingConfig { batch, epoch_steps, epochs, validation, .. } = self.config;
         self.has_rows(batch)?;
-        let (sizes, epochs) = ([batch, epoch_steps], [self.epochs_done, epochs]);
+        let (sizes, epochs) = ([batch, epoch_steps], [self.epochs_done(), epochs]);
         let training = DocumentLoader::training(task.clone(), seed, sizes, epochs, device)
             .growth(&self.config.growth);
         let valid = DocumentLoader::validation(&training, validation);
@@ -290,7 +299,7 @@ impl Trainer {
         Err(TaskError::option("rows of a step", expected, rows))
     }
 
-    /// A model as the learner has it.
+    /// Wraps a model for Burn's learner.
     fn learning<M: SegmentModel>(&self, model: M, training: Carried<M::Memory>) -> Learning<M> {
         Learning {
             model,

@@ -1,16 +1,16 @@
-//! Memory that is kept for the next step.
+//! Makes the C library keep freed memory for the next step.
 
-/// Has the C library keep freed memory, which it otherwise gives back to the system after every operation of a step and
-/// asks for again: each page of it is then mapped and cleared anew. In training that took from a quarter to a half of
-/// the time.
+/// Makes the C library keep freed memory. Otherwise it returns memory to the system after every operation of a step and
+/// requests it again. The system then maps and clears each page anew. In training that took a quarter to a half of the
+/// time.
 ///
-/// glibc reads it from the environment only, when a program begins; so the program begins once more. Where that fails,
-/// or the variables are set already, it goes on as it is.
+/// glibc reads these settings only from the environment, at program start. So the program restarts itself with them. It
+/// continues unchanged if the restart fails or the variables are already set.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub(crate) fn keep_memory() {
     use std::{env, os::unix::process::CommandExt, process::Command};
 
-    // Bytes: as good as never trim the heap; map by themselves only blocks beyond 1 GiB.
+    // In bytes: almost never trim the heap; map only blocks above 1 GiB separately.
     const KEPT: [(&str, &str); 2] =
         [("MALLOC_TRIM_THRESHOLD_", "17179869184"), ("MALLOC_MMAP_THRESHOLD_", "1073741824")];
     if KEPT.iter().any(|(name, _)| env::var_os(name).is_some()) {
@@ -23,6 +23,6 @@ pub(crate) fn keep_memory() {
     }
 }
 
-/// Other C libraries keep what is freed.
+/// Does nothing: other C libraries keep freed memory.
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 pub(crate) fn keep_memory() {}

@@ -1,6 +1,9 @@
 use std::collections::HashSet;
 
-use super::{world::PLACES, *};
+use super::{
+    world::{PEOPLE, PLACES},
+    *,
+};
 
 const NOVEL: &str = "Anne went out of the room as soon as she could be spared that day. The sea was calm and \
     nothing more was to be seen of it from the garden than a line. Too short. She had been forced into \
@@ -12,7 +15,7 @@ fn qa(task: usize, facts: FactsAt, questions: usize) -> Qa {
     config.with_novels(NOVEL, NOVEL).unwrap()
 }
 
-/// Where everybody and everything was, one place after the other, from the words of a document alone.
+/// The places of all people and objects, in order, from the words of a document only.
 fn histories(words: &[String]) -> Vec<(String, Vec<String>)> {
     let mut people: Vec<(String, Option<String>)> =
         world::PEOPLE.iter().map(|who| ((*who).to_owned(), None)).collect();
@@ -20,7 +23,7 @@ fn histories(words: &[String]) -> Vec<(String, Vec<String>)> {
         world::OBJECTS.iter().map(|what| ((*what).to_owned(), None, vec![])).collect();
     let mut moved: Vec<Vec<String>> = vec![vec![]; people.len()];
     for sentence in words.split(|word| word == ".") {
-        // A fact is at the end of what stands before a full stop: noise has sentences of its own.
+        // A fact is at the end of the text before a full stop: noise consists of its own sentences.
         let Some(who) = people.iter().position(|(who, _)| sentence.first() == Some(who)) else {
             continue;
         };
@@ -86,7 +89,7 @@ fn check(task: usize, facts: FactsAt, longer: u32, questions: usize) {
             let told = question.told.unwrap();
             assert!(told < rest.len());
             if facts == FactsAt::End {
-                // Ten facts at most have 70 tokens.
+                // Ten facts have at most 70 tokens.
                 assert!(task != 1 || rest.len() - told <= 6);
             }
             assert!(subjects.insert(words[..words.len() - 1].join(" ")), "asked twice");
@@ -106,13 +109,24 @@ fn answers_follow_from_what_was_told() {
 
 #[test]
 fn the_sentence_that_is_needed_names_what_is_asked_for() {
-    let qa = qa(1, FactsAt::Anywhere, 1);
-    for index in 0..50 {
+    for (task, index) in (1..=3).flat_map(|task| (0..50).map(move |index| (task, index))) {
+        let qa = qa(task, FactsAt::Anywhere, 1);
         let document = qa.document(DocumentId::new(Split::Train, 1, index)).unwrap();
         let (at, question) = document.questions().next().unwrap();
-        let who = document.segments[at].tokens[2];
-        let told = &document.segments[question.told.unwrap()].tokens;
-        assert!(told.contains(&who) && told.contains(&question.answer[0]));
+        let sentence = |segment: usize| &document.segments[segment].tokens;
+        let told = sentence(question.told.unwrap());
+        assert!(told.contains(&question.answer[0]));
+        // The subject of "where is mary ?", "where is the milk ?" and "where was the milk before the office ?".
+        let subject = sentence(at)[if task == 1 { 2 } else { 3 }];
+        match question.via {
+            None => assert!(task == 1 && told.contains(&subject)),
+            Some(via) => {
+                let via = sentence(via);
+                assert!(task > 1 && via.contains(&subject));
+                let is_person = |token: &&u32| PEOPLE.contains(&&*qa.word(**token));
+                assert!(via.iter().filter(is_person).any(|who| told.contains(who)));
+            }
+        }
     }
 }
 

@@ -7,7 +7,7 @@ pub(super) const PLACES: [&str; 6] =
     ["bedroom", "kitchen", "garden", "hallway", "bathroom", "office"];
 pub(super) const OBJECTS: [&str; 3] = ["apple", "football", "milk"];
 
-/// Where each begins.
+/// Initial places.
 const PEOPLE_START: [usize; 4] = [1, 0, 2, 3];
 const OBJECTS_START: [usize; 3] = [1, 2, 1];
 
@@ -15,10 +15,10 @@ const MOVES: [&str; 4] = ["went", "journeyed", "travelled", "moved"];
 const GETS: [&str; 4] = ["grabbed", "took", "got", "picked up"];
 const DROPS: [&str; 4] = ["dropped", "put down", "let go of", "discarded"];
 
-/// Tries to find a person and an object that an action fits.
+/// Number of tries to find a person and an object for an action.
 const TRIES: usize = 100;
 
-/// What someone does.
+/// An action of a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {
     Move { who: usize, to: usize },
@@ -26,7 +26,7 @@ pub(super) enum Action {
     Drop { who: usize, what: usize },
 }
 
-/// Who and what is where.
+/// The places of people and objects.
 #[derive(Clone, Debug)]
 pub(super) struct World {
     people: [usize; 4],
@@ -35,7 +35,7 @@ pub(super) struct World {
 }
 
 impl Action {
-    /// A sentence that tells it, in one of several wordings.
+    /// Returns a sentence about the action, in one of several wordings.
     pub(super) fn sentence(self, rng: &mut impl Rng) -> String {
         let (who, verbs, the, what) = match self {
             Self::Move { who, to } => (who, MOVES, "to the", PLACES[to]),
@@ -46,7 +46,7 @@ impl Action {
         format!("{} {verb} {the} {what} .", PEOPLE[who])
     }
 
-    /// Every word that sentences and questions have.
+    /// All words of sentences and questions.
     pub(super) fn words() -> impl Iterator<Item = &'static str> {
         let verbs = [MOVES, GETS, DROPS].into_iter().flatten().flat_map(str::split_whitespace);
         let names = PEOPLE.into_iter().chain(PLACES).chain(OBJECTS);
@@ -59,7 +59,7 @@ impl World {
         Self { people: PEOPLE_START, objects: OBJECTS_START, holders: [None; 3] }
     }
 
-    /// Someone goes to another place.
+    /// Moves a random person to another place.
     pub(super) fn step_of_moves(&mut self, rng: &mut impl Rng) -> Action {
         let who = rng.random_range(0..PEOPLE.len());
         let others: Vec<usize> = (0..PLACES.len()).filter(|&to| to != self.people[who]).collect();
@@ -68,7 +68,7 @@ impl World {
         Action::Move { who, to }
     }
 
-    /// Someone moves in a third of all steps, or else gets or drops something, if that can be.
+    /// Moves a person in a third of all steps; otherwise a person gets or drops something, if possible.
     pub(super) fn step(&mut self, rng: &mut impl Rng) -> Action {
         if rng.random_ratio(1, 3) {
             return self.step_of_moves(rng);

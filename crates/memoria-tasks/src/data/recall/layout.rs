@@ -1,4 +1,4 @@
-//! Where the facts and questions of a segment stand.
+//! The places of facts and questions in a segment.
 
 use rand::{Rng, RngExt, seq::SliceRandom};
 
@@ -27,11 +27,11 @@ impl Layout {
         self.pieces.push((tokens, Some(asked)));
     }
 
-    /// The segment's tokens, and where its questions begin, in order of place.
+    /// Returns the segment's tokens, and the places where its questions begin, in order.
     pub(super) fn tokens(mut self, rng: &mut impl Rng) -> (Vec<u32>, Vec<(usize, Asked)>) {
         let length: usize = self.pieces.iter().map(|(tokens, _)| tokens.len()).sum();
         let free = self.filler.len() - length;
-        // Filler before each piece; the rest stands between facts and questions, or at the end.
+        // Filler before each piece; the rest is between facts and questions, or at the end.
         let gaps: Vec<usize> = if self.anywhere {
             self.pieces.shuffle(rng);
             let mut cuts: Vec<usize> =

@@ -1,11 +1,11 @@
-//! What a document tells and asks, without where.
+//! The facts and questions of a document, without their places.
 
 use rand::{Rng, RngExt, seq::IndexedRandom};
 
 use super::Recall;
 use crate::TaskError;
 
-/// A key and its value, which with two hops may be a key.
+/// A key and its value; with two hops the value may be a key.
 #[derive(Clone, Debug)]
 pub(super) struct Fact {
     pub(super) key: usize,
@@ -19,36 +19,36 @@ pub(super) struct Asked {
     pub(super) answer: Vec<u32>,
     /// The segment that told it last.
     pub(super) told: usize,
-    /// The segment that told of the key that leads to it, with two hops.
+    /// With two hops: the segment that told the key leading to it.
     pub(super) via: Option<usize>,
-    /// Whether there was anything to ask for.
+    /// Whether there was a fact to ask for.
     pub(super) counts: bool,
 }
 
-/// What was told of a key.
+/// A key that was told.
 #[derive(Clone, Debug)]
 struct Told {
     key: usize,
     value: Vec<u32>,
     /// The segment of its last fact.
     segment: usize,
-    /// With two hops: which of the told facts its value leads to.
+    /// With two hops: the index of the told fact that its value names.
     leads_to: Option<usize>,
-    /// Whether another one leads to it.
+    /// Whether another fact leads to it.
     led_to: bool,
 }
 
-/// A document as it is told.
+/// The state while a document is made.
 pub(super) struct Story<'a> {
     recall: &'a Recall,
-    /// Keys that were not told of yet.
+    /// Keys not yet told.
     keys: Vec<usize>,
     told: Vec<Told>,
-    /// What the present segment asked for already.
+    /// Facts that the current segment has already asked for.
     asked: Vec<usize>,
 }
 
-/// Draws before all that could be drawn is gone through.
+/// Number of random draws before all candidates are searched.
 const DRAWS: usize = 32;
 
 impl<'a> Story<'a> {
@@ -61,7 +61,7 @@ impl<'a> Story<'a> {
         Ok(Self { recall, keys, told: Vec::new(), asked: Vec::new() })
     }
 
-    /// The facts of a segment.
+    /// Draws the facts of a segment.
     pub(super) fn tell(&mut self, segment: usize, rng: &mut impl Rng) -> Vec<Fact> {
         self.asked.clear();
         (0..self.recall.facts).map(|_| self.fact(segment, rng)).collect()
@@ -97,7 +97,7 @@ impl<'a> Story<'a> {
         Fact { key, value }
     }
 
-    /// One of what was told in earlier segments, and not again in this one.
+    /// Draws a fact of earlier segments that this segment has not told again.
     fn draw(
         &self,
         segment: usize,
@@ -109,12 +109,12 @@ impl<'a> Story<'a> {
             told.segment < segment && !self.asked.contains(&index) && wanted(told)
         };
         let all = 0..self.told.len();
-        // Nearly always one of the first will do; a long document is gone through for none of them.
+        // Almost always one of the first draws fits; a long document is searched only if none does.
         let drawn = (0..DRAWS.min(all.len())).map(|_| rng.random_range(all.clone())).find(wanted);
         drawn.or_else(|| all.filter(wanted).collect::<Vec<_>>().choose(rng).copied())
     }
 
-    /// A question of what was told in earlier segments, none twice in a segment.
+    /// Draws a question about a fact of earlier segments, different from the others of this segment.
     pub(super) fn ask(&mut self, segment: usize, facts: &[Fact], rng: &mut impl Rng) -> Asked {
         let hops = self.recall.hops;
         let wanted = |told: &Told| hops == 1 || told.leads_to.is_some();

@@ -3,8 +3,8 @@ use std::collections::HashMap;
 use super::*;
 use crate::data::Split;
 
-/// The facts and questions of a document, read off its tokens alone: `(segment, key, value)` of facts, and
-/// `(segment, place, key)` of questions.
+/// The facts and questions of a document, read from its tokens only: `(segment, key, value)` for facts, and `(segment,
+/// place, key)` for questions.
 type Read = (Vec<(usize, Vec<u32>, Vec<u32>)>, Vec<(usize, usize, Vec<u32>)>);
 
 fn read(recall: &Recall, document: &Document) -> Read {
@@ -31,7 +31,7 @@ fn read(recall: &Recall, document: &Document) -> Read {
     (facts, questions)
 }
 
-/// Answers every question by going through all facts of earlier segments.
+/// Answers every question by a search through all facts of earlier segments.
 fn check(recall: &Recall, longer: u32) {
     recall.check().unwrap();
     for index in 0..20 {

@@ -4,18 +4,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::{TaskError, data::Split, files};
 
-/// Sequences in the published form: one JSON object.
+/// Sequences in the published format: one JSON object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SortFile {
-    /// Tokens of every sequence.
+    /// Number of tokens of every sequence.
     pub prompt_length: usize,
-    /// Symbols; tokens are below it.
+    /// Number of symbols; tokens are below it.
     pub vocab_size: usize,
-    /// To train on.
+    /// Sequences for training.
     pub train: Vec<SortExample>,
-    /// To look at while training.
+    /// Sequences for validation.
     pub dev: Vec<SortExample>,
-    /// To look at in the end.
+    /// Sequences for tests.
     pub test: Vec<SortExample>,
 }
 
@@ -51,7 +51,7 @@ impl SortFile {
         Ok(file)
     }
 
-    /// Writes it, or leaves what was there.
+    /// Writes the file completely, or leaves the old one unchanged.
     ///
     /// # Errors
     ///
@@ -62,7 +62,7 @@ impl SortFile {
         files::write(path, json.as_bytes())
     }
 
-    /// The sequences of a split.
+    /// Returns the sequences of a split.
     pub fn split(&self, split: Split) -> &[SortExample] {
         match split {
             Split::Train => &self.train,

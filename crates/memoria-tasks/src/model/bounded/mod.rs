@@ -1,5 +1,5 @@
-//! Stores of a bounded size, which forget by other rules than lifespans: for comparison. All else is the layer's own:
-//! what is made of a segment, the learned query, its score in the attention's logits.
+//! Stores of bounded size, for comparison: they forget by other rules than lifespans. Everything else is the layer's
+//! own: the memories of a segment, the learned query, its score in the attention's logits.
 
 mod store;
 #[cfg(test)]
@@ -12,38 +12,38 @@ use memoria_nn::{MemoriaLayer, MemoriaStateConfig, MemoryAttentionInput, recall_
 use super::{context::Segment, contrast::Asking};
 pub(super) use store::BoundedStore;
 
-/// What is forgotten where a store is full.
+/// The vector that a full store forgets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Eviction {
-    /// What was made first.
+    /// The oldest one.
     Fifo,
-    /// What was not reminded for the longest time; of equal ones the older.
+    /// The one that was not reminded for the longest time; of equal ones the older.
     Lru,
-    /// Any, drawn evenly.
+    /// Any, drawn uniformly.
     Random,
 }
 
-/// A store of a bounded size.
+/// A store of bounded size.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BoundedConfig {
-    /// What is forgotten.
+    /// The vector that is forgotten.
     pub eviction: Eviction,
-    /// Vectors of a row at most.
+    /// Maximum number of vectors per row.
     pub capacity: usize,
-    /// Vectors that a row is reminded of: the nearest of all.
+    /// Number of reminded vectors per row: the nearest ones.
     pub reminded: usize,
-    /// Segments that gradients flow back through what is reminded.
+    /// Number of segments that gradients flow back through reminded vectors.
     pub window: usize,
     /// How queries and vectors are compared.
     pub correlation: Correlation,
-    /// See [`correlation`](Self::correlation).
+    /// How the correlations of several queries become one score.
     pub pooling: Pooling,
-    /// Of what is drawn.
+    /// Seed of the random draws.
     pub seed: u64,
 }
 
 impl BoundedConfig {
-    /// As a memory is configured, but for what is forgotten: reminded of as many in all.
+    /// Takes the options of a memory, except those of forgetting. It reminds of as many vectors in total.
     pub fn new(eviction: Eviction, capacity: usize, memory: &MemoriaStateConfig) -> Self {
         let MemoriaStateConfig { memoria, bptt, .. } = memory;
         Self {
@@ -58,8 +58,8 @@ impl BoundedConfig {
     }
 }
 
-/// One segment through a bidirectional layer, with a store in place of its memory; of a layer with a query, with both
-/// that and the memories; and how many vectors a row was reminded of, on average, rounded.
+/// Computes one segment with a bidirectional layer and a store in place of its memory. A layer with a query also
+/// returns query and memories. Always returns the mean number of reminded vectors per row, rounded.
 pub(super) fn forward(
     layer: &MemoriaLayer,
     segment: Segment,

@@ -5,14 +5,14 @@ use rand_chacha::ChaCha8Rng;
 
 use super::{BoundedConfig, Eviction};
 
-/// Vectors of several rows, of which each keeps so many; what is forgotten is chosen by an [`Eviction`].
+/// Vectors of several rows. Each row keeps a bounded number; an [`Eviction`] chooses what is forgotten.
 #[derive(Clone, Debug)]
 pub(in crate::model) struct BoundedStore {
     config: BoundedConfig,
-    /// `[rows, longest, width]`; a row's vectors are its first ones, in order of their making.
+    /// `[rows, longest, width]`; a row's vectors come first, in order of creation.
     stored: Option<Tensor<3>>,
     rows: Vec<Row>,
-    /// Segments up to now.
+    /// Number of segments so far.
     segment: u64,
 }
 
@@ -28,19 +28,19 @@ struct Row {
 struct Kept {
     /// Counted within the row.
     id: u64,
-    /// The segment it was made in.
+    /// The segment of its creation.
     made: u64,
-    /// The segment it was reminded in last, or made in.
+    /// The last segment that was reminded of it, or that of its creation.
     used: u64,
 }
 
-/// What rows are reminded of.
+/// The reminded vectors.
 pub(super) struct Reminded {
-    /// `[rows, k, width]`, in order of their making, then zeros; tracked if made within the gradient window.
+    /// `[rows, k, width]`, in order of creation, then zeros; tracked if made within the gradient window.
     pub(super) data: Tensor<3>,
     /// `[rows, k]`, true for padding.
     pub(super) mask_pad: Tensor<2, Bool>,
-    /// Vectors of all rows.
+    /// Number of reminded vectors in all rows.
     pub(super) count: usize,
 }
 
@@ -49,7 +49,7 @@ impl BoundedStore {
         Self { config, stored: None, rows: Vec::new(), segment: 0 }
     }
 
-    /// Gives every row's part to the row before it, and the first one's to the last.
+    /// Moves every row's part to the previous row, and the first row's part to the last row.
     pub(in crate::model) fn rotate(&mut self) {
         self.stored = self.stored.take().map(|stored| stored.roll_dim(-1, 0));
         if !self.rows.is_empty() {
@@ -57,28 +57,29 @@ impl BoundedStore {
         }
     }
 
-    /// Memories of a segment, as gradients flow back through them from the loss for what to be reminded of.
+    /// Returns a segment's memories for the loss that teaches what to be reminded of; gradients flow through them if
+    /// there is a window.
     pub(super) fn tracked(&self, memories: &Tensor<3>) -> Tensor<3> {
         let memories = memories.clone();
         if self.config.window == 0 { memories.detach() } else { memories }
     }
 
-    /// How rows are compared, see [`BoundedConfig`].
+    /// Returns how vectors are compared, see [`BoundedConfig`].
     pub(super) fn metric(&self) -> (Correlation, Pooling) {
         (self.config.correlation, self.config.pooling)
     }
 
-    /// Vectors that each row holds.
+    /// Number of vectors in each row.
     pub(in crate::model) fn counts(&self) -> impl ExactSizeIterator<Item = usize> {
         self.rows.iter().map(|row| row.kept.len())
     }
 
-    /// Forgets how vectors were computed.
+    /// Detaches the vectors from the graph.
     pub(in crate::model) fn detach(&mut self) {
         self.stored = self.stored.take().map(Tensor::detach);
     }
 
-    /// Empties some rows, of those that there are.
+    /// Empties some rows; rows that do not exist are ignored.
     pub(in crate::model) fn reset_rows(&mut self, rows: &[usize]) {
         for &row in rows {
             if let Some(row) = self.rows.get_mut(row) {
@@ -87,7 +88,8 @@ impl BoundedStore {
         }
     }
 
-    /// The nearest vectors of each row to its query `[rows, q, width]`: they are used now. `None` if no row has any.
+    /// Returns the nearest vectors of each row to its query `[rows, q, width]` and marks them as used. `None` if no row
+    /// has any.
     pub(super) fn remind(&mut self, query: &Tensor<3>) -> Option<Reminded> {
         let stored = self.stored.clone()?;
         let [rows, longest, width] = stored.dims();
@@ -138,7 +140,7 @@ impl BoundedStore {
         Some(Reminded { data: data.mask_fill(padding, 0.0), mask_pad, count })
     }
 
-    /// Adds vectors `[rows, n, width]` to each row, and forgets what is too much. The segment ends.
+    /// Adds vectors `[rows, n, width]` to each row, forgets those above the capacity, and ends the segment.
     pub(super) fn keep(&mut self, made: Tensor<3>) {
         let [rows, count, _] = made.dims();
         self.rows.resize_with(rows, Row::default);
@@ -182,7 +184,7 @@ impl BoundedStore {
 }
 
 impl BoundedConfig {
-    /// How alike a vector and a query are; only the order means something.
+    /// Similarity of a vector and a query; only the order of scores has a meaning.
     fn score(&self, query: &[&[f32]], vector: &[f32]) -> f64 {
         let nearness = |query: &&[f32]| -> f64 {
             let squares =
@@ -201,7 +203,7 @@ impl BoundedConfig {
     }
 }
 
-/// The vectors at some places of each row, `[rows, k, width]`; the first one where there are fewer.
+/// Selects vectors of each row, `[rows, k, width]`, padded with the row's first vector.
 fn select(vectors: Tensor<3>, places: &[Vec<usize>], k: usize) -> Tensor<3> {
     let [rows, longest, width] = vectors.dims();
     let index = |(row, places): (usize, &Vec<usize>)| {
@@ -214,7 +216,7 @@ fn select(vectors: Tensor<3>, places: &[Vec<usize>], k: usize) -> Tensor<3> {
     vectors.reshape([rows * longest, width]).select(0, indices).reshape([rows, k, width])
 }
 
-/// So many, those given first.
+/// Returns `count` items: those of the iterator, then copies of `rest`.
 fn padded<T: Clone>(items: impl Iterator<Item = T>, count: usize, rest: T) -> Vec<T> {
     items.chain(std::iter::repeat(rest)).take(count).collect()
 }
@@ -227,7 +229,7 @@ fn numbers(tensor: &Tensor<3>) -> Vec<f32> {
 pub(super) mod looks {
     use super::BoundedStore;
 
-    /// The ids that a row holds.
+    /// The ids in a row.
     pub(in super::super) fn ids(store: &BoundedStore, row: usize) -> Vec<u64> {
         store.rows[row].kept.iter().map(|kept| kept.id).collect()
     }

@@ -14,7 +14,7 @@ fn config(eviction: Eviction, capacity: usize) -> BoundedConfig {
     BoundedConfig::new(eviction, capacity, &MemoriaStateConfig::new(memoria))
 }
 
-/// A row, slowly: everything that was ever made, with what is known of it.
+/// A simple reference implementation of a row: every vector ever made, whether it lives, and its last use.
 #[derive(Default)]
 struct Twin {
     made: Vec<(Vec<f32>, bool, u64)>,
@@ -22,7 +22,7 @@ struct Twin {
 }
 
 impl Twin {
-    /// Ids of the three nearest that live, each of which is used now.
+    /// Ids of the three nearest living vectors; each is marked as used.
     fn remind(&mut self, query: &[f32], now: u64) -> Vec<usize> {
         let distance = |vector: &[f32]| -> f64 {
             query.iter().zip(vector).map(|(a, b)| (f64::from(*a) - f64::from(*b)).powi(2)).sum()
@@ -111,8 +111,8 @@ fn what_is_kept_and_reminded_is_what_a_slow_twin_keeps(
     }
 }
 
-/// With room for everything a store is the memory that forgets nothing and searches the nearest: in what comes out,
-/// and in gradients within the window.
+/// With enough room a store equals the memory that forgets nothing and searches the nearest: in its outputs, and in
+/// gradients within the window.
 #[test]
 fn only_what_is_forgotten_differs_from_the_memory() {
     let device = Device::flex().autodiff();

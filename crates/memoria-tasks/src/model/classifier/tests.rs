@@ -26,7 +26,7 @@ fn config(kind: ModelKind, context: ContextName) -> ModelSpec {
     }
 }
 
-/// Segments, of which each asks for the class at its end.
+/// Segments that ask for the class at their end.
 fn document(segments: &[&[u32]]) -> Document {
     let segment = |tokens: &&[u32]| Segment {
         tokens: tokens.to_vec(),
@@ -47,7 +47,7 @@ fn logits(classifier: &Classifier, documents: &[Document]) -> Vec<Vec<f32>> {
 #[case(ContextName::Memoria, false)]
 #[case(ContextName::NoWindow, false)]
 #[case(ContextName::Paper, false)]
-// What an encoder has of the segment itself is its own.
+// An encoder attends to its own segment without memory.
 #[case(ContextName::WorkingOnly, true)]
 fn only_a_memory_knows_the_segment_before(
     #[case] context: ContextName,
@@ -55,25 +55,25 @@ fn only_a_memory_knows_the_segment_before(
     #[values(ModelKind::Bert, ModelKind::Roberta)] kind: ModelKind,
 ) {
     let mut config = config(kind, context);
-    // The paper's walk through long-term memory begins at what is in short-term memory.
+    // The paper's walk through long-term memory begins at short-term engrams.
     (config.memory.num_reminded_stm, config.memory.stm_capacity) = (4, 4);
     let classifier = config.classifier(&Device::flex()).unwrap().0;
     let documents = [[3, 4, 5, 6], [8, 7, 7, 3]].map(|first| document(&[&first, &[7, 8, 3, 4]]));
     let logits = logits(&classifier, &documents);
-    // Segment by segment, and in each row by row.
+    // Segment by segment, and within each row by row.
     let [first, second] = [0, 2].map(|segment| difference(&logits[segment], &logits[segment + 1]));
     assert!(first > 1e-5, "{first}");
     assert_eq!(second < 1e-6, same, "{second}");
 }
 
-/// A shorter document has the logits that it has alone: its padding is neither read nor remembered.
+/// A shorter document has the same logits as alone: its padding is neither read nor remembered.
 #[rstest]
 fn rows_are_alone(#[values(ModelKind::Bert, ModelKind::Roberta)] kind: ModelKind) {
     let classifier = config(kind, ContextName::Memoria).classifier(&Device::flex()).unwrap().0;
     let short = document(&[&[3, 4, 5, 6], &[5]]);
     let long = document(&[&[8, 7, 6, 3], &[4, 4, 5, 5], &[3, 4]]);
     let alone = logits(&classifier, std::slice::from_ref(&short));
-    // The last segment asks the long one alone.
+    // In the last segment only the long document has a question.
     let together = logits(&classifier, &[short, long]);
     assert_eq!((alone.len(), together.len()), (2, 5));
     for (alone, together) in [(0, 0), (1, 2)].map(|(a, t)| (&alone[a], &together[t])) {
@@ -114,7 +114,7 @@ fn what_does_not_fit_is_refused() {
     assert!(error.contains("model.blocks_below must be at least 1"), "{error}");
 }
 
-/// Words of the documents, and marks, in the order of their tokens.
+/// Words of the documents and marks, in the order of their tokens.
 const WORDS: [&str; 8] = ["<s>", "<pad>", "</s>", "<unk>", "one", "two", "three", "four"];
 
 /// A folder with a checkpoint of a tiny RoBERTa, and its tokenizer.
@@ -157,7 +157,7 @@ fn run_config(corpus: &Path, values: &[&str]) -> RunConfig {
     RunConfig::read(TaskName::Classify, Some(Path::new("classify-bert")), &values).unwrap().quick()
 }
 
-/// Trained, tested, tested again, gone on with: of its own sizes and from a checkpoint.
+/// Trained, tested, tested again and resumed: with its own sizes and from a checkpoint.
 #[rstest]
 fn it_is_trained_and_tested_as_a_decoder_is(#[values(false, true)] from_a_checkpoint: bool) {
     let (corpus, checkpoint) = (corpus(), checkpoint(10));
@@ -172,7 +172,7 @@ fn it_is_trained_and_tested_as_a_decoder_is(#[values(false, true)] from_a_checkp
     let tests = |results: &Results| -> Vec<Vec<Test>> {
         results.runs.iter().map(|run| run.tests.clone()).collect()
     };
-    // With another number of epochs it is another run; what it left is gone on with all the same.
+    // Another number of epochs is another run, but its checkpoints can be resumed.
     fs::write(output.join("config.toml"), config.to_toml()).unwrap();
     for run in SavedRun::all(&output).unwrap() {
         fs::remove_file(run.folder().join("result.json")).unwrap();
@@ -184,7 +184,7 @@ fn it_is_trained_and_tested_as_a_decoder_is(#[values(false, true)] from_a_checkp
     assert_eq!(tests(&whole.evaluate().unwrap()), tests(&results));
     let memory = fs::read(output.join("memoria-0/checkpoint/memory-2.memoria")).unwrap();
     assert_eq!(SnapshotInfo::read(&memory[..]).unwrap().rows, 4);
-    // Other sizes are refused, by what is trained and by what is tested.
+    // Other sizes are refused in training and in tests.
     let other = config.with(&["memory.memories=3".into()]).unwrap();
     let error = experiment(other, &output).evaluate().unwrap_err().to_string();
     assert!(error.contains("a model of another architecture"), "{error}");

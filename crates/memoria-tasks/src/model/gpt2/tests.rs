@@ -35,7 +35,7 @@ fn spec(context: ContextName) -> ModelSpec {
     }
 }
 
-/// Documents in which every place asks for something.
+/// A document with a question at every place.
 fn document(segments: &[&[u32]]) -> Document {
     let question = |at| Question { at, answer: vec![0], told: None, via: None };
     let segment = |tokens: &&[u32]| Segment {
@@ -45,7 +45,7 @@ fn document(segments: &[&[u32]]) -> Document {
     Document { segments: segments.iter().map(segment).collect() }
 }
 
-/// By place that is asked for: segment by segment, and in each row by row.
+/// Logits of each place with a question: segment by segment, and within each row by row.
 fn logits(model: &LanguageModel, documents: &[Document]) -> Vec<Vec<f32>> {
     let batch = Batch::of_documents(documents, &Device::flex());
     let logits = model.logits(&batch, &mut model.memory().unwrap()).unwrap();
@@ -72,7 +72,7 @@ fn only_a_memory_knows_the_segment_before(#[case] context: ContextName, #[case] 
     }
 }
 
-/// Nothing that comes later changes what was told before, and a shorter document has what it has alone.
+/// Later tokens change no earlier output, and a shorter document has the same outputs as alone.
 #[rstest]
 #[case(ContextName::Memoria)]
 #[case(ContextName::Paper)]
@@ -92,7 +92,7 @@ fn what_comes_after_and_other_rows_change_nothing(#[case] context: ContextName) 
     }
 }
 
-/// A writer comes to the same, token by token, as whole segments.
+/// A writer computes the same token by token as whole segments give.
 #[test]
 fn it_writes_what_it_reads_at_once() {
     let (model, _) = spec(ContextName::Memoria).gpt2(&Device::flex()).unwrap();
@@ -148,6 +148,7 @@ fn run_config(text: &Path, values: &[&str]) -> RunConfig {
         "model.kind=gpt2",
         "model.width=16",
         "memory.num_reminded_stm=2",
+        "memory.stm_capacity=2",
     ]
     .iter()
     .chain(values)
@@ -166,7 +167,7 @@ fn bits(results: &Results) -> Vec<f64> {
     bits.collect()
 }
 
-/// Trained and tested as a decoder is: of its own sizes and from a checkpoint.
+/// Trained and tested as a decoder is: with its own sizes and from a checkpoint.
 #[rstest]
 fn it_models_text(#[values(false, true)] from_a_checkpoint: bool) {
     let (folder, checkpoint) = (tempfile::tempdir().unwrap(), checkpoint());
@@ -178,8 +179,8 @@ fn it_models_text(#[values(false, true)] from_a_checkpoint: bool) {
     let results = finished(&experiment);
     assert_eq!(bits(&results).len(), 3 + 3 + 1);
     assert_eq!(bits(&experiment.evaluate().unwrap()), bits(&results));
-    // Tested without being reminded of anything, the paper's model, the second one, tells something else; that of the
-    // checkpoint, with smaller weights, hardly does.
+    // Tested without reminding, the paper's model, the second one, gives other results. That of the checkpoint, with
+    // smaller weights, hardly does.
     let nothing = ["evaluation.num_reminded_stm=0", "evaluation.num_final_ltms=0"];
     let config = experiment.config.with(&nothing.map(str::to_owned)).unwrap();
     let nothing = bits(&Experiment { config, ..experiment.clone() }.evaluate().unwrap());

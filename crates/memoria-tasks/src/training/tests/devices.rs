@@ -1,4 +1,4 @@
-//! Several devices come to what one comes to.
+//! Several devices give the result of one.
 
 use burn::module::{ModuleVisitor, Param};
 use memoria_core::{Engram, EngramId};
@@ -9,7 +9,7 @@ use rstest::rstest;
 use super::*;
 use crate::data::{Split, Text, TextSplit, Vocabulary};
 
-/// Documents of one to four segments, of which each asks for nothing, one token or two.
+/// Documents of one to four segments; each segment has no question or asks for one or two tokens.
 #[derive(Debug)]
 struct Uneven;
 
@@ -35,8 +35,8 @@ impl Task for Uneven {
     }
 }
 
-/// A text of long documents, and of many of one token, which ask for nothing: of five rows the last one has them, and
-/// ends after the others.
+/// A text of long documents, and of many documents of one token, which have no questions. Of five rows the last one has
+/// the short documents, and ends after the others.
 fn text() -> Arc<Text> {
     let split = |lengths: &[usize]| {
         let mut split = TextSplit::default();
@@ -50,13 +50,13 @@ fn text() -> Arc<Text> {
     Arc::new(Text::new(Vocabulary::of_words(vec![]), 2, splits))
 }
 
-/// What a training comes to.
+/// The results of a training.
 #[derive(Debug)]
 struct Came {
     parameters: Vec<f32>,
-    /// Of each epoch, of training and validation.
+    /// Losses of each epoch, of training and validation.
     losses: Vec<f64>,
-    /// By row, what is known of each engram, and its vector.
+    /// For each row, its engrams and their vectors.
     memory: Vec<Vec<(Engram, Vec<f32>)>>,
 }
 
@@ -66,7 +66,7 @@ enum Of {
     Text,
 }
 
-/// In two epochs of five rows a step: the devices of each epoch.
+/// Trains two epochs with five rows per step; `devices` is the number of devices in each epoch.
 fn trained(of: Of, devices: [usize; 2], strategy: DeviceStrategy, config: &TrainingConfig) -> Came {
     let device = Device::flex();
     let folder = tempfile::tempdir().unwrap();
@@ -160,7 +160,7 @@ fn assert_same_memory(one: &Came, several: &Came) {
     }
 }
 
-/// Not of the mean of devices' means: the rows of one ask for more than those of another, or for nothing.
+/// The loss is not the mean of the devices' means: their rows have different numbers of questions, or none.
 #[rstest]
 fn several_devices_come_to_what_one_comes_to(
     #[values(Of::Documents, Of::Text)] of: Of,
@@ -184,7 +184,7 @@ fn the_memories_of_several_devices_are_the_rows_of_one(#[values(2, 3, 5)] device
 
 #[test]
 fn gradients_of_several_steps_are_added_up_on_several_devices() {
-    // The text is gone through once and begun again.
+    // The text is read to its end once and begun again.
     let config = TrainingConfig { accumulation: 2, epoch_steps: 7, ..config() };
     let [one, several] =
         [1, 2].map(|devices| trained(Of::Text, [devices; 2], DeviceStrategy::First, &config));
@@ -238,7 +238,7 @@ fn what_several_devices_cannot_do_is_refused() {
     assert_eq!(error, "rows of a step must be at least 2, one for each device, got 1");
     let error = refused(2, DeviceStrategy::Ddp, None);
     assert!(error.starts_with("devices of the strategy Ddp must be CUDA, got "), "{error}");
-    // A loader whose slices do not tell the rows apart: here there is but one, and one slice has it.
+    // A loader whose slices do not separate the rows: here there is only one row, and one slice has it.
     let streams = Streams::new(text(), Split::Train, 1, 2);
     let loader = StreamLoader::training(streams, 5, 0, &device);
     let error = refused(1, DeviceStrategy::First, Some(loader));

@@ -34,7 +34,7 @@ pub(crate) fn run(options: &Analyse) -> Result<(), TaskError> {
     Ok(())
 }
 
-/// The history of a run, or the file itself.
+/// Returns the path of the history of a run, or the given file.
 fn history_file(path: &Path) -> Result<PathBuf, TaskError> {
     if path.is_file() {
         return Ok(path.to_owned());
@@ -43,7 +43,7 @@ fn history_file(path: &Path) -> Result<PathBuf, TaskError> {
     let run = SavedRun::open(path)?;
     let run = match with_history(&run) || run.folder() == path {
         true => run,
-        // The first one of an output folder that has a history.
+        // The first run of an output folder that has a history.
         false => SavedRun::all(&run.output)?.into_iter().find(with_history).unwrap_or(run),
     };
     match with_history(&run) {

@@ -17,15 +17,20 @@ use crate::options::Data;
 pub(crate) fn run(options: &Data) -> Result<(), TaskError> {
     let config = options.configured.config()?;
     if let (TaskConfig::Sort(sort), Some(path)) = (&config.task, &options.write) {
-        let counts = [options.documents; 3];
-        sort.load()?.file(options.seed, options.length, counts)?.write(path)?;
-        println(&format!("{}: {} sequences in each split", path.display(), options.documents));
+        let count = count(options);
+        sort.load()?.file(options.seed, options.length, [count; 3])?.write(path)?;
+        println(&format!("{}: {count} sequences in each split", path.display()));
         return Ok(());
     }
     match config.load()? {
         Loaded::Documents(task) => of_documents(options, &*task),
         Loaded::Text(text) => of_text(options, &text),
     }
+}
+
+/// Number of documents to write.
+fn count(options: &Data) -> usize {
+    options.documents.unwrap_or(100) as usize
 }
 
 fn of_documents(options: &Data, task: &dyn Task) -> Result<(), TaskError> {
@@ -38,13 +43,13 @@ fn of_documents(options: &Data, task: &dyn Task) -> Result<(), TaskError> {
     let Some(path) = &options.write else {
         return show(task, &document(0)?, options.split);
     };
-    let count = options.documents.min(there);
+    let count = count(options).min(there);
     write_lines(path, (0..count).map(document))?;
     println(&format!("{}: {count} documents", path.display()));
     Ok(())
 }
 
-/// A document in words, a segment a line.
+/// Prints a document in words, one segment per line.
 fn show(task: &dyn Task, document: &Document, split: Split) -> Result<(), TaskError> {
     let words =
         |tokens: &[u32]| tokens.iter().map(|&token| task.word(token)).collect::<Vec<_>>().join(" ");
@@ -91,14 +96,14 @@ fn of_text(options: &Data, text: &Text) -> Result<(), TaskError> {
         first.chunks(text.segment_length()).for_each(|tokens| println(&line(tokens)));
         return Ok(());
     };
-    let count = options.documents.min(split.starts().len());
+    let count = count(options).min(split.starts().len());
     let line = |range| Ok(Line { tokens: split.tokens(range) });
     write_lines(path, documents().take(count).map(line))?;
     println(&format!("{}: {count} documents", path.display()));
     Ok(())
 }
 
-/// Writes an object a line.
+/// Writes one object per line.
 fn write_lines<T: Serialize>(
     path: &Path,
     objects: impl Iterator<Item = Result<T, TaskError>>,

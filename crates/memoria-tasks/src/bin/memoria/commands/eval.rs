@@ -8,7 +8,7 @@ use memoria_tasks::{
 use crate::options::Eval;
 
 pub(crate) fn run(options: &Eval) -> Result<(), TaskError> {
-    let mut config = SavedRun::config(&options.run)?.with(&options.set)?;
+    let mut config = SavedRun::config(&options.run)?.with_tested(&options.set)?;
     if !options.lengths.is_empty() {
         if config.task.name() == TaskName::Lm {
             let expected = "left out for lm: --documents says how many steps of the text are read";

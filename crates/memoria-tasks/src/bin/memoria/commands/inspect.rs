@@ -10,7 +10,7 @@ use crate::options::Inspect;
 
 pub(crate) fn run(options: &Inspect) -> Result<(), TaskError> {
     let path = &options.snapshot;
-    // Where it cannot be told, there are no rows to wait for.
+    // Without a readable description there are no rows to wait for.
     let rows = SnapshotInfo::load(path).map_or(0, |info| info.rows);
     let bar = progress_bar("rows", rows);
     let report = SnapshotReport::load(path, |done| bar.set_position(done as u64));
@@ -24,7 +24,7 @@ pub(crate) fn run(options: &Inspect) -> Result<(), TaskError> {
         print(&report.text());
     }
     match report.damage {
-        Some(damage) => Err(TaskError::format(path, format!("damaged: {damage}"))),
+        Some(damage) => Err(TaskError::format(path, damage)),
         None => Ok(()),
     }
 }

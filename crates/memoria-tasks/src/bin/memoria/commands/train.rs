@@ -1,4 +1,8 @@
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use memoria_tasks::{
     TaskError,
@@ -9,10 +13,21 @@ use memoria_tasks::{
 
 use crate::options::Train;
 
-/// What shells give a program that SIGINT ended.
+/// Exit status that shells give a program ended by SIGINT.
 const INTERRUPTED: u8 = 130;
 
-/// Returns the exit status: a success, or that of a program that was interrupted.
+/// Default output folder of a run: each configuration has its own.
+fn default_output(options: &Train) -> PathBuf {
+    let configured = &options.configured;
+    let named = configured.config.as_deref().and_then(Path::file_stem);
+    let mut name = named.map_or_else(|| configured.task.name().into(), OsString::from);
+    if options.quick {
+        name.push("-quick");
+    }
+    Path::new("out").join(name)
+}
+
+/// Returns the exit status: success, or that of an interrupted program.
 pub(crate) fn run(options: &Train) -> Result<ExitCode, TaskError> {
     let mut config = options.configured.config()?;
     if options.quick {
@@ -20,7 +35,7 @@ pub(crate) fn run(options: &Train) -> Result<ExitCode, TaskError> {
     }
     config.evaluation.history |= options.history;
     let task = options.configured.task.name();
-    let output = options.output.clone().unwrap_or_else(|| PathBuf::from("out").join(&task));
+    let output = options.output.clone().unwrap_or_else(|| default_output(options));
     let contexts = match &options.contexts[..] {
         [] => config.contexts(),
         given => given.to_vec(),
@@ -55,4 +70,23 @@ pub(crate) fn run(options: &Train) -> Result<ExitCode, TaskError> {
     let results = output.join("results.json");
     println(&format!("\nResults: {}\nPicture: {}", results.display(), picture.display()));
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use rstest::rstest;
+
+    use super::*;
+    use crate::options::{Command, Program};
+
+    #[rstest]
+    #[case(&["recall"], "out/recall")]
+    #[case(&["recall", "--config", "recall-far"], "out/recall-far")]
+    #[case(&["recall", "--config", "my/own.toml", "--quick"], "out/own-quick")]
+    fn each_configuration_has_a_folder(#[case] options: &[&str], #[case] folder: &str) {
+        let line = ["memoria", "train"].iter().chain(options);
+        let Command::Train(train) = Program::parse_from(line).command else { panic!("train") };
+        assert_eq!(default_output(&train), Path::new(folder));
+    }
 }

@@ -1,62 +1,64 @@
 use std::path::PathBuf;
 
-use clap::{ArgGroup, Args};
+use clap::{ArgGroup, Args, value_parser};
 use memoria_tasks::DeviceName;
 
-/// Let a model of text go on from a prompt.
+/// Continue a prompt with a language model.
 ///
-/// The model is one of `memoria train lm`, or a GPT-2 as Hugging Face has them, plain or with a memory. It reads the
-/// prompt segment by segment and remembers it as in training, so that a prompt may be as long as a book; then it writes,
-/// and reads what it has written. The prompt and what follows it go to the standard output as they come.
+/// The model comes from `memoria train lm`, or it is a GPT-2 in the format of Hugging Face, plain or with a memory. It
+/// reads the prompt segment by segment and remembers it as in training, so a prompt may be as long as a book. Then it
+/// writes, and reads its own output. The prompt and its continuation are printed to the standard output while they are
+/// made.
 #[derive(Args, Debug)]
 #[command(group = ArgGroup::new("prompts").required(true).args(["prompt", "prompt_file", "ids"]))]
 pub(crate) struct Generate {
-    /// The folder of a model, such as `out/lm/memoria-0`; the output folder of a `memoria train lm`, of which the first
-    /// model is taken; or the folder of a checkpoint, with `config.json`, weights in `model.safetensors` or
-    /// `pytorch_model.bin`, or in the files that their `.index.json` lists, and `tokenizer.json`.
+    /// One of three folders. The folder of a model, such as `out/lm/memoria-0`. The output folder of a `memoria train
+    /// lm`: its first model is used. The folder of a checkpoint, with `config.json`, `tokenizer.json` and weights:
+    /// `model.safetensors`, `pytorch_model.bin`, or the files that their `.index.json` lists.
     pub(crate) model: PathBuf,
-    /// The text to go on from.
+    /// The prompt.
     #[arg(long, short)]
     pub(crate) prompt: Option<String>,
-    /// A file with the text to go on from.
+    /// A file with the prompt.
     #[arg(long, value_name = "FILE")]
     pub(crate) prompt_file: Option<PathBuf>,
-    /// Tokens to write, at most.
-    #[arg(long, short = 'n', default_value_t = 256)]
-    pub(crate) tokens: usize,
-    /// 0 takes the best token; above, tokens are drawn, the more freely the higher.
+    /// Maximum number of tokens to write.
+    #[arg(long, short = 'n', default_value_t = 256, value_parser = value_parser!(u32).range(1..))]
+    pub(crate) tokens: u32,
+    /// 0 takes the best token. Above 0, tokens are drawn; a higher value gives more varied text.
     #[arg(long, short, default_value_t = 0.8, allow_negative_numbers = true)]
     pub(crate) temperature: f64,
-    /// Draw among so many of the best tokens.
+    /// Draw among this number of best tokens.
     #[arg(long)]
     pub(crate) top_k: Option<usize>,
-    /// Draw among the fewest tokens that are this probable together.
+    /// Draw among the smallest set of best tokens that have at least this total probability.
     #[arg(long, default_value_t = 1.0, allow_negative_numbers = true)]
     pub(crate) top_p: f64,
     /// Seed of the draws.
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
-    /// Where to compute.
+    /// The device that computes.
     #[arg(long, value_enum, default_value = "flex")]
     pub(crate) device: DeviceName,
 
-    /// Tokens to go on from, as `5,17,3`: of a checkpoint without `tokenizer.json`, tokens are written as numbers.
+    /// The prompt as token numbers, such as `5,17,3`. The tokens of a checkpoint without `tokenizer.json` are printed
+    /// as numbers.
     #[arg(long, value_delimiter = ',', help_heading = "Checkpoints")]
     pub(crate) ids: Vec<i64>,
-    /// Tokens that end the text; the `eos_token_id` of the checkpoint, one or several, of `generation_config.json`
-    /// before `config.json`, if not given.
+    /// Tokens that end the text. By default the checkpoint's `eos_token_id`, one or several, from
+    /// `generation_config.json` or else from `config.json`.
     #[arg(long, value_delimiter = ',', help_heading = "Checkpoints")]
     pub(crate) stop: Option<Vec<i64>>,
-    /// Tokens of a segment; as many as the model has positions, if not given.
+    /// Tokens of a segment. By default the number of positions of the model.
     #[arg(long, help_heading = "Checkpoints")]
     pub(crate) segment_length: Option<usize>,
-    /// Leave the memory of a model that has one out.
+    /// Run a model that has a memory without it.
     #[arg(long, help_heading = "Checkpoints")]
     pub(crate) no_memory: bool,
 }
 
 impl Generate {
-    /// Those of the given options that are for checkpoints alone.
+    /// The given options that apply to checkpoints only.
     pub(crate) fn of_checkpoints(&self) -> Vec<&'static str> {
         let given = [
             ("--ids", !self.ids.is_empty()),

@@ -11,7 +11,7 @@ use tokenizers::Tokenizer;
 use super::{drawn, prompt};
 use crate::options::Generate;
 
-/// By a GPT-2 as Hugging Face has them, plain or with a memory.
+/// Generates with a GPT-2 in the format of Hugging Face, plain or with a memory.
 pub(super) fn run(options: &Generate) -> Result<(), TaskError> {
     let folder = &options.model;
     let refused = |error: String| TaskError::format(folder, error);
@@ -27,7 +27,7 @@ pub(super) fn run(options: &Generate) -> Result<(), TaskError> {
         Some(given) => given.clone(),
         None => known_end_tokens(folder, loaded.config.vocab_size)?,
     };
-    // Before anything is written.
+    // Checked before anything is written.
     config.validate(loaded.config.vocab_size, loaded.config.n_positions)?;
     let memory = loaded.config.memory.as_ref().filter(|_| !options.no_memory);
     let mut memory = memory.map(MemoryConfig::init).transpose()?;
@@ -48,7 +48,7 @@ pub(super) fn run(options: &Generate) -> Result<(), TaskError> {
     tell_memory(folder, memory.as_mut())
 }
 
-/// What is shown of a prompt, and its tokens.
+/// Returns the displayed prompt, and its tokens.
 fn read_prompt(
     options: &Generate,
     tokenizer: Option<&Tokenizer>,
@@ -67,7 +67,7 @@ fn read_prompt(
     Ok((text, ids))
 }
 
-/// A checkpoint's end tokens, of which those that cannot come are told.
+/// Returns a checkpoint's end tokens, and reports those beyond the vocabulary.
 fn known_end_tokens(folder: &Path, vocab_size: usize) -> Result<Vec<i64>, TaskError> {
     let can_come = |token: &i64| usize::try_from(*token).is_ok_and(|token| token < vocab_size);
     let (known, beyond): (Vec<i64>, Vec<i64>) = end_tokens(folder)?.into_iter().partition(can_come);

@@ -9,14 +9,14 @@ use memoria_tasks::TaskError;
 use crate::options::Generate;
 
 pub(crate) fn run(options: &Generate) -> Result<(), TaskError> {
-    // A run has its configuration as TOML.
+    // The configuration of a run is TOML.
     match options.model.join("config.json").is_file() {
         true => checkpoint::run(options),
         false => trained::run(options),
     }
 }
 
-/// The text to go on from; `None` if tokens are given.
+/// Returns the prompt's text; `None` if tokens are given.
 fn prompt(options: &Generate) -> Result<Option<String>, TaskError> {
     let Some(path) = &options.prompt_file else { return Ok(options.prompt.clone()) };
     let text = fs::read(path).map_err(TaskError::file(path))?;
@@ -24,10 +24,10 @@ fn prompt(options: &Generate) -> Result<Option<String>, TaskError> {
     Ok(Some(text))
 }
 
-/// How tokens are chosen.
+/// Returns how tokens are chosen.
 fn drawn(options: &Generate) -> GenerationConfig {
     GenerationConfig {
-        max_new_tokens: options.tokens,
+        max_new_tokens: options.tokens as usize,
         temperature: options.temperature,
         top_k: options.top_k,
         top_p: options.top_p,

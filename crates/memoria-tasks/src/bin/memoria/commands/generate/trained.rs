@@ -9,7 +9,7 @@ use memoria_tasks::{
 use super::{drawn, prompt};
 use crate::options::Generate;
 
-/// By a model of `memoria train lm`.
+/// Generates with a model of `memoria train lm`.
 pub(super) fn run(options: &Generate) -> Result<(), TaskError> {
     let run = SavedRun::open(&options.model)?;
     let config = SavedRun::config(&run.output)?;
@@ -23,7 +23,7 @@ pub(super) fn run(options: &Generate) -> Result<(), TaskError> {
     }
     let vocabulary = match SavedRun::vocabulary(&run.output)? {
         Some(vocabulary) => vocabulary,
-        // Older runs have none; the texts tell.
+        // Older runs store no vocabulary; it is made from the texts.
         None => task.load()?.vocabulary().clone(),
     };
     let device = options.device.device();

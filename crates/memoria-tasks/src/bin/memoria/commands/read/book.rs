@@ -13,21 +13,21 @@ pub(crate) struct Book {
     pub(crate) pages: Vec<Page>,
 }
 
-/// What is read at once.
+/// The part of a text that is read at once.
 #[derive(Debug)]
 pub(crate) struct Page {
-    /// The mark that begins it, its tokens, and the mark that ends it.
+    /// The first mark, the tokens, and the last mark.
     pub(crate) ids: Vec<i64>,
-    /// Of each token between the marks, the bytes of the text.
+    /// For each token between the marks, its range of bytes in the text.
     places: Vec<Range<usize>>,
 }
 
 impl Book {
-    /// Of a text that is called `name`. Without a tokenizer each word stands for some token.
+    /// Cuts a text with this name into pages. Without a tokenizer each word stands for an arbitrary token.
     ///
     /// # Errors
     ///
-    /// [`TaskError::Option`] says what is wrong with the text, the length of its pages or the vocabulary.
+    /// [`TaskError::Option`] names the problem: the text, the length of its pages or the vocabulary.
     pub(crate) fn new(
         name: &str,
         text: String,
@@ -57,7 +57,7 @@ impl Book {
         Ok(Self { text, pages })
     }
 
-    /// Its first pages, at least one.
+    /// Keeps only its first pages, at least one.
     pub(crate) fn truncate(mut self, pages: Option<usize>) -> Self {
         self.pages.truncate(pages.unwrap_or(usize::MAX).max(1));
         self
@@ -67,14 +67,14 @@ impl Book {
         self.pages.iter().map(|page| page.places.len()).sum()
     }
 
-    /// The words around a token, on one line, with its own in brackets; `at` counts the mark that begins
-    /// the page.
+    /// Returns the words around a token in one line, with the token's word in brackets. `at` counts the mark at the
+    /// page's beginning.
     pub(crate) fn passage(&self, page: usize, at: usize, around: usize) -> String {
         let places = &self.pages[page].places;
         let at = at.clamp(1, places.len()) - 1;
         let [from, to] = [at.saturating_sub(around), (at + around).min(places.len() - 1)];
         let word = self.word(&places[at]);
-        // What is around may end within the word, where it has several tokens.
+        // The surroundings may end within the word if it has several tokens.
         let from = self.word_start(places[from].start).min(word.start);
         let to = self.word_end(places[to].end).max(word.end);
         let marked = [&self.text[from..word.start], "[", &self.text[word.clone()], "]"].concat();
@@ -82,7 +82,7 @@ impl Book {
         passage.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
-    /// The word that a token is in, without what is written next to it; if it is in none, the token.
+    /// Returns the word that contains a token, without adjacent characters; the token itself if it is in no word.
     fn word(&self, token: &Range<usize>) -> Range<usize> {
         let is_outside = |c: char| !c.is_alphanumeric();
         if self.text[token.clone()].contains(is_outside) {
@@ -107,7 +107,7 @@ impl Book {
 
 type Tokens = (Vec<(u32, Range<usize>)>, [u32; 2]);
 
-/// Each word as some token of a vocabulary that begins with five marks.
+/// Maps each word to an arbitrary token of a vocabulary whose first five tokens are marks.
 fn words(text: &str, vocab_size: usize) -> Result<Tokens, TaskError> {
     let known = vocab_size.saturating_sub(5) as u64;
     if known == 0 {
@@ -122,7 +122,7 @@ fn words(text: &str, vocab_size: usize) -> Result<Tokens, TaskError> {
     Ok((text.split_whitespace().map(token).collect(), [2, 3]))
 }
 
-/// A text of invented words, some of which come again and again.
+/// Returns a text of invented words, some of which occur again and again.
 pub(super) fn invented() -> String {
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     let syllables = ["ba", "ker", "lo", "min", "su", "tra", "vel", "no", "ri", "dan"];

@@ -1,4 +1,4 @@
-//! Which words an engram was made of.
+//! The words that an engram was made of.
 
 use burn::tensor::{Device, activation::softmax};
 use memoria_core::EngramId;
@@ -10,11 +10,11 @@ use super::{
     reading::{input, without_abstractor},
 };
 
-/// Where an engram was made: of batches of one row, the ids count memories page by page.
+/// The origin of an engram. In a batch of one row, ids count memories page by page.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Origin {
     pub(crate) page: usize,
-    /// Which of the page's memories it is.
+    /// Index of the memory within its page.
     query: usize,
 }
 
@@ -25,7 +25,7 @@ impl Origin {
     }
 }
 
-/// Finds the words that engrams were made of, by reading their pages again as far as memories are made.
+/// Finds the words that engrams were made of: it reads their pages again up to the layer that makes memories.
 #[derive(Debug)]
 pub(crate) struct Finder<'a> {
     book: &'a Book,
@@ -42,8 +42,8 @@ impl<'a> Finder<'a> {
         Self { book, below, model, device }
     }
 
-    /// The token that the abstractor's query paid most attention to, marks aside, with its share of the
-    /// attention and the words around.
+    /// Returns the token with the highest attention of the abstractor's query, marks excluded: its share of the
+    /// attention, and the words around it.
     pub(crate) fn passage(&self, origin: Origin) -> Result<(f32, String), TaskError> {
         let page = &self.book.pages[origin.page];
         let vocab_size = self.below.embeddings.word.weight.dims()[0];

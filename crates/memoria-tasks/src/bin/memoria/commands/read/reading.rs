@@ -1,4 +1,4 @@
-//! A model reads a book, with its memory.
+//! The reading of a book by a model with its memory.
 
 use std::time::Instant;
 
@@ -13,22 +13,22 @@ use super::{
 };
 use crate::options::Read;
 
-/// What reading has left and cost.
+/// The results and the costs of reading.
 #[derive(Debug)]
 pub(crate) struct Reading {
     pub(crate) memory: ModelMemory,
     pub(crate) num_memories: usize,
-    /// What the last page was reminded of.
+    /// The engrams that the last page was reminded of.
     pub(crate) last_reminded: Vec<EngramId>,
     pub(crate) with_memory: Speed,
     pub(crate) without_memory: Speed,
     /// Resident memory after each page.
     pub(crate) resident_mib: Vec<f64>,
-    /// Engrams after each page.
+    /// Number of engrams after each page.
     pub(crate) engrams: Vec<usize>,
 }
 
-/// How fast pages were read.
+/// Speed of reading pages.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Speed {
     /// Tokens per second of each page.
@@ -40,7 +40,7 @@ impl Speed {
         self.rates.push(tokens as f64 / started.elapsed().as_secs_f64());
     }
 
-    /// The median of all pages: on a busy machine some are interrupted.
+    /// Returns the median of all pages, because a busy machine interrupts some.
     pub(crate) fn tokens_per_second(&self) -> Option<f64> {
         let mut rates = self.rates.clone();
         rates.sort_unstable_by(f64::total_cmp);
@@ -48,7 +48,7 @@ impl Speed {
     }
 }
 
-/// Lines to print while reading.
+/// Number of lines to print while reading.
 const LINES: usize = 20;
 
 pub(crate) fn read(
@@ -73,7 +73,7 @@ pub(crate) fn read(
     let mut since = Speed::default();
     for (index, page) in book.pages.iter().enumerate() {
         let input = input(page, config.vocab_size, device)?;
-        // The first page is not timed: buffers are made, caches filled.
+        // The first page is not timed: it creates buffers and fills caches.
         let compare = options.compare_every > 0 && index % options.compare_every == 0;
         if compare {
             let started = Instant::now();
@@ -119,7 +119,7 @@ pub(crate) fn input(
     Ok(ModelInput::from_rows(std::slice::from_ref(&page.ids), None, vocab_size, device)?)
 }
 
-/// Its attention tells of which words memories are made.
+/// The error for a model without abstractor, whose attention shows the words of a memory.
 pub(crate) fn without_abstractor() -> TaskError {
     let expected = "a model that makes its memories with an abstractor (memoria_num_memories)";
     TaskError::option("MODEL", expected, "one with hidden states as memories")

@@ -1,4 +1,4 @@
-//! What was remembered, and what reading cost.
+//! The contents of the memory after reading, and the costs.
 
 use std::cmp::Reverse;
 
@@ -17,7 +17,7 @@ use crate::options::Read;
 /// An engram and the strongest of its connections.
 struct Told {
     engram: Engram,
-    /// The other engram, and how probable it is that both fire when this one does.
+    /// The other engram, and the probability that it fires when this one fires.
     connections: Vec<(EngramId, f32)>,
 }
 
@@ -89,7 +89,7 @@ pub(crate) fn print(
     let held = read.engrams.last().copied().unwrap_or(0);
     let most = read.engrams.iter().max().copied().unwrap_or(0);
     println!("Engrams: {made} made, {held} held, {most} at most");
-    // What the first pages set aside is not the memory's.
+    // Memory allocated during the first pages does not belong to the engrams.
     let settled = read.resident_mib.len() / 10;
     if let (Some(first), Some(early), Some(last)) =
         (read.resident_mib.first(), read.resident_mib.get(settled), read.resident_mib.last())

@@ -1,6 +1,6 @@
-//! How much memory this program has.
+//! Memory use of this program.
 
-/// Memory that is resident at present, in MiB; `None` where the system does not tell.
+/// Current resident memory in MiB; `None` if the system does not report it.
 pub(crate) fn resident_mib() -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let value = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;

@@ -1,4 +1,4 @@
-//! A text is cut into pages whatever its characters, and passages of it are told.
+//! A text with any characters is cut into pages, and its passages are shown.
 
 use std::fs;
 
@@ -13,7 +13,7 @@ fn book(text: String, tokenizer: Option<&MarkedTokens>) -> Book {
     Book::new("a text", text, tokenizer, 12, 257).unwrap()
 }
 
-/// Every passage of a book of these words, with what is between them.
+/// All passages of a book of these words, with `between` after each word.
 fn passages(between: &str, tokenizer: Option<&MarkedTokens>) -> Vec<String> {
     let words = ["Über", "naïve", "日本", "words", "🦀"].map(|word| [word, between].concat());
     let book = book(words.concat().repeat(8), tokenizer);
@@ -32,7 +32,7 @@ fn white_space_may_have_several_bytes(
     }
 }
 
-/// Of a tokenizer with bytes as its tokens.
+/// With a tokenizer whose tokens are bytes.
 #[rstest]
 fn a_token_may_be_a_part_of_a_character(#[values(" ", "\u{3000}")] between: &str) {
     let file = format!("{FIELD_CASES}/last-character-cut/tokenizer.json");
