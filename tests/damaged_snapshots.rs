@@ -1,7 +1,6 @@
-//! A snapshot that was changed in any way is refused, and no more memory is set aside for it than there
-//! are bytes in it.
+//! A snapshot is refused after any change. The memory allocated for it is limited by its size.
 //!
-//! One test, so that no other one's memory is measured with it.
+//! One test, so that no memory of another test is measured.
 
 use burn::backend::{Flex, TensorData, ops::FloatTensorOps};
 use memoria::{Attachment, LifespanGain, Memoria, MemoriaConfig, MemoriaError, Restore, Storage};
@@ -16,11 +15,11 @@ use rand_chacha::ChaCha8Rng;
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
 
-/// How many snapshots are changed, each time in another way.
+/// Number of changed snapshots, each with another change.
 const CHANGED: u64 = 10_000;
 
-/// What a restore sets aside at most, in bytes, whatever it is given: some bookkeeping for each engram
-/// and each member of a firing, which take a few bytes in a snapshot at least.
+/// Maximum allocation of a restore in bytes, for any input. Each engram and each member of a firing needs some
+/// bookkeeping, and has at least a few bytes in a snapshot.
 fn allowance(len: usize) -> usize {
     32 * len + (64 << 10)
 }
@@ -30,8 +29,8 @@ fn restore(bytes: &[u8], storage: Storage) -> Result<Memoria<Flex>, MemoriaError
     Ok(restore.read_bytes(bytes)?.memory)
 }
 
-/// What comes of it, and how much memory was needed at most: from bytes, and from a stream of
-/// unknown length.
+/// Restores a memory from bytes, and from a stream of unknown length. Returns the result and the peak of allocated
+/// memory.
 fn measured(bytes: &[u8], storage: Storage) -> (Result<Memoria<Flex>, MemoriaError>, usize) {
     MEMORY.reset_peak_usage();
     let before = MEMORY.current_usage();
@@ -39,12 +38,12 @@ fn measured(bytes: &[u8], storage: Storage) -> (Result<Memoria<Flex>, MemoriaErr
     let is_taken = streamed.is_ok();
     drop(streamed);
     let result = restore(bytes, storage);
-    // A stream may be followed by something else.
+    // A stream may be followed by other data.
     assert!(is_taken || result.is_err());
     (result, MEMORY.peak_usage() - before)
 }
 
-/// Snapshots of memories of all sorts: young, old, empty, with much in the log and with nothing.
+/// Returns snapshots of different memories: young, old, empty, with a long firing log and with none.
 fn snapshots() -> Vec<Vec<u8>> {
     let mut snapshots = vec![Contents::default().snapshot()];
     let mut empty = Memoria::<Flex>::new(MemoriaConfig::new(1, 2, 3, 4.0, 5)).unwrap();
@@ -63,7 +62,7 @@ fn snapshots() -> Vec<Vec<u8>> {
             snapshots.last().unwrap().clone()
         };
         let plain = save(&mut memory);
-        // Of some rows also a tensor, and of the last one bytes.
+        // Some rows also have a tensor, and the last one has bytes.
         let numbers = (0..rows * 6).map(|i| i as f32).collect();
         let data = TensorData::new::<f32, _>(numbers, [rows, 3, 2]);
         let data = Flex::float_from_data(data, &Default::default());
@@ -75,7 +74,7 @@ fn snapshots() -> Vec<Vec<u8>> {
     snapshots
 }
 
-/// Changes some bytes: one bit, one byte, several; cuts off; leaves out, repeats or inserts some.
+/// Changes a bit, a byte or several bytes, cuts the end off, or removes, repeats or copies some bytes.
 fn change(bytes: &[u8], rng: &mut ChaCha8Rng) -> Vec<u8> {
     let mut changed = bytes.to_vec();
     let at = rng.random_range(0..bytes.len());
@@ -95,7 +94,7 @@ fn change(bytes: &[u8], rng: &mut ChaCha8Rng) -> Vec<u8> {
     changed
 }
 
-/// A sound memory goes on.
+/// Checks that a valid memory can take further steps.
 fn go_on(memory: &mut Memoria<Flex>, dim: usize) {
     for step in 0..3 {
         let shape = [memory.batch(), 2, dim];
@@ -122,7 +121,7 @@ fn changed_snapshots_are_refused_at_no_cost() {
         }
     }
 
-    // Every bit of the smaller ones, and every length that it can be cut off at.
+    // Every bit and every shorter length of the smaller ones.
     for snapshot in snapshots.iter().filter(|snapshot| snapshot.len() < 1000) {
         for bit in 0..8 * snapshot.len() {
             let mut flipped = snapshot.clone();
@@ -134,7 +133,7 @@ fn changed_snapshots_are_refused_at_no_cost() {
         }
     }
 
-    // Changes that the checksum tells of.
+    // Changes that the checksum detects.
     let mut rng = ChaCha8Rng::seed_from_u64(11);
     let mut largest = 0.0f64;
     for round in 0..CHANGED {
@@ -151,7 +150,7 @@ fn changed_snapshots_are_refused_at_no_cost() {
     }
     println!("changed: {largest:.1} bytes set aside per byte at most");
 
-    // Changes with the right checksum: what is taken is a sound memory, and exactly what was told.
+    // Changes with a correct checksum: an accepted snapshot gives a valid memory, with exactly its contents.
     let (mut taken, mut largest) = (0, 0.0f64);
     for round in 0..CHANGED {
         let snapshot = &snapshots[round as usize % snapshots.len()];
@@ -185,7 +184,7 @@ fn changed_snapshots_are_refused_at_no_cost() {
     no_second_copy_is_made();
 }
 
-/// Saving and restoring need little beside the memory.
+/// Saving and restoring need little more than the memory itself.
 fn no_second_copy_is_made() {
     let config = MemoriaConfig::new(5, 12, 4, 6.0, 6);
     let mut memory = Memoria::<Flex>::new(config).unwrap();
@@ -203,13 +202,13 @@ fn no_second_copy_is_made() {
         let kept = restored.unwrap().memory_use();
         let restoring = peak as u64 - kept.vectors - kept.bookkeeping;
         println!("{storage:?}: {restoring} bytes beside the memory while restoring");
-        // A tensor is copied when it grows, and it grows if its size is not known before.
+        // A tensor of unknown size grows, and is copied when it grows.
         let allowed = if storage == Storage::Host { 8_000_000 } else { 4 * bytes.len() as u64 };
         assert!(restoring < allowed, "{storage:?}: {restoring} bytes while restoring");
     }
 }
 
-/// Rows without engrams take most, beside what they are in a file.
+/// Rows without engrams need the most memory compared with their size in a file.
 fn empty_rows_take_what_is_said() {
     let rows = 20_000;
     let mut memory = Memoria::<Flex>::new(MemoriaConfig::new(5, 12, 4, 6.0, 6)).unwrap();
@@ -223,7 +222,7 @@ fn empty_rows_take_what_is_said() {
     assert!(peak <= allowance(bytes.len()) + 5_000 * rows, "{peak}");
 }
 
-/// Small files that promise much.
+/// Small files that announce large sizes.
 fn promises_are_not_believed() {
     let most = u64::from(u32::MAX) >> 2;
     let mut promising = vec![
@@ -240,7 +239,7 @@ fn promises_are_not_believed() {
         let (firings, ties) = ((0, vec![]), (members, vec![vec![0, members]]));
         promising.push(Contents { firings, ties, ..Contents::default() });
     }
-    // Attached to all rows that there can be; a tensor and bytes of 2⁶⁰.
+    // Attached to the maximum number of rows; a tensor and bytes of 2⁶⁰.
     let mut attached = Contents::default();
     attached.attachments[0].1 = u64::MAX >> 1;
     promising.push(attached);
@@ -252,7 +251,7 @@ fn promises_are_not_believed() {
         promising.push(attached);
     }
     let mut all: Vec<Vec<u8>> = promising.iter().map(Contents::snapshot).collect();
-    // An attribute of 2⁶² bytes, and a block of 2¹⁸ that is not there.
+    // An attribute of 2⁶² bytes, and a missing block of 2¹⁸.
     let mut bytes = Contents { version: 1, ..Contents::default() }.bytes();
     bytes.truncate(29);
     number(1 << 62, &mut bytes);

@@ -1,4 +1,4 @@
-//! Checkpoints, configurations and texts as they exist in the world: what each comes to. The cases are in
+//! Checkpoints, configurations and texts as they exist in practice, with their expected results. The cases are in
 //! `tests/data/field-cases`.
 
 use std::path::{Path, PathBuf};
@@ -74,7 +74,7 @@ fn what_is_saved_says_its_type() {
     assert_eq!((&config["dtype"], &config["torch_dtype"]), (&"float32".into(), &"float32".into()));
 }
 
-/// As the example `generate` writes it.
+/// The expected text is the output of the example `generate`.
 #[rstest]
 #[case("eos-beyond-vocabulary")]
 #[case("eos-list")]
@@ -99,8 +99,7 @@ fn a_text_ends_where_and_as_it_should(#[case] case: &str) {
     assert_eq!(told + &stream.finish().unwrap(), wanted["text"].as_str().unwrap());
 }
 
-/// Whatever the bytes, all pieces together are the text of all tokens, and no piece ends within a
-/// character that is whole.
+/// For any bytes, all pieces together are the text of all tokens, and no piece ends within a complete character.
 #[test]
 fn a_text_in_pieces_is_the_text() {
     let tokenizer = tokenizer(&folder("last-character-cut")).unwrap().unwrap();

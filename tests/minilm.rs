@@ -1,4 +1,4 @@
-//! Weights that the world already has: hidden states of all-MiniLM-L6-v2 against transformers'.
+//! Published weights: compares hidden states of all-MiniLM-L6-v2 with those of transformers.
 //!
 //! The weights are not in the repository. With them:
 //!
@@ -25,12 +25,12 @@ const D_MODEL: usize = 384;
 struct Sentence {
     text: String,
     input_ids: Vec<i64>,
-    /// `[tokens][384]`, then `[384]` of the pooler; from a file beside.
+    /// `[tokens][384]`, then `[384]` of the pooler; from another file.
     #[serde(skip)]
     numbers: Vec<f32>,
 }
 
-/// The folder of the weights; without it a test is skipped, and says so.
+/// Returns the folder of the weights. Without it a test is skipped and prints a message.
 fn weights() -> Option<PathBuf> {
     let folder = env::var_os("MEMORIA_MINILM").map(PathBuf::from);
     if folder.is_none() {
@@ -55,7 +55,7 @@ fn sentences() -> Vec<Sentence> {
     sentences
 }
 
-/// Hidden states and what the pooler makes of them, of one sentence of a batch.
+/// Returns the hidden states and the pooler's output of one sentence of a batch.
 fn numbers(model: &Encoder, hidden: &Tensor<3>, row: usize, tokens: usize) -> Vec<f32> {
     let hidden = hidden.clone().narrow(0, row, 1).narrow(1, 0, tokens);
     let pooled = model.pool(hidden.clone());
@@ -115,7 +115,7 @@ fn hidden_states_are_those_of_transformers_on(#[case] device: Device) {
     assert!(most <= TOLERANCE);
 }
 
-/// The memory is added as initialized, and the layers below it are what they were.
+/// The memory is added as initialized, and the layers below it are unchanged.
 #[test]
 fn a_memory_is_added_and_reported() {
     let Some(folder) = weights() else { return };
@@ -124,7 +124,7 @@ fn a_memory_is_added_and_reported() {
     let config = EncoderConfig::from_pretrained(&folder).unwrap().with_memory(memory.clone(), 3);
     let loaded = config.load_model(&folder, &device).unwrap();
     assert!(loaded.report.missing.is_empty(), "{}", loaded.report);
-    // The abstractor's 9 and, in each of the two layers above it, attention's 8 and a norm's 2.
+    // 9 of the abstractor; in each of the two layers above it, 8 of the attention and 2 of a norm.
     assert_eq!(loaded.report.initialized_memory.len(), 29, "{}", loaded.report);
     let mut memory = memory.init().unwrap();
     for (index, sentence) in sentences().iter().enumerate() {

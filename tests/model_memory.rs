@@ -1,4 +1,4 @@
-//! A model's memory that was saved and restored, or that had rows come and go, goes on as it would have.
+//! A model's memory continues unchanged after it was saved and restored, or after rows were added and removed.
 
 use std::{fs, path::PathBuf};
 
@@ -30,12 +30,12 @@ fn restored(bytes: &[u8], device: &Device) -> ModelMemory {
     restore(device).read_bytes(bytes).unwrap().try_into().unwrap()
 }
 
-/// A segment of a document; token 1 is RoBERTa's padding.
+/// Returns a segment of a document. Token 1, RoBERTa's padding, is not in it.
 fn tokens(document: usize, segment: usize, len: usize) -> Vec<i64> {
     (0..len).map(|at| ((document * 1009 + segment * 131 + at * at * 17) % 99 + 2) as i64).collect()
 }
 
-/// Saved on one device after every number of recorded segments, 0 and all included, and restored on another.
+/// Saves on one device after every number of recorded segments, including 0 and all, and restores on another.
 fn goes_on(name: &str, from: &Device, to: &Device, is_exact: bool) {
     let segments = recorded(name);
     let (model, other) = (Model::load(name, from), Model::load(name, to));
@@ -48,7 +48,7 @@ fn goes_on(name: &str, from: &Device, to: &Device, is_exact: bool) {
     }
     for (cut, snapshot) in saved.iter().enumerate() {
         let mut memory = restored(snapshot, to);
-        // Written again, it is the same.
+        // A second snapshot has the same bytes.
         assert!(bytes(&mut memory) == *snapshot, "{name}: another snapshot after {cut}");
         for (index, segment) in segments.iter().enumerate().skip(cut) {
             let place = format!("{name}, saved after {cut}, segment {index}");
@@ -83,7 +83,7 @@ fn restored_at_every_segment_it_goes_on(
     goes_on(name, &device, &flex, false);
 }
 
-/// What `generate` leaves: segments that are not full, and rows that ended before the others.
+/// After `generate`, segments can be partly filled, and rows can have ended before others.
 #[test]
 fn what_was_generated_goes_on() {
     let device = Device::flex();
@@ -112,8 +112,8 @@ fn what_was_generated_goes_on() {
     assert!(padded > 0, "no row ended early");
 }
 
-/// Sessions in batches that change in every round, with segments of other lengths, files for those that are away, and
-/// documents that begin anew: each comes to what it comes to alone.
+/// Sessions are served in batches that change in every round, with segments of changing lengths, files for absent
+/// sessions, and new documents. Each session has the same results as alone.
 #[rstest]
 fn changing_batches_are_what_each_is_alone(
     #[values("gpt2-memoria", "bert-memoria")] name: &str,
@@ -122,7 +122,7 @@ fn changing_batches_are_what_each_is_alone(
     const SESSIONS: usize = 6;
     let device = Device::flex();
     let mut model = Model::load(name, &device);
-    // A walk that depends on how often a row was reminded.
+    // With exploration, the walk depends on the number of reminds of a row.
     model.memory.memoria = model.memory.memoria.with_ltm_exploration(1, 4);
     let mut alone: Vec<ModelMemory> = (0..SESSIONS).map(|_| model.memory.init().unwrap()).collect();
     let mut batch = model.memory.init().unwrap();
@@ -134,7 +134,7 @@ fn changing_batches_are_what_each_is_alone(
         coming.shuffle(&mut rng);
         coming.truncate(rng.random_range(1..=SESSIONS));
 
-        // A document that is not there leaves for a file.
+        // An absent session is saved to a file.
         let leaving = present.iter().enumerate().filter(|(_, s)| !coming.contains(s));
         let leaving: Vec<usize> = leaving.map(|(row, _)| row).collect();
         if one_by_one {
@@ -150,7 +150,7 @@ fn changing_batches_are_what_each_is_alone(
             batch.split(&leaving).unwrap();
             present.retain(|session| coming.contains(session));
         }
-        // A session that was there before comes back, and a new one gets a row.
+        // A saved session returns, and a new one gets a row.
         for &session in &coming {
             if present.contains(&session) {
                 continue;
@@ -160,13 +160,13 @@ fn changing_batches_are_what_each_is_alone(
             } else if batch.batch() > 0 {
                 batch.add_rows(1).unwrap();
             } else {
-                // Their first segment makes the row.
+                // The first segment makes the row.
                 present.push(session);
                 break;
             }
             present.push(session);
         }
-        // A document ends now and then.
+        // Sometimes a document ends.
         if round % 7 == 6 && batch.batch() > 0 {
             let row = rng.random_range(0..batch.batch());
             batch.reset_rows(&[row]).unwrap();
@@ -186,7 +186,7 @@ fn changing_batches_are_what_each_is_alone(
     assert!(ages.iter().all(|&age| age > 8), "{ages:?}");
 }
 
-/// The same but for what rounding makes of another order.
+/// Compares two pages, except for rounding errors of another order.
 fn assert_alike(got: &Page, expected: &Page, place: &str) {
     assert_eq!(got.reminded, expected.reminded, "{place}");
     for (got, expected) in got.logits.iter().zip(&expected.logits) {
@@ -225,7 +225,7 @@ fn rows_are_exchanged(#[values("gpt2-memoria", "bert-memoria")] name: &str) {
     }
     let expected = read(&mut alone[1], &[1], 4, 6).remove(0);
     assert_alike(&read(&mut guest, &[1], 4, 6)[0], &expected, "document 1");
-    // One row of two is not one row.
+    // A memory with two rows cannot replace one row.
     let error = batch.replace_row(0, &mut batch.clone()).unwrap_err();
     assert!(matches!(error, MemoriaError::WrongDimension { .. }), "{error}");
     assert!(matches!(batch.split(&[0, 0]), Err(MemoriaError::RowTwice { row: 0 })));
@@ -237,7 +237,7 @@ fn rows_are_exchanged(#[values("gpt2-memoria", "bert-memoria")] name: &str) {
     read(&mut batch, &[0, 3, 2], 5, 6);
 }
 
-/// Some rows of a snapshot, in another order, when it is written and when it is read.
+/// Selects some rows of a snapshot, in another order, when it is written and when it is read.
 #[test]
 fn rows_are_saved_and_restored_alone() {
     let device = Device::flex();
@@ -267,7 +267,7 @@ fn rows_are_saved_and_restored_alone() {
     assert_eq!(ModelMemory::try_from(empty).unwrap().batch(), 0);
 }
 
-/// The window is not in a snapshot: a restored memory goes on as one that was detached, also in training.
+/// A snapshot does not contain the gradient window: a restored memory continues as a detached one, also in training.
 #[test]
 fn a_restored_memory_trains_on() {
     let device = Device::flex().autodiff();
@@ -285,7 +285,7 @@ fn a_restored_memory_trains_on() {
     let path = folder.path().join("trained.memoria");
     memory.save(&path).unwrap();
     memory.detach();
-    // The abstractor reads what is restored, so that it learns as if nothing had happened.
+    // The abstractor reads the restored segment, so its gradient is the same as without saving.
     let learned = |memory: &mut ModelMemory| -> (Vec<u32>, Vec<u32>) {
         let output = gpt2.forward(&input(4), Some(memory)).unwrap();
         let bits = |data: TensorData| data.iter::<f32>().map(f32::to_bits).collect();
@@ -298,7 +298,7 @@ fn a_restored_memory_trains_on() {
     let mut loaded = ModelMemory::load(&path, &device).unwrap();
     assert_eq!(loaded.memoria().bptt(), 2);
     assert_eq!(learned(&mut loaded), learned(&mut memory));
-    // Rows that come and go end the window, too.
+    // Removing and adding rows also ends the window.
     let mut rest = memory.split(&[1]).unwrap();
     memory.merge(&mut rest).unwrap();
     learned(&mut memory);
@@ -313,7 +313,7 @@ fn what_is_something_else_is_refused_by_name() {
         model.read(&model.input(&[tokens(0, segment, 6)], None), &mut memory).unwrap();
     }
     let try_memory = |bytes: &[u8]| ModelMemory::try_from(restore(&device).read_bytes(bytes)?);
-    // A memory that is no model's; a model's can be read as any other.
+    // A memory of no model is refused. A model's memory can be read as any other.
     let bare = memory.memoria().snapshot().unwrap().to_bytes().unwrap();
     let error = try_memory(&bare).unwrap_err();
     assert!(matches!(error, MemoriaError::MissingAttribute { name: "model_memory" }), "{error}");
@@ -329,7 +329,7 @@ fn what_is_something_else_is_refused_by_name() {
     let nowhere = folder.path().join("nowhere");
     assert!(matches!(ModelMemory::load(&nowhere, &device), Err(MemoriaError::Io { .. })));
 
-    // A previous segment of version 1 that cannot be: too short, too long, or with flags that are none.
+    // An invalid previous segment of version 1: too short, too long, or with invalid flags.
     let of_both_rows = SnapshotInfo::load(file_of(1)).unwrap().attributes;
     let joined = &of_both_rows["previous_segment"];
     let len = u64::from_le_bytes(joined[..8].try_into().unwrap()) as usize;
@@ -369,7 +369,7 @@ fn what_is_something_else_is_refused_by_name() {
     }
 }
 
-/// Restored in another float type or on another device, it is not the model's that it was.
+/// A memory restored in another float type or on another device no longer fits its model.
 #[test]
 fn a_memory_that_does_not_fit_the_model_is_refused() {
     let device = Device::flex();
@@ -395,7 +395,7 @@ fn a_memory_that_does_not_fit_the_model_is_refused() {
     #[allow(deprecated, reason = "a tested backend for as long as Burn ships it")]
     let error = refused(restored(&snapshot, &Device::ndarray()));
     assert!(matches!(error, MemoriaError::WrongDevice { tensor: "the model", .. }), "{error}");
-    // To another float type and back it is rounded, and the model goes on.
+    // A conversion to another float type and back rounds it, and the model continues.
     let half = restore(&device).dtype(DType::F16).read_bytes(&snapshot).unwrap();
     let half = bytes(&mut half.try_into().unwrap());
     let single = restore(&device).dtype(DType::F32).read_bytes(&half).unwrap();
@@ -415,14 +415,14 @@ fn a_memory_that_does_not_fit_the_model_is_refused() {
     assert_eq!(error.to_string(), "the model must have hidden states of 32, got 16");
     let error = model.read(&input(&[0]), &mut memory).unwrap_err();
     assert_eq!(error.to_string(), "input ids must have batch 2, got 1");
-    // After a reset another batch may come, as after a split that takes all rows away.
+    // A different batch may follow a reset, and also a split that removes all rows.
     memory.reset();
     model.read(&input(&[0]), &mut memory).unwrap();
     assert_eq!(memory.batch(), 1);
     memory.split(&[0]).unwrap();
     model.read(&input(&[0]), &mut memory).unwrap();
 
-    // The previous segment goes where its row goes, whichever way that is.
+    // The previous segment always moves with its row.
     let mut state = memory.memoria().split(&[0]).unwrap();
     assert_eq!(memory.batch(), 0);
     memory.memoria().merge(&mut state).unwrap();
@@ -430,10 +430,10 @@ fn a_memory_that_does_not_fit_the_model_is_refused() {
     model.read(&input(&[0]), &mut memory).unwrap();
 }
 
-/// The version that is written.
+/// The format version that is written.
 const VERSION: u32 = 2;
 
-/// Two rows of `gpt2-memoria`, of which the second has begun anew, after four segments.
+/// A file with two rows of `gpt2-memoria` after four segments. The second row was then reset.
 fn file_of(version: u32) -> String {
     format!("tests/data/snapshots/model-memory-{version}.memoria")
 }
@@ -466,7 +466,7 @@ fn every_version_is_read_and_goes_on() {
         let mut loaded = ModelMemory::load(&file, &device).unwrap();
         let info = SnapshotInfo::load(&file).unwrap();
         assert_eq!(info.attributes["model"], b"gpt2-memoria");
-        // Nobody changes what is written without giving it a new version.
+        // The written bytes may change only with a new version.
         let again = loaded.snapshot().unwrap().attribute("model", "gpt2-memoria");
         if version == VERSION {
             assert!(again.to_bytes().unwrap() == fs::read(&file).unwrap());

@@ -1,4 +1,4 @@
-//! Models against recorded outputs: logits, and what memories remind of, gain and keep, on every backend.
+//! Compares models with recorded outputs, on every backend: logits, reminded engrams, gains and survivors.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ const LOGITS: f64 = 1e-4;
 /// Allowed difference of lifespan gains and lifespans.
 const LIFESPANS: f64 = 1e-3;
 
-/// Runs the segments of a file through the checkpoint beside it and compares with what it expects.
+/// Runs the segments of a file through the checkpoint of its folder, and compares the outputs with the expected ones.
 fn agrees(config: &Path, device: &Device) {
     let folder = config.parent().unwrap();
     let file = folder.join("expected.json");
@@ -48,7 +48,7 @@ fn agrees(config: &Path, device: &Device) {
     }
 }
 
-/// The largest difference of two nested lists of numbers; `None` if their shapes differ.
+/// Returns the largest difference of two nested lists of numbers; `None` if their shapes differ.
 fn difference(got: &Value, expected: &Value) -> Option<f64> {
     match (got, expected) {
         (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {

@@ -1,7 +1,7 @@
-//! What is on disk is always the old snapshot or the new one, whole: when the program is killed, when the
-//! disk is full, when the folder cannot be written to.
+//! The file on disk is always the complete old snapshot or the complete new one: if the program is killed, if the disk
+//! is full, and if the folder is read-only.
 //!
-//! The tests run themselves once more as another program, to be killed or limited.
+//! The tests run themselves again as another program, which is killed or limited.
 
 #![cfg(unix)]
 
@@ -11,7 +11,7 @@ use burn::backend::{Flex, TensorData, ops::FloatTensorOps};
 use memoria::{LifespanGain, Memoria, MemoriaConfig, MemoriaError, Restore};
 use memoria_testing::saving::{self, Folder};
 
-/// A memory of some hundred kilobytes that depends on `seed` alone.
+/// Returns a memory of some hundred kilobytes that depends on `seed` only.
 fn memory(seed: usize) -> Memoria<Flex> {
     let mut memory = Memoria::new(MemoriaConfig::new(8, 64, 4, 9.0, 8)).unwrap();
     for step in 0..10 {
@@ -28,7 +28,7 @@ fn bytes(seed: usize) -> Vec<u8> {
     memory(seed).snapshot().unwrap().to_bytes().unwrap()
 }
 
-/// A folder of this test's own, with the snapshot of one memory in it.
+/// Returns a folder of this test, with the snapshot of one memory in it.
 fn folder() -> Folder {
     let folder = Folder::new("alice.memoria");
     memory(0).save(&folder.file).unwrap();

@@ -1,7 +1,7 @@
-//! What is on disk is always the old history or the new one, whole, as a history and as JSON Lines: when the
-//! program is killed, when the disk is full, when the folder cannot be written to.
+//! The file on disk is always the complete old history or the complete new one, in both formats: if the program is
+//! killed, if the disk is full, and if the folder is read-only.
 //!
-//! The tests run themselves once more as another program, to be killed or limited.
+//! The tests run themselves again as another program, which is killed or limited.
 
 #![cfg(unix)]
 
@@ -14,12 +14,12 @@ use memoria::{
 };
 use memoria_testing::saving::{self, Folder};
 
-/// A history of more than a hundred kilobytes that depends on `seed` alone.
+/// Returns a history of more than a hundred kilobytes that depends on `seed` only.
 fn history(seed: usize) -> History {
     lived(seed, 400)
 }
 
-/// A shorter one, as the lines that tell of it are longer.
+/// Returns a shorter history, since its JSON Lines are longer.
 fn short_history(seed: usize) -> History {
     lived(seed, 60)
 }
@@ -44,7 +44,7 @@ fn lines(history: &History) -> Vec<u8> {
     lines
 }
 
-/// A folder of this test's own, with one history in it.
+/// Returns a folder of this test, with one history in it.
 fn folder() -> Folder {
     let folder = Folder::new("alice.history");
     history(0).save(&folder.file).unwrap();

@@ -1,5 +1,4 @@
-//! A malformed file of segments, or one that does not fit the checkpoint, is refused with the place of the
-//! fault.
+//! A malformed file of segments, or one that does not fit the checkpoint, is refused with the place of the error.
 
 use std::path::Path;
 
@@ -12,7 +11,7 @@ const SEGMENTS: &str = r#"{"segments": [
   {"input_ids": [[7, 8], [9, 10]]}
 ]}"#;
 
-/// What a file with this text gives.
+/// Returns the result of a file with this text.
 fn forward(model: &str, text: &str) -> Result<checkpoint::Output, String> {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(&file, text).unwrap();
@@ -29,7 +28,7 @@ fn a_sound_file_is_run(
     let output = forward(model, SEGMENTS).unwrap();
     assert_eq!(output.segments.len(), 2);
     assert_eq!(output.segments[1].memory.is_some(), model.ends_with("memoria"));
-    // The first segment of a GPT-2 has no memory, as that is made of the segment before.
+    // A GPT-2 has no memory in its first segment, since memories are made of the previous segment.
     let remembers_at_once = model.ends_with("memoria") && !model.starts_with("gpt2");
     assert_eq!(output.segments[0].memory.is_some(), remembers_at_once);
 }

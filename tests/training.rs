@@ -1,4 +1,4 @@
-//! Models with a memory are trained by Burn's optimizers, segment by segment or document by document.
+//! Trains models with a memory by Burn's optimizers, segment by segment or document by document.
 
 use burn::{
     nn::loss::CrossEntropyLossConfig,
@@ -21,14 +21,14 @@ fn memory(bptt: usize) -> MemoryConfig {
     MemoryConfig::new(3, MemoriaConfig::new(3, 6, 3, 3.0, 3)).with_bptt(bptt)
 }
 
-/// A segment of a document in which every token is determined by its place.
+/// Returns a segment of a document in which the place determines the token.
 fn segment(index: i64, device: &Device) -> ModelInput {
     let row = |row: i64| (0..8).map(move |at| (index * 5 + row * 3 + at * at) % VOCAB_SIZE as i64);
     let rows: Vec<Vec<i64>> = (0..2).map(|index| row(index).collect()).collect();
     ModelInput::from_rows(&rows, None, VOCAB_SIZE, device).unwrap()
 }
 
-/// The cross-entropy of every token but the first.
+/// Computes the cross-entropy of every token but the first.
 fn loss(
     model: &Gpt2LmHead,
     input: &ModelInput,

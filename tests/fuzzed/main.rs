@@ -1,5 +1,5 @@
-//! The fuzz targets in short: what they do to an input, done to their seeds and to some thousand changes of
-//! them, the same ones in every run.
+//! The fuzz targets in short: their bodies are run on their seeds and on thousands of changed seeds, the same ones in
+//! every run.
 
 mod mutations;
 
@@ -14,7 +14,7 @@ use memoria_testing::fuzz;
 use mutations::Mutations;
 use tempfile::NamedTempFile;
 
-/// The seeds of a target, in the order of their names.
+/// Returns the seeds of a target, ordered by their names.
 fn seeds(target: &str) -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(target);
     let files = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
@@ -23,7 +23,7 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
     files.iter().map(|file| fs::read(file).unwrap()).collect()
 }
 
-/// Runs a target's body; keeps the input if that panics. Whether it was taken.
+/// Runs a target's body, and keeps the input if it panics. Returns whether the input was accepted.
 fn run_body(target: &str, input: &[u8], body: impl Fn(&[u8]) -> bool) -> bool {
     let result = catch_unwind(AssertUnwindSafe(|| body(input)));
     result.unwrap_or_else(|_| {
@@ -34,7 +34,7 @@ fn run_body(target: &str, input: &[u8], body: impl Fn(&[u8]) -> bool) -> bool {
     })
 }
 
-/// Takes all seeds, and of so many changed ones more than a few.
+/// Checks that all seeds are accepted, and at least 1 % of the changed inputs.
 fn holds(
     target: &str,
     changed: usize,

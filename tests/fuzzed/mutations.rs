@@ -1,12 +1,12 @@
-//! Changes of inputs as a fuzzer makes them, always the same for a seed.
+//! Changes of inputs as a fuzzer makes them; the same for the same seed.
 
 use rand::{Rng, RngExt, SeedableRng, seq::IndexedRandom};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Map, Number, Value};
 
-/// Bytes that lie at the edge of something.
+/// Bytes at limits.
 const BYTES: [u8; 9] = [0, 1, 2, 0x7f, 0x80, 0x81, 0xfe, 0xff, b'"'];
-/// Numbers that do.
+/// Numbers at limits.
 const NUMBERS: [&str; 18] = [
     "0",
     "1",
@@ -39,7 +39,7 @@ impl Mutations {
         Self { rng: ChaCha8Rng::seed_from_u64(seed), originals }
     }
 
-    /// One of them, changed in one to four places.
+    /// Returns one of the inputs, changed in one to four places.
     pub(crate) fn bytes(&mut self) -> Vec<u8> {
         let Self { rng, originals } = self;
         let mut bytes = originals.choose(rng).unwrap().clone();
@@ -49,7 +49,7 @@ impl Mutations {
         bytes
     }
 
-    /// One of them, which are JSON: its values changed, or its bytes.
+    /// Returns one of the inputs, which must be JSON, with changed values or changed bytes.
     pub(crate) fn json(&mut self) -> String {
         if self.rng.random_ratio(1, 4) {
             return String::from_utf8_lossy(&self.bytes()).into_owned();
@@ -93,7 +93,7 @@ fn change_bytes(bytes: &mut Vec<u8>, originals: &[Vec<u8>], rng: &mut impl Rng) 
     }
 }
 
-/// Goes down to some value and changes it there.
+/// Descends to a random value and changes it.
 fn change_value(value: &mut Value, rng: &mut impl Rng) {
     match value {
         Value::Object(map) if !map.is_empty() => {
@@ -127,7 +127,7 @@ fn move_to_another_key(map: &mut Map<String, Value>, key: &str, rng: &mut impl R
     map.insert(to, value);
 }
 
-/// Small, extreme, or anything.
+/// Returns a small, an extreme, or any number.
 fn number(rng: &mut impl Rng) -> Number {
     match rng.random_range(0..4) {
         0 | 1 => rng.random_range(0u64..20).into(),

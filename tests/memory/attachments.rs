@@ -1,4 +1,4 @@
-//! What is attached to a row goes where the row goes.
+//! Attachments move with their row.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -16,7 +16,7 @@ type Device = <Dispatch as burn::backend::BackendTypes>::Device;
 const DIM: usize = 3;
 const NAMES: [&str; 3] = ["hidden", "mask", "topic"];
 
-/// What a row should have.
+/// The expected attachments of a row.
 type Expected = BTreeMap<&'static str, Value>;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -63,7 +63,7 @@ fn check(memory: &Memoria<Dispatch>, expected: &[Expected]) {
     memory.verify().unwrap();
 }
 
-/// The rows of `hidden` in one, filled up with zeros.
+/// Checks the rows of `hidden` in one tensor, padded with zeros.
 fn check_attached_rows(memory: &Memoria<Dispatch>, expected: &[Expected]) {
     let Some(together) = memory.attached_rows("hidden").unwrap() else {
         return assert!(expected.iter().all(|row| !row.contains_key("hidden")));
@@ -84,7 +84,7 @@ fn check_attached_rows(memory: &Memoria<Dispatch>, expected: &[Expected]) {
     assert!(filled.eq(numbers(together.data)));
 }
 
-/// Attaches to one row, or to all but some.
+/// Attaches a value to one row, or to all rows except some.
 fn attach(
     memory: &mut Memoria<Dispatch>,
     expected: &mut [Expected],
@@ -179,7 +179,7 @@ fn attachments_go_where_rows_go() {
                     let restore = Restore::<Dispatch>::new(device);
                     memory = restore.read_bytes(&bytes).unwrap().memory;
                     assert!(saved(&mut memory) == bytes);
-                    // Some rows, saved or restored alone.
+                    // Some rows are saved or restored alone.
                     let some = memory.snapshot().unwrap().rows(&[row]).unwrap().to_bytes().unwrap();
                     let restored = restore.clone().rows(&[row]).read_bytes(&bytes).unwrap();
                     assert_eq!(restored.rows, [row]);
@@ -234,7 +234,7 @@ fn what_cannot_be_attached_is_refused() {
     assert!(memory.attached_rows("nothing").unwrap().is_none());
 }
 
-/// Rounded once, and refused where it does not fit.
+/// An attached tensor is rounded once, and refused if it does not fit.
 #[test]
 fn tensors_are_restored_in_another_float_type() {
     let device = &devices()[0].1.as_dispatch().clone();

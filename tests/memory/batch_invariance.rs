@@ -1,4 +1,4 @@
-//! A row remembers in a batch, of any size and with any neighbours, what it would remember alone.
+//! A row in a batch of any size, with any neighbours, has the same memories as alone.
 
 use burn::backend::Dispatch;
 use memoria::{Correlation, LongTermSearch, MemoriaConfig, Pooling, ShortTermSearch};
@@ -8,8 +8,8 @@ use memoria_testing::{
 };
 use rstest::rstest;
 
-/// Compares every row in every step with the same row alone, on every backend. Not one difference in
-/// ids, kinds, counts, or any bit of a lifespan or vector is allowed.
+/// Compares every row in every step with the same row alone, on every backend. All ids, kinds and counts, and every bit
+/// of lifespans and vectors, must be equal.
 fn rows_are_alone(story: &Story) {
     for (name, device) in devices() {
         let device = device.as_dispatch();
@@ -48,7 +48,7 @@ fn a_row_does_not_feel_its_neighbours(
     }
 }
 
-/// Whatever is searched, drawn and pooled.
+/// For every search, exploration and pooling.
 #[rstest]
 fn no_way_of_searching_feels_a_neighbour(
     #[values(
@@ -70,7 +70,7 @@ fn no_way_of_searching_feels_a_neighbour(
     rows_are_alone(&Story::random(3, Size { rows: 3, dim: 33, steps: 30, width: 7 }, config));
 }
 
-/// Near the sizes of the paper's experiments.
+/// With sizes similar to the paper's experiments.
 #[rstest]
 fn a_row_does_not_feel_its_neighbours_at_full_size(
     #[values(Correlation::NegSquaredL2, Correlation::Gaussian)] correlation: Correlation,

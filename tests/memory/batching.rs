@@ -1,4 +1,4 @@
-//! A session remembers in changing batches what it remembers alone.
+//! A session has the same memories in changing batches as alone.
 
 use burn::backend::{Dispatch, TensorData, ops::FloatTensorOps, read_sync};
 use memoria::{
@@ -14,7 +14,7 @@ type Device = <Dispatch as burn::backend::BackendTypes>::Device;
 const DIM: usize = 12;
 const WIDTH: usize = 4;
 
-/// What one row remembers in one step.
+/// The memories of one row in one step.
 #[derive(Debug, PartialEq)]
 struct Page {
     recollection: Stages,
@@ -23,12 +23,12 @@ struct Page {
     counts: Vec<u32>,
 }
 
-/// One step of several sessions, each with its own number and age.
+/// Takes one step of several sessions, each with its own number and age.
 fn step(memory: &mut Memoria<Dispatch>, who: &[(usize, usize)], device: &Device) -> Vec<Page> {
     step_except(memory, who, &[], false, device)
 }
 
-/// A step in which some rows are absent, which have no number; no time passes for them if they `rest`.
+/// Takes a step without the absent rows; their numbers are NaN. No time passes for them if they `rest`.
 fn step_except(
     memory: &mut Memoria<Dispatch>,
     who: &[(usize, usize)],
@@ -96,7 +96,7 @@ fn serve(config: MemoriaConfig, storage: Storage, device: &Device, seed: u64) {
     let mut alone: Vec<Memoria<Dispatch>> = (0..SESSIONS).map(|_| new()).collect();
     let mut away: Vec<Option<Memoria<Dispatch>>> = (0..SESSIONS).map(|_| None).collect();
     let mut ages = [0; SESSIONS];
-    // Who is in which row.
+    // The session of each row.
     let (mut batch, mut present): (_, Vec<usize>) = (new(), Vec::new());
     for round in 0..60 {
         let mut sessions: Vec<usize> = (0..SESSIONS).collect();
@@ -106,7 +106,7 @@ fn serve(config: MemoriaConfig, storage: Storage, device: &Device, seed: u64) {
             (0..present.len()).filter(|&row| !wanted.contains(&present[row])).collect();
         let mut coming: Vec<usize> =
             wanted.iter().copied().filter(|session| !present.contains(session)).collect();
-        // Now and then one takes the place of another.
+        // Sometimes one session replaces another in its row.
         if rng.random_bool(0.3)
             && let (Some(&row), Some(&session)) = (leaving.last(), coming.last())
             && let Some(mut memory) = away[session].take()
@@ -121,7 +121,7 @@ fn serve(config: MemoriaConfig, storage: Storage, device: &Device, seed: u64) {
             let last = gone.batch() - 1;
             away[present.remove(row)] = Some(gone.split(&[last]).unwrap());
         }
-        // A new session comes last: before the first step there is nothing to merge.
+        // New sessions are last: before the first step they have nothing to merge.
         coming.sort_by_key(|&session| away[session].is_none());
         for session in coming {
             match &mut away[session] {
@@ -162,7 +162,7 @@ fn sessions_in_changing_batches_are_alone(
     }
 }
 
-/// Rows that are absent for some steps begin as they would begin alone, with the same identities.
+/// Rows that are absent for some steps begin in the same way as alone, with the same identities.
 #[rstest]
 fn a_row_that_was_absent_begins_as_if_alone(
     #[values(Storage::Auto, Storage::Device)] storage: Storage,
@@ -206,7 +206,7 @@ fn a_row_that_was_absent_begins_as_if_alone(
     }
 }
 
-/// Rows rest in any steps, between which sessions are looked at, or not.
+/// Rows rest in random steps, with and without a recorded history.
 #[rstest]
 fn no_time_passes_for_rows_that_rest(
     #[values(Storage::Auto, Storage::Device)] storage: Storage,
@@ -259,7 +259,7 @@ fn no_time_passes_for_rows_that_rest(
                 );
             }
         }
-        // A row that has working memories already rests with them.
+        // A row that already has working memories keeps them while it rests.
         let data = TensorData::ones::<f32, _>([3, WIDTH, DIM]);
         batch.add_working_memory(Dispatch::float_from_data(data, device)).unwrap();
         let error = batch.remind_except(&[3]).unwrap_err();

@@ -1,11 +1,11 @@
-//! A memory with too many short-term vectors for a processor's caches is searched by way of codes, and
-//! remembers what it would remember without.
+//! If short-term memory has too many vectors for a processor's caches, it is searched by codes. The results are the
+//! same as without codes.
 
 use burn::{backend::Dispatch, tensor::Device};
 use memoria::{EngramKind, MemoriaConfig};
 use memoria_testing::story::{Page, Size, Story};
 
-/// More numbers than this in short-term memory have codes.
+/// Short-term memory has codes if it has more numbers than this.
 const CODED_ABOVE: usize = 1 << 20;
 
 #[test]

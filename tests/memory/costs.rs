@@ -1,4 +1,4 @@
-//! What a step costs apart from time: round trips to the device, and memory for vectors.
+//! Costs of a step other than time: round trips to the device, and memory for vectors.
 
 use burn::{
     backend::Dispatch,
@@ -7,10 +7,10 @@ use burn::{
 use memoria::{LifespanGain, Memoria, MemoriaConfig, Storage};
 use memoria_testing::devices::devices;
 
-/// Steps until as many engrams die as are born.
+/// Number of steps until as many engrams die as are made.
 const UNTIL_STEADY: usize = 24;
 
-/// One step, with gains on the device: how often the host waited in recalling and in reinforcing.
+/// Takes one step with gains on the device. Returns how often the host waited in recalling and in reinforcing.
 fn step(memory: &mut Memoria<Dispatch>, device: &Device) -> [u64; 2] {
     let data = Tensor::<3>::random([2, 4, 8], Distribution::Default, device);
     let before = memory.costs().round_trips;
@@ -20,7 +20,7 @@ fn step(memory: &mut Memoria<Dispatch>, device: &Device) -> [u64; 2] {
     let width = reminded.width();
     let gain = match width {
         0 => LifespanGain::Zero,
-        // Only the first three of a row gain, and not for ever.
+        // Only the first three engrams of a row gain, and not enough to live forever.
         _ => {
             let gains = (0..2 * width).map(|i| if i % width < 3 { 1.5 } else { 0.0 }).collect();
             let gains = TensorData::new::<f32, _>(gains, [2, width]);

@@ -1,4 +1,4 @@
-//! The same story and seed give the same memories: again, elsewhere, and in a clone.
+//! The same story and seed give the same memories: in a second run, on another backend, and in a clone.
 
 use burn::backend::{Backend, Dispatch, Flex};
 use memoria::{Correlation, Memoria, MemoriaConfig};
@@ -14,7 +14,7 @@ fn config(seed: u64) -> MemoriaConfig {
     MemoriaConfig::new(5, 12, 4, 4.0, 6).with_ltm_exploration(3, seed)
 }
 
-/// What the control plane remembers: everything but the bits of vectors.
+/// Returns the state of the control plane: everything except the bits of vectors.
 fn without_vectors(pages: Vec<Vec<Page>>) -> Vec<Vec<Page>> {
     let forget = |page: Page| Page { vectors: Vec::new(), ..page };
     pages.into_iter().map(|rows| rows.into_iter().map(forget).collect()).collect()
@@ -70,7 +70,7 @@ fn a_clone_goes_on_independently() {
         let mut clone = memory.clone();
         let mut witness = memory.clone();
         let expected = story.tell_to(&mut witness, 20..40, device);
-        // The clone lives another life first; the original must not feel it.
+        // The clone runs another story first; this must not change the original.
         let elsewhere = other.tell_to(&mut clone, 0..20, device);
         assert_eq!(story.tell_to(&mut memory, 20..40, device), expected, "{name}");
         assert_ne!(elsewhere, expected, "{name}");

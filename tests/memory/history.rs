@@ -1,4 +1,4 @@
-//! What a history tells is what happened: over all traces and random workloads.
+//! A history gives the memory's actual states and events, for all traces and random workloads.
 
 mod files;
 mod package;
@@ -37,7 +37,7 @@ fn tells_what_happened<B: Backend>(path: &Path, device: &B::Device) {
     for (step, rows) in happened.iter().enumerate() {
         for (row, (expected, cofire)) in rows.iter().enumerate() {
             let row = if step % 2 == 0 { history.row(row) } else { read.row(row) }.unwrap();
-            // A history tells what fired, not what else was wired.
+            // A history records co-firing, and no other wiring.
             let tells_wiring = trace.config.wiring == Wiring::CoFiring;
             check_step(row, step as u64, expected, cofire, tells_wiring);
         }
@@ -103,7 +103,7 @@ fn tells_what_happened_on(
     tells_what_happened::<Dispatch>(&path, device.as_dispatch());
 }
 
-/// Resets, gains on the device and on the host, several adds per step.
+/// Returns a story with resets, gains on the device and on the host, and several adds per step.
 fn story() -> Story {
     let config = MemoriaConfig::new(3, 8, 4, 3.0, 4).with_ltm_exploration(1, 7);
     Story::random(5, Size { rows: 3, dim: 4, steps: 60, width: 4 }, config)
@@ -125,7 +125,7 @@ fn recording_changes_nothing() {
     }
 }
 
-/// A history that is taken ends where the next one begins.
+/// A taken history ends where the next one begins.
 #[test]
 fn histories_follow_each_other() {
     let story = story();

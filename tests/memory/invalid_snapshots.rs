@@ -1,5 +1,4 @@
-//! A snapshot that has right checksums but tells of a memory that cannot be is refused, with what
-//! cannot be.
+//! A snapshot with correct checksums but an impossible memory is refused. The error names the reason.
 
 use burn::backend::{Flex, TensorData, ops::FloatTensorOps, read_sync};
 use memoria::{
@@ -60,7 +59,7 @@ fn check_sound(contents: &Contents) {
         other => panic!("{other:?}"),
     }
     assert_eq!(memory.snapshot().unwrap().to_bytes().unwrap().len(), {
-        // The same but for attributes, which belong to the snapshot.
+        // The same without attributes, which belong to the snapshot.
         Contents { attributes: vec![], ..Contents::default() }.snapshot().len()
     });
 }
@@ -126,12 +125,12 @@ fn what_cannot_be_in_version_1_is_refused(#[case] named: &str, #[case] change: f
     check_refused(1, named, change);
 }
 
-/// A setting of the head: its place, name and value.
+/// Changes a setting of the head: its place, name and value.
 fn set(contents: &mut Contents, place: usize, name: &[u8], value: &[u8]) {
     contents.settings[place] = (name.to_vec(), value.to_vec());
 }
 
-/// The value of the only row that has the tensor.
+/// Returns the value of the only row that has the tensor.
 fn tensor(contents: &mut Contents) -> &mut Vec<u8> {
     &mut contents.attachments[0].2[0].1
 }
@@ -187,7 +186,7 @@ fn check_refused(version: u32, named: &str, change: fn(&mut Contents)) {
     }
 }
 
-/// A number may be written in one way only.
+/// A number has only one valid form.
 #[test]
 fn a_number_with_zeros_in_front_is_refused() {
     for (version, first) in [(1, 4), (2, 7)] {
@@ -202,7 +201,7 @@ fn a_number_with_zeros_in_front_is_refused() {
     }
 }
 
-/// One step with two new engrams of dimension 2.
+/// Takes one step with two new engrams of dimension 2.
 fn step(memory: &mut Memoria<Flex>) -> Result<(), MemoriaError> {
     let data = TensorData::new(vec![0.25f32, 1.0, 0.5, -1.0], [1, 2, 2]);
     memory.add_working_memory(Flex::float_from_data(data, &Default::default()))?;
@@ -210,10 +209,10 @@ fn step(memory: &mut Memoria<Flex>) -> Result<(), MemoriaError> {
     memory.adjust(&reminded, LifespanGain::Zero)
 }
 
-/// Where counters end. Snapshots get there; nothing else lives that long.
+/// Counters at their limits. Only snapshots can reach these; no memory lives so long.
 #[test]
 fn counters_at_their_ends() {
-    // All identities but the last few are used up.
+    // All identities except the last few are used.
     let mut contents = Contents { next_id: u64::MAX - 3, ..Contents::default() };
     let mut memory = restore(&contents.snapshot()).unwrap();
     step(&mut memory).unwrap();
@@ -227,7 +226,7 @@ fn counters_at_their_ends() {
     let bytes = memory.snapshot().unwrap().to_bytes().unwrap();
     restore(&bytes).unwrap();
 
-    // Beyond 2³² identities and steps nothing is different.
+    // More than 2³² identities and steps change nothing.
     contents.next_id = (1 << 32) + 7;
     contents.engrams[4].id = (1 << 32) - 9;
     contents.steps = (1 << 32) - 2;
@@ -243,7 +242,7 @@ fn counters_at_their_ends() {
         assert_eq!(engrams(&mut memory), engrams(&mut twin));
     }
 
-    // Counts of firings stop at the largest that there is.
+    // Counts of firings stop at their maximum.
     let most = u64::from(u32::MAX);
     let mut contents = Contents { reminds: 1 << 62, steps: 1 << 62, ..Contents::default() };
     for engram in &mut contents.engrams[..3] {
@@ -267,7 +266,7 @@ fn counters_at_their_ends() {
     restore(&bytes).unwrap();
 }
 
-/// A lifespan of which a step takes nothing away is the same after any number of steps, and is saved.
+/// A lifespan so large that a step does not change it stays the same after any number of steps, and is saved.
 #[rstest]
 #[case(16_777_220.0)]
 #[case(1e9)]

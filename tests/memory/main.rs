@@ -1,4 +1,4 @@
-//! What a memory is held to, file by file. One program, so that Burn is linked once.
+//! The guarantees of a memory, one file each. One program, so that Burn is linked once.
 
 mod attachments;
 mod batch_invariance;

@@ -1,4 +1,4 @@
-//! A memory that was saved and restored goes on as if it had not been, wherever it is restored.
+//! A memory continues unchanged after it was saved and restored, on every device.
 
 use std::path::PathBuf;
 
@@ -25,8 +25,8 @@ fn restored<B: Backend>(bytes: &[u8], device: &B::Device) -> Memoria<B> {
     Restore::new(device).read_bytes(bytes).unwrap().memory
 }
 
-/// Runs a trace as a whole, then cut after every `nth` step and at its ends: what was saved on one device
-/// goes on on the other.
+/// Runs a whole trace, then cuts it after every `nth` step and at its ends. A memory that was saved on one device
+/// continues on the other.
 fn goes_on(trace: &Trace, saved_on: &DispatchDevice, restored_on: &DispatchDevice, nth: usize) {
     let whole = replay::run::<Dispatch>(trace, saved_on).unwrap();
     let mut memory = Memoria::<Dispatch>::new(trace.config).unwrap();
@@ -51,7 +51,7 @@ fn goes_on(trace: &Trace, saved_on: &DispatchDevice, restored_on: &DispatchDevic
     }
 }
 
-/// Saves and restores after every step, from one device to the other and back.
+/// Saves and restores after every step, alternately from one device to the other and back.
 fn goes_to_and_fro(trace: &Trace, one: &DispatchDevice, other: &DispatchDevice) {
     let whole = replay::run::<Dispatch>(trace, one).unwrap();
     let mut memory = Memoria::<Dispatch>::new(trace.config).unwrap();
@@ -86,7 +86,7 @@ fn wgpu() -> Device {
 fn a_trace_goes_on(
     #[case] saved_on: Device,
     #[case] restored_on: Device,
-    // A GPU in software would take a minute for cuts after every step.
+    // A software GPU would take a minute for cuts after every step.
     #[case] nth: usize,
     #[files("tests/data/traces/*.json")] path: PathBuf,
 ) {
@@ -95,7 +95,7 @@ fn a_trace_goes_on(
     goes_to_and_fro(&trace, saved_on.as_dispatch(), restored_on.as_dispatch());
 }
 
-/// Where no seed and no rounding may differ: every bit, and what exploration draws.
+/// On the same backend every bit must be equal, and also the draws of exploration.
 #[rstest]
 fn on_the_same_backend_every_bit_goes_on(
     #[values(Correlation::NegSquaredL2, Correlation::Gaussian)] correlation: Correlation,
@@ -118,7 +118,7 @@ fn on_the_same_backend_every_bit_goes_on(
     }
 }
 
-/// A concrete backend's snapshot is that of the run-time one.
+/// A concrete backend and the run-time backend give the same snapshot.
 #[test]
 fn a_snapshot_does_not_know_its_backend() {
     let config = MemoriaConfig::new(5, 12, 4, 4.0, 6);
@@ -182,7 +182,7 @@ fn a_float_type_that_the_backend_lacks_is_refused() {
     restore.dtype(DType::F32).read_bytes(&saved).unwrap();
 }
 
-/// Three rows that have lived for twelve steps.
+/// Returns a memory with three rows after twelve steps.
 fn lived() -> Memoria<Flex> {
     let config = MemoriaConfig::new(5, 12, 4, 4.0, 6);
     let story = Story::random(3, Size { rows: 3, dim: 8, steps: 12, width: 4 }, config);
@@ -191,7 +191,7 @@ fn lived() -> Memoria<Flex> {
     memory
 }
 
-/// Rows that are saved alone, restored alone or split off are the same.
+/// Rows are the same if they are saved alone, restored alone or split off.
 #[test]
 fn some_rows_are_saved_or_restored() {
     let mut memory = lived();
@@ -261,7 +261,7 @@ fn what_does_not_fit_where_it_is_restored_is_refused(
     restore.dtype(DType::BF16).read_bytes(&saved).unwrap();
 }
 
-/// What is added after it was restored is limited like everything else.
+/// The limit of a restore also holds for engrams that are added later.
 #[test]
 fn a_limit_of_restoring_is_the_memorys() {
     let saved = bytes(&mut lived());
@@ -272,7 +272,7 @@ fn a_limit_of_restoring_is_the_memorys() {
     assert!(matches!(refused, MemoriaError::OutOfMemory { available: 8192, .. }), "{refused}");
 }
 
-/// Whoever wants no limits sets the largest there are.
+/// The largest possible settings, for a memory without limits, are saved and restored.
 #[test]
 fn settings_without_limits_come_back() {
     let most = usize::MAX;

@@ -1,4 +1,4 @@
-//! Snapshots of every version that was ever written stay readable; newer ones are refused by name.
+//! Snapshots of every earlier version stay readable. Newer ones are refused with their version.
 
 use std::{fs, path::Path};
 
@@ -6,9 +6,9 @@ use burn::backend::{Flex, TensorData, ops::FloatTensorOps};
 use memoria::{Attachment, Memoria, MemoriaError, Restore};
 use memoria_testing::{replay, trace::Trace};
 
-/// The version that is written.
+/// The format version that is written.
 const VERSION: u32 = 2;
-/// The trace that gives the memory in the files, and how many steps of it.
+/// The trace whose first steps give the memory in the files.
 const TRACE: &str = "tests/data/traces/row-resets.json";
 const STEPS: usize = 17;
 
@@ -20,7 +20,7 @@ fn trace() -> Trace {
     Trace::read(Path::new(TRACE)).unwrap()
 }
 
-/// The present version's snapshot.
+/// Returns the snapshot in the current version.
 fn written() -> Vec<u8> {
     let (trace, device) = (trace(), Default::default());
     let mut memory = Memoria::<Flex>::new(trace.config).unwrap();
@@ -61,7 +61,7 @@ fn every_version_is_read_and_goes_on() {
     }
 }
 
-/// What is written is not changed without a new version.
+/// The written bytes change only with a new version.
 #[test]
 fn this_version_is_written_as_it_was() {
     assert!(written() == fs::read(file(VERSION)).unwrap());

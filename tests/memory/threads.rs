@@ -1,4 +1,4 @@
-//! Memories on several threads at once, and a panic of a user's code.
+//! Memories on several threads at once, and a panic in a user's code.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -25,7 +25,7 @@ use memoria_testing::{
 };
 
 const THREADS: u64 = 8;
-/// A deadlock takes longer.
+/// Maximum time of a test; a deadlock takes longer.
 const PATIENCE: Duration = Duration::from_secs(300);
 
 fn config() -> MemoriaConfig {
@@ -36,7 +36,7 @@ fn story(seed: u64) -> Story {
     Story::random(seed, Size { rows: 2, dim: 24, steps: 30, width: 5 }, config())
 }
 
-/// Does something on a thread of its own, and fails if it never ends.
+/// Runs a function on a separate thread, and fails if it never ends.
 fn in_time(what: impl FnOnce() + Send + 'static) {
     let (sender, receiver) = mpsc::channel();
     let worker = thread::spawn(move || {
@@ -49,8 +49,8 @@ fn in_time(what: impl FnOnce() + Send + 'static) {
     }
 }
 
-/// Each thread has memories of its own, while others are made and dropped all the time, in the middle of
-/// steps and with data that waits to be read.
+/// Each thread has its own memories. Meanwhile other threads make and drop memories, within steps and with data that
+/// waits to be read.
 #[test]
 fn memories_on_several_threads_do_not_mix() {
     in_time(|| {
@@ -99,7 +99,7 @@ fn make_and_drop(stop: &AtomicBool, seed: u64, device: &Device) -> usize {
     dropped
 }
 
-/// From thread to thread, step by step.
+/// A memory moves to another thread in every step.
 #[test]
 fn a_memory_may_change_threads_at_any_time() {
     in_time(|| {
@@ -131,7 +131,7 @@ fn segment(state: &mut MemoriaState, seed: usize, device: &Device) {
     state.reinforce(&recall, None).unwrap();
 }
 
-/// A panic between recall and reinforce: the memory is what it was after the recall.
+/// After a panic between recall and reinforce, the memory is as it was after the recall.
 #[test]
 fn a_panic_of_the_user_leaves_a_usable_memory() {
     let device = Device::flex();
@@ -147,7 +147,7 @@ fn a_panic_of_the_user_leaves_a_usable_memory() {
     }));
     assert!(panicked.is_err());
     state.verify().unwrap();
-    // The same without a panic: a step that was not ended.
+    // The same without a panic: a step that did not end.
     drop(twin.recall(working(4, &device)).unwrap());
     for seed in 5..9 {
         segment(&mut state, seed, &device);
@@ -157,7 +157,7 @@ fn a_panic_of_the_user_leaves_a_usable_memory() {
     let bytes = |state: &mut MemoriaState| state.snapshot().unwrap().to_bytes().unwrap();
     assert!(bytes(&mut state) == bytes(&mut twin));
 
-    // The step can also be ended: by reminding once more, and adjusting with that.
+    // The step can also be ended, by another remind and an adjust with its result.
     let mut memory = Memoria::<Dispatch>::new(config.memoria).unwrap();
     let panicked = catch_unwind(AssertUnwindSafe(|| {
         memory.add_working_memory(working(1, &device).into_dispatch()).unwrap();

@@ -1,4 +1,4 @@
-//! A malformed trace file is refused with the place of the fault.
+//! A malformed trace file is refused with the place of the error.
 
 use burn::backend::Flex;
 use memoria_testing::{replay, trace::Trace};
@@ -16,7 +16,7 @@ const TRACE: &str = r#"{
   ]
 }"#;
 
-/// What a trace file with this text gives.
+/// Returns the result of a trace file with this text.
 fn replay(text: &str) -> Result<replay::Replay, String> {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(&file, text).unwrap();
@@ -60,7 +60,7 @@ fn a_malformed_one_is_refused_with_the_place(
     assert!(error.contains(place), "{error}");
 }
 
-/// Whatever is changed in a file, the answer is a replay or a message.
+/// After any change of a file, the result is a replay or a message.
 #[test]
 fn changed_files_do_not_panic() {
     let mut rng = ChaCha8Rng::seed_from_u64(3);

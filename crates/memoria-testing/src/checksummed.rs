@@ -1,5 +1,5 @@
-//! Snapshots by hand, from the description of their bytes: what the library would not write. And any
-//! other format of the library, from its contents.
+//! Handmade snapshots that the library would not write, from the description of their bytes. Streams of any other
+//! format of the library are made from their contents.
 
 use memoria::{Correlation, SnapshotInfo};
 use xxhash_rust::xxh3::Xxh3;
@@ -7,12 +7,12 @@ use xxhash_rust::xxh3::Xxh3;
 const HEAD: usize = 12;
 const BLOCK: usize = 1 << 18;
 
-/// How a snapshot begins.
+/// The first bytes of a snapshot.
 pub const SNAPSHOT: &[u8; 8] = b"\x89MEMORIA";
-/// How a history begins.
+/// The first bytes of a history.
 pub const HISTORY: &[u8; 8] = b"\x89MEMHIST";
 
-/// The contents of the blocks.
+/// Returns the contents of the blocks.
 pub fn contents(stream: &[u8]) -> Vec<u8> {
     let (mut at, mut contents) = (HEAD, Vec::new());
     loop {
@@ -26,17 +26,17 @@ pub fn contents(stream: &[u8]) -> Vec<u8> {
     }
 }
 
-/// The version that a stream is written in.
+/// Returns the format version of a stream.
 pub fn version(stream: &[u8]) -> u32 {
     u32::from_le_bytes(stream[8..HEAD].try_into().unwrap())
 }
 
-/// Contents as a snapshot of a version, with every checksum right.
+/// Makes a snapshot of a version from contents, with correct checksums.
 pub fn snapshot_of(version: u32, contents: &[u8]) -> Vec<u8> {
     stream_of(SNAPSHOT, version, contents)
 }
 
-/// Contents as a version of a format, with every checksum right.
+/// Makes a stream of a format and version from contents, with correct checksums.
 pub fn stream_of(magic: &[u8; 8], version: u32, contents: &[u8]) -> Vec<u8> {
     let mut stream = [&magic[..], &version.to_le_bytes()].concat();
     let mut checksum = Xxh3::new();
@@ -52,7 +52,7 @@ pub fn stream_of(magic: &[u8; 8], version: u32, contents: &[u8]) -> Vec<u8> {
     stream
 }
 
-/// A snapshot of version 2 without attachments, which version 1 does not have, as version 1 has it.
+/// Converts a snapshot of version 2 without attachments to version 1, which has none.
 pub fn as_version_1(snapshot: &[u8]) -> Vec<u8> {
     let config = SnapshotInfo::read(snapshot).unwrap().config;
     let contents = contents(snapshot);
@@ -80,7 +80,7 @@ pub fn as_version_1(snapshot: &[u8]) -> Vec<u8> {
     snapshot_of(1, &[&bytes[..], rest].concat())
 }
 
-/// A number of variable length that comes next.
+/// Reads and removes the next number of variable length.
 fn take_number(rest: &mut &[u8]) -> u64 {
     let len = rest.iter().position(|byte| byte & 0x80 == 0).unwrap() + 1;
     let (digits, after) = rest.split_at(len);
@@ -88,7 +88,7 @@ fn take_number(rest: &mut &[u8]) -> u64 {
     digits.iter().rev().fold(0, |number, digit| number << 7 | u64::from(digit & 0x7f))
 }
 
-/// A number of variable length.
+/// Writes a number of variable length.
 pub fn number(mut number: u64, to: &mut Vec<u8>) {
     while number > 0x7f {
         to.push(number as u8 | 0x80);
@@ -97,17 +97,17 @@ pub fn number(mut number: u64, to: &mut Vec<u8>) {
     to.push(number as u8);
 }
 
-/// What a snapshot of one row says. The default is sound: engrams 2, 3, 5, 6, 9 and 10, of which two are
-/// long-term, two short-term and two working, made in steps 1, 2, 4 and 7 of 7.
+/// Contents of a snapshot of one row. The default is valid: it has engrams 2, 3, 5, 6, 9 and 10. Two are long-term, two
+/// short-term and two working; they were made in steps 1, 2, 4 and 7 of 7.
 #[derive(Clone, Debug)]
 #[allow(missing_docs, reason = "named as `memoria-core/src/snapshot.rs` names them")]
 pub struct Contents {
     pub version: u32,
     pub stm_capacity: u64,
     pub initial_lifespan: f32,
-    /// Of version 1; version 2 has it among the settings.
+    /// In version 1 only; in version 2 it is one of the settings.
     pub correlation: u8,
-    /// Of version 2, beside those that are fields here: names, and kinds with values.
+    /// In version 2 only, besides those that are fields here: names, and kinds with values.
     pub settings: Vec<(Vec<u8>, Vec<u8>)>,
     pub storage: u8,
     pub attributes: Vec<(Vec<u8>, Vec<u8>)>,
@@ -118,24 +118,24 @@ pub struct Contents {
     pub next_id: u64,
     pub steps: u64,
     pub reminds: u64,
-    /// Working, short-term, long-term.
+    /// Numbers of working, short-term and long-term engrams.
     pub counts: [u64; 3],
     pub engrams: Vec<Engram>,
     pub long_term: Vec<u64>,
-    /// How many, and the members as they are written.
+    /// Their number, and the members as they are written.
     pub firings: (u64, Vec<Vec<u64>>),
-    /// How many, and of each what is written.
+    /// Their number, and each as it is written.
     pub ties: (u64, Vec<Vec<u64>>),
     pub vectors: Vec<f32>,
-    /// Of version 2, by name: how many rows have it, and of each its number and its kind with the value.
+    /// In version 2 only, by name: the number of rows that have it; for each its index, and its kind with the value.
     pub attachments: Vec<NamedValues>,
     pub rest: Vec<u8>,
 }
 
-/// A name, how many rows have a value of it, and of each its number and the value.
+/// A name, the number of rows with a value of it, and for each its index and the value.
 pub type NamedValues = (Vec<u8>, u64, Vec<(u64, Vec<u8>)>);
 
-/// One engram as it is written: id and age are differences.
+/// An engram as it is written: id and age are differences.
 #[derive(Clone, Debug)]
 #[allow(missing_docs, reason = "named as those of `memoria`")]
 pub struct Engram {
@@ -183,7 +183,7 @@ impl Default for Contents {
             long_term: vec![1, 0],
             // The first three fire, then all four.
             firings: (2, vec![vec![3, 0, 0, 0], vec![4, 0, 0, 0, 0]]),
-            // Of the first with the second and third, and of the second with the third.
+            // The first with the second and third, and the second with the third.
             ties: (2, vec![vec![0, 2, 0, 4, 0, 5], vec![0, 1, 0, 3]]),
             vectors: vec![0.5; 12],
             attachments: vec![
@@ -196,7 +196,7 @@ impl Default for Contents {
 }
 
 impl Contents {
-    /// As they are written.
+    /// Returns the bytes as they are written.
     pub fn bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         if self.version == 1 {
@@ -260,7 +260,7 @@ impl Contents {
         bytes
     }
 
-    /// With every checksum right.
+    /// Returns the snapshot with correct checksums.
     pub fn snapshot(&self) -> Vec<u8> {
         snapshot_of(self.version, &self.bytes())
     }

@@ -2,9 +2,9 @@
 
 use burn::tensor::Device;
 
-/// The devices that every guarantee is tested on, with the names of their backends.
+/// Returns the devices on which every guarantee is tested, with the names of their backends.
 ///
-/// A CUDA device only where the feature is on, which means that one is at hand.
+/// A CUDA device is included only if its feature is enabled, which requires such a device.
 pub fn devices() -> Vec<(&'static str, Device)> {
     vec![
         ("flex", Device::flex()),

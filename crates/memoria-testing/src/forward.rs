@@ -1,4 +1,4 @@
-//! Segments through a checkpoint.
+//! Runs segments through a checkpoint.
 
 use std::path::Path;
 
@@ -15,24 +15,24 @@ use serde::Serialize;
 
 use crate::segments::Segment;
 
-/// What came of all segments.
+/// The outputs for all segments.
 #[derive(Debug, Serialize)]
 pub struct Output {
-    /// In order.
+    /// Outputs by segment, in order.
     pub segments: Vec<SegmentOutput>,
 }
 
-/// What came of one segment.
+/// The output for one segment.
 #[derive(Debug, Serialize)]
 pub struct SegmentOutput {
-    /// What the model says.
+    /// The output of the model.
     pub logits: Logits,
-    /// Per row; nothing where no memory took part.
+    /// The memory of each row; `None` if no memory took part.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<Vec<RowMemory>>,
 }
 
-/// Of whole rows, or of each token.
+/// Logits of whole rows, or of each token.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub enum Logits {
@@ -47,9 +47,9 @@ pub enum Logits {
 #[allow(missing_docs, reason = "named as those of `memoria`")]
 pub struct RowMemory {
     pub reminded: Vec<EngramId>,
-    /// Of each of the reminded, in their order.
+    /// Gain of each reminded engram, in the same order.
     pub gain: Vec<f32>,
-    /// After the segment, as all below.
+    /// After the segment, as the fields below.
     pub alive: Vec<EngramId>,
     /// One letter per engram: S or L.
     pub kind: String,
@@ -63,7 +63,7 @@ pub struct Loaded {
     vocab_size: usize,
     memory: Option<MemoryConfig>,
     device: Device,
-    /// What was and was not loaded.
+    /// The report of what was and was not loaded.
     pub report: LoadReport,
 }
 
@@ -73,7 +73,7 @@ enum Model {
     Classifier(Box<SequenceClassifier>),
 }
 
-/// What a checkpoint can be.
+/// The kind of a checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Kind {
     /// GPT-2.
@@ -84,7 +84,7 @@ pub enum Kind {
     Roberta,
 }
 
-/// A checkpoint of this kind; if none is given, of the one that its configuration tells.
+/// Loads a checkpoint of this kind; without one, of the kind in its configuration.
 pub fn load(checkpoint: &Path, kind: Option<Kind>, device: &Device) -> Result<Loaded, ModelError> {
     let device = device.clone();
     let is_gpt2 = match kind {

@@ -1,4 +1,4 @@
-//! What the fuzz targets do to an input, a file each; each tells whether it was taken.
+//! The bodies of the fuzz targets, one file each. Each returns whether the input was accepted.
 
 pub mod config;
 mod go_on;

@@ -1,13 +1,13 @@
-//! What tests, examples, benchmarks and fuzz targets of this repository share. It is not published.
+//! Shared code of tests, examples, benchmarks and fuzz targets of this repository. It is not published.
 //!
-//! - [`devices`]: where every guarantee is tested.
-//! - [`trace`] and [`replay`]: files of what goes into a memory, and what comes of them.
-//! - [`segments`] and [`forward`]: files of segments, and what a checkpoint makes of them.
+//! - [`devices`]: the devices on which every guarantee is tested.
+//! - [`trace`] and [`replay`]: files with the inputs of a memory, and their replay.
+//! - [`segments`] and [`forward`]: files of segments, and a checkpoint's outputs for them.
 //! - [`remembering`]: models with a memory, segment by segment.
-//! - [`story`]: random workloads for tests; [`workload`]: those that are measured; [`measuring`]: times and bytes.
-//! - [`checksummed`]: snapshots and histories by hand.
+//! - [`story`]: random workloads for tests; [`workload`]: workloads of benchmarks; [`measuring`]: times and bytes.
+//! - [`checksummed`]: handmade snapshots and histories.
 //! - [`saving`]: programs that are killed while they save.
-//! - [`fuzz`]: what the fuzz targets do to an input.
+//! - [`fuzz`]: the bodies of the fuzz targets.
 
 pub mod checksummed;
 pub mod devices;

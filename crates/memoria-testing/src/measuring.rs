@@ -1,4 +1,4 @@
-//! How times and bytes are measured.
+//! Measurement of times and bytes.
 
 use std::{
     hint::black_box,
@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// In seconds.
+/// Returns the median in seconds.
 pub fn median(times: &[Duration]) -> f64 {
     let mut times = times.to_vec();
     times.sort_unstable();
@@ -17,22 +17,22 @@ pub fn median(times: &[Duration]) -> f64 {
     }
 }
 
-/// In milliseconds, to ten nanoseconds.
+/// Converts seconds to milliseconds, rounded to ten nanoseconds.
 pub fn milliseconds(seconds: f64) -> f64 {
     (1e8 * seconds).round() / 1e5
 }
 
-/// To three places.
+/// Rounds to three decimal places.
 pub fn rounded(number: f64) -> f64 {
     (1e3 * number).round() / 1e3
 }
 
-/// Bytes of memory that are resident at present; `None` where the system does not tell.
+/// Returns the resident memory in bytes; `None` if the system does not report it.
 pub fn resident_bytes() -> Option<u64> {
     status_kilobytes("VmRSS:").map(|kilobytes| 1024 * kilobytes)
 }
 
-/// The most that was ever resident, in MiB.
+/// Returns the peak of resident memory in MiB; `None` if the system does not report it.
 pub fn peak_resident_mib() -> Option<u64> {
     status_kilobytes("VmHWM:").map(|kilobytes| kilobytes / 1024)
 }
@@ -43,7 +43,7 @@ fn status_kilobytes(field: &str) -> Option<u64> {
     value.trim().strip_suffix("kB")?.trim().parse().ok()
 }
 
-/// Bytes per second that all cores together read: the best of several passes.
+/// Measures the bytes per second that all cores together read: the best of several passes.
 pub fn read_bandwidth() -> f64 {
     const BYTES: usize = 1 << 28;
     let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
@@ -61,8 +61,8 @@ pub fn read_bandwidth() -> f64 {
     BYTES as f64 / best.as_secs_f64()
 }
 
-/// Bytes per second that all cores together copy from one part of memory to another, those read and
-/// those written: the best of several passes.
+/// Measures the bytes per second that all cores together copy from one part of memory to another: the best of several
+/// passes. Both the bytes read and the bytes written count.
 pub fn memory_bandwidth() -> f64 {
     const BYTES: usize = 1 << 28;
     let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);

@@ -1,4 +1,4 @@
-//! Models with a memory, and what a segment comes to in them.
+//! Models with a memory, and their outputs for a segment.
 
 use std::path::{Path, PathBuf};
 
@@ -10,12 +10,12 @@ use memoria::{
 };
 use serde_json::Value;
 
-/// Tokens that the models know.
+/// Size of the models' vocabulary.
 pub const VOCAB_SIZE: usize = 101;
 /// Allowed difference of recorded logits, and of recorded gains and lifespans.
 const TOLERANCES: [f32; 2] = [1e-4, 1e-3];
 
-/// What reads.
+/// The network of a model.
 #[allow(missing_docs, reason = "named after the models")]
 pub enum Network {
     Gpt2(Box<Gpt2LmHead>),
@@ -30,26 +30,26 @@ pub struct Model {
     pub device: Device,
 }
 
-/// What a segment came to in one row.
+/// The outputs for a segment in one row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Page {
-    /// What the model says.
+    /// The output of the model.
     pub logits: Vec<f32>,
-    /// In the order of the search.
+    /// Reminded engrams in the order of the search.
     pub reminded: Vec<EngramId>,
-    /// Of the reminded ones.
+    /// Gains of the reminded engrams.
     pub gains: Vec<f32>,
-    /// After the segment.
+    /// All engrams after the segment.
     pub engrams: Vec<Engram>,
 }
 
-/// Where a model is.
+/// Returns the folder of a model.
 pub fn folder(name: &str) -> PathBuf {
     Path::new("tests/data/models").join(name)
 }
 
 impl Model {
-    /// The model of a name.
+    /// Loads a model by its name.
     pub fn load(name: &str, device: &Device) -> Self {
         let device = device.clone();
         if name.starts_with("gpt2") {
@@ -63,12 +63,12 @@ impl Model {
         }
     }
 
-    /// Tokens, and which of them are none.
+    /// Makes an input of tokens and a mask of the padding.
     pub fn input(&self, rows: &[Vec<i64>], mask: Option<&[Vec<i64>]>) -> ModelInput {
         ModelInput::from_rows(rows, mask, VOCAB_SIZE, &self.device).unwrap()
     }
 
-    /// A segment of every row.
+    /// Reads a segment of every row.
     pub fn read(
         &self,
         input: &ModelInput,
@@ -110,21 +110,21 @@ fn rows<const D: usize>(tensor: Tensor<D>, batch: usize) -> Vec<Vec<f32>> {
     numbers.chunks((numbers.len() / batch).max(1)).map(<[f32]>::to_vec).collect()
 }
 
-/// The segments that were recorded for a model, with what they come to.
+/// Returns the recorded segments of a model, with their outputs.
 pub fn recorded(name: &str) -> Vec<Value> {
     let text = std::fs::read_to_string(folder(name).join("expected.json")).unwrap();
     let expected: Value = serde_json::from_str(&text).unwrap();
     expected["segments"].as_array().unwrap().clone()
 }
 
-/// The tokens of a recorded segment.
+/// Returns the tokens of a recorded segment.
 pub fn recorded_input(model: &Model, segment: &Value) -> ModelInput {
     let tokens =
         |name: &str| -> Vec<Vec<i64>> { serde_json::from_value(segment[name].clone()).unwrap() };
     model.input(&tokens("input_ids"), Some(&tokens("attention_mask")))
 }
 
-/// Compares with what was recorded.
+/// Compares outputs with the recorded ones.
 pub fn assert_recorded(got: &[Page], segment: &Value, place: &str) {
     let numbers = |value: &Value| flat(value);
     let close = |got: &[f32], expected: &Value, tolerance: f32, what: &str| {

@@ -1,4 +1,4 @@
-//! A trace through a memory.
+//! Replays a trace on a memory.
 
 use std::ops::Range;
 
@@ -8,15 +8,15 @@ use serde::Serialize;
 
 use crate::trace::{Step, Trace};
 
-/// Two engrams with i ≤ j, and how often they fired together.
+/// Two engrams with i ≤ j, and their co-firing count.
 pub type PairCount = (u64, u64, u32);
 
-/// What happened.
+/// The results of a trace.
 #[derive(Debug, Serialize)]
 pub struct Replay {
     /// Per step, per row.
     pub steps: Vec<Vec<RowReplay>>,
-    /// Per row, all pairs that fired together and live at the end.
+    /// Per row, all pairs that fired together and are alive at the end.
     pub cofire: Vec<Vec<PairCount>>,
 }
 
@@ -32,7 +32,7 @@ pub struct RowReplay {
     pub lifespan: Vec<f32>,
     pub age: Vec<u64>,
     pub fire_count: Vec<u32>,
-    /// Over all living pairs, both orders and the diagonal.
+    /// Sum over all living pairs, in both orders, and the diagonal.
     pub cofire_sum: u64,
 }
 
@@ -65,7 +65,7 @@ pub fn run_steps<B: Backend>(
     steps.map(run).collect()
 }
 
-/// The co-firing counts of all rows.
+/// Returns the co-firing counts of all rows.
 pub fn cofire_counts<B: Backend>(memory: &mut Memoria<B>) -> Result<Vec<Vec<PairCount>>, String> {
     let state = memory.state().map_err(|error| error.to_string())?;
     let rows = (0..state.batch()).map(|row| state.row(row).and_then(|row| cofire(&row)));
@@ -86,7 +86,7 @@ fn run_step<B: Backend>(
         let shape = [trace.batch, rows[0].len(), trace.dim];
         B::float_from_data(TensorData::new(numbers, shape), device)
     };
-    // The first step fixes the batch even if it brings nothing.
+    // The first step sets the batch even if it adds nothing.
     if !step.working_memory[0].is_empty() || memory.batch() == 0 {
         let data = tensor(&step.working_memory);
         memory.add_working_memory(data).map_err(|error| error.to_string())?;

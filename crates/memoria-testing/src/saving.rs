@@ -1,4 +1,4 @@
-//! Programs that save, to be killed or limited: a test that runs itself once more.
+//! Programs that save, and are killed or limited: a test runs itself again as another program.
 
 use std::{
     env, fs,
@@ -15,13 +15,13 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tempfile::TempDir;
 
-/// How often a program is killed; another number may be asked for.
+/// Number of times that a program is killed. An environment variable can set another number.
 const KILLED: u32 = 40;
 const KILLED_BY_REQUEST: &str = "MEMORIA_KILLED";
-/// The file that the other program is to save to.
+/// The file that the other program saves to.
 const FILE: &str = "MEMORIA_SAVED_FILE";
 
-/// What the other program does: saves in turns until it is killed.
+/// The other program: saves alternately until it is killed.
 pub fn until_killed(save: [&dyn Fn(&Path); 2]) {
     let Some(file) = env::var_os(FILE) else { return };
     println!("ready");
@@ -30,7 +30,7 @@ pub fn until_killed(save: [&dyn Fn(&Path); 2]) {
     }
 }
 
-/// What the other program does under limits: fails to save, and tells how.
+/// The other program under limits: fails to save, and prints the error.
 pub fn under_limits(save: impl Fn(&Path) -> Result<(), MemoriaError>) {
     let Some(file) = env::var_os(FILE) else { return };
     match save(Path::new(&file)) {
@@ -39,7 +39,7 @@ pub fn under_limits(save: impl Fn(&Path) -> Result<(), MemoriaError>) {
     }
 }
 
-/// A folder of a test's own with one file in it, removed when it is dropped.
+/// A folder of one test, with one file in it. It is removed when it is dropped.
 pub struct Folder {
     /// The folder.
     pub path: PathBuf,
@@ -49,7 +49,7 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// With a file that is to be made in it.
+    /// Creates the folder. The file in it is created later.
     pub fn new(file: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().to_owned();
@@ -57,7 +57,7 @@ impl Folder {
         Self { path, file, _folder: folder }
     }
 
-    /// Whether there is the file and nothing else.
+    /// Whether the folder has the file and nothing else.
     pub fn has_only_the_file(&self) -> bool {
         self.entries().iter().eq([self.file.file_name().unwrap().to_str().unwrap()])
     }
@@ -67,7 +67,7 @@ impl Folder {
         fs::read_dir(&self.path).unwrap().map(|entry| name(entry.unwrap())).collect()
     }
 
-    /// Kills a test that saves [`until_killed`], many times: what is there is always one of those expected.
+    /// Kills a test that saves [`until_killed`], many times. The file always has one of the expected contents.
     pub fn kill_while_saving(&self, test: &str, expected: &[Vec<u8>; 2]) {
         let asked = env::var(KILLED_BY_REQUEST).map(|times| times.parse().unwrap());
         let times: u32 = asked.unwrap_or(KILLED);
@@ -96,7 +96,7 @@ impl Folder {
         assert!(self.has_only_the_file());
     }
 
-    /// One of the tests as another program, to be started by `bash` after some commands.
+    /// Returns a command that starts one of the tests as another program, by `bash` after some commands.
     fn other(&self, test: &str, before: &str) -> Command {
         let mut command = Command::new("bash");
         let script = format!("{before} exec \"$0\" \"$@\"");
@@ -105,16 +105,16 @@ impl Folder {
         command
     }
 
-    /// A test that saves [`under_limits`] finds a disk that is full at 100 KiB.
+    /// Runs a test that saves [`under_limits`], with a disk that is full at 100 KiB.
     pub fn refuses_to_grow(&self, test: &str) {
-        // Blocks of 1024 bytes; a program that passes the limit is not killed but told.
+        // Blocks of 1024 bytes. A program beyond the limit is not killed, but gets an error.
         self.refuses_under("trap '' XFSZ; ulimit -f 100;", test, "File too large");
     }
 
-    /// A test that saves [`under_limits`] finds a folder that cannot be written to.
+    /// Runs a test that saves [`under_limits`], with a read-only folder.
     pub fn refuses_when_read_only(&self, test: &str) {
         fs::set_permissions(&self.path, fs::Permissions::from_mode(0o555)).unwrap();
-        // Permissions do not bind root as long as it has this capability.
+        // Permissions do not limit root while it has this capability.
         let probe = self.path.join("probe");
         let is_bound = fs::write(&probe, "").is_err();
         let without = "exec setpriv --bounding-set=-dac_override,-dac_read_search \
@@ -133,7 +133,7 @@ impl Folder {
     fn refuses_under(&self, limits: &str, test: &str, because: &str) {
         let before = fs::read(&self.file).unwrap();
         let output = self.other(test, limits).output().unwrap();
-        // So that it can be removed, whatever comes of the rest.
+        // So that the folder can be removed, even if a check below fails.
         fs::set_permissions(&self.path, fs::Permissions::from_mode(0o755)).unwrap();
         let text = String::from_utf8_lossy(&output.stdout);
         assert!(text.contains("refused: ") && !text.contains("not refused"), "{output:?}");

@@ -9,11 +9,11 @@ use serde::Deserialize;
 pub struct Segment {
     /// `[batch][seq]`.
     pub input_ids: Vec<Vec<i64>>,
-    /// 1 for a token, 0 for padding; without it there is no padding.
+    /// `[batch][seq]`: 1 for a token, 0 for padding. Without it there is no padding.
     pub attention_mask: Option<Vec<Vec<i64>>>,
-    /// Without them all are 0 in an encoder, and there are none in a GPT-2.
+    /// Token types. Without them all are 0 in an encoder; a GPT-2 has none.
     pub token_type_ids: Option<Vec<Vec<i64>>>,
-    /// Without them tokens are counted.
+    /// Positions. Without them tokens are counted.
     pub position_ids: Option<Vec<Vec<i64>>>,
 }
 

@@ -1,4 +1,4 @@
-//! Random workloads, the same for every memory that they are told to.
+//! Random workloads, the same for every memory that runs them.
 
 use burn::backend::{
     Backend, TensorData, read_sync,
@@ -8,23 +8,23 @@ use memoria::{Engram, EngramId, LifespanGain, Memoria, MemoriaConfig, Stages};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// What happens to a memory, step by step and row by row.
+/// A workload: the inputs of a memory, step by step and row by row.
 #[derive(Clone, Debug)]
 pub struct Story {
-    /// Of the memory that it is told to.
+    /// Configuration of the memory.
     pub config: MemoriaConfig,
-    /// Numbers of a vector.
+    /// Dimension of a vector.
     pub dim: usize,
     steps: Vec<Chapter>,
 }
 
 #[derive(Clone, Debug)]
 struct Chapter {
-    /// Reset before the step.
+    /// Whether each row is reset before the step.
     resets: Vec<bool>,
-    /// What is added, `[add][row]`.
+    /// Added working memories, `[add][row]`.
     added: Vec<Vec<Vec<f32>>>,
-    /// Gains by row and place among the reminded; those beyond are not used.
+    /// Gains by row and place among the reminded engrams; further ones are not used.
     gains: Vec<Vec<f32>>,
     on_device: bool,
 }
@@ -32,30 +32,30 @@ struct Chapter {
 /// One row at the end of a step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Page {
-    /// What came of its search, stage by stage.
+    /// Results of its search, stage by stage.
     pub recollection: Stages,
     /// The reminded vectors, bit for bit.
     pub vectors: Vec<u32>,
     /// Engrams with their lifespans, bit for bit.
     pub engrams: Vec<(Engram, u32)>,
-    /// Of every engram the connections with their counts.
+    /// Connections of every engram, with their counts.
     pub connections: Vec<Vec<(EngramId, u32)>>,
 }
 
-/// How large a story is.
+/// The size of a story.
 #[derive(Clone, Copy, Debug)]
 #[allow(missing_docs, reason = "as those of a memory")]
 pub struct Size {
     pub rows: usize,
     pub dim: usize,
     pub steps: usize,
-    /// Most working memories added at once.
+    /// Maximum number of working memories added at once.
     pub width: usize,
 }
 
 impl Story {
-    /// A document per row, which comes back to three drifting topics, so that what is alike was often
-    /// made long ago; rows end and begin again, and not every step adds equally much.
+    /// Makes a random story. Each row has a document that returns to three drifting topics, so similar engrams were
+    /// often made long ago. Rows end and begin again, and steps add different numbers of memories.
     pub fn random(seed: u64, size: Size, config: MemoriaConfig) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let most = config.num_reminded_stm + config.num_final_ltms;
@@ -97,12 +97,12 @@ impl Story {
         Self { config, dim: size.dim, steps }
     }
 
-    /// Number of rows.
+    /// Returns the number of rows.
     pub fn rows(&self) -> usize {
         self.steps[0].gains.len()
     }
 
-    /// What happens to one row.
+    /// Returns the story of one row.
     pub fn alone(&self, row: usize) -> Self {
         let only = |chapter: &Chapter| Chapter {
             added: chapter.added.iter().map(|rows| vec![rows[row].clone()]).collect(),
@@ -113,13 +113,13 @@ impl Story {
         Self { config: self.config, dim: self.dim, steps: self.steps.iter().map(only).collect() }
     }
 
-    /// Tells the story to a new memory; `[step][row]`.
+    /// Runs the story on a new memory. Returns pages `[step][row]`.
     pub fn tell<B: Backend>(&self, device: &Device<B>) -> Vec<Vec<Page>> {
         let mut memory = Memoria::<B>::new(self.config).unwrap();
         self.tell_to(&mut memory, 0..self.steps.len(), device)
     }
 
-    /// Tells some steps of the story.
+    /// Runs some steps of the story on a memory.
     pub fn tell_to<B: Backend>(
         &self,
         memory: &mut Memoria<B>,
@@ -165,7 +165,7 @@ impl Chapter {
             LifespanGain::Host(cut.collect())
         };
         memory.adjust(&reminded, gain).unwrap();
-        // A clone is looked at, so that what waits for the device meets the next step.
+        // A clone is read, so that gains that wait on the device are still pending in the next step.
         let mut look = memory.clone();
         let state = look.state().unwrap();
         let page = |(row, (recollection, vectors)): (usize, (&Stages, Vec<u32>))| {
@@ -185,7 +185,7 @@ impl Chapter {
     }
 }
 
-/// The numbers of a tensor, bit for bit.
+/// Returns the numbers of a tensor, bit for bit.
 fn bits<B: Backend>(tensor: FloatTensor<B>) -> Vec<u32> {
     let data = read_sync(B::float_into_data(tensor)).unwrap();
     data.iter::<f32>().map(f32::to_bits).collect()

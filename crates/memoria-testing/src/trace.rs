@@ -1,11 +1,11 @@
-//! The trace file format: what goes into a memory, step by step.
+//! The trace file format: the inputs of a memory, step by step.
 
 use std::{fs, path::Path};
 
 use memoria::MemoriaConfig;
 use serde::Deserialize;
 
-/// A whole trace. What the file expects to come out is not part of it.
+/// A whole trace, without the expected results of the file.
 #[derive(Debug, Deserialize)]
 #[allow(missing_docs, reason = "named as in the file")]
 pub struct Trace {
@@ -20,12 +20,12 @@ pub struct Trace {
 pub struct Step {
     /// `[batch][n][dim]`.
     pub working_memory: Vec<Vec<Vec<f32>>>,
-    /// `[batch][q][dim]`: what is compared with, if not the working memories.
+    /// `[batch][q][dim]`: the query, if it is not the working memories.
     pub query: Option<Vec<Vec<Vec<f32>>>>,
-    /// Rows to empty before the step.
+    /// Rows that are reset before the step.
     #[serde(default)]
     pub reset_rows: Vec<usize>,
-    /// `[batch][id]`: what an engram gains if it is reminded.
+    /// `[batch][id]`: gain of an engram if it is reminded.
     pub gain: Vec<Vec<f32>>,
 }
 
@@ -34,7 +34,7 @@ impl Trace {
     ///
     /// # Errors
     ///
-    /// A message with the line and column, or the step and row, of the fault.
+    /// A message with the line and column, or the step and row, of the error.
     pub fn read(path: &Path) -> Result<Self, String> {
         Self::parse(&fs::read_to_string(path).map_err(|error| error.to_string())?)
     }
@@ -82,7 +82,7 @@ impl Step {
     }
 }
 
-/// Checks that every row has as many vectors, each of `dim` numbers.
+/// Checks that all rows have the same number of vectors, each of `dim` numbers.
 fn check_vectors(
     place: &str,
     rows: &[Vec<Vec<f32>>],

@@ -10,7 +10,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use serde::Deserialize;
 
-/// Sizes of a memory and of what it is given.
+/// Sizes of a memory and of its inputs.
 #[derive(Deserialize)]
 #[allow(missing_docs, reason = "named as in the file, and as those of a memory")]
 pub struct Workload {
@@ -24,12 +24,12 @@ pub struct Workload {
     pub ltm_search_depth: usize,
     pub initial_lifespan: f32,
     pub num_final_ltms: usize,
-    /// What a row's gains sum to, per reminded engram.
+    /// Sum of a row's gains, per reminded engram.
     pub alpha: f32,
     pub steps: usize,
 }
 
-/// All workloads, or those of which a part of the name is given.
+/// Returns all workloads, or those whose names contain one of the parts.
 pub fn workloads(parts: &[String]) -> serde_json::Result<Vec<Workload>> {
     let mut workloads: Vec<Workload> =
         serde_json::from_str(include_str!("../../../benches/workloads.json"))?;
@@ -40,7 +40,7 @@ pub fn workloads(parts: &[String]) -> serde_json::Result<Vec<Workload>> {
 }
 
 impl Workload {
-    /// Of the memory.
+    /// Returns the configuration of the memory.
     pub fn config(&self) -> MemoriaConfig {
         MemoriaConfig::new(
             self.num_reminded_stm,
@@ -51,7 +51,7 @@ impl Workload {
         )
     }
 
-    /// Standard normal numbers, `[batch, n, dim]`.
+    /// Draws standard normal numbers `[batch, n, dim]`.
     pub fn working_memory(&self, rng: &mut ChaCha8Rng, device: &Device) -> FloatTensor<Dispatch> {
         let shape = [self.batch, self.n, self.dim];
         let count = shape.iter().product();
@@ -59,8 +59,8 @@ impl Workload {
         Tensor::<3>::from_data(TensorData::new(numbers, shape), device).into_dispatch()
     }
 
-    /// The cube of a uniform number for each reminded engram, scaled so that the mean of a row is
-    /// `alpha`: a few gain much, as under attention. `[batch, reminded]`, on the device.
+    /// Draws gains `[batch, reminded]` on the device: the cube of a uniform number for each reminded engram, scaled so
+    /// that the mean of a row is `alpha`. A few engrams gain much, as with attention.
     pub fn gains(
         &self,
         reminded: &Recall<Dispatch>,

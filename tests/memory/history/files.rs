@@ -1,4 +1,4 @@
-//! Histories in files: whole, as JSON Lines, of earlier versions, damaged, and where there is no room.
+//! Histories in files: complete, as JSON Lines, of earlier versions, damaged, and without space to write.
 
 use std::{fs, io::Write, path::PathBuf};
 
@@ -62,7 +62,7 @@ fn a_history_as_json_lines() {
     assert!(lines.into_iter().eq(expected));
 }
 
-/// The file of each version of the format, beside what it tells.
+/// The file of each format version, compared with its expected contents.
 #[rstest]
 fn what_an_earlier_version_wrote_is_read(#[files("tests/data/histories/*.history")] path: PathBuf) {
     let history = History::load(&path).unwrap();
@@ -107,7 +107,7 @@ fn what_is_not_a_whole_history_is_refused() {
     assert!(error.starts_with(told), "{error}");
 }
 
-/// A writer that fails is told of, and nothing panics.
+/// A writer that fails is reported, and nothing panics.
 #[test]
 fn a_full_disk_is_an_error() {
     struct Full(usize);

@@ -1,4 +1,4 @@
-//! A history tells what the Python package's `HistoryManager` tells, field by field.
+//! A history gives the same results as the Python package's `HistoryManager`, field by field.
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
@@ -10,7 +10,7 @@ use memoria::{
 use rstest::rstest;
 use serde::{Deserialize, de::IgnoredAny};
 
-/// What `tests/data/histories/make.py` wrote down of the package.
+/// The package's results, as recorded by `tests/data/histories/make.py`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Package {
@@ -103,7 +103,7 @@ struct Inspected {
     summaries: usize,
 }
 
-/// Gives our memory what the package was given; it must be reminded of the same.
+/// Runs our memory with the package's inputs. It must be reminded of the same engrams.
 fn live_through(package: &Package) -> History {
     let mut memory = Memoria::<Flex>::new(package.config).unwrap().with_history();
     for (index, step) in package.steps.iter().enumerate() {
@@ -119,7 +119,7 @@ fn live_through(package: &Package) -> History {
     memory.history().unwrap()
 }
 
-/// Ours, without what the package does not see: firings in the step of birth and in that of death.
+/// Returns our firings without those that the package does not record: in the step of birth and in the step of death.
 fn seen_by_the_package(row: &RowHistory, firings: &[Firing]) -> Vec<PackageFiring> {
     let seen = firings.iter().filter(|firing| {
         let life = row.inspect(firing.engram).unwrap().life;
@@ -186,7 +186,7 @@ fn tells_what_the_package_tells(#[files("tests/data/histories/*.json")] path: Pa
         let firings = seen_by_the_package(row, &row.firings_of(step).unwrap());
         assert_eq!(firings, expected.firings_per_time[step as usize]);
     }
-    // The package does not see an engram that dies in its first step.
+    // The package does not record an engram that dies in its first step.
     let lives: Vec<_> = row.lives().into_iter().filter(|life| life.duration > 0).collect();
     assert!(lives.iter().map(|life| life.engram.0).eq(expected.engram_ids.iter().copied()));
     let mut deleted = Vec::new();

@@ -4,7 +4,7 @@ use memoria::{Memoria, MemoriaConfig, Restore, nn::MemoriaStateConfig};
 
 use super::go_on::go_on;
 
-/// Whether it was taken.
+/// Runs the target on an input. Returns whether the input was accepted.
 pub fn run(text: &str) -> bool {
     let state = serde_json::from_str::<MemoriaStateConfig>(text);
     let is_state = state.is_ok_and(|config| config.init().is_ok());

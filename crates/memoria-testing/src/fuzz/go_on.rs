@@ -1,4 +1,4 @@
-//! Steps that a memory must be able to take, whatever it is.
+//! Steps that every memory must be able to take.
 
 use burn::backend::{Flex, TensorData, ops::FloatTensorOps};
 use memoria::{LifespanGain, Memoria, MemoriaError};

@@ -1,7 +1,7 @@
-//! Bytes as a history, as the contents of one with the right checksums, and as what it tells of its rows with
-//! the right lengths, too.
+//! Bytes as a history, as the contents of one with correct checksums, and as the parts of its rows with correct
+//! lengths, too.
 //!
-//! Refused without a panic, or taken for exactly what they say, and all that can be asked has an answer.
+//! They are refused without a panic, or accepted exactly as they are, and every call has a result.
 
 use memoria::{
     EngramId, EngramKind,
@@ -10,16 +10,17 @@ use memoria::{
 
 use crate::checksummed::{self, HISTORY};
 
-/// Steps and engrams of a row that are looked at one by one.
+/// Maximum number of steps and engrams of a row that are checked one by one.
 const LOOKED_AT: usize = 24;
-/// Engrams that the events of a row tell of at most, and pairs of them in its firings, for it to be looked at
-/// whole: a small file can tell of many, as firings do not name which engrams are new.
+/// Limit to the engrams in the events of a row, and to their pairs in its firings, for a complete check. A small file
+/// can have many, since firings do not name the new engrams.
 const WHOLE: usize = 1 << 17;
 
-/// Between the parts of rows, so that they can change their lengths.
+/// Separator of the parts of rows, so that a fuzzer can change their lengths.
 const BETWEEN: &[u8] = b"\xff||";
 
-/// The first byte chooses what the rest is, and of which version. Whether it was taken.
+/// Runs the target on an input. The first byte chooses the kind and version of the rest. Returns whether it was
+/// accepted.
 pub fn run(data: &[u8]) -> bool {
     let Some((&choice, data)) = data.split_first() else { return false };
     let version = 1 + u32::from(choice % 6 > 2);
@@ -40,7 +41,7 @@ pub fn run(data: &[u8]) -> bool {
     true
 }
 
-/// Beginning, record and end of row after row, each after its length.
+/// Joins the beginning, record and end of each row, each after its length.
 fn of_parts(data: &[u8]) -> Vec<u8> {
     let (mut parts, mut rest) = (Vec::new(), data);
     while let Some(at) = rest.windows(BETWEEN.len()).position(|window| window == BETWEEN) {
@@ -57,7 +58,7 @@ fn of_parts(data: &[u8]) -> Vec<u8> {
     contents
 }
 
-/// Engrams that an event names.
+/// Returns the number of engrams in an event.
 fn named(event: &HistoryEvent) -> usize {
     match event {
         HistoryEvent::Fired { working, short_term, long_term, .. } => {
@@ -74,7 +75,7 @@ fn named(event: &HistoryEvent) -> usize {
     }
 }
 
-/// Asks a row for all there is; its events.
+/// Calls every method of a row. Returns its events.
 fn look_at_all(row: &RowHistory) -> Vec<HistoryEvent> {
     let events: Vec<HistoryEvent> = row.events().collect();
     let now = row.now();
@@ -95,7 +96,7 @@ fn look_at_all(row: &RowHistory) -> Vec<HistoryEvent> {
     for step in steps.clone().take(LOOKED_AT).chain([steps.end]) {
         let in_order = events.iter().filter(|event| event.step() == step);
         let of_step = row.events_of(step).unwrap();
-        // That the recording began belongs to no step.
+        // The start of the recording belongs to no step.
         let began = usize::from(step == steps.start);
         assert!(in_order.skip(began).eq(&of_step));
         row.firings_of(step).unwrap();
@@ -132,7 +133,7 @@ fn check_json_lines(history: &History, events: &[HistoryEvent]) {
     }
 }
 
-/// Its scores in single precision: JSON is read with the last bit of double precision wrong.
+/// Rounds scores to single precision: `serde_json` reads the last bit of double precision wrong.
 fn rounded(mut event: HistoryEvent) -> HistoryEvent {
     if let HistoryEvent::Searched { trace, .. } = &mut event {
         for score in trace.reached.iter_mut().filter_map(|reached| reached.score.as_mut()) {

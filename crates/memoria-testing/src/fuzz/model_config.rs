@@ -1,6 +1,6 @@
-//! Text as the `config.json` of a model, by itself and in a checkpoint's folder: an error, or a configuration
-//! that is written and read again as it is. Models of small sizes are made and read segments, with and without
-//! their memory; sizes beyond all memory are refused.
+//! Text as the `config.json` of a model, separately and in a checkpoint's folder. It gives an error, or a configuration
+//! that is written and read again unchanged. Models of small sizes are created and read segments, with and without
+//! their memory. Sizes that fit in no machine's memory are refused.
 
 use std::fs;
 
@@ -11,14 +11,14 @@ use memoria::models::{
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-/// Sizes up to this one, of which models are made.
+/// Maximum size of which models are created.
 const SMALL: usize = 24;
-/// Texts of lengths that this divides are read from a folder, too, which takes long.
+/// Texts whose length is a multiple of this are also read from a folder, which is slow.
 const IN_A_FOLDER: usize = 16;
 /// No machine has memory for this many of anything.
 const BEYOND_MEMORY: usize = 1 << 48;
 
-/// Whether it was taken.
+/// Runs the target on an input. Returns whether the input was accepted.
 pub fn run(text: &str) -> bool {
     let (gpt2_config, encoder_config) = (serde_json::from_str(text), serde_json::from_str(text));
     if let Ok(config) = &gpt2_config {
@@ -36,7 +36,7 @@ pub fn run(text: &str) -> bool {
     taken.contains(&true)
 }
 
-/// Writes a configuration and reads it again: nothing is lost, and nothing changes any more.
+/// Writes a configuration and reads it again: nothing is lost, and a second round changes nothing.
 fn comes_back<C>(config: &C, forget_others: impl Fn(&mut C))
 where
     C: Clone + PartialEq + Serialize + DeserializeOwned,
@@ -44,7 +44,7 @@ where
     let again: C = serde_json::from_str(&serde_json::to_string(config).unwrap()).unwrap();
     let and_again: C = serde_json::from_str(&serde_json::to_string(&again).unwrap()).unwrap();
     assert_same(&again, &and_again);
-    // What was written anew is kept as others are.
+    // Fields that were added when writing are kept among the others.
     let [mut config, mut again] = [config.clone(), again];
     forget_others(&mut config);
     forget_others(&mut again);
@@ -57,7 +57,7 @@ fn assert_same<C: PartialEq + Serialize>(config: &C, again: &C) {
     assert!(one != other || config == again, "not all of it is written: {one}");
 }
 
-/// Numbers with a fraction may differ in their last digit: `serde_json` reads them like that.
+/// Numbers with a fraction may differ in their last digit, since `serde_json` reads them inexactly.
 fn is_same(one: &Value, other: &Value) -> bool {
     match (one, other) {
         (Value::Object(one), Value::Object(other)) => {
@@ -112,7 +112,7 @@ fn encoder(config: &EncoderConfig) {
         && memory.num_memories.is_none()
         && memory.num_queries == 0
     {
-        // Nothing is made of places.
+        // If hidden states are the memories and there are no queries, places have no effect.
         memory.max_places = None;
     }
     if !may_be_made(&sizes, memory.as_ref(), || config.init(&device).err()) {
@@ -127,7 +127,7 @@ fn encoder(config: &EncoderConfig) {
     });
 }
 
-/// Whether a model is small; one that no memory has room for must be refused.
+/// Whether a model is small. One that fits in no machine's memory must be refused.
 fn may_be_made(
     sizes: &[usize],
     memory: Option<&MemoryConfig>,
@@ -161,20 +161,20 @@ fn read_segments(
     let mut memory = config.init().unwrap();
     for _ in 0..3 {
         match forward(&input, Some(&mut memory)) {
-            // Weights can be so large that their products are infinite.
+            // Products of large weights can be infinite.
             Ok(()) | Err(ModelError::Memory(_)) => {}
             Err(error) => panic!("{error}"),
         }
     }
 }
 
-/// The same as `config.json` of a checkpoint.
+/// Checks the same text as the `config.json` of a checkpoint.
 fn in_a_folder(text: &str, taken: [bool; 2]) {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("config.json"), text).unwrap();
     let is_map = serde_json::from_str::<Map<String, Value>>(text);
     match (model_type(folder.path()), is_map) {
-        // Numbers that Python writes and JSON does not know.
+        // Numbers that Python writes and JSON does not have.
         (_, Err(_)) if text.contains("NaN") || text.contains("Infinity") => return,
         (Ok(kind), Ok(map)) => {
             let said = map.get("model_type").filter(|said| !said.is_null());

@@ -1,14 +1,14 @@
-//! Bytes as a snapshot, and as the contents of one with the right checksums.
+//! Bytes as a snapshot, and as the contents of one with correct checksums.
 //!
-//! Refused without a panic, or taken for exactly what they say and a memory that goes on.
+//! They are refused without a panic, or accepted exactly as they are and give a memory that continues.
 
 use memoria::{Restore, SnapshotInfo, Storage};
 
 use super::go_on::go_on;
 use crate::checksummed;
 
-/// The first byte chooses: its lowest bit whether the rest is contents, the next one where to keep vectors, the
-/// third one the version of the contents. Whether it was taken.
+/// Runs the target on an input. In the first byte, the lowest bit chooses whether the rest is contents, the second bit
+/// the place of the vectors, and the third bit the version of the contents. Returns whether it was accepted.
 pub fn run(data: &[u8]) -> bool {
     let Some((&choice, data)) = data.split_first() else { return false };
     let version = if choice & 4 == 0 { 1 } else { 2 };

@@ -4,7 +4,7 @@ use burn::backend::Flex;
 
 use crate::{replay, trace::Trace};
 
-/// Whether it was taken.
+/// Runs the target on an input. Returns whether the input was accepted.
 pub fn run(text: &str) -> bool {
     Trace::parse(text).is_ok_and(|trace| replay::run::<Flex>(&trace, &Default::default()).is_ok())
 }
