@@ -22,7 +22,7 @@ pub(crate) fn causal_mask(
     like: &Tensor<3>,
 ) -> ScoreMask {
     let padding = padding_mask(mask_pad);
-    // One query at the end has nothing to come.
+    // A single query is the last token: no later token has to be masked.
     if queries == 1 {
         return padding;
     }

@@ -1,4 +1,4 @@
-//! What the configurations of all models share.
+//! Parts that the configurations of all models share.
 
 use serde_json::Value;
 

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use memoria_core::MemoriaError;
 
-/// What a model refuses, and why.
+/// Error of a model.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ModelError {
@@ -14,7 +14,7 @@ pub enum ModelError {
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the operating system.
         source: std::io::Error,
     },
     /// A file is not JSON.
@@ -31,7 +31,7 @@ pub enum ModelError {
         /// Its name in `config.json`.
         field: String,
     },
-    /// A configuration does not say which model it is of, and nothing else in it tells.
+    /// A configuration lacks `model_type`, and its other fields do not determine the model.
     #[error(
         "the configuration lacks the field `model_type`, and its other fields do not tell which model it is of: add it, as \"gpt2\", \"bert\" or \"roberta\", or state the kind when loading"
     )]
@@ -64,7 +64,7 @@ pub enum ModelError {
         /// The names looked for.
         expected: Vec<String>,
     },
-    /// A file is a pointer of Git LFS, as a clone has it that has not fetched the file itself.
+    /// A file is a Git LFS pointer: the clone has not fetched the file itself.
     #[error(
         "{} is a Git LFS pointer, not the file itself: `git lfs pull` in its folder fetches that",
         path.display()
@@ -73,8 +73,7 @@ pub enum ModelError {
         /// The file.
         path: PathBuf,
     },
-    /// Two tensors of a file are the same parameter with different numbers, so that the file tells of two
-    /// models.
+    /// Two tensors of a file are the same parameter with different numbers.
     #[error(
         "{} has two different tensors for one parameter, `{first}` and `{second}`: keep the one that is meant",
         path.display()
@@ -114,7 +113,7 @@ pub enum ModelError {
         /// What went wrong.
         reason: String,
     },
-    /// A tensor of a file has another shape than the configuration says.
+    /// A tensor of a file has another shape than the configuration requires.
     #[error("tensor `{tensor}` must have the shape {expected:?}, found {found:?}")]
     WrongShape {
         /// Its name in the file.
@@ -124,7 +123,7 @@ pub enum ModelError {
         /// The shape in the file.
         found: Vec<usize>,
     },
-    /// A tensor of a file does not hold numbers with a fraction, or its bytes cannot be read.
+    /// A tensor of a file does not contain floats, or its bytes cannot be read.
     #[error("tensor `{tensor}` cannot be loaded: {reason}")]
     UnreadableTensor {
         /// Its name in the file.
@@ -132,7 +131,7 @@ pub enum ModelError {
         /// What is wrong with it.
         reason: String,
     },
-    /// Not one tensor of a file belongs to the model.
+    /// No tensor of a file belongs to the model.
     #[error(
         "no tensor of {} belongs to the model, which looks for names such as `{expected}`; found, for example, `{found}`",
         path.display()
@@ -216,7 +215,7 @@ pub enum ModelError {
         /// The device given.
         got: String,
     },
-    /// There is nothing to go on from in one row of a batch.
+    /// The prompt of a row is empty.
     #[error("prompt {row} must have at least one token")]
     EmptyPrompt {
         /// The row of the batch.
@@ -234,7 +233,7 @@ pub enum ModelError {
         /// Tokens of this one.
         got: usize,
     },
-    /// A model's score of a token is no number, or infinitely high, so that none can be chosen.
+    /// A model's score of a token is NaN or +∞, so that no token can be chosen.
     #[error(
         "row {row} scores token {token} with {got}: its weights or its memory hold what is no number"
     )]
@@ -246,7 +245,7 @@ pub enum ModelError {
         /// Its score.
         got: f32,
     },
-    /// A memory was given to a model that has no parts to use it with.
+    /// A memory was given to a model without memory.
     #[error(
         "the model has no memory: its configuration lacks the fields that begin with `memoria_`, or `memory_layer_index`"
     )]

@@ -9,9 +9,8 @@ use crate::ModelError;
 
 /// One segment of every row of a batch.
 ///
-/// A model refuses tensors with numbers out of range before its memory takes part. It does so on devices
-/// that compute on the host; others read something else in their place. The
-/// tokens that [`from_rows`](Self::from_rows) is given are checked for all of them.
+/// On devices that compute on the host, a model refuses tensors with numbers out of range before its memory takes
+/// part. Other devices read another number instead. [`from_rows`](Self::from_rows) checks its tokens for all devices.
 ///
 /// ```
 /// # #[cfg(feature = "flex")] {
@@ -50,8 +49,8 @@ impl ModelInput {
     /// # Errors
     ///
     /// [`ModelError::EmptyInput`], [`ModelError::WrongLength`] if rows differ in length,
-    /// [`ModelError::WrongRowCount`] for a mask of other rows than the tokens', and [`ModelError::InvalidInput`] for a token that is not below `vocab_size` or a mask that is neither
-    /// 0 nor 1.
+    /// [`ModelError::WrongRowCount`] for a mask of other rows than the tokens', and [`ModelError::InvalidInput`] for a
+    /// token that is not below `vocab_size` or a mask that is neither 0 nor 1.
     pub fn from_rows(
         input_ids: &[Vec<i64>],
         attention_mask: Option<&[Vec<i64>]>,

@@ -1,4 +1,4 @@
-//! GPT-2, BERT and RoBERTa that remember, with the weights that the world already has.
+//! GPT-2, BERT and RoBERTa with a memory, for the published weights of Hugging Face.
 //!
 //! - [`Gpt2LmHead`] and [`Gpt2`]: GPT-2 with and without a language modelling head.
 //! - [`SequenceClassifier`] and [`Encoder`]: BERT and RoBERTa with and without a classification head, one
@@ -30,53 +30,52 @@
 //!
 //! # Learned recall
 //!
-//! The paper's memory is the default, and what an absent field of a `config.json` means. With
-//! [`MemoryConfig::causal`] and [`MemoryConfig::bidirectional`] a model learns what to be reminded of: they are the
-//! options of [`MemoriaLayer`](memoria_nn::MemoriaLayer), one by one, but for its `recency` and `score_scale`, in GPT-2 and in encoders. A GPT-2 stays
-//! causal with all of them: no output depends on a later token, and a cache changes no token.
+//! The paper's memory is the default, also where a `config.json` lacks a field. With [`MemoryConfig::causal`] and
+//! [`MemoryConfig::bidirectional`] a model learns what to be reminded of. They have the options of
+//! [`MemoriaLayer`](memoria_nn::MemoriaLayer) except `recency` and `score_scale`, in GPT-2 and in encoders. A GPT-2
+//! stays causal with all of them: no output depends on a later token, and a cache changes no token.
 //!
 //! # Weights
 //!
-//! `from_pretrained` reads a folder with `config.json` and, in this order, `model.safetensors`, the files
-//! that `model.safetensors.index.json` lists, `pytorch_model.bin`, or those that its list has: checkpoints
-//! of Hugging Face's models, to which the memory is added as initialized, of models with memory, and of
-//! trainings. What was missing, initialized or unused is in the [`LoadReport`]. `save_pretrained` writes
-//! what PyTorch can read, and says in `config.json` which type the weights have. A file must not be changed
-//! in place while it is loaded ([`Gpt2Config::load`] says why); `save_pretrained` replaces it.
+//! `from_pretrained` reads a folder with `config.json` and weights. It looks, in this order, for `model.safetensors`,
+//! the files that `model.safetensors.index.json` lists, `pytorch_model.bin`, and the files that its index lists. It
+//! reads checkpoints of Hugging Face's models, of models with memory, and of trainings. To a model of Hugging Face it
+//! adds the memory as initialized. The [`LoadReport`] lists the missing, initialized and unused tensors.
+//! `save_pretrained` writes files that PyTorch can read, and the type of the weights in `config.json`. A file must not
+//! be changed in place while it is loaded ([`Gpt2Config::load`] says why); `save_pretrained` replaces it.
 //!
 //! # Memories that are kept
 //!
-//! A [`ModelMemory`] is saved and restored whole, with what a model needs of the previous segment, by
-//! [`save`](ModelMemory::save), [`load`](ModelMemory::load) and [`snapshot`](ModelMemory::snapshot); which
-//! parameters it belongs to is not in it. Its rows come and go with [`split`](ModelMemory::split),
-//! [`merge`](ModelMemory::merge), [`replace_row`](ModelMemory::replace_row) and
-//! [`add_rows`](ModelMemory::add_rows): each goes on as if it were alone, but for the rounding of sums
-//! that differ in their padding. Where rows come and go the gradient window ends, and a restored memory's is
-//! empty.
+//! [`save`](ModelMemory::save), [`load`](ModelMemory::load) and [`snapshot`](ModelMemory::snapshot) save and restore
+//! a whole [`ModelMemory`], with the data of the previous segment that the model needs. It does not record the
+//! parameters it belongs to. [`split`](ModelMemory::split), [`merge`](ModelMemory::merge),
+//! [`replace_row`](ModelMemory::replace_row) and [`add_rows`](ModelMemory::add_rows) add and remove rows. Each row
+//! continues as if it were alone, except for the rounding of sums that differ in their padding. Adding or removing
+//! rows ends the gradient window. The window of a restored memory is empty.
 //!
 //! # Gradients
 //!
 //! With a [`bptt`](MemoryConfig::bptt) of 0, as in the Python package, gradients flow into the abstractor,
 //! but not into earlier segments. Above 0, GPT-2's working memories carry gradient into the previous
-//! segment they are made of, and reminded memories into the segment they were made in, if that is one of
+//! segment they are made of. Reminded memories carry it into the segment they were made in, if that is one of
 //! the last `bptt`. Each is one hop: those segments attended to memories themselves, and gradients flow on
-//! through them. So `bptt` bounds which engrams are tracked, and [`ModelMemory::detach`] how far back a
+//! through them. So `bptt` bounds which engrams are tracked. [`ModelMemory::detach`] bounds how far back a
 //! loss can reach: call it after each `backward`.
 //!
-//! The model's device decides: without autodiff nothing tracked enters a pass, whatever has filled the
+//! The model's device decides. Without autodiff, a pass reads nothing tracked, whatever has filled the
 //! memory, and the window ends.
 //!
 //! # Choices
 //!
-//! - A query that may attend to padding only has a weighted sum of zero, as in PyTorch's own attention.
-//! - Padding is not remembered: no memories are made of it, and what it attends to does not count for
-//!   lifespans. In the package both are so; a model trained with it can
-//!   [keep to that](MemoryConfig::remembers_padding), and checkpoints of `memoria_bert` and
-//!   `memoria_roberta` do unless they say otherwise.
-//! - A row of nothing but padding takes no part in a step: it stores nothing and is reminded of nothing, and
-//!   no time passes for it. In GPT-2 it keeps the segment it has read last for the next that it reads. So a
-//!   document has the memories in a batch that it has alone, also once it has ended.
-//! - Sums of attention weights are made in single precision at least, whatever the model's float type.
+//! - A query that may attend only to padding has a weighted sum of zero, as in PyTorch's own attention.
+//! - Padding is not remembered: no memories are made of it, and its attention does not count for lifespans. The package
+//!   makes memories of padding and counts its attention. A model trained with the package can
+//!   [do so](MemoryConfig::remembers_padding). Checkpoints of `memoria_bert` and `memoria_roberta` do, unless their
+//!   configuration sets it otherwise.
+//! - A row of padding alone takes no part in a step: it stores nothing, is reminded of nothing, and does not age. In
+//!   GPT-2 it keeps its last segment for the next one. So a document has the same memories in a batch as alone, also
+//!   after its end.
+//! - Attention weights are summed in single precision at least, whatever the model's float type.
 //! - A row with nothing reminded has a weighted sum of zero before the output projection. The bias of the
 //!   projection is added all the same, whether or not the row's neighbours are reminded of something.
 

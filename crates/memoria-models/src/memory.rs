@@ -8,14 +8,12 @@ use memoria_nn::{MemoriaState, MemoryMaking, Padding, Recall};
 
 use previous::check_model;
 
-/// The memory of a model, from segment to segment: an explicit value that a model is run with, passed as
-/// `&mut` and never kept in the model.
+/// The memory of a model, from segment to segment: an explicit value, passed as `&mut` and never kept in the model.
 ///
-/// Made by [`MemoryConfig::init`](crate::MemoryConfig::init). One value belongs to one model and one
-/// stream of documents per batch row; a model does not notice the memory of another one of the same width, and its results
-/// are meaningless then. It outlives the process ([`save`](Self::save) and
-/// [`load`](Self::load)), and a server batches the sessions that are there ([`merge`](Self::merge) and
-/// [`split`](Self::split)):
+/// Made by [`MemoryConfig::init`](crate::MemoryConfig::init). One value belongs to one model and one stream of
+/// documents per batch row. A model does not detect the memory of another model of the same width; its results are
+/// then meaningless. [`save`](Self::save) and [`load`](Self::load) keep a memory on disk. A server batches the present
+/// sessions with [`merge`](Self::merge) and [`split`](Self::split):
 ///
 /// ```
 /// # #[cfg(feature = "flex")] {
@@ -49,15 +47,14 @@ impl ModelMemory {
         Self { state }
     }
 
-    /// Ends the gradient window: to be called after each `backward`, which frees the graph. No gradient
-    /// flows from what comes after to what was before; nothing else ends
-    /// [their chain](crate::MemoryConfig::bptt).
+    /// Ends the gradient window. Call it after each `backward`, which frees the graph. No gradient flows from later
+    /// segments to earlier ones. Nothing else ends [the chain](crate::MemoryConfig::bptt).
     pub fn detach(&mut self) {
         self.state.detach();
     }
 
-    /// Empties all rows: the next segment is the first of its documents, and may be of another batch, as an
-    /// epoch's last or one for validation.
+    /// Empties all rows. The next segment is the first of its documents, and its batch may have another size, as the
+    /// last one of an epoch or one for validation.
     pub fn reset(&mut self) {
         self.state.reset();
     }
@@ -88,16 +85,16 @@ impl ModelMemory {
         self.state.state()
     }
 
-    /// The state that the model is run with. What the model needs of the previous segment is
+    /// The state that the model is run with. The data of the previous segment that the model needs is
     /// [attached](memoria_core::Attachment) to its rows.
     pub fn memoria(&mut self) -> &mut MemoriaState {
         &mut self.state
     }
 
-    /// What the previous segment reminds of in a batch of so many rows, and the rows without memory: those
-    /// that have no previous segment, and those in `absent`, which have nothing to read now and take no
-    /// part. `None` if these are all rows. Memories are made by a model with such a token
-    /// embedding `[_, d_model]`; if that is without autodiff, so is all that comes, and the gradient window ends.
+    /// The recall of the previous segment in a batch of `batch` rows, and the rows without memory: those that have no
+    /// previous segment, and those in `absent`, which have nothing to read now and take no part. `None` if these are
+    /// all rows. `embedding` `[_, d_model]` is the model's token embedding. If it has no autodiff, the result has none,
+    /// and the gradient window ends.
     ///
     /// # Errors
     ///
@@ -123,7 +120,7 @@ impl ModelMemory {
         Ok(Some((recall, without)))
     }
 
-    /// Refuses a batch of other rows than there are, unless all were emptied.
+    /// Refuses a batch with another number of rows than the memory has, unless all were emptied.
     ///
     /// # Errors
     ///
@@ -140,8 +137,8 @@ impl ModelMemory {
     }
 
     /// Keeps a segment `[batch, seq, d_model]` for the next one, with its graph if there is a gradient
-    /// window. Memories will be made of all positions but those that are `left_out`. Rows of which nothing else
-    /// is there keep what they have read last. Returns the segment as it is to go on.
+    /// window. Memories will be made of all positions except `left_out`. Rows where all positions are left out keep
+    /// their last segment. Returns the segment that the model must continue with.
     ///
     /// # Errors
     ///

@@ -8,13 +8,12 @@ use memoria_nn::{
 
 use crate::{ModelMemory, size::Size};
 
-/// The memory of a model: how many memories are made of a segment, how the model learns with them, and what
-/// becomes of them.
+/// Settings of a model's memory: how many memories are made of a segment, how they are stored, and how they are
+/// learned.
 ///
 /// [`new`](Self::new) is the paper's memory. [`causal`](Self::causal), for a GPT-2, and
 /// [`bidirectional`](Self::bidirectional), for encoders, learn what to be reminded of, as
-/// [`MemoriaLayer`](memoria_nn::MemoriaLayer) does; its page tells what is learned, what it costs, and what to
-/// choose.
+/// [`MemoriaLayer`](memoria_nn::MemoriaLayer) does. Its page describes what is learned, the costs and the choices.
 ///
 /// ```
 /// use memoria_core::MemoriaConfig;
@@ -29,23 +28,23 @@ use crate::{ModelMemory, size::Size};
 ///
 /// # What is learned, and what it costs
 ///
-/// With learned recall the abstractor makes queries, too, and what is reminded for a segment is scored once; all layers
-/// that attend to it add the scores to their logits. In a GPT-2 queries and memories are made of the previous
-/// segment's final hidden states, in an encoder of the present segment's after
-/// [`memory_layer_index`](crate::EncoderConfig::memory_layer_index). The search, what is connected and how long an
-/// engram lives are not learned. It costs k · d multiplications for each row, query and segment, and the search.
+/// With learned recall the abstractor also makes queries. The reminded engrams of a segment are scored once. All layers
+/// that attend to them add the scores to their logits. In a GPT-2, queries and memories are made of the previous
+/// segment's final hidden states. In an encoder, they are made of the present segment's hidden states after
+/// [`memory_layer_index`](crate::EncoderConfig::memory_layer_index). The search, the connections and the lifespans are
+/// not learned. Learned recall costs k · d multiplications for each row, query and segment, and the search.
 ///
-/// Remind of few: of all, nothing is learned about the choice, and a single one has no gradient. Search
-/// [`Nearest`](memoria_core::LongTermSearch::Nearest), as [`MemoriaConfig::small`] does, give a lifespan of at least half the
-/// segments of a document, and train in windows of more than one segment: sum the losses of, say,
-/// [`bptt`](Self::bptt) segments, call `backward`, then [`ModelMemory::detach`]. Why, and with which figures, is on
-/// the page of [`MemoriaLayer`](memoria_nn::MemoriaLayer).
+/// Remind of few engrams: if all are reminded, no choice is learned, and a single one has no gradient. Search by
+/// [`Nearest`](memoria_core::LongTermSearch::Nearest), as [`MemoriaConfig::small`] does. Set a lifespan of at least
+/// half the segments of a document. Train in windows of more than one segment: sum the losses of, for example,
+/// [`bptt`](Self::bptt) segments, call `backward`, then [`ModelMemory::detach`]. The page of
+/// [`MemoriaLayer`](memoria_nn::MemoriaLayer) has the reasons and figures.
 ///
 /// # In `config.json`
 ///
-/// Fields have the Python package's names, which begin with `memoria_`, and so do those of our own. One that
-/// is absent is as the paper has it; those of the package's then are as in its experiments, where sizes for
-/// GPT-2 differ from those for encoders.
+/// All names of fields begin with `memoria_`, those of the Python package and those of this crate. An absent field of
+/// the package has the value of its experiments, where sizes for GPT-2 differ from those for encoders. Any other
+/// absent field means the paper's memory.
 ///
 /// | field | value | absent | is |
 /// |---|---|---|---|
@@ -77,8 +76,8 @@ use crate::{ModelMemory, size::Size};
 /// | `memoria_bptt` | segments | 0 | [`bptt`](Self::bptt) |
 /// | `memoria_remembers_padding` | true, false | false; true in `memoria_bert` and `memoria_roberta` | [`remembers_padding`](Self::remembers_padding) |
 ///
-/// The parameters that learned recall adds are in a checkpoint beside the package's. A checkpoint without
-/// them loads into a model that has them, which are then as initialized, and reported as missing.
+/// A checkpoint contains the parameters of learned recall beside the package's. If it lacks them, a model with learned
+/// recall still loads it. These parameters then stay as initialized and are reported as missing.
 ///
 /// | parameter | shape | of | GPT-2: `transformer.` | encoders: `bert.encoder.`, `roberta.encoder.` |
 /// |---|---|---|---|---|
@@ -89,31 +88,30 @@ use crate::{ModelMemory, size::Size};
 /// | sink | `[d]` | `sink` | `h.N.memory_attention.sink` | `layer.N.memory_attention.self.sink` |
 /// | attention to the reminded | as `memory_attention` | `own_attention` | `h.N.memory_attention_reminded.…` | `layer.N.memory_attention_reminded.…` |
 ///
-/// Without `num_memories` the abstractor makes queries alone, which are its `query_embeddings` then, and
-/// nearness is by distance from the end of the previous segment, `[heads, max_places, max_places]`.
+/// Without `num_memories` the abstractor makes queries alone, with its `query_embeddings`. Nearness then depends on
+/// the distance from the end of the previous segment, `[heads, max_places, max_places]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MemoryConfig {
-    /// Memories made of each segment. `None`, null in the file, for a model with its hidden states as its
-    /// memories: each of a segment is a working memory, but those of padding.
+    /// Memories made of each segment. `None`, null in the file, for a model with its hidden states as memories: every
+    /// hidden state of a segment, except those of padding, is a working memory.
     pub num_memories: Option<usize>,
     /// The memory itself.
     pub memoria: MemoriaConfig,
-    /// α, steps of life that a reminded engram gains if it gets an average share of attention. Default: 8
+    /// α: the lifespan in steps that a reminded engram gains for an average share of attention. Default: 8
     pub lifespan_extend_scale: f32,
     /// Segments for which an engram is tracked after it was made, and whether GPT-2's working memories carry
     /// gradients into the segment before; 0 for none, as in the package.
     ///
-    /// It bounds one hop, not the chain of them: a segment's hidden states have attended to memories of
-    /// segments before, so that a loss reaches back to the last [`ModelMemory::detach`], whatever this is.
+    /// It bounds one hop, not the chain of hops. The hidden states of a segment have attended to memories of earlier
+    /// segments. So a loss reaches back to the last [`ModelMemory::detach`], for every value above 0.
     pub bptt: usize,
-    /// Whether memories are made of padding as of any other position, and what padding attends to counts
-    /// for lifespans, as in the Python package. A row of nothing but padding takes no part in a step in
-    /// either case. Default: false; a checkpoint of a `memoria_bert` or `memoria_roberta` that does not say
-    /// was trained with the package, and does.
+    /// Whether padding is treated as any other position, as in the Python package: memories are made of it, and its
+    /// attention counts for lifespans. A row of padding alone takes no part in a step in either case. Default: false.
+    /// For a `memoria_bert` or `memoria_roberta` whose file lacks the field, true: it was trained with the package.
     pub remembers_padding: bool,
-    /// Queries made of each segment, which engrams are compared with and which are not stored; they begin as
-    /// questions about all positions alike. With 0 the working memories are compared, as in the paper.
-    /// Several are a union if the memory's correlation is Gaussian or its pooling is max; else only their mean counts.
+    /// Queries made of each segment. Engrams are compared with them; they are not stored. At first they attend to all
+    /// positions alike. With 0, engrams are compared with the working memories, as in the paper. Several act as a union
+    /// if the memory's correlation is Gaussian or its pooling is max; otherwise only their mean counts.
     pub num_queries: usize,
     /// Whether the score by which an engram was chosen is added to its logits in every layer that attends to
     /// it, times [`score_scale`](memoria_nn::score_scale), so that the choice is learned.
@@ -122,13 +120,13 @@ pub struct MemoryConfig {
     pub equal_length: bool,
     /// Whether hidden states pass through a layer norm before memories and queries are made of them.
     pub norm: bool,
-    /// The longest segment with places that are learned, or none: those that memories and queries are made of,
-    /// and in each block of a GPT-2 how near a working memory is to a place of the segment that attends to
-    /// it. Farther places count as the farthest. An encoder without abstractor has nothing that is made of places.
+    /// The longest segment with learned places, or none. Learned are the places that memories and queries are made of
+    /// and, in each block of a GPT-2, how near a working memory is to a place of the segment that attends to it.
+    /// Farther places count as the farthest. An encoder without abstractor does not use places.
     pub max_places: Option<usize>,
-    /// Whether one may attend to nothing: see [`sink`](memoria_nn::MemoryAttentionConfig::sink).
+    /// Whether a position may attend to nothing: see [`sink`](memoria_nn::MemoryAttentionConfig::sink).
     pub sink: bool,
-    /// Whether reminded memories have an attention of their own, the output of which begins as zeros.
+    /// Whether reminded memories have an attention of their own. Its output starts as zeros.
     pub own_attention: bool,
 }
 
@@ -138,8 +136,8 @@ impl MemoryConfig {
         Self { num_memories: Some(num_memories), ..Self::without_abstractor(memoria) }
     }
 
-    /// The memory of a model with its hidden states as its working memories: as many as a segment has
-    /// tokens. So the Python package's models for synthetic tasks are.
+    /// The memory of a model with its hidden states as working memories: as many as a segment has tokens. The Python
+    /// package's models for synthetic tasks have such a memory.
     pub fn without_abstractor(memoria: MemoriaConfig) -> Self {
         Self {
             num_memories: None,
@@ -190,12 +188,12 @@ impl MemoryConfig {
         }
     }
 
-    /// What fields that are absent mean in a GPT-2.
+    /// The meaning of absent fields in a GPT-2.
     pub(crate) fn of_gpt2() -> Self {
         Self::new(50, MemoriaConfig::paper_wikitext103())
     }
 
-    /// What fields that are absent mean in an encoder.
+    /// The meaning of absent fields in an encoder.
     pub(crate) fn of_encoder() -> Self {
         Self::new(64, MemoriaConfig::new(64, 128, 10, 12.0, 64))
     }

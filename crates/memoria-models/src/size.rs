@@ -1,4 +1,4 @@
-//! How large a model is, told before it is made.
+//! The size of a model, computed before it is made.
 
 use burn::{
     backend::Dispatch,
@@ -46,9 +46,9 @@ impl Size {
         if is_there { self } else { Self(0) }
     }
 
-    /// Refuses a model that cannot fit into memory: on devices that compute on the host what there is at
-    /// present, on others what can be addressed at all. Its `layers` have what they are made of in the
-    /// host's memory, `bytes_per_layer` each, however few parameters they have.
+    /// Refuses a model that cannot fit into memory. On devices that compute on the host, the limit is the memory
+    /// available at present; on others, the address space. Each of its `layers` also takes `bytes_per_layer` of the
+    /// host's memory.
     ///
     /// # Errors
     ///

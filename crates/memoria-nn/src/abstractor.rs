@@ -21,15 +21,15 @@ pub struct AbstractorConfig {
     pub num_memories: usize,
     /// Size between the two last linear layers; 4 · `d_model` if not given.
     pub d_ff: Option<usize>,
-    /// Initializer of the queries; by default normal with a deviation of 2 / √`d_model`, which lets
-    /// their unscaled products with the keys differ without saturating the softmax.
+    /// Initializer of the queries. By default normal with a deviation of 2 / √`d_model`: their unscaled products with
+    /// the keys then differ, but do not saturate the softmax.
     pub query_initializer: Option<Initializer>,
     /// Initializer of the linear layers. By default a memory starts as a weighted average of hidden
     /// states: the values start as the identity, and so do the two last layers together if `d_ff` is at least
     /// `d_model`; the keys start as Burn's linear layers do.
     pub initializer: Option<Initializer>,
-    /// Queries made of each segment, which engrams are compared with and which are not stored. They start
-    /// by looking at all positions alike. Default: 0
+    /// Queries made of each segment. Engrams are compared with them; they are not stored. At first they attend to all
+    /// positions alike. Default: 0
     #[config(default = 0)]
     pub num_queries: usize,
     /// Whether hidden states pass through a layer norm before. Default: false
@@ -38,23 +38,22 @@ pub struct AbstractorConfig {
     /// The epsilon value for layer normalization. Default: 1e-5
     #[config(default = 1e-5)]
     pub layer_norm_eps: f64,
-    /// Whether memories are divided by the root mean square of their numbers, which makes them equally
-    /// long. Default: false
+    /// Whether memories are divided by the root mean square of their numbers, so that all have the same length.
+    /// Default: false
     #[config(default = false)]
     pub equal_length: bool,
-    /// The longest segment in which memories and queries learn to like places, or none. A memory starts by
-    /// liking places at a distance from the end of the segment: the first one the last place, the last
-    /// one the first place, the others those between, spaced logarithmically; queries like all places
-    /// alike. Places farther away count as the farthest one.
+    /// The longest segment in which memories and queries learn a bias for places, or none. At first each memory prefers
+    /// a distance from the end of the segment: the first memory prefers the last place, the last memory the first
+    /// place, the others those between, spaced logarithmically. Queries start without preference. Places farther away
+    /// count as the farthest one.
     pub max_places: Option<usize>,
 }
 
-/// Condenses the hidden states of a segment into a fixed number of memories and, where it is asked to, into
-/// queries for what the segment should remind of.
+/// Condenses the hidden states of a segment into a fixed number of memories and, if configured, into queries.
 ///
 /// Learned vectors attend to the hidden states, without scaling; two linear layers without activation
-/// between them follow: `output(feedforward(softmax(Q · key(x)ᵀ) · value(x)))`. The paper's abstractor
-/// (section 3.3); `Abstractor` of the Python package's experiments, with its parameter names. The paper has
+/// between them follow: `output(feedforward(softmax(Q · key(x)ᵀ) · value(x)))`. This is the paper's abstractor
+/// (section 3.3), and `Abstractor` of the Python package's experiments, with its parameter names. The paper has
 /// no queries, no norm, no places and memories of any length.
 ///
 /// Should be created with [`AbstractorConfig`].
@@ -74,10 +73,10 @@ pub struct Abstractor {
     pub recall_embeddings: Option<Param<Tensor<3>>>,
     /// Before everything else, if any.
     pub norm: Option<LayerNorm>,
-    /// What is added to the scores of the memories and then the queries by a position's distance from the end
-    /// of the segment, `[num_memories + num_queries, max_places]`, if anything.
+    /// Bias on the scores of the memories, then of the queries, by a position's distance from the end of the segment,
+    /// `[num_memories + num_queries, max_places]`, if there is one.
     pub places: Option<Param<Tensor<2>>>,
-    /// Whether memories are made equally long.
+    /// Whether memories are scaled to the same length.
     pub equal_length: bool,
 }
 
@@ -160,10 +159,9 @@ impl AbstractorConfig {
 impl Abstractor {
     /// Makes memories `[batch, num_memories, d_model]` of hidden states `[batch, seq, d_model]`, and queries.
     ///
-    /// `mask_pad` `[batch, seq]`, where given, is true for positions that take no part. They must be finite, too. What
-    /// is made of a row without any other position says nothing. Costs
-    /// batch · seq · (2 · d_model² + 2 · (num_memories + num_queries) · d_model) multiplications for the
-    /// attention.
+    /// `mask_pad` `[batch, seq]`, if given, is true for positions that take no part. They must be finite, too. The
+    /// output of a row of padding alone has no meaning. The attention costs
+    /// batch · seq · (2 · d_model² + 2 · (num_memories + num_queries) · d_model) multiplications.
     ///
     /// # Panics
     ///
@@ -186,8 +184,8 @@ impl Abstractor {
         };
         let keys = self.key_transform.forward(hidden.clone());
         let values = self.value_transform.forward(hidden);
-        // Memories and queries are made together: a result that is not read would otherwise stay with the
-        // parameters it was made of, for as long as they live.
+        // Memories and queries are made together. Otherwise a result that is not read would stay in the graph of its
+        // parameters for as long as they live.
         let vectors = match &self.recall_embeddings {
             Some(queries) => Tensor::cat(vec![vectors, queries.val()], 1),
             None => vectors,

@@ -25,19 +25,19 @@ pub struct MemoryAttentionConfig {
     /// Initializer of the linear layers. By default attention starts as a comparison of contents: the
     /// queries and keys as the identity, the values and the output as Burn's linear layers are.
     pub initializer: Option<Initializer>,
-    /// Whether one may attend to nothing: to a learned key, at first as alike to everything as zeros are, the
-    /// value of which is zero. Default: false
+    /// Whether a position may attend to nothing: to a learned key, initialized to zeros, with a value of zero.
+    /// Default: false
     #[config(default = false)]
     pub sink: bool,
-    /// Whether the output starts as zeros, so that a model starts as it would be without. Default: false
+    /// Whether the output starts as zeros, so that a model starts as it would be without memory. Default: false
     #[config(default = false)]
     pub zero_output: bool,
 }
 
 /// Multi-head attention from hidden states to memories.
 ///
-/// Unlike Burn's own attention modules it returns the weights before dropout, which lifespans are made
-/// of, and a row has a weighted sum of zero if its memories are all padding.
+/// Unlike Burn's own attention modules, it returns the weights before dropout, from which lifespan gains are
+/// computed. If the memories of a row are all padding, its weighted sum is zero.
 ///
 /// Should be created with [`MemoryAttentionConfig`].
 #[derive(Module, Debug)]
@@ -54,7 +54,7 @@ pub struct MemoryAttention {
     pub dropout: Dropout,
     /// Number of heads.
     pub n_heads: usize,
-    /// Key of nothing, `[d_model]`, where one may attend to nothing.
+    /// Key of nothing, `[d_model]`, if a position may attend to nothing.
     pub sink: Option<Param<Tensor<1>>>,
 }
 
@@ -77,8 +77,8 @@ pub struct MemoryAttentionInput {
 pub struct MemoryAttentionOutput {
     /// `[batch, seq, d_model]`.
     pub context: Tensor<3>,
-    /// Before dropout, `[batch, n_heads, seq, memories]`: they sum to 1 over the memories, or to 0 in a
-    /// row with memories that are all padding; where one may attend to nothing, to what is not nothing's.
+    /// Before dropout, `[batch, n_heads, seq, memories]`. They sum to 1 over the memories, or to 0 in a row with
+    /// memories that are all padding. With a sink, they sum to 1 minus its weight.
     pub weights: Tensor<4>,
 }
 
@@ -167,8 +167,7 @@ impl MemoryAttention {
         MemoryAttentionOutput { context: self.output.forward(attended.context), ..attended }
     }
 
-    /// What attending to memories of which all are padding comes to, `[batch, seq, d_model]`: the output
-    /// layer's bias.
+    /// The result of attending to memories that are all padding, `[batch, seq, d_model]`: the output layer's bias.
     ///
     /// # Panics
     ///
@@ -235,7 +234,7 @@ pub fn attend_to_memories(
     let query = heads(query.div_scalar(scale));
     let mut scores = query.clone().matmul(heads(key).swap_dims(2, 3));
     if let Some(bias) = bias {
-        // Half precision has no room for the scores of what is far away.
+        // Half precision cannot represent the scores of distant memories.
         let bias = bias.clamp_min(0.5 * lowest(scores.dtype())).cast(scores.dtype());
         scores = scores + bias;
     }

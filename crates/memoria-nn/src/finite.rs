@@ -12,7 +12,7 @@ use crate::{padding::Padding, precision::accumulated};
 /// [`MemoriaError::NonFiniteHidden`].
 pub(crate) fn check(hidden: &Tensor<3>, padding: Option<&Padding>) -> Result<(), MemoriaError> {
     let [batch, seq, d_model] = hidden.dims();
-    // What is computed in half precision is summed in single.
+    // Half precision is summed in single precision.
     let data = accumulated(hidden.clone().inner()).try_into_data();
     let data = data.map_err(|error| MemoriaError::Device(Box::new(error)))?;
     let largest = largest(&data);
@@ -52,8 +52,8 @@ fn largest(data: &TensorData) -> f64 {
     }
 }
 
-/// Squared norms `[batch, seq]` of hidden states `[batch, seq, d_model]`, which are not finite if these are not;
-/// those of padding are 0.
+/// Squared norms `[batch, seq]` of hidden states `[batch, seq, d_model]`. A norm is not finite if its vector is not.
+/// Norms of padding are 0.
 pub(crate) fn squared_norms(hidden: &Tensor<3>, padding: Option<&Padding>) -> Tensor<2> {
     let [batch, seq, _] = hidden.dims();
     let norms = accumulated(hidden.clone().inner()).square().sum_dim(2).reshape([batch, seq]);
@@ -66,8 +66,8 @@ pub(crate) fn squared_norms(hidden: &Tensor<3>, padding: Option<&Padding>) -> Te
     }
 }
 
-/// Hidden states `[batch, seq, d_model]` with zeros where `mask_pad` `[batch, seq]` is true: whatever padding holds
-/// is not computed with.
+/// Hidden states `[batch, seq, d_model]` with zeros where `mask_pad` `[batch, seq]` is true, so that the values of
+/// padding are not used.
 pub(crate) fn without_padding(hidden: Tensor<3>, mask_pad: Tensor<2, Bool>) -> Tensor<3> {
     let dims = hidden.dims();
     hidden.mask_fill(mask_pad.unsqueeze_dim::<3>(2).expand(dims), 0.0)

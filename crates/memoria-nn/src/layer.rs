@@ -19,66 +19,65 @@ use crate::{
 
 /// A memory for any transformer: abstractor, memory and attention as one residual layer.
 ///
-/// It makes memories of hidden states, stores them, attends to them and to what they remind of, and lets what
-/// was attended to live on. Put it between two blocks of a transformer; several layers need a [`MemoriaState`]
-/// each. Which hidden states memories are made of is a choice of [`MemoriaLayerConfig`]:
+/// It makes memories of hidden states and stores them. It attends to them and to the reminded engrams, and extends
+/// the lifespan of the engrams it attends to. Put it between two blocks of a transformer. Each of several layers needs
+/// its own [`MemoriaState`]. [`MemoriaLayerConfig`] chooses the hidden states that memories are made of:
 ///
-/// - [`bidirectional`](MemoriaLayerConfig::bidirectional), for encoders: of the present segment. Each position
+/// - [`bidirectional`](MemoriaLayerConfig::bidirectional), for encoders: those of the present segment. Each position
 ///   then sees the whole segment through its memories, later positions, too.
-/// - [`causal`](MemoriaLayerConfig::causal), for decoders: of the previous segment. No output depends on
+/// - [`causal`](MemoriaLayerConfig::causal), for decoders: those of the previous segment. No output depends on
 ///   anything later than its position, and the first segment of a document has no memory.
 ///
 /// # What is learned
 ///
-/// - Which memories are made: the abstractor, by what attends to them.
-/// - What is asked: a query for each segment, made by the same abstractor and not stored. It begins as a question about
-///   all positions alike. The score by which engrams were chosen is added to the logits of the attention to
-///   them ([`Recall::scores`]), so that an engram that helps draws the query to itself.
-/// - With [`recency`](MemoriaLayerConfig::recency) what it is worth that an engram is newer than others that are
-///   reminded with it, for what is told of again and changes.
-/// - In a causal layer which places memories are made of, and how near a working memory is to a place: begun
-///   as a slope for each head, as in ALiBi.
+/// - The memories: the attention to them trains the abstractor.
+/// - The query: one for each segment, made by the same abstractor and not stored. At first it asks about all positions
+///   alike. The score by which engrams were chosen is added to the logits of the attention to them
+///   ([`Recall::scores`]). So the query moves towards an engram that helps.
+/// - With [`recency`](MemoriaLayerConfig::recency), the value of being newer than the other reminded engrams. This
+///   serves facts that are repeated and change.
+/// - In a causal layer, the places that memories are made of, and how near a working memory is to a place. The
+///   nearness starts as a slope for each head, as in ALiBi.
 ///
-/// What is stored is learned within the gradient window only: beyond it engrams are constants, and the query is
-/// what adapts to them. Not learned at all: which engrams are chosen (the nearest ones are, or those that the walk
-/// reaches), what is connected, how long an engram lives (what is attended to does), and the scale of the
-/// scores, 1 / (2 √d_model).
+/// Stored vectors are learned within the gradient window only. Beyond it engrams are constants, and the query adapts
+/// to them. Not learned: the choice of engrams (the nearest, or those that the walk reaches), the connections, the
+/// lifespans (they follow from the attention), and the scale of the scores, 1 / (2 √d_model).
 ///
 /// # What to choose
 ///
-/// - *How many reminded*: few, in training at least 2 and fewer than there are. All of them teach no choice, and a
-///   single one has no gradient, as a softmax over one has none. In language models 2: with 8, models of bytes came out
-///   worse than with working memory alone.
+/// - *How many reminded*: few; in training at least 2 and fewer than the memory has. If all are reminded, no choice is
+///   learned. A single one has no gradient, as a softmax over one has none. In language models 2: with 8, models of
+///   bytes were worse than with working memory alone.
 /// - *Search*: [`LongTermSearch::Nearest`](memoria_core::LongTermSearch::Nearest), as in
-///   [`MemoriaConfig::small`](memoria_core::MemoriaConfig::small). A walk reaches what has fired together, and a fact
-///   that is asked for once has not.
-/// - *Lifespan*: at least half of the segments of a document. What is not asked for within it is gone.
-/// - *Queries*: one, for one question a segment. Several are a union if the correlation is Gaussian or the pooling is max;
-///   otherwise only their mean counts. Queries that begin alike tend to stay alike, unless a loss tells each what to look
-///   for, as `training.contrast` of `memoria-tasks` does.
+///   [`MemoriaConfig::small`](memoria_core::MemoriaConfig::small). A walk reaches engrams that have fired together. A
+///   fact that is asked for once has not.
+/// - *Lifespan*: at least half of the segments of a document. An engram that is not reminded within it is gone.
+/// - *Queries*: one, for one question a segment. Several act as a union if the correlation is Gaussian or the pooling
+///   is max; otherwise only their mean counts. Queries that start alike tend to stay alike, unless a loss gives each
+///   its own target, as `training.contrast` of `memoria-tasks` does.
 /// - *Window*: as many segments as fit; one trains working memory alone.
-/// - *Place*: after the first block rather than before it. Embeddings should begin with a deviation of 0.2 or
-///   less in language models; Burn's default is 1, on which no memory is learned early. Where keys are to be told
-///   apart, 0.5 served better, and 0.7 did not learn to choose.
+/// - *Place*: after the first block rather than before it. In language models, embeddings should start with a deviation
+///   of 0.2 or less. With Burn's default of 1, no memory is learned early. Where keys must be distinguished, 0.5 was
+///   better, and with 0.7 no choice was learned.
 /// - *Hidden states as memories* ([`num_memories`](MemoriaLayerConfig::num_memories) of `None`): the working
 ///   memory is more exact, but each segment stores as many engrams as it has positions.
-/// - For the nearest context alone, keys that are kept in every block (Transformer-XL's cache) serve better. The
-///   memory is for what such a cache has lost.
+/// - For the nearest context alone, keys cached in every block (Transformer-XL) are better. The memory is for what such
+///   a cache has lost.
 ///
 /// # Costs
 ///
 /// Beyond the abstractor and two attentions, learned recall costs k · d_model multiplications for each row and query,
-/// and the search; beside a training step, no time that could be measured. Parameters: d_model for each query, and with
-/// places (num_memories + num_queries) · max_places and, in a causal layer, n_heads · max_places · num_memories; with
-/// recency n_heads for each that is told apart. The memory keeps [`MemoriaState`]'s vectors and, of a causal layer, one
-/// segment of hidden states per row.
+/// and the search. In a training step this time was too small to measure. Parameters: d_model for each query. With
+/// places, also (num_memories + num_queries) · max_places and, in a causal layer,
+/// n_heads · max_places · num_memories. With recency, n_heads · recency. The memory keeps [`MemoriaState`]'s vectors
+/// and, for a causal layer, one segment of hidden states per row.
 ///
 /// # Figures
 ///
-/// From the experiments that this layer was designed by, with a prototype of it: documents in which each segment tells
-/// one fact, a key and one of 8 values, and asks for a fact told before; d_model 64, 1,000 training steps on
-/// documents of 8 segments, 4 of 14 engrams reminded, the nearest of all searched, no forgetting, 100 seconds on
-/// one core. Right answers in percent, three seeds, by how many engrams are reminded of how many there are:
+/// The figures are from experiments with a prototype of this layer. In each document, each segment contains one fact,
+/// a key and one of 8 values, and asks for an earlier fact. d_model 64, 1,000 training steps on documents of 8
+/// segments, 4 of 14 engrams reminded, search by `Nearest`, no forgetting, 100 seconds on one core. Right answers in
+/// percent, three seeds, by the number of reminded engrams and of all engrams:
 ///
 /// | | 4 of 14, as trained | 8 of 254, 16 times as long | 8 of 1,022, 64 times | 1 of 1,022 |
 /// |---|--:|--:|--:|--:|
@@ -86,18 +85,17 @@ use crate::{
 /// | the paper's memory, the nearest of all searched | 43.9 | 15.1 | 13.1 | – |
 /// | working memory only | 12.9 | 12.2 | 12.1 | – |
 ///
-/// - Without the query 66 % at 4 of 14, without the score in the logits 72, without a gradient window 47; a query
-///   that is not initialized to zero: 89 to 99.7 % at 64 times the length, by the seed.
-/// - The walk instead of the nearest: 71, 37 and 21 % at 4, 16 and 64 times the length, where the nearest gave 97.2
-///   to 100.
+/// - Without the query 66 % at 4 of 14, without the score in the logits 72, without a gradient window 47. With a query
+///   that is not initialized to zero, 89 to 99.7 % at 64 times the length, depending on the seed.
+/// - Walk instead of nearest search: 71, 37 and 21 % at 4, 16 and 64 times the length. Nearest search gave 97.2 to 100.
 /// - Lifespans of 16, 32, 64 and 128 in documents of 128 segments: 78.5, 89.0, 97.5 and 98.8 %.
 /// - Memories of equal length: 99.9 % instead of 98.8 at 64 times the length.
-/// - Two questions a segment: two queries with Gaussian correlation gave from 40 to 98.1 %, by initialization and seed. With a
-///   loss that tells each query its own question, and the pooling max, 100 % at 64 times the length on three seeds
-///   (`recall-several` of `memoria-tasks`).
+/// - Two questions a segment: two queries with Gaussian correlation gave 40 to 98.1 %, depending on initialization and
+///   seed. With a loss that gives each query its own question, and the pooling max, 100 % at 64 times the length on
+///   three seeds (`recall-several` of `memoria-tasks`).
 /// - In a causal language model, on bytes of novels, the memory gained 0.041 bits per byte of 2.300 (segments of 32,
-///   hidden states as memories, two reminded, 2,000 steps, three seeds), and 0.045 of 2.179 with segments of 64; all of it
-///   came of working memory. Transformer-XL's cache gained 0.063 (`lm` of `memoria-tasks`).
+///   hidden states as memories, two reminded, 2,000 steps, three seeds), and 0.045 of 2.179 with segments of 64. The
+///   working memory gave the whole gain. Transformer-XL's cache gained 0.063 (`lm` of `memoria-tasks`).
 ///
 /// Should be created with [`MemoriaLayerConfig`].
 #[derive(Module, Debug)]
@@ -112,12 +110,12 @@ pub struct MemoriaLayer {
     pub norm_working: LayerNorm,
     /// Before attending to reminded memories.
     pub norm_reminded: LayerNorm,
-    /// What is added to the scores of working memories by head, place within the segment and memory, `[n_heads,
-    /// max_places, num_memories]`, if anything; if hidden states are the memories, by their distance from
-    /// the end of the previous segment, `[n_heads, max_places, max_places]`.
+    /// Bias on the scores of working memories by head, place within the segment and memory, `[n_heads, max_places,
+    /// num_memories]`, if there is one. If hidden states are the memories, by head, place and their distance from the
+    /// end of the previous segment, `[n_heads, max_places, max_places]`.
     pub nearness: Option<Param<Tensor<3>>>,
-    /// What is added to the scores of reminded memories by head and by how many reminded ones are newer, in units of 16,
-    /// `[n_heads, recency]`, if anything.
+    /// What is added to the scores of reminded memories by head and by how many reminded ones are newer, in units of
+    /// 16, `[n_heads, recency]`, if anything.
     pub recency: Option<Param<Tensor<2>>>,
     /// Whether memories are made of the previous segment.
     pub is_causal: bool,
@@ -125,18 +123,17 @@ pub struct MemoriaLayer {
     pub keeps_hidden: bool,
     /// Whether memories are made equally long.
     pub equal_length: bool,
-    /// What scores are multiplied with before they are added to logits; 0 if they are not.
+    /// Factor of the scores before they are added to logits; 0 if they are not added.
     pub score_scale: f64,
 }
 
 impl MemoriaLayer {
-    /// One segment `[batch, seq, d_model]` through the memory, given as hidden states or as
+    /// Passes one segment `[batch, seq, d_model]` through the memory, given as hidden states or as
     /// [`MemoriaLayerInput`].
     ///
-    /// Padding makes no memories and no lifespan, and a row of nothing else takes no part in the step: it
-    /// keeps what it holds, and no time passes for it. Hidden states at padding are not read, NaN included, and what
-    /// comes out of it says nothing. Costs what [`MemoriaState::recall`] does, and with padding one device round trip
-    /// more.
+    /// Padding makes no memories and gives no lifespan. A row of padding alone takes no part in the step: its memory
+    /// stays the same and does not age. Hidden states at padding are not read, NaN included; the output there has no
+    /// meaning. Costs as much as [`MemoriaState::recall`], and with padding one more device round trip.
     ///
     /// ```
     /// # #[cfg(feature = "flex")] {
@@ -156,15 +153,15 @@ impl MemoriaLayer {
     /// # Ok(()) } main().unwrap(); }
     /// ```
     ///
-    /// Whether the segment is finite is seen at once on a host; on a device it is read with what the memory reads,
-    /// which the first segment of a causal layer waits for alone.
+    /// A host checks at once whether the segment is finite. On a device the check is read together with the memory's
+    /// own reads. In the first segment of a causal layer it costs a round trip of its own.
     ///
     /// # Errors
     ///
     /// [`MemoriaError::EmptyDimension`] for a segment without positions; [`MemoriaError::OtherLayer`] if
     /// `memory` is another layer's; [`MemoriaError::NonFiniteHidden`] for a segment that is not finite, and
-    /// [`MemoriaError::NonFiniteMemory`] if nothing finite is made of it or of the previous one: all rows are as they
-    /// were. [`MemoriaError::NonFiniteAttention`], with which the segment is remembered. As
+    /// [`MemoriaError::NonFiniteMemory`] if the memories made of it or of the previous one are not finite: all rows are
+    /// as they were. [`MemoriaError::NonFiniteAttention`]; the segment is then stored all the same. As
     /// [`MemoriaState::recall`] and [`MemoriaState::reinforce`].
     ///
     /// # Panics
@@ -203,12 +200,10 @@ impl MemoriaLayer {
         Ok(output)
     }
 
-    /// As [`forward`](Self::forward), but the memory stays as it is: for looking ahead, as in generation, where
-    /// the segment is not complete. A piece of it that is not its beginning has a
-    /// [start](MemoriaLayerInput::start).
+    /// As [`forward`](Self::forward), but the memory does not change: for looking ahead, as in generation, where
+    /// the segment is not complete. A later piece of a segment needs a [start](MemoriaLayerInput::start).
     ///
-    /// A memory that is only looked at is never filled: to evaluate on held-out text,
-    /// [`forward`](Self::forward) it, with a memory of its own.
+    /// This never fills a memory. To evaluate on held-out text, use [`forward`](Self::forward) with a separate memory.
     ///
     /// # Errors
     ///
@@ -234,7 +229,7 @@ impl MemoriaLayer {
         Ok(self.attend(input, recall))
     }
 
-    /// Attends to a recall, without telling the memory.
+    /// Attends to a recall. The memory does not change.
     ///
     /// # Panics
     ///
@@ -266,7 +261,7 @@ impl MemoriaLayer {
                 hidden = hidden + attended.context;
                 weights = Some(attended.weights);
             }
-            // What a row without memories gets beside one that has some.
+            // A row without memories gets the same beside a row that has some.
             None => hidden = hidden.clone() + attention.forward_nothing(&hidden),
         }
         MemoriaLayerOutput { hidden, recall, weights }

@@ -1,9 +1,9 @@
-//! Burn modules around a Memoria memory: what a transformer needs to remember beyond its context.
+//! Burn modules around a Memoria memory: with them a transformer remembers beyond its context.
 //!
 //! - [`Abstractor`] condenses the hidden states of a segment into a few memories.
 //! - [`MemoriaState`] holds a memory and the gradient window; an explicit value passed as `&mut`.
-//! - [`MemoryAttention`] attends to working and reminded memories, and tells with which weights.
-//! - [`MemoriaLayer`] joins the three: one thing to drop between two blocks of any transformer.
+//! - [`MemoryAttention`] attends to working and reminded memories, and returns the weights.
+//! - [`MemoriaLayer`] joins the three: one module to put between two blocks of any transformer.
 //!
 //! ```
 //! # #[cfg(feature = "flex")] {
@@ -25,9 +25,9 @@
 //!
 //! # What bad input gives
 //!
-//! What is a mistake of the program panics in a module, as in Burn's own, and says what was expected and
-//! what came. What depends on data, files or devices is an error of the memory's,
-//! [`MemoriaError`](memoria_core::MemoriaError); its page lists the memory's own.
+//! A module panics at a mistake of the program, as Burn's own do. The message contains the expected and the given
+//! value. Whatever depends on data, files or devices gives a [`MemoriaError`](memoria_core::MemoriaError). Its page
+//! lists the errors of the memory itself.
 //!
 //! | call | input | gives |
 //! |---|---|---|
@@ -42,7 +42,7 @@
 //! | | padding of another batch or length | panic |
 //! | | hidden states that the memory refuses: another batch, device or float type | the memory's error |
 //! | | hidden states that are not finite, or with squares that overflow, where there is no padding | `NonFiniteHidden`, with row and place; the memory is as it was |
-//! | | parameters, or hidden states too large for their type, of which nothing finite is made | `NonFiniteMemory`; the memory is as it was |
+//! | | parameters, or hidden states too large for their type, that give memories that are not finite | `NonFiniteMemory`; the memory is as it was |
 //! | | the same in the attention to reminded memories | `NonFiniteAttention`, on a device at the next segment; the row gets no lifespan of that segment |
 //! | [`MemoriaStateConfig::init`] | a scale that is not finite; a configuration that is not valid | `InvalidConfig` |
 //! | [`MemoriaState::recall`], [`MemoriaState::peek`], [`MemoriaState::prepare`] | as of `add_working_memory` | the memory's error |
@@ -61,24 +61,24 @@
 //!
 //! # Gradients
 //!
-//! What is stored is detached; what is attended to need not be. Within a window, from one
-//! [`detach`](MemoriaState::detach) to the next, an engram comes back as the tracked tensor it was made as for
-//! [`bptt`](MemoriaStateConfig::bptt) segments, so that a segment that reads a memory trains the segment that wrote
-//! it. That one may have read memories, too, and gradients flow on to those: `bptt` bounds each hop, and only
-//! [`MemoriaState::detach`] ends the chain. [`MemoriaState`] shows the loop.
+//! Stored vectors are detached. The memories that a model attends to can carry gradient. A gradient window lasts from
+//! one [`detach`](MemoriaState::detach) to the next. Within it, for [`bptt`](MemoriaStateConfig::bptt) segments, a
+//! reminded engram is the tracked tensor that was added. So a segment that reads a memory trains the segment that
+//! wrote it. That segment may have read memories, too, and gradients flow on to those: `bptt` bounds each hop, and
+//! only [`MemoriaState::detach`] ends the chain. [`MemoriaState`] shows the loop.
 //!
-//! The device of what runs decides: with hidden states without autodiff nothing tracked comes out of a
-//! memory, whatever has filled it, and the window ends.
+//! The device of the hidden states decides. If they have no autodiff, the memory returns nothing tracked, whatever
+//! has filled it, and the window ends.
 //!
 //! # Padding
 //!
-//! It makes no memories and lends no lifespan, and rows of nothing else take no part in a step:
+//! Padding makes no memories and gives no lifespan. Rows of padding alone take no part in a step:
 //! [`MemoriaLayerInput`], [`RecallInput::absent`], [`MemoriaState::reinforce_except`].
 //!
 //! # Float types
 //!
-//! Layers run in whatever type their parameters have, on devices of any default. A memory stores that
-//! type; lifespan gains are summed in single precision, or in double if the weights are.
+//! Layers run in the type of their parameters, whatever the default of the device is. A memory stores that
+//! type. Lifespan gains are summed in single precision, or in double if the weights are in double.
 
 mod abstractor;
 mod attend;

@@ -45,8 +45,8 @@ impl MemorySource {
     }
 }
 
-/// How a model makes of hidden states what is stored and what engrams are compared with: for models with
-/// parts of their own, as [`MemoriaLayer`](crate::MemoriaLayer) does it.
+/// How a model makes memories and queries of hidden states, as [`MemoriaLayer`](crate::MemoriaLayer) does: for models
+/// with their own parts.
 #[derive(Clone, Copy, Debug)]
 pub struct MemoryMaking<'a> {
     /// Makes memories and queries or, if memories are the hidden states, queries alone, as its memories; with

@@ -46,7 +46,7 @@ impl Padding {
         Self::new(seq, positions)
     }
 
-    /// What is padding in the one or the other, which have the same positions.
+    /// Padding where at least one of the two has padding. Both have the same positions.
     pub(crate) fn either(one: Option<Self>, other: Option<Self>) -> Option<Self> {
         match (one, other) {
             (Some(mut one), Some(other)) => {
@@ -103,8 +103,8 @@ impl Padding {
     }
 }
 
-/// Removes the padding from rows `[batch, seq, d_model]`. Returns `[batch, longest, d_model]` and the length of each row.
-/// Places beyond a row's length repeat its first place.
+/// Removes the padding from rows `[batch, seq, d_model]`. Returns `[batch, longest, d_model]` and the length of each
+/// row. Places beyond a row's length repeat its first place.
 pub(crate) fn closed_up(hidden: Tensor<3>, padding: &Padding) -> (Tensor<3>, Vec<usize>) {
     let [batch, seq, d_model] = hidden.dims();
     let read: Vec<Vec<usize>> = (0..batch).map(|row| padding.read_positions(row)).collect();

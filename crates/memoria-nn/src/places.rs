@@ -1,4 +1,4 @@
-//! What places within a segment are worth before anything is learned.
+//! Initial biases for places within a segment.
 
 use burn::{
     module::Param,
@@ -34,7 +34,7 @@ pub(crate) fn liking(
     Param::from_tensor(Tensor::from_data(TensorData::new(values, shape), device))
 }
 
-/// What a bias `[count, longest]` by distance from the end has for the positions of a segment,
+/// The values of a bias `[count, longest]` by distance from the end for the positions of a segment,
 /// `[1 or batch, count, seq]`. Padding, where `mask_pad` `[batch, seq]` is true, has no place: distances are
 /// counted without it.
 pub(crate) fn from_the_end(
@@ -62,12 +62,12 @@ pub struct Places {
 }
 
 impl Places {
-    /// So many positions, with which the segment begins.
+    /// The first `seq` positions of a segment.
     pub fn new(seq: usize) -> Self {
         Self { seq, start: 0, mask_pad: None }
     }
 
-    /// Has the first position at the place `start`.
+    /// Puts the first position at the place `start`.
     pub fn start(mut self, start: usize) -> Self {
         self.start = start;
         self
@@ -96,9 +96,9 @@ pub fn init_nearness(
     nearness(n_heads, longest, &reaches, device)
 }
 
-/// What a [nearness](init_nearness) has as a [bias](crate::MemoryAttentionInput::bias) for attending from
-/// these places to the working memories of a recall, `[1 or batch, n_heads, seq, memories]`. Places and
-/// distances beyond those that it knows count as the farthest ones.
+/// A [nearness](init_nearness) as a [bias](crate::MemoryAttentionInput::bias) for the attention from these places to
+/// the working memories of a recall, `[1 or batch, n_heads, seq, memories]`. Places and distances beyond its size
+/// count as the farthest ones.
 ///
 /// # Panics
 ///
@@ -116,7 +116,7 @@ pub fn nearness_bias(
     }
 }
 
-/// What a bias `[n_heads, longest, memories]` by head and place has for places,
+/// The values of a bias `[n_heads, longest, memories]` by head and place for these places,
 /// `[1 or batch, n_heads, seq, memories]`.
 fn by_place(bias: Tensor<3>, places: &Places) -> Tensor<4> {
     let [n_heads, longest, memories] = bias.dims();
@@ -148,7 +148,7 @@ fn by_distance(bias: Tensor<4>, seq: usize, mask_pad: Option<&Tensor<2, Bool>>) 
     bias.gather(3, distances)
 }
 
-/// Of each position of `[batch, seq]` how many before it are no padding, at most `limit` − 1.
+/// For each position of `[batch, seq]`, the number of earlier positions that are no padding, at most `limit` − 1.
 pub(crate) fn ranks(mask_pad: Tensor<2, Bool>, limit: usize) -> Tensor<2, Int> {
     let read = mask_pad.bool_not().int();
     (read.clone().cumsum(1) - read).clamp(0, limit as i64 - 1)

@@ -1,4 +1,4 @@
-//! What a float type can tell.
+//! Ranges and conversions of float types.
 
 use burn::{
     module::{Module, ModuleMapper, Param},
@@ -10,8 +10,8 @@ pub(crate) fn lowest(dtype: DType) -> f64 {
     dtype.finfo().map_or(f64::from(f32::MIN), |info| info.min)
 }
 
-/// Numbers in the type that sums of them are made in. Those in half precision stop growing early: of
-/// weights of 1 at 256 in bf16.
+/// Converts numbers to the type that they are summed in. Sums in half precision stop growing early: in bf16, a sum of
+/// ones stops at 256.
 pub fn accumulated<const D: usize>(numbers: Tensor<D>) -> Tensor<D> {
     match numbers.dtype() {
         DType::F64 | DType::F32 => numbers,
@@ -21,8 +21,9 @@ pub fn accumulated<const D: usize>(numbers: Tensor<D>) -> Tensor<D> {
 
 /// A module with all float parameters in another float type: for inference in half precision.
 ///
-/// Parameters keep their identities, so that a memory knows its layer, and tracked ones stay tracked; integers and what is
-/// quantized are left alone. A memory of its own, or one [loaded](crate::MemoriaState::load_as) in that type, goes with it.
+/// Parameters keep their identities, so that a memory still fits its layer, and tracked ones stay tracked. Integers and
+/// quantized parameters do not change. Use it with a new memory or one [loaded](crate::MemoriaState::load_as) in that
+/// type.
 ///
 /// ```
 /// # #[cfg(feature = "flex")] {

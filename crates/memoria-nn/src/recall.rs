@@ -12,8 +12,7 @@ use crate::{
 };
 
 /// Input of [`MemoriaState::recall`](crate::MemoriaState::recall) and
-/// [`peek`](crate::MemoriaState::peek): working memories alone, or with what they are to be stored and asked
-/// with.
+/// [`peek`](crate::MemoriaState::peek): working memories alone, or with a query, absent rows and padding.
 ///
 /// ```
 /// # #[cfg(feature = "flex")] {
@@ -37,7 +36,7 @@ use crate::{
 pub struct RecallInput {
     /// Working memories to store and to attend to, `[batch, n, d_model]`.
     pub working: Tensor<3>,
-    /// What engrams are compared with, `[batch, q, d_model]`; if not given, the working memories. It is not
+    /// The query that engrams are compared with, `[batch, q, d_model]`; if not given, the working memories. It is not
     /// stored.
     pub query: Option<Tensor<3>>,
     /// Rows that take no part.
@@ -47,7 +46,7 @@ pub struct RecallInput {
 }
 
 impl RecallInput {
-    /// Working memories `[batch, n, d_model]`, which are stored in all rows, and compared with.
+    /// Working memories `[batch, n, d_model]`. They are stored in all rows, and engrams are compared with them.
     pub fn new(working: Tensor<3>) -> Self {
         Self { working, query: None, absent: Vec::new(), padding: None }
     }
@@ -58,16 +57,16 @@ impl RecallInput {
         self
     }
 
-    /// Leaves out rows: they keep what they hold, are given nothing, no identities either, are reminded of
-    /// nothing and attend to nothing, and no time passes for them. For rows that have nothing but padding,
-    /// and, in a model that makes memories of the previous segment, for those that begin a document.
+    /// Leaves out rows. Their memories stay the same and do not age. They get no engrams and no ids, are reminded of
+    /// nothing and attend to nothing. Use it for rows of padding alone and, in a model that makes memories of the
+    /// previous segment, for rows that begin a document.
     pub fn absent(mut self, rows: &[usize]) -> Self {
         self.absent = rows.to_vec();
         self
     }
 
-    /// Leaves out working memories where there is padding: they are not stored, have no identities and are not
-    /// attended to. A row of nothing else is [absent](Self::absent).
+    /// Leaves out working memories at padding: they are not stored, have no ids and are not attended to. A row of
+    /// padding alone is [absent](Self::absent).
     pub fn padding(mut self, padding: Option<Padding>) -> Self {
         self.padding = padding;
         self
@@ -91,14 +90,14 @@ impl fmt::Debug for RecallInput {
     }
 }
 
-/// What a model attends to in one segment.
+/// The working and reminded memories that a model attends to in one segment.
 #[derive(Clone)]
 pub struct Recall {
     /// The working memories as they were given, `[batch, n, d_model]`.
     pub working: Tensor<3>,
     /// `[batch, n]`, true where `working` holds no memory; `None` if it does everywhere.
     pub mask_working: Option<Tensor<2, Bool>>,
-    /// What engrams were compared with, `[batch, q, d_model]`, with its graph; `None` if that were the working
+    /// The query that engrams were compared with, `[batch, q, d_model]`, with its graph; `None` if it was the working
     /// memories.
     pub query: Option<Tensor<3>>,
     /// The reminded memories, or `None` if no row is reminded of anything.
@@ -128,8 +127,8 @@ impl Recall {
         self.ids.ids(row)
     }
 
-    /// The [scores](crate::recall_scores) `[batch, k]` of the reminded memories, with a gradient for what they were
-    /// compared with and for those of the gradient window; `None` if no row is reminded of anything.
+    /// The [scores](crate::recall_scores) `[batch, k]` of the reminded memories. Gradients flow to the query and to the
+    /// engrams of the gradient window. `None` if no row is reminded of anything.
     pub fn scores(&self) -> Option<Tensor<2>> {
         let RemindedMemories { data, mask_pad } = self.reminded.clone()?;
         let query = match &self.query {
@@ -150,13 +149,13 @@ impl Recall {
         Some(scores.mul_scalar(scale).reshape([batch, 1, 1, k]))
     }
 
-    /// How each row came to be reminded.
+    /// The trace of each row's search.
     pub fn stages(&self) -> &[Stages] {
         self.ids.stages()
     }
 
-    /// Why a row is reminded of each engram: its score, the stage of the search, the connection it was reached
-    /// by. `None` if searches are not [traced](memoria_core::Memoria::trace_searches)
+    /// Why a row is reminded of each engram: its score, the stage of the search, and the connection by which the search
+    /// reached it. `None` if searches are not [traced](memoria_core::Memoria::trace_searches)
     /// (`memory.memoria().trace_searches(true)`), or if the row is reminded of nothing.
     ///
     /// # Panics

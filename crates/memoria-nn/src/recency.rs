@@ -1,4 +1,4 @@
-//! What it is worth that an engram is newer than the others that are reminded with it.
+//! Learned bias for newer engrams among the reminded ones.
 
 use burn::tensor::Tensor;
 
@@ -7,8 +7,8 @@ use crate::{
     places::{indices, ranks},
 };
 
-/// What recencies are counted in. An optimizer such as Adam moves a number by about its learning rate a step, and a
-/// difference of several units of a logit is needed where the newest of several that are alike is to be chosen.
+/// Unit of recencies. An optimizer such as Adam changes a number by about its learning rate a step. To choose the
+/// newest of several similar engrams, logits must differ by several units.
 const UNIT: f64 = 16.0;
 
 /// What a recency `[n_heads, told_apart]` has as a [bias](crate::MemoryAttentionInput::bias) for attending to reminded

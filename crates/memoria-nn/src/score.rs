@@ -1,18 +1,18 @@
-//! The score by which engrams are chosen, once more as something that has a gradient.
+//! The score by which engrams are chosen, computed again with a gradient.
 
 use burn::tensor::{Bool, Tensor, assert_shape};
 use memoria_core::{Correlation, Pooling};
 
 use crate::precision::{accumulated, lowest};
 
-/// What scores are multiplied with before they are added to logits, 1 / (2 √`d_model`). It is not learned.
+/// Factor of the scores before they are added to logits, 1 / (2 √`d_model`). It is not learned.
 pub fn score_scale(d_model: usize) -> f64 {
     0.5 / (d_model as f64).sqrt()
 }
 
-/// The scores `[batch, k]` of engrams `[batch, k, d_model]` for a query `[batch, q, d_model]`, each less the
-/// best of its row: 0 for the best one, below 0 for the others. Padding, where `mask_pad` `[batch, k]` is
-/// true, has 0 and takes no part.
+/// The scores `[batch, k]` of engrams `[batch, k, d_model]` for a query `[batch, q, d_model]`, minus the best score of
+/// the row: 0 for the best one, below 0 for the others. Padding, where `mask_pad` `[batch, k]` is true, has 0 and
+/// takes no part.
 ///
 /// The memory chooses by the same scores, but a choice has no gradient. Added to the logits of the attention
 /// to what was chosen, they have one: to the query, and to the engrams as far as they are tracked. What all

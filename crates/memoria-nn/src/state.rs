@@ -30,26 +30,26 @@ use crate::{
 pub struct MemoriaStateConfig {
     /// The memory itself.
     pub memoria: MemoriaConfig,
-    /// α, steps of life that a reminded engram gains if it gets an average share of attention
+    /// α: the lifespan in steps that a reminded engram gains for an average share of attention
     /// (`lifespan_extend_scale` of the package). Default: 8
     #[config(default = 8.0)]
     pub lifespan_extend_scale: f32,
-    /// Segments for which an engram is tracked after the one it was made in: reminded within them, and within the
-    /// window, it is the tensor that it was made as; 0 for none, as in the package. The gradient *window* is the
-    /// segments from one [`detach`](MemoriaState::detach) to the next, the losses of which are summed for one
-    /// `backward`; so many segments are a good length. Default: 8
+    /// Segments for which an engram is tracked after its own segment; 0 for none, as in the package. If an engram is
+    /// reminded within them, and within the window, it is the tracked tensor that was added. The gradient *window* is
+    /// the segments from one [`detach`](MemoriaState::detach) to the next. Their losses are summed for one `backward`.
+    /// A good length of the window is `bptt` segments. Default: 8
     ///
-    /// It bounds one hop. An engram is made of hidden states that may have attended to tracked engrams
-    /// themselves, so that gradients can go on from there, hop by hop, as far back as the last
-    /// [`MemoriaState::detach`]: nothing else ends them, or the memory that graphs take.
+    /// It bounds one hop. An engram is made of hidden states that may have attended to tracked engrams themselves. So
+    /// gradients can flow on, hop by hop, back to the last [`MemoriaState::detach`]. Nothing else ends the chain or
+    /// frees its graph.
     #[config(default = 8)]
     pub bptt: usize,
 }
 
-/// A memory with its gradient window: the explicit state that a model with memory is run with.
+/// A memory with its gradient window: the explicit state of a model with memory.
 ///
-/// Passed along as `&mut`, as Burn's caches are, never kept in a module. For every segment
-/// [`recall`](Self::recall), attend, [`reinforce`](Self::reinforce). One value belongs to one layer.
+/// Passed as `&mut`, as Burn's caches are, never kept in a module. For every segment, call
+/// [`recall`](Self::recall), attend, then call [`reinforce`](Self::reinforce). One value belongs to one layer.
 ///
 /// Training sums the losses of a window of segments and ends the window after each `backward`:
 ///
@@ -123,21 +123,21 @@ impl MemoriaStateConfig {
 }
 
 impl MemoriaState {
-    /// Stores the working memories of a segment `[batch, n, d_model]`, detached, and reminds of what
-    /// matters to them, or to a query of one's own: see [`RecallInput`].
+    /// Stores the working memories of a segment `[batch, n, d_model]`, detached. Returns them with the engrams that
+    /// they, or a separate query, remind of: see [`RecallInput`].
     ///
-    /// Costs two device round trips at most; see [`Memoria::remind`]. Working memories without autodiff end
-    /// the gradient window, and remind of nothing that is tracked.
+    /// Costs two device round trips at most; see [`Memoria::remind`]. Working memories without autodiff end the
+    /// gradient window; then no reminded engram is tracked.
     ///
     /// # Errors
     ///
     /// As [`Memoria::add_working_memory`] and [`Memoria::remind`]. [`MemoriaError::RowOutOfRange`] for absent rows
     /// that do not exist. [`MemoriaError::WrongDimension`], [`MemoriaError::WrongDType`],
     /// [`MemoriaError::WrongDevice`] or [`MemoriaError::EmptyDimension`] for a query that is not like the working
-    /// memories, or for padding of another shape; [`MemoriaError::NonFiniteQuery`]. [`MemoriaError::NotDetached`] if the
-    /// working memories have autodiff and a `backward` has gone through the gradient window since, which is noticed on
-    /// flex and, with the feature `autodiff`, on GPUs. After an error nothing of the segment is stored, except after a
-    /// [`MemoriaError::Device`] during the search.
+    /// memories, or for padding of another shape; [`MemoriaError::NonFiniteQuery`]. [`MemoriaError::NotDetached`] if
+    /// the working memories have autodiff and a `backward` has gone through the gradient window since, which is noticed
+    /// on flex and, with the feature `autodiff`, on GPUs. After an error nothing of the segment is stored, except after
+    /// a [`MemoriaError::Device`] during the search.
     pub fn recall(&mut self, input: impl Into<RecallInput>) -> Result<Recall, MemoriaError> {
         let input = self.checked(input.into())?;
         self.drop_rows_for(&input.working)?;
@@ -155,9 +155,9 @@ impl MemoriaState {
         Ok(Recall { working, ..recall })
     }
 
-    /// What [`recall`](Self::recall) would remind of, without storing, firing or changing anything: for
-    /// looking ahead, as in generation. A memory that is only looked at stays as empty as it was: held-out
-    /// text is read with [`recall`](Self::recall) and a memory of its own.
+    /// Returns what [`recall`](Self::recall) would return, without storing, firing or changing anything: for looking
+    /// ahead, as in generation. This never fills a memory. For held-out text, use [`recall`](Self::recall) with a
+    /// separate memory.
     ///
     /// # Errors
     ///
@@ -187,9 +187,8 @@ impl MemoriaState {
         Ok(self.attended(&input, reminded))
     }
 
-    /// Makes the rows of a batch that is like `hidden` `[batch, n, d_model]`, without any memories: batch,
-    /// size, float type and device are fixed from now on. If there are rows, checks that they are like
-    /// it.
+    /// Makes empty rows for a batch like `hidden` `[batch, n, d_model]`. It fixes the batch, the size, the float type
+    /// and the device. If there are rows already, it checks that they are like `hidden`.
     ///
     /// # Errors
     ///
@@ -202,8 +201,7 @@ impl MemoriaState {
         self.memory.add_working_memory(nothing.into_dispatch())
     }
 
-    /// Ends the gradient window, and begins the next one: to be called after each `backward`, which frees the
-    /// graph.
+    /// Ends the gradient window and begins the next one. Call it after each `backward`, which frees the graph.
     pub fn detach(&mut self) {
         self.window.clear();
         self.graph = None;
@@ -221,9 +219,9 @@ impl MemoriaState {
         self.graph = self.graph.take().filter(|_| bptt > 0);
     }
 
-    /// Empties all rows and ends the gradient window. What comes next may be another batch, as an epoch's
-    /// last or one for validation, or another layer's; if it is like the one before, identities go on from
-    /// where they were. A recorded history of rows ends with them when another batch comes.
+    /// Empties all rows and ends the gradient window. The next batch may have another size, as the last one of an epoch
+    /// or one for validation, or belong to another layer. If it is like the one before, ids continue. A recorded
+    /// history of the rows ends when another batch comes.
     pub fn reset(&mut self) {
         self.memory.reset();
         self.detach();
@@ -246,9 +244,9 @@ impl MemoriaState {
         self.memory.reset_rows(rows)
     }
 
-    /// Does something that reads the memory, and refuses a segment `[batch, seq, d_model]` that is not finite where
-    /// there is no padding: on a host before it is done, on a device with the first that it reads, at no round
-    /// trip of its own.
+    /// Runs `read`, which reads the memory, and refuses a segment `[batch, seq, d_model]` that is not finite where
+    /// there is no padding. A host checks before `read`. A device checks with the first values that `read` reads,
+    /// without a round trip of its own.
     ///
     /// # Errors
     ///
@@ -272,7 +270,7 @@ impl MemoriaState {
         done
     }
 
-    /// Whether the numbers of a tensor are at hand.
+    /// Whether the numbers of a tensor are on the host.
     fn is_on_host<const D: usize>(&self, tensor: &Tensor<D>) -> bool {
         #[cfg(test)]
         if self.waits {
@@ -281,12 +279,12 @@ impl MemoriaState {
         computes_on_host::<Dispatch>(tensor.device().as_dispatch())
     }
 
-    /// Takes this for the memory of the layer with such a parameter.
+    /// Makes this the memory of the layer with this parameter.
     pub(crate) fn belong_to(&mut self, layer: ParamId) {
         self.layer = Some(layer);
     }
 
-    /// Refuses to be the memory of a layer that has not such a parameter.
+    /// Refuses a layer that does not have this parameter.
     ///
     /// # Errors
     ///
@@ -312,7 +310,7 @@ impl MemoriaState {
         Ok(makes_way)
     }
 
-    /// What a segment without working memories recalls. Begins no step and makes no rows.
+    /// The recall of a segment without working memories. Begins no step and makes no rows.
     ///
     /// # Errors
     ///

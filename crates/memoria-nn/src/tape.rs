@@ -7,11 +7,11 @@ use burn::{
     tensor::Tensor,
 };
 
-/// A mark in a graph, which tells whether a `backward` has gone through it.
+/// A mark in a graph, which shows whether a `backward` has gone through it.
 ///
 /// A product keeps its factors in the graph until then. This is one of them, a constant of which there is
-/// no other handle; clones share it. On ndarray the mark never tells that it is gone: there a forgotten detach is Burn's
-/// to notice.
+/// no other handle; clones share it. On ndarray the mark never tells that it is gone: there a forgotten detach is
+/// Burn's to notice.
 #[derive(Clone, Debug)]
 pub(crate) struct Tape(Option<Arc<FloatTensor<Dispatch>>>);
 
@@ -24,7 +24,7 @@ impl Tape {
         let one = Tensor::<3>::ones([1, 1, 1], (&tensor.device(), tensor.dtype()));
         let marked = tensor * one.clone();
         let mark = one.inner().into_dispatch();
-        // What did not keep it cannot tell of it.
+        // A graph that did not keep the mark cannot show a `backward`.
         let is_kept = !mark.can_mut();
         (marked, Self(is_kept.then(|| Arc::new(mark))))
     }

@@ -1,7 +1,7 @@
 //! The gradient window: working memories of the last segments, as the tracked tensors they were.
 //!
-//! It bounds for how long an engram is tracked, not how far a gradient goes that flows through it: the
-//! hidden states it was made of may have attended to tracked engrams, too.
+//! It bounds how long an engram is tracked, not how far its gradient flows: the hidden states it was made of may have
+//! attended to tracked engrams, too.
 
 use std::collections::VecDeque;
 
@@ -36,7 +36,7 @@ impl GradientWindow {
         self.bptt
     }
 
-    /// Becomes as long as this; what is older now is dropped.
+    /// Sets the length of the window and drops older memories.
     pub(crate) fn set_bptt(&mut self, bptt: usize) {
         self.bptt = bptt;
         self.drop_old();

@@ -70,9 +70,9 @@ pub struct EncoderConfig {
     pub num_labels: usize,
     /// The memory, or none for a plain encoder.
     pub memory: Option<MemoryConfig>,
-    /// With a memory, the layer after which memories are made, counted from 0; the layers after it attend
-    /// to them. In a file without it the package's default, 9; a model in which that leaves no layer to
-    /// attend is read as one without memory, which it is in the package.
+    /// With a memory, the layer after which memories are made, counted from 0. The layers after it attend to them. If
+    /// the file lacks it, it is the package's default, 9. If no layer is left to attend then, the model is read as one
+    /// without memory, as in the package.
     pub memory_layer_index: usize,
     /// All other fields.
     pub other: Map<String, Value>,
@@ -179,7 +179,7 @@ impl EncoderConfig {
     /// Initializes an encoder without head: weights normal with a deviation of
     /// [`initializer_range`](Self::initializer_range), biases zero.
     ///
-    /// With a memory, memories begin as weighted averages of hidden states, and attention to them as a
+    /// With a memory: memories start as weighted averages of hidden states. The attention to them starts as a
     /// comparison of contents that adds little.
     ///
     /// # Errors

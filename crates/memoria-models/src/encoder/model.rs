@@ -11,8 +11,9 @@ use crate::{ModelError, ModelInput, ModelMemory, attention::padding_mask, init::
 /// The encoder of BERT and RoBERTa, plain or with a memory.
 ///
 /// With a memory, the abstractor makes working memories of the hidden states after the layer
-/// [`memory_layer_index`](EncoderConfig::memory_layer_index); the layers after it attend to them and to
-/// what they remind of, or what the abstractor's queries do. `MemoriaBertModel` and `MemoriaRobertaModel` of the Python package's experiments.
+/// [`memory_layer_index`](EncoderConfig::memory_layer_index). The layers after it attend to them and to the engrams
+/// reminded by them or by the abstractor's queries. `MemoriaBertModel` and `MemoriaRobertaModel` of the Python
+/// package's experiments.
 ///
 /// Should be created with [`EncoderConfig`].
 #[derive(Module, Debug)]
@@ -34,7 +35,7 @@ pub struct Encoder {
     pub keeps_hidden: bool,
     /// Whether hidden states that are the memories are made equally long.
     pub equal_length: bool,
-    /// What scores are multiplied with before they are added to logits; 0 if they are not.
+    /// Factor of the scores before they are added to logits; 0 if they are not added.
     pub score_scale: f64,
 }
 
@@ -80,19 +81,19 @@ impl Encoder {
 
     /// One segment, with the memory of those before it if the model has one.
     ///
-    /// For a model with memory and a `memory`: this segment is remembered, what it reminds of is attended
-    /// to and lives on. Without `memory` the layers attend to nothing but tokens. Padding is not
-    /// [remembered](crate::MemoryConfig::remembers_padding), and a row of nothing else takes no part: it
-    /// keeps its memory, and no time passes for it. Costs the device round trips of
+    /// For a model with memory and a `memory`: this segment is stored in it. The reminded engrams are attended to and
+    /// gain lifespan. Without `memory` the layers attend only to tokens. Padding is not
+    /// [remembered](crate::MemoryConfig::remembers_padding). A row of padding alone takes no part: it keeps its memory,
+    /// which does not age. Costs the device round trips of
     /// [`MemoriaState::recall`](memoria_nn::MemoriaState::recall), and one more if there is padding.
     ///
     /// # Errors
     ///
     /// [`ModelError::EmptyInput`], [`ModelError::WrongInputShape`], [`ModelError::WrongInputDevice`],
-    /// [`ModelError::TooManyTokens`] and [`ModelError::InvalidInput`]; [`ModelError::NoMemory`] for a memory that a plain
-    /// model is given, and [`ModelError::Memory`]. An input that does not fit is refused before the memory takes part.
-    /// Hidden states that are not finite, which parameters or half precision can make, are refused, too, if memories
-    /// are made of them. In later layers they are told of after the step, as
+    /// [`ModelError::TooManyTokens`] and [`ModelError::InvalidInput`]; [`ModelError::NoMemory`] for a memory that a
+    /// plain model is given, and [`ModelError::Memory`]. An input that does not fit is refused before the memory takes
+    /// part. Parameters or half precision can make hidden states that are not finite. These are refused, too, if
+    /// memories are made of them. In later layers they are reported after the step, as
     /// [`NonFiniteAttention`](memoria_core::MemoriaError::NonFiniteAttention).
     pub fn forward(
         &self,

@@ -15,19 +15,19 @@ use crate::{ModelError, fields::invalid};
 pub struct GenerationConfig {
     /// Tokens to generate per row, at most. Default: 20
     pub max_new_tokens: usize,
-    /// What logits are divided by before tokens are drawn; 0 to take the token with the highest one (of
-    /// equal ones, the smaller). Default: 0
+    /// Divisor of the logits before tokens are drawn; 0 to take the token with the highest logit (of equal ones, the
+    /// smaller token). Default: 0
     pub temperature: f64,
-    /// Draws among so many tokens with the highest logits only. Default: all
+    /// Draws only among this number of tokens, those with the highest logits. Default: all
     pub top_k: Option<usize>,
     /// Draws among the most probable tokens only: as few as have this probability together, after
     /// `top_k`. Default: 1, all
     pub top_p: f64,
-    /// Where the draws begin: the same seed draws the same, in every row something else. Default: 0
+    /// Seed of the draws. The same seed gives the same draws; each row has its own. Default: 0
     pub seed: u64,
     /// Tokens that end a row; they are part of it. Default: none
     pub stop_tokens: Vec<i64>,
-    /// Tokens of a segment; the model's positions if not given. With a memory, as it was trained with.
+    /// Tokens of a segment; the model's positions if not given. With a memory, use the length of the training.
     pub segment_len: Option<usize>,
     /// Whether keys and values of a segment's tokens are kept. Otherwise every token of the segment is
     /// read again for each new one: to compare with, at a cost. Default: true
@@ -50,7 +50,7 @@ impl Default for GenerationConfig {
 }
 
 impl GenerationConfig {
-    /// So many tokens per row, each the one with the highest logit.
+    /// This number of tokens per row, each the one with the highest logit.
     pub fn new(max_new_tokens: usize) -> Self {
         Self { max_new_tokens, ..Self::default() }
     }

@@ -5,12 +5,12 @@ use burn::module::Module;
 use super::{GenerationConfig, reader::Reader, sampler::Sampler};
 use crate::{Gpt2LmHead, ModelError, ModelMemory};
 
-/// What one row of a batch came to.
+/// The result of one row of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Generated {
     /// The new tokens, without the prompt; if a stop token ended them, with it.
     pub tokens: Vec<i64>,
-    /// Why there are no more.
+    /// Why the row ended.
     pub finish: FinishReason,
 }
 
@@ -20,9 +20,9 @@ pub struct Generated {
 pub enum FinishReason {
     /// With a stop token.
     Stop,
-    /// With as many tokens as were asked for.
+    /// It has the requested number of tokens.
     Length,
-    /// The caller, when told of a token, wanted no more.
+    /// The caller's function returned `Break` for a token.
     Cancelled,
 }
 
@@ -31,25 +31,24 @@ pub enum FinishReason {
 pub struct GeneratedToken {
     /// The row of the batch.
     pub row: usize,
-    /// How many tokens the row had been given before.
+    /// The number of new tokens of the row before it.
     pub index: usize,
     /// The token.
     pub token: i64,
 }
 
 impl Gpt2LmHead {
-    /// Goes on from prompts, one per row of a batch.
+    /// Continues prompts, one per row of a batch.
     ///
     /// Prompt and new tokens are read in [segments](GenerationConfig::segment_len), as in training, which
-    /// begin with the prompt. With a `memory` each segment is remembered and attended to as in
-    /// [`forward`](Self::forward), which comes to the same memory; so a prompt may be longer than a
-    /// segment, and another `generate` goes on from what this one has read and written: a new segment
-    /// begins with it. Without memory a segment knows nothing of those before it: what was more than a
-    /// segment ago is lost, and right after the end of one there is hardly anything to go on from.
+    /// begin with the prompt. With a `memory` each segment is stored and attended to as in
+    /// [`forward`](Self::forward), with the same memory as a result. So a prompt may be longer than a segment. Another
+    /// `generate` continues after the tokens of this one, with a new segment. Without memory, no segment has access to
+    /// earlier ones: older tokens are lost, and a new segment starts almost without context.
     ///
-    /// Rows of a memory step together, so their prompts must be of the same length; without memory they
-    /// need not be. A row comes to what it would come to alone, but for its draws, and so does its memory:
-    /// no time passes for a row that has ended while others go on.
+    /// Rows of a memory step together, so their prompts must have the same length. Without memory the lengths may
+    /// differ. A row gives the same result as alone, except for its draws, and so does its memory. After its end it
+    /// does not age while other rows continue.
     ///
     /// Runs as [`valid`](Module::valid) does, without dropout or gradients; the memory's gradient window
     /// ends. Costs one device round trip per token, and those of
@@ -87,8 +86,8 @@ impl Gpt2LmHead {
         self.generate_streaming(prompts, config, memory, |_| ControlFlow::Continue(()))
     }
 
-    /// As [`generate`](Self::generate), and tells of each token when it is chosen, of those of one step
-    /// in the order of rows. [`ControlFlow::Break`] ends all rows.
+    /// As [`generate`](Self::generate), and reports each token when it is chosen; those of one step in the order of
+    /// rows. [`ControlFlow::Break`] ends all rows.
     ///
     /// # Errors
     ///

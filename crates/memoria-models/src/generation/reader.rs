@@ -8,7 +8,7 @@ use crate::{
     gpt2::{Gpt2Recall, Passed},
 };
 
-/// Reads tokens of all rows of a batch as they come, and tells what may come next.
+/// Reads tokens of all rows of a batch one after the other, and returns the logits of the next tokens.
 ///
 /// A row's tokens are cut into segments. With a memory all rows' segments end together, and it takes part
 /// in them as in [`Gpt2LmHead::forward`]: when a segment begins, the previous one is remembered; when it

@@ -47,17 +47,17 @@ pub struct Gpt2Config {
     pub attn_pdrop: f64,
     /// The epsilon value for layer normalization. Default: 1e-5
     pub layer_norm_epsilon: f64,
-    /// Deviation of the weights that are initialized. Default: 0.02, which suits a width of 768. A small model
-    /// that is trained from nothing begins to learn sooner with a larger one: of width 128, with a learning rate of
-    /// 2e-3, 1,000 steps on bytes of novels came to 3.38 bits per byte with 0.02 and to 2.64 with 0.1; with the
-    /// paper's memory, which this text does not need, to 3.14 and 2.82 (one run each).
+    /// Deviation of the initialized weights. Default: 0.02, which suits a width of 768. A small model that is trained
+    /// from scratch learns sooner with a larger one. At width 128 and a learning rate of 2e-3, 1,000 steps on bytes of
+    /// novels gave 3.38 bits per byte with 0.02 and 2.64 with 0.1. With the paper's memory, which this text does not
+    /// need, they gave 3.14 and 2.82 (one run each).
     pub initializer_range: f64,
     /// Whether attention scores are divided by √(`n_embd` / `n_head`). Default: true
     pub scale_attn_weights: bool,
     /// Whether attention scores of block i are divided by i + 1, too. Default: false
     pub scale_attn_by_inverse_layer_idx: bool,
-    /// Whether the head's weight is the token embedding; not said in most files, and then true unless
-    /// the weights have a head of their own.
+    /// Whether the head's weight is the token embedding. Most files lack the field. It is then true, unless the weights
+    /// have a head of their own.
     pub tie_word_embeddings: Option<bool>,
     /// The memory, or none for a plain GPT-2.
     pub memory: Option<MemoryConfig>,
@@ -139,7 +139,7 @@ impl Gpt2Config {
     /// [`initializer_range`](Self::initializer_range), those that end a residual branch divided by
     /// √(2 · `n_layer`), biases zero.
     ///
-    /// With a memory, memories begin as weighted averages of hidden states, and attention to them as a
+    /// With a memory: memories start as weighted averages of hidden states. The attention to them starts as a
     /// comparison of contents that adds little.
     ///
     /// # Errors

@@ -47,10 +47,10 @@ impl Gpt2LmHead {
 
     /// One segment, with the memory of those before it if the model has one.
     ///
-    /// For a model with memory and a `memory`: the segment before this one is remembered, what it reminds
-    /// of is attended to and lives on, and this segment is kept for the next one. Without `memory` the
-    /// segment is read by itself. Padding is not remembered, and a row of nothing else takes no part: it
-    /// keeps its memory and what it has read last, and no time passes for it. Costs the device round trips
+    /// For a model with memory and a `memory`: the previous segment is stored in it. The reminded engrams are attended
+    /// to and gain lifespan. This segment is kept for the next one. Without `memory` the segment is read by itself.
+    /// Padding is not remembered. A row of padding alone takes no part: it keeps its memory, which does not age, and
+    /// its last segment. Costs the device round trips
     /// of [`MemoriaState::recall`](memoria_nn::MemoriaState::recall), and one more if there is padding.
     ///
     /// # Errors

@@ -17,9 +17,9 @@ use crate::{
 
 /// GPT-2 without head, plain or with a memory. Its fields have the names of checkpoints.
 ///
-/// With a memory, the previous segment's final hidden states go through the abstractor; what it makes of
-/// them is the working memory of this segment, and every block attends to it and to what it reminds of, or
-/// what the abstractor's queries do. No output depends on anything later than its token.
+/// With a memory, the previous segment's final hidden states go through the abstractor. The result is the working
+/// memory of this segment. Every block attends to it and to the engrams reminded by it or by the abstractor's queries.
+/// No output depends on anything later than its token.
 /// The first segment has no memory. The paper's section 4.1; `GPT2WithMemoriaModel` of the Python
 /// package's experiments.
 #[derive(Module, Debug)]
@@ -43,7 +43,7 @@ pub struct Gpt2 {
     pub keeps_hidden: bool,
     /// Whether hidden states that are the memories are made equally long.
     pub equal_length: bool,
-    /// What scores are multiplied with before they are added to logits; 0 if they are not.
+    /// Factor of the scores before they are added to logits; 0 if they are not added.
     pub score_scale: f64,
 }
 
@@ -101,8 +101,8 @@ impl Gpt2 {
         self.wpe.weight.lazy_shape()[0]
     }
 
-    /// Hidden states after the last layer norm, `[batch, seq, d_model]`, of one segment by itself: no
-    /// memory takes part. With a cache, of tokens that go on from those it holds.
+    /// Hidden states after the last layer norm, `[batch, seq, d_model]`, of one segment by itself, without memory. With
+    /// a cache, the tokens continue those in it.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Rows that come and go.
+//! Adds, removes and exchanges rows.
 
 use memoria_core::MemoriaError;
 

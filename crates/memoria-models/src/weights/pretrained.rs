@@ -32,8 +32,8 @@ pub struct Pretrained<M, C> {
     pub report: LoadReport,
 }
 
-/// The `model_type` in a checkpoint folder's `config.json`, which tells whether to load it as a
-/// [`Gpt2LmHead`] or as a [`SequenceClassifier`].
+/// The `model_type` in a checkpoint folder's `config.json`. It decides between [`Gpt2LmHead`] and
+/// [`SequenceClassifier`].
 ///
 /// Where the file does not say it, its `architectures` tell, or the fields that only one kind of model has.
 /// BERT and RoBERTa are told apart by their padding token, 0 and 1, and the count of their token types, 2
@@ -57,32 +57,30 @@ impl Gpt2Config {
         Self::try_from(read_json(&folder.as_ref().join(CONFIG))?)
     }
 
-    /// A model with head of this configuration, with the weights of a checkpoint folder: of
-    /// `model.safetensors`, or else of the files that `model.safetensors.index.json` lists, or else of
-    /// `pytorch_model.bin` or what `pytorch_model.bin.index.json` lists, the order of transformers. The
-    /// file of a training, called `pytorch_model.bin`, will do: the weights may be under `state_dict`,
-    /// `model_state_dict`, `model_state`, `model` or `module`.
+    /// A model with head of this configuration, with the weights of a checkpoint folder. It looks, in the order of
+    /// transformers, for `model.safetensors`, the files that `model.safetensors.index.json` lists, `pytorch_model.bin`,
+    /// and the files that `pytorch_model.bin.index.json` lists. A training's file named `pytorch_model.bin` is
+    /// accepted: the weights may be under `state_dict`, `model_state_dict`, `model_state`, `model` or `module`.
     ///
-    /// Names may have the prefix `transformer.` or lack it, and what a training puts before or into them:
-    /// `model.`, `module.`, `_orig_mod.` and the like. Of two equal tensors for one parameter one is used,
-    /// and the other reported as unused. What the file lacks is as
-    /// [`init`](Self::init) makes it, and reported; so the memory of a plain checkpoint. Unless
-    /// [`tie_word_embeddings`](Self::tie_word_embeddings) says otherwise, a head in the file that differs
-    /// from the token embedding is used, and otherwise the token embedding. Weights of half precision
-    /// become what the device has.
+    /// Names may have the prefix `transformer.` or lack it. They may also have the additions of trainings: `model.`,
+    /// `module.`, `_orig_mod.` and the like. Of two equal tensors for one parameter one is used, and the other is
+    /// reported as unused. Parameters that the file lacks stay as [`init`](Self::init) makes them, and are reported;
+    /// for example the memory of a plain checkpoint. Unless [`tie_word_embeddings`](Self::tie_word_embeddings) is set,
+    /// a head in the file is used if it differs from the token embedding; otherwise the token embedding is the head.
+    /// Weights of half precision are converted to the device's float type.
     ///
     /// The files must not be changed in place meanwhile: `model.safetensors` is mapped into memory until
     /// this returns, and the operating system ends the process (SIGBUS) if the file is shortened. Files
     /// that are replaced by renaming others over them, as [`save_pretrained`](Gpt2LmHead::save_pretrained)
-    /// does, are read as they were.
+    /// does, are read in their old version.
     ///
     /// # Errors
     ///
     /// As [`validate`](Self::validate); [`ModelError::Io`], [`ModelError::NoWeights`],
     /// [`ModelError::LfsPointer`], [`ModelError::UnreadableWeights`], [`ModelError::UnreadableTensor`],
     /// [`ModelError::WrongShape`], [`ModelError::TwoTensors`] for two tensors that differ and are one
-    /// parameter, [`ModelError::NothingLoaded`], and [`ModelError::OutOfMemory`]; as of JSON for the list of several files
-    /// of weights.
+    /// parameter, [`ModelError::NothingLoaded`], and [`ModelError::OutOfMemory`]; as of JSON for the list of several
+    /// files of weights.
     pub fn load(
         mut self,
         folder: impl AsRef<Path>,
@@ -135,10 +133,10 @@ impl Gpt2LmHead {
         Gpt2Config::from_pretrained(&folder)?.load(&folder, device)
     }
 
-    /// Writes `model.safetensors` and `config.json`, which PyTorch can read, into a folder, which is made
-    /// if there is none. A head that is the token embedding is not written. The configuration says the
-    /// type that the weights have in the file (`dtype`, and `torch_dtype` for older readers), whatever it
-    /// said when it was loaded. Each file is whole on the disk before it takes the place of an old one.
+    /// Writes `model.safetensors` and `config.json`, which PyTorch can read, into a folder. It makes the folder if
+    /// there is none. A head that is the token embedding is not written. The written configuration contains the type of
+    /// the weights in the file (`dtype`, and `torch_dtype` for older readers), not the loaded one. Each file is
+    /// complete on disk before it replaces an old one.
     ///
     /// # Errors
     ///

@@ -1,8 +1,8 @@
 use std::fmt;
 
-/// What became of a checkpoint's tensors and a model's parameters when one was loaded into the other.
+/// Which tensors of a checkpoint and which parameters of a model were loaded.
 ///
-/// Names of tensors are the file's, those of parameters what they would be called in one.
+/// Tensors have their names in the file. Parameters have the names that they would have in a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LoadReport {
     /// Parameters that were loaded.
@@ -11,8 +11,8 @@ pub struct LoadReport {
     pub missing: Vec<String>,
     /// Parameters of the memory, in a file that has none of them; they are as initialized.
     pub initialized_memory: Vec<String>,
-    /// Tensors of the file that no parameter of the model is called like, and copies of those that were
-    /// loaded: the same numbers under a second name, or in a second file, as `file: name`.
+    /// Tensors of the file whose name no parameter of the model has, and copies of loaded tensors: the same numbers
+    /// under a second name, or in a second file, as `file: name`.
     pub unused: Vec<String>,
 }
 

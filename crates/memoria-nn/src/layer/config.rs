@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::MemoriaLayer;
 use crate::{Abstractor, AbstractorConfig, MemoryAttentionConfig, init_nearness, score_scale};
 
-/// Which positions of a document a [`MemoriaLayer`] lets a position see, beside what was reminded.
+/// The positions of a document that a position of a [`MemoriaLayer`] sees, besides the reminded engrams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sight {
@@ -34,7 +34,7 @@ pub enum Sight {
 /// # }
 /// ```
 ///
-/// `paper()` has 0 queries, no scores in the logits, no places, and false for all that says whether.
+/// `paper()` has 0 queries, no scores in the logits, no places, and false for every `bool`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
@@ -48,15 +48,15 @@ pub struct MemoriaLayerConfig {
     /// Memories made of each segment; `None` for the hidden states themselves, as many as the segment has.
     /// Default of `causal`: 8
     pub num_memories: Option<usize>,
-    /// Queries made of each segment, which engrams are compared with and which are not stored. With 0 the
-    /// working memories are compared, as in the paper. Several are a union if the memory's
-    /// [correlation](memoria_core::Correlation) is Gaussian or its [pooling](memoria_core::Pooling) is max; else only their
-    /// mean counts. Default: 1
+    /// Queries made of each segment. Engrams are compared with them; they are not stored. With 0, engrams are compared
+    /// with the working memories, as in the paper. Several act as a union if the memory's
+    /// [correlation](memoria_core::Correlation) is Gaussian or its [pooling](memoria_core::Pooling) is max; otherwise
+    /// only their mean counts. Default: 1
     pub num_queries: usize,
     /// Whether the score by which an engram was chosen is added to its logits, so that the choice is learned.
     /// Default: true
     pub score_in_logits: bool,
-    /// What it is multiplied with; 1 / (2 √`d_model`) if not given.
+    /// Factor of that score; 1 / (2 √`d_model`) if not given.
     pub score_scale: Option<f64>,
     /// Size between the abstractor's two last linear layers; 4 · `d_model` if not given.
     pub d_ff: Option<usize>,
@@ -70,19 +70,19 @@ pub struct MemoriaLayerConfig {
     /// Whether hidden states pass through a layer norm before memories and queries are made of them. Default: true
     /// of `causal`, false of `bidirectional`
     pub norm: bool,
-    /// The longest segment with places that are learned, or none: those that memories and queries are made of,
-    /// and in a causal layer how near a working memory is to a place of the segment that attends to it. Default:
+    /// The longest segment with learned places, or none. Learned are the places that memories and queries are made of
+    /// and, in a causal layer, how near a working memory is to a place of the segment that attends to it. Default:
     /// `longest` of `causal`, none of `bidirectional`
     pub max_places: Option<usize>,
-    /// Whether one may attend to nothing: see [`MemoryAttentionConfig::sink`]. Default: true of `causal`, false of
-    /// `bidirectional`
+    /// Whether a position may attend to nothing: see [`MemoryAttentionConfig::sink`]. Default: true of `causal`, false
+    /// of `bidirectional`
     pub sink: bool,
-    /// Whether reminded memories have an attention of their own, the output of which starts as zeros. Default: true
-    /// of `causal`, false of `bidirectional`
+    /// Whether reminded memories have an attention of their own. Its output starts as zeros. Default: true of
+    /// `causal`, false of `bidirectional`
     pub own_attention: bool,
-    /// How many of the newest reminded memories are told apart by their order, or none: what each place in it adds to the
-    /// scores is learned for each head, in units of 16, and begins as zeros. For what is told of again and changes: otherwise nothing
-    /// says which of two engrams is the newer one. Default: none
+    /// How many of the newest reminded memories are distinguished by their order, or none. For each head and place in
+    /// this order a bias on the scores is learned, in units of 16. It starts as zero. For facts that are repeated and
+    /// change: without it, nothing shows which of two engrams is newer. Default: none
     #[serde(default)]
     pub recency: Option<usize>,
 }
@@ -115,9 +115,9 @@ impl MemoriaLayerConfig {
         }
     }
 
-    /// A layer for decoders: memories are made of the previous segment, which the [`MemoriaState`] keeps, and
-    /// nothing of the present segment has a part in what is reminded. `longest` is the longest segment with
-    /// places that are learned; longer ones may come, and their farther places count as the farthest.
+    /// A layer for decoders: memories are made of the previous segment, which the [`MemoriaState`] keeps. The present
+    /// segment does not affect which engrams are reminded. `longest` is the longest segment with learned places. Longer
+    /// segments are allowed; their farther places count as the farthest.
     ///
     /// With learned recall as [`bidirectional`](Self::bidirectional), 8 memories, places, a norm before and
     /// memories of equal length, a sink, and an attention of their own for reminded memories.
@@ -135,9 +135,8 @@ impl MemoriaLayerConfig {
         }
     }
 
-    /// The paper's layer with the same sight and sizes: working memories are the query, and a choice is not
-    /// learned. Hidden states, if they are to be the memories, are not the paper's: there are 8 memories
-    /// then.
+    /// The paper's layer with the same sight and sizes: working memories are the query, and the choice is not learned.
+    /// The paper has no hidden states as memories. If `num_memories` is `None`, it becomes 8.
     pub fn paper(self) -> Self {
         let num_memories = self.num_memories.unwrap_or(8);
         let plain = Self::bidirectional(self.d_model, self.n_heads, num_memories);

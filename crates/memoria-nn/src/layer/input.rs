@@ -28,7 +28,7 @@ impl MemoriaLayerInput {
         self
     }
 
-    /// Has the first position at the place `start` of the segment: for a segment that is looked at piece by
+    /// Puts the first position at the place `start` of the segment: for a segment that is processed piece by
     /// piece, as in generation with a cache.
     pub fn start(mut self, start: usize) -> Self {
         self.start = start;

@@ -10,7 +10,7 @@ use crate::{Recall, precision::accumulated};
 const PADDING: &str = "padding of the queries";
 
 impl MemoriaState {
-    /// Lets what was attended to live on, and time pass.
+    /// Extends the lifespans of the reminded engrams by their attention weights, and ends the step.
     ///
     /// `weights` are attention weights over the reminded memories before dropout, each
     /// `[batch, heads, queries, k]`, one tensor per layer that attended; none if nothing was reminded
@@ -30,8 +30,8 @@ impl MemoriaState {
         self.reinforce_except(recall, weights, None)
     }
 
-    /// As [`reinforce`](Self::reinforce), but what queries attended to that are padding counts for nothing:
-    /// those where `padding` `[batch, queries]`, if given, is true.
+    /// As [`reinforce`](Self::reinforce), but the attention of padding does not count. A query is padding where
+    /// `padding` `[batch, queries]`, if given, is true.
     ///
     /// # Errors
     ///
@@ -109,8 +109,8 @@ impl MemoriaState {
         Ok(Some(total * per_row))
     }
 
-    /// Gives reminded memories the lifespan gains `[batch, k]`, and lets time pass: the second half of
-    /// [`reinforce`](Self::reinforce), for models that make the gains piece by piece.
+    /// Gives reminded memories the lifespan gains `[batch, k]`, and ends the step: the second half of
+    /// [`reinforce`](Self::reinforce), for models that compute the gains piece by piece.
     ///
     /// # Errors
     ///
@@ -127,8 +127,8 @@ impl MemoriaState {
         self.memory.adjust(&recall.ids, gains)
     }
 
-    /// As [`adjust`](Self::adjust), for gains that a layer or model computes and no user gives: a row with gains that are
-    /// not finite is given none of this segment, the others theirs, and the step has ended.
+    /// As [`adjust`](Self::adjust), for gains that a layer or model computes and no user gives: a row with gains that
+    /// are not finite is given none of this segment, the others theirs, and the step has ended.
     ///
     /// # Errors
     ///
@@ -144,7 +144,7 @@ impl MemoriaState {
         let is_bad = self.is_on_host(&gains) && !is_finite(gains.clone())?;
         self.memory.adjust_forgiving(&recall.ids, gains.into_dispatch())?;
         if is_bad {
-            // Gives the others theirs, and tells of the row.
+            // The other rows get their gains. The error names the row.
             self.memory.state()?;
         }
         Ok(())

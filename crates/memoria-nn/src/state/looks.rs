@@ -1,4 +1,4 @@
-//! What a state tells of itself.
+//! Reads a state: configuration, memory, history and costs.
 
 use burn::backend::Dispatch;
 use memoria_core::{Costs, Memoria, MemoriaError, State, history::History};
@@ -44,19 +44,19 @@ impl MemoriaState {
         self.memory.state()
     }
 
-    /// Records [what happens](memoria_core::history) in the memory from now on, or no longer.
+    /// Starts or stops the recording of the memory's [history](memoria_core::history).
     ///
     /// See [`Memoria::record_history`].
     pub fn record_history(&mut self, record: bool) {
         self.memory.record_history(record);
     }
 
-    /// Whether what happens is recorded.
+    /// Whether the history is recorded.
     pub fn records_history(&self) -> bool {
         self.memory.records_history()
     }
 
-    /// What happened up to now, if it is recorded.
+    /// The history up to now, if it is recorded.
     ///
     /// # Errors
     ///
@@ -65,7 +65,7 @@ impl MemoriaState {
         self.memory.history()
     }
 
-    /// What happened up to now, after which the recording begins anew.
+    /// The history up to now. The recording then begins anew.
     ///
     /// # Errors
     ///
@@ -74,7 +74,7 @@ impl MemoriaState {
         self.memory.take_history()
     }
 
-    /// What the memory has cost since it was made.
+    /// The costs of the memory since it was made.
     pub fn costs(&self) -> Costs {
         self.memory.costs()
     }

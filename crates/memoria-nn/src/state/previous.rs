@@ -1,5 +1,5 @@
-//! The previous segment of a layer that makes its memories of it: attached to the rows of the memory, and with
-//! its graph for as long as the gradient window lasts.
+//! The previous segment, for a layer that makes its memories of it. It is attached to the rows of the memory, and has
+//! its graph as long as the gradient window lasts.
 
 use burn::{
     backend::{Dispatch, TensorMetadata, tensor::FloatTensor},
@@ -27,7 +27,7 @@ pub struct PreviousSegment {
 }
 
 impl PreviousSegment {
-    /// What memories are made of while these rows take no part; `None` if no other row has a previous segment.
+    /// The source of memories if `rows` take no part; `None` if no other row has a previous segment.
     ///
     /// # Panics
     ///
@@ -60,9 +60,8 @@ impl Graph {
 }
 
 impl MemoriaState {
-    /// What was [kept](Self::keep_segment) of the previous segment, for what runs on such a device: with its
-    /// graph if that has autodiff and the gradient window has not ended. `None` if no row has a previous
-    /// segment.
+    /// The [kept](Self::keep_segment) part of the previous segment. It has its graph if `device` has autodiff and the
+    /// gradient window has not ended. `None` if no row has a previous segment.
     ///
     /// # Errors
     ///
@@ -111,8 +110,7 @@ impl MemoriaState {
     /// previous segment: [attached](memoria_core::Attachment) to the rows, without its padding, and with its
     /// graph if there is a gradient window. Rows of which there is nothing but padding keep what they had.
     ///
-    /// Returns the segment as it is to go on through the model, so that a forgotten
-    /// [`detach`](Self::detach) is noticed.
+    /// Returns the segment that the model must continue with, so that a forgotten [`detach`](Self::detach) is noticed.
     ///
     /// # Errors
     ///

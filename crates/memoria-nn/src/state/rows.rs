@@ -1,4 +1,4 @@
-//! Rows that come and go.
+//! Adds, removes and exchanges rows.
 
 use burn::module::ParamId;
 use memoria_core::MemoriaError;
@@ -59,7 +59,7 @@ impl MemoriaState {
         Ok(())
     }
 
-    /// Rows have gone from one to the other, which are the same layer's.
+    /// Updates both states after rows were moved between them. Both belong to the same layer.
     fn exchanged(&mut self, other: &mut Self, layer: Option<ParamId>) {
         for state in [self, other] {
             state.detach();
