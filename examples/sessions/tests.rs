@@ -82,7 +82,7 @@ fn every_session_gets_what_it_would_get_alone(#[case] config_of_layer: MemoriaLa
     }
 }
 
-/// A session whose memory cannot be saved stays in the batch, and no other is changed.
+/// A session with a memory that cannot be saved stays in the batch, and no other is changed.
 #[test]
 fn a_session_that_cannot_be_saved_stays() {
     let device = Device::flex();

@@ -8,7 +8,7 @@ use memoria_testing::{replay, trace::Trace};
 
 /// The format version that is written.
 const VERSION: u32 = 2;
-/// The trace whose first steps give the memory in the files.
+/// The trace with the first steps that give the memory in the files.
 const TRACE: &str = "tests/data/traces/row-resets.json";
 const STEPS: usize = 17;
 

@@ -9,7 +9,7 @@
 //!
 //! An engram that fires again and again is a *hub*. Two mechanisms keep its age out of the costs:
 //!
-//! - A firing whose living members are all hubs is [flushed](FiringLog::flush) where that saves memory. Its counts are
+//! - A firing of living members that are all hubs is [flushed](FiringLog::flush) if that saves memory. Its counts are
 //!   added to *ties*, the counts that each hub keeps with the others. The log keeps the firings of engrams that took
 //!   part in few firings, or that fire with ever new ones.
 //! - The connections of a hub are not counted for each request of the strongest. The hub

@@ -252,7 +252,7 @@ pub enum ModelError {
     NoMemory,
 }
 
-/// Whose shape it is that a tensor must have.
+/// Names the input ids as the origin of the expected shape, where the tensor is not the input ids.
 fn of_input_ids(tensor: &str) -> &'static str {
     if tensor.starts_with("input_ids") { "" } else { " of the input ids" }
 }

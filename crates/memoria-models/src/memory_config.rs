@@ -107,7 +107,7 @@ pub struct MemoryConfig {
     pub bptt: usize,
     /// Whether padding is treated as any other position, as in the Python package: memories are made of it, and its
     /// attention counts for lifespans. A row of padding alone takes no part in a step in either case. Default: false.
-    /// For a `memoria_bert` or `memoria_roberta` whose file lacks the field, true: it was trained with the package.
+    /// For a `memoria_bert` or `memoria_roberta` without the field in its file, true: the package trained it.
     pub remembers_padding: bool,
     /// Queries made of each segment. Engrams are compared with them; they are not stored. At first they attend to all
     /// positions alike. With 0, engrams are compared with the working memories, as in the paper. Several act as a union

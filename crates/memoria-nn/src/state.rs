@@ -390,7 +390,7 @@ impl MemoriaState {
         self.is_reset && !fits
     }
 
-    /// Refuses a gradient window whose graph is gone. On a device without autodiff nothing depends on the window.
+    /// Refuses a gradient window with a graph that is gone. On a device without autodiff nothing depends on the window.
     fn check_window(&self, device: &Device) -> Result<(), MemoriaError> {
         let is_consumed =
             || self.window.is_consumed() || self.graph.as_ref().is_some_and(Graph::is_consumed);

@@ -1,4 +1,4 @@
-//! Text generation token by token, by trained models whose memory has read all earlier text.
+//! Text generation token by token, by trained models with a memory that has read all earlier text.
 
 use burn::tensor::Device;
 use memoria_models::{GenerationConfig, Sampler};

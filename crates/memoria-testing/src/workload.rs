@@ -29,7 +29,7 @@ pub struct Workload {
     pub steps: usize,
 }
 
-/// Returns all workloads, or those whose names contain one of the parts.
+/// Returns all workloads, or those with one of the parts in their names.
 pub fn workloads(parts: &[String]) -> serde_json::Result<Vec<Workload>> {
     let mut workloads: Vec<Workload> =
         serde_json::from_str(include_str!("../../../benches/workloads.json"))?;

@@ -52,7 +52,7 @@ impl Judged {
         self.log.grow(self.records.len());
     }
 
-    /// Fires the living engrams whose bit is set.
+    /// Fires the living engrams with a set bit.
     fn fire(&mut self, bits: u64) {
         let fires = |place: usize| bits >> (place % 64) & 1 == 1;
         let places = (0..self.living.len()).filter(|&place| fires(place));
@@ -77,7 +77,7 @@ impl Judged {
         self.long_term = until;
     }
 
-    /// Forgets the living engrams whose bit is set.
+    /// Forgets the living engrams with a set bit.
     fn forget(&mut self, bits: u64) {
         let dies = |place: usize| bits >> (place % 64) & 1 == 1;
         let places: Vec<usize> = (0..self.living.len()).filter(|&place| dies(place)).collect();

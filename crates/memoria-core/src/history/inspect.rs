@@ -90,7 +90,7 @@ impl RowHistory {
         self.beginning.fired_together(|members, count| {
             meet(&mut companions, id, members, count, at.step);
         });
-        // The firing whose gain is not known yet.
+        // The firing with a gain that is not known yet.
         let mut last_firing = None;
         while told.life.death.is_none()
             && let Some((step, event)) = walk.next_sound()

@@ -123,7 +123,7 @@ impl<B: Backend> VectorStore<B> {
     /// Determines which candidates are among the `k` with the highest scores, fewer than there are, as far as the row's
     /// quantized vectors decide it. Computes the scores of the undecided ones.
     ///
-    /// `members` are the engrams whose quantized vectors are worth keeping, in order of id: the candidates, and then
+    /// `members` are the engrams that should keep quantized vectors, in order of id: the candidates, and then
     /// others. Costs a comparison with the candidates' codes, and with the vectors of those that are undecided or new.
     pub(crate) fn prune_and_rescore(
         &self,

@@ -11,7 +11,7 @@ pub struct LoadReport {
     pub missing: Vec<String>,
     /// Parameters of the memory, in a file that has none of them; they are as initialized.
     pub initialized_memory: Vec<String>,
-    /// Tensors of the file whose name no parameter of the model has, and copies of loaded tensors: the same numbers
+    /// Tensors of the file with a name of no parameter of the model, and copies of loaded tensors: the same numbers
     /// under a second name, or in a second file, as `file: name`.
     pub unused: Vec<String>,
 }

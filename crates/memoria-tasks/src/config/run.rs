@@ -1,4 +1,4 @@
-use std::{path::Path, sync::Arc};
+use std::{path::Path, slice::from_ref, sync::Arc};
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -145,7 +145,7 @@ impl RunConfig {
                 in any context";
             return Err(TaskError::option("--contexts", expected, "no-window"));
         }
-        if contexts.iter().any(|context| context.has_memory()) {
+        if contexts.iter().any(|context| context.has_search()) {
             self.memory.check_search()?;
         }
         if contexts.iter().any(|context| context.eviction().is_some()) {
@@ -215,14 +215,17 @@ impl RunConfig {
     /// exception is `training.segments`: the segments of a text that a test reads at a time.
     pub fn with_tested(&self, values: &[String]) -> Result<Self, TaskError> {
         let tested = self.with(values)?;
-        let segments = tested.training.segments;
-        let training = TrainingConfig { segments, ..self.training.clone() };
-        let expected = "of data, memory or evaluation: the models are trained already";
-        if tested.model != self.model || tested.training != training {
-            let given = values.iter().find(|value| {
-                ["model", "training"].iter().any(|table| value.trim_start().starts_with(table))
-            });
-            return Err(TaskError::option("--set", expected, given.cloned().unwrap_or_default()));
+        let differs = |tested: &Self| {
+            let segments = tested.training.segments;
+            let training = TrainingConfig { segments, ..self.training.clone() };
+            tested.model != self.model || tested.training != training
+        };
+        if differs(&tested) {
+            let expected = "of data, memory or evaluation: the models are trained already";
+            let alone =
+                |value: &&String| self.with(from_ref(*value)).is_ok_and(|one| differs(&one));
+            let given = values.iter().find(alone).cloned().unwrap_or_else(|| values.join(" "));
+            return Err(TaskError::option("--set", expected, given));
         }
         Ok(tested)
     }

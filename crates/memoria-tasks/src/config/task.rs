@@ -30,7 +30,7 @@ pub enum TaskName {
     Dictionary,
     /// Multi-query associative recall (Zoology), also with forgetting.
     Mqar,
-    /// The last value of a key whose value is told again and again (ARMT).
+    /// The last value of a key; keys get new values again and again (ARMT).
     Rewrite,
     /// The value of one of many keys (ARMT).
     Remember,

@@ -21,7 +21,7 @@ pub struct TrainingConfig {
     pub batch: usize,
     /// Segments of a step, for text. The memory is kept from step to step.
     pub segments: usize,
-    /// Number of steps whose gradients are summed before a step of the optimizer.
+    /// Number of steps with summed gradients before a step of the optimizer.
     pub accumulation: usize,
     /// Adam's highest learning rate.
     pub learning_rate: f64,
@@ -33,8 +33,8 @@ pub struct TrainingConfig {
     pub weight_decay: f64,
     /// Maximum norm of the gradients; 0 for no clipping.
     pub clip: f64,
-    /// Weight of the loss that teaches what to be reminded of; 0 turns it off. It applies to tasks whose questions name
-    /// the segment that told the answer. The query of a question learns to distinguish that segment's memories from
+    /// Weight of the loss that teaches what to be reminded of; 0 turns it off. It applies where questions name the
+    /// segment that told the answer. The query of a question learns to distinguish that segment's memories from
     /// those of all other segments and rows of a step; with several devices, of the device's rows.
     ///
     /// With several queries, `memory.pooling` of max or a Gaussian correlation lets each find something else. Then a

@@ -36,7 +36,7 @@ pub struct Dictionary {
     pub records_per_segment: usize,
     /// Whether each key is defined once. Otherwise keys are drawn independently, and the last definition counts.
     pub unique: bool,
-    /// If keys are unique: share of documents whose keys are hard to distinguish. At each place such keys use the
+    /// If keys are unique: share of documents with keys hard to distinguish. At each place such keys use the
     /// fewest tokens that allow twice as many keys as the document needs.
     pub close_keys: f64,
     /// Whether a question contains its own values, as in token-by-token prediction. Otherwise `<v>` replaces them.

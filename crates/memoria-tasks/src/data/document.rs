@@ -49,7 +49,7 @@ pub struct Segment {
 /// An answer to be predicted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Question {
-    /// The place in the segment whose output must be the answer's first token. The next tokens belong to the next
+    /// The place in the segment with the answer's first token as its output. The next tokens belong to the next
     /// places.
     pub at: usize,
     /// The answer's tokens.

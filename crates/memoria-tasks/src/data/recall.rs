@@ -36,7 +36,7 @@ pub struct Recall {
     pub fillers: usize,
     /// Tokens of a key.
     pub key_tokens: usize,
-    /// Share of documents whose keys are hard to distinguish. At each place such keys use the fewest tokens that allow
+    /// Share of documents with keys hard to distinguish. At each place such keys use the fewest tokens that allow
     /// twice as many keys as the document needs.
     pub close_keys: f64,
     /// Tokens of a value.
@@ -50,8 +50,8 @@ pub struct Recall {
     pub anywhere: bool,
     /// Share of facts about a key that was told before; the last value counts.
     pub retold: f64,
-    /// Number of facts that an answer needs, 1 or 2. With 2, every other segment tells a key whose value is another
-    /// key; questions ask for the value of that other key.
+    /// Number of facts that an answer needs, 1 or 2. With 2, the value of a key is another key in every other segment;
+    /// questions ask for the value of that other key.
     pub hops: usize,
 }
 

@@ -14,7 +14,7 @@ pub struct Remember {
     pub symbols: usize,
     /// Symbols of a key; with 16 symbols, 3 make 4,096 keys.
     pub key_tokens: usize,
-    /// Share of documents whose keys are hard to distinguish. At each place such keys use the fewest symbols that allow
+    /// Share of documents with keys hard to distinguish. At each place such keys use the fewest symbols that allow
     /// twice as many keys as the document needs.
     pub close_keys: f64,
     /// Maximum number of pairs of a document, for each stage of the training. Tests use that of the last stage.

@@ -26,7 +26,7 @@ pub struct Retain {
     pub keys: usize,
     /// Tokens of a key.
     pub key_tokens: usize,
-    /// Share of documents whose keys are hard to distinguish. At each place such keys use the fewest tokens that allow
+    /// Share of documents with keys hard to distinguish. At each place such keys use the fewest tokens that allow
     /// twice as many keys as the document needs.
     pub close_keys: f64,
     /// Number of different values, of one token each.

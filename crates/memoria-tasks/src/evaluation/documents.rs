@@ -15,7 +15,7 @@ use crate::{
 /// Maximum number of places of a batch: a step needs some thousand bytes for each.
 pub(super) const PLACES: usize = 1 << 14;
 
-/// Tests a model on documents whose length is a multiple of the trained length. Every batch begins with an empty
+/// Tests a model on documents of a multiple of the trained length. Every batch begins with an empty
 /// memory. `step` is called with the number of documents done.
 ///
 /// # Errors

@@ -2,7 +2,7 @@ use burn::backend::Backend;
 use memoria_core::{Engram, EngramCounts, EngramId, MemoriaError, RowState};
 use serde::Serialize;
 
-/// Maximum number of engrams whose connections are counted. If there are more, evenly spaced ones are counted.
+/// Maximum number of engrams with counted connections. If there are more, evenly spaced ones are counted.
 const COUNTED: usize = 10_000;
 
 /// The contents of a row.
@@ -20,7 +20,7 @@ pub struct RowReport {
     pub connections: Option<Spread>,
     /// Weight of each engram's strongest connection.
     pub strongest: Option<Spread>,
-    /// Number of engrams whose connections were counted: all, or at most 10,000 evenly spaced ones.
+    /// Number of engrams with counted connections: all, or at most 10,000 evenly spaced ones.
     pub connections_of: usize,
     /// Names of its attachments.
     pub attached: Vec<String>,

@@ -1,5 +1,6 @@
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::tensor::{Int, Tensor};
 
+use super::contrast::indices;
 use crate::training::Batch;
 
 /// The segments with questions. The blocks above the memory are computed for these segments only.
@@ -28,17 +29,13 @@ impl AskedSegments {
         let mut place_of = vec![0; is_asked.len()];
         for (segment, _) in is_asked.iter().enumerate().filter(|(_, is_asked)| **is_asked) {
             place_of[segment] = chosen.len();
-            chosen.push(segment);
+            chosen.push(segment as i64);
         }
         let places = batch.questions.iter().flat_map(|question| {
             let first = place_of[question.segment * rows + question.row] * length + question.at;
             first..first + question.tokens
         });
-        let indices = |indices: Vec<usize>| {
-            let indices: Vec<i64> = indices.into_iter().map(|index| index as i64).collect();
-            let count = indices.len();
-            Tensor::from_data(TensorData::new(indices, [count]), &batch.tokens.device())
-        };
-        Some(Self { places: indices(places.collect()), segments: indices(chosen) })
+        let (places, device) = (places.map(|place| place as i64).collect(), batch.tokens.device());
+        Some(Self { places: indices(places, &device), segments: indices(chosen, &device) })
     }
 }

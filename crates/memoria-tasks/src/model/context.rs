@@ -141,7 +141,7 @@ impl ContextName {
     }
 
     /// Whether engrams are reminded by a search.
-    pub fn has_memory(self) -> bool {
+    pub fn has_search(self) -> bool {
         matches!(self, Self::Memoria | Self::Paper | Self::NoWindow | Self::CacheMemoria)
     }
 

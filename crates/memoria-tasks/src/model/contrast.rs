@@ -1,7 +1,7 @@
 //! A loss that teaches what to be reminded of, for documents that name the telling segment. The query of a question
 //! must be nearer to the memories of the segment that told the answer than to all others of the batch.
 
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 use memoria_core::{Correlation, MemoriaConfig, Pooling};
 use serde::{Deserialize, Serialize};
 
@@ -112,14 +112,15 @@ pub(super) fn contrast(
     Some(-share.log().mean())
 }
 
-fn indices(values: Vec<i64>, device: &burn::tensor::Device) -> Tensor<1, Int> {
+/// `[count]`, to select by.
+pub(super) fn indices(values: Vec<i64>, device: &Device) -> Tensor<1, Int> {
     let count = values.len();
     Tensor::from_data(TensorData::new(values, [count]), device)
 }
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::{Device, Distribution};
+    use burn::tensor::Distribution;
 
     use super::*;
     use crate::data::{Document, Question, Segment};

@@ -231,7 +231,7 @@ impl Decoder {
             }
             hidden = Tensor::cat(remembered, 0);
         }
-        let asked = AskedSegments::of(batch).filter(|_| !self.cached);
+        let asked = if self.cached { None } else { AskedSegments::of(batch) };
         let (hidden, places) = match asked {
             Some(AskedSegments { segments, places }) => {
                 let mask_pad = mask_pad.clone().map(|mask| mask.select(0, segments.clone()));

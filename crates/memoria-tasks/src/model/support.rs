@@ -14,7 +14,7 @@ pub(super) fn difference(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
 }
 
-/// Writes the `tokenizer.json` of a checkpoint whose tokens are words.
+/// Writes the `tokenizer.json` of a checkpoint with words as tokens.
 pub(super) fn write_tokenizer(folder: &Path, words: &[&str]) {
     let vocabulary: serde_json::Map<String, serde_json::Value> = (0..)
         .zip(words)

@@ -113,11 +113,11 @@ pub(crate) fn rounded(value: f64) -> f64 {
 /// Reads a file of [`write_json`].
 pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, TaskError> {
     let hint = "`memoria train TASK --output FOLDER` leaves it, when it has finished";
-    serde_json::from_slice(&files::read(path, hint)?)
-        .map_err(|error| {
-            let problem = format!("{error}: if it was not meant to be so, delete it, and `memoria train --resume` writes it again");
-            TaskError::format(path, problem)
-        })
+    serde_json::from_slice(&files::read(path, hint)?).map_err(|error| {
+        let advice =
+            "if it was not meant to be so, delete it, and `memoria train --resume` writes it again";
+        TaskError::format(path, format!("{error}: {advice}"))
+    })
 }
 
 /// Writes a value as indented JSON.

@@ -59,7 +59,7 @@ impl Novel {
         }
     }
 
-    /// Reads its text from the R package janeaustenr, whose folder is `package`. The default is the place of Debian's
+    /// Reads its text from the folder `package` of the R package janeaustenr. The default is the place of Debian's
     /// package.
     ///
     /// # Errors

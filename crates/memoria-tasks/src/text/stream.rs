@@ -3,7 +3,7 @@ use tokenizers::Tokenizer;
 /// The decoder's character for bytes that are not a complete character.
 const NO_CHARACTER: char = '\u{FFFD}';
 
-/// Decodes tokens to text piece by piece. A character whose bytes are in several tokens comes with the last of them.
+/// Decodes tokens to text piece by piece. A character with bytes in several tokens comes with the last of them.
 /// All pieces together equal the decoded text of all tokens.
 #[derive(Clone, Debug)]
 pub struct TextStream<'a> {

@@ -187,7 +187,7 @@ impl Batch {
         Self::of_step(documents, 0..documents.len(), device)
     }
 
-    /// Makes a batch of some rows of a step, whose rows are `documents`; see [`of_documents`](Self::of_documents).
+    /// Makes a batch of some rows of a step, with `documents` as its rows; see [`of_documents`](Self::of_documents).
     ///
     /// # Panics
     ///

@@ -61,7 +61,7 @@ pub(super) fn has_checkpoint(folder: &Path) -> bool {
     !epochs(folder).is_empty()
 }
 
-/// The epochs whose models are in a folder, the last one first.
+/// The epochs with a model in a folder, the last one first.
 fn epochs(folder: &Path) -> Vec<usize> {
     let Ok(files) = std::fs::read_dir(folder) else { return Vec::new() };
     let epoch = |path: PathBuf| {

@@ -82,7 +82,7 @@ fn diverged(label: &str, error: TaskError) -> TaskError {
 }
 
 impl Trainer {
-    /// Creates a training whose files are in `folder`.
+    /// Creates a training with files in `folder`.
     pub fn new(config: TrainingConfig, folder: &Path) -> Self {
         let (folder, label) = (folder.to_owned(), "training".into());
         let (interrupter, devices) = (Interrupter::new(), Vec::new());
@@ -246,7 +246,7 @@ impl Trainer {
         })
     }
 
-    /// Trains a model on a text in parallel streams, whose memory is kept from step to step. Validation reads its own
+    /// Trains a model on a text in parallel streams; its memory is kept from step to step. Validation reads its own
     /// split with a separate memory. See [`train`](Self::train) and [`Streams`].
     ///
     /// # Errors

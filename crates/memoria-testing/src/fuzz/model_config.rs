@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 /// Maximum size of which models are created.
 const SMALL: usize = 24;
-/// Texts whose length is a multiple of this are also read from a folder, which is slow.
+/// Texts of a multiple of this length are also read from a folder, which is slow.
 const IN_A_FOLDER: usize = 16;
 /// No machine has memory for this many of anything.
 const BEYOND_MEMORY: usize = 1 << 48;

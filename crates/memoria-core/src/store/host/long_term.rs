@@ -87,7 +87,7 @@ impl LongTermIndex {
 pub(super) struct LongTermCodes {
     /// All but the last are full.
     chunks: Vec<Chunk>,
-    /// Positions whose engram is not the coded one, in any order.
+    /// Positions with another engram than the coded one, in any order.
     changed: Vec<u32>,
     limits: CodeLimits,
 }

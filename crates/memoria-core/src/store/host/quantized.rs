@@ -132,7 +132,7 @@ impl QuantizedVectors {
     }
 
     /// Determines which candidates are among the `k` best, fewer than there are, and computes the scores of the
-    /// undecided ones; appends to `pruned`. The candidates are the first of those whose codes are [kept](Self::keep).
+    /// undecided ones; appends to `pruned`. The candidates are the first of those with [kept](Self::keep) codes.
     pub(super) fn prune_and_rescore<N: Number>(
         &mut self,
         vectors: &Vectors<N>,

@@ -11,7 +11,7 @@ pub(super) struct Asked {
     pub(super) answer: &'static str,
     /// The sentence that names the answer.
     pub(super) told: usize,
-    /// If an object is asked for: the sentence that told who had it then.
+    /// If an object is asked for: the sentence that named the person with the object then.
     pub(super) via: Option<usize>,
 }
 

@@ -238,7 +238,7 @@ fn what_several_devices_cannot_do_is_refused() {
     assert_eq!(error, "rows of a step must be at least 2, one for each device, got 1");
     let error = refused(2, DeviceStrategy::Ddp, None);
     assert!(error.starts_with("devices of the strategy Ddp must be CUDA, got "), "{error}");
-    // A loader whose slices do not separate the rows: here there is only one row, and one slice has it.
+    // A loader with slices that do not separate the rows: here there is only one row, and one slice has it.
     let streams = Streams::new(text(), Split::Train, 1, 2);
     let loader = StreamLoader::training(streams, 5, 0, &device);
     let error = refused(1, DeviceStrategy::First, Some(loader));

@@ -40,7 +40,7 @@ impl Shortlist {
         least.partial_cmp(&self.threshold) != Some(core::cmp::Ordering::Greater)
     }
 
-    /// Adds those positions from `first` on, below `end`, whose distances may be among the `k` least.
+    /// Adds those positions from `first` on, below `end`, with distances that may be among the `k` least.
     #[inline]
     pub(super) fn offer(&mut self, first: usize, end: usize, ranges: Ranges) {
         if ranges.least.simd_gt(f32x4::splat(self.threshold)).all() {

@@ -3,6 +3,8 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, value_parser};
 use memoria_tasks::DeviceName;
 
+use super::first_given;
+
 /// Continue a prompt with a language model.
 ///
 /// The model comes from `memoria train lm`, or it is a GPT-2 in the format of Hugging Face, plain or with a memory. It
@@ -58,14 +60,13 @@ pub(crate) struct Generate {
 }
 
 impl Generate {
-    /// The given options that apply to checkpoints only.
-    pub(crate) fn of_checkpoints(&self) -> Vec<&'static str> {
-        let given = [
+    /// A given option that applies to checkpoints only, if there is one.
+    pub(crate) fn of_checkpoints(&self) -> Option<&'static str> {
+        first_given([
             ("--ids", !self.ids.is_empty()),
             ("--stop", self.stop.is_some()),
             ("--segment-length", self.segment_length.is_some()),
             ("--no-memory", self.no_memory),
-        ];
-        given.into_iter().filter_map(|(option, is_given)| is_given.then_some(option)).collect()
+        ])
     }
 }

@@ -220,6 +220,11 @@ pub(crate) struct Configs {
     pub(crate) full: bool,
 }
 
+/// The first of some options that is given.
+fn first_given<const N: usize>(options: [(&'static str, bool); N]) -> Option<&'static str> {
+    options.into_iter().find_map(|(option, is_given)| is_given.then_some(option))
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;

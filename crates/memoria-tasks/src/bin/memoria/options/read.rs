@@ -5,6 +5,8 @@ use memoria_core::MemoriaConfig;
 use memoria_models::{EncoderConfig, MemoryConfig};
 use memoria_tasks::{DeviceName, TaskError, text::Novel};
 
+use super::first_given;
+
 /// Read a text page by page with a BERT or RoBERTa and a memory, and show what the memory holds.
 ///
 /// While it reads, it prints tokens per second, resident memory and the number of engrams. Every `--compare-every`
@@ -104,7 +106,7 @@ impl Read {
 
     /// The first given option that configures the memory, if there is one.
     fn of_memory(&self) -> Option<&'static str> {
-        let given = [
+        first_given([
             ("--num-memories", self.num_memories.is_some()),
             ("--num-reminded-stm", self.num_reminded_stm.is_some()),
             ("--num-reminded-ltm", self.num_reminded_ltm.is_some()),
@@ -113,7 +115,6 @@ impl Read {
             ("--initial-lifespan", self.initial_lifespan.is_some()),
             ("--lifespan-extend-scale", self.lifespan_extend_scale.is_some()),
             ("--memory-layer-index", self.memory_layer_index.is_some()),
-        ];
-        given.into_iter().find_map(|(option, is_given)| is_given.then_some(option))
+        ])
     }
 }

@@ -17,7 +17,7 @@ pub(super) fn run(options: &Generate) -> Result<(), TaskError> {
         let got = config.task.name().name();
         return Err(TaskError::option("MODEL", "of `memoria train lm`, which models text", got));
     };
-    if let Some(option) = options.of_checkpoints().first() {
+    if let Some(option) = options.of_checkpoints() {
         let expected = "left out for a model of `memoria train`; it is for checkpoints";
         return Err(TaskError::option(option, expected, "it"));
     }

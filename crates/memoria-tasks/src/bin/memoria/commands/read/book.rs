@@ -107,7 +107,7 @@ impl Book {
 
 type Tokens = (Vec<(u32, Range<usize>)>, [u32; 2]);
 
-/// Maps each word to an arbitrary token of a vocabulary whose first five tokens are marks.
+/// Maps each word to an arbitrary token of a vocabulary that begins with five marks.
 fn words(text: &str, vocab_size: usize) -> Result<Tokens, TaskError> {
     let known = vocab_size.saturating_sub(5) as u64;
     if known == 0 {

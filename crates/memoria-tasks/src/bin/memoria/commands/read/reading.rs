@@ -119,7 +119,7 @@ pub(crate) fn input(
     Ok(ModelInput::from_rows(std::slice::from_ref(&page.ids), None, vocab_size, device)?)
 }
 
-/// The error for a model without abstractor, whose attention shows the words of a memory.
+/// The error for a model without abstractor: the abstractor's attention shows the words of a memory.
 pub(crate) fn without_abstractor() -> TaskError {
     let expected = "a model that makes its memories with an abstractor (memoria_num_memories)";
     TaskError::option("MODEL", expected, "one with hidden states as memories")

@@ -32,7 +32,7 @@ fn white_space_may_have_several_bytes(
     }
 }
 
-/// With a tokenizer whose tokens are bytes.
+/// With a tokenizer of bytes.
 #[rstest]
 fn a_token_may_be_a_part_of_a_character(#[values(" ", "\u{3000}")] between: &str) {
     let file = format!("{FIELD_CASES}/last-character-cut/tokenizer.json");
